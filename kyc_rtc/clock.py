@@ -1,0 +1,39 @@
+"""The only module that reads a clock. Everything else is given the time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time for records, monotonic time for durations, and a way to wait."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since the Unix epoch."""
+
+    def monotonic_ms(self) -> float:
+        """Milliseconds since an arbitrary start; never goes back."""
+
+    def cpu_ms(self) -> float:
+        """CPU milliseconds that the calling thread has used."""
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        """Return after `duration_ms` of this clock's time."""
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic_ms(self) -> float:
+        return time.monotonic_ns() / 1e6
+
+    def cpu_ms(self) -> float:
+        return time.thread_time_ns() / 1e6
+
+    async def sleep_ms(self, duration_ms: float) -> None:
+        await asyncio.sleep(duration_ms / 1000)

@@ -1,0 +1,1 @@
+"""Decision: evidence and challenge results become one verdict with reasons."""

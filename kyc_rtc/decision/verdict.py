@@ -1,0 +1,60 @@
+"""The verdict on a verification, and the reasons that explain it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class VerdictStatus(StrEnum):
+    """PASSED: bona fide. FAILED: an attack, or the challenges were not met. Else INCONCLUSIVE."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class ReasonCode(StrEnum):
+    """Why a verdict is what it is. The sentence is `reason.<value>` in the catalogue."""
+
+    CHALLENGES_PASSED = "challenges_passed"
+    CHALLENGE_FAILED = "challenge_failed"
+    CHALLENGE_TIMEOUT = "challenge_timeout"
+    NOT_ASKED = "not_asked"
+    NO_FACE = "no_face"
+    POOR_QUALITY = "poor_quality"
+    SEVERAL_FACES = "several_faces"
+    FACE_CHANGED = "face_changed"
+    LINK_LOST = "link_lost"
+    TOO_FEW_FRAMES = "too_few_frames"
+    TEXTURE = "texture"
+    BLINK_PATTERN = "blink_pattern"
+    TEMPORAL = "temporal"
+    GEOMETRY = "geometry"
+    FROZEN_FRAMES = "frozen_frames"
+    VIDEO_LOOP = "video_loop"
+    NO_MOTION = "no_motion"
+    PLANAR_MOTION = "planar_motion"
+    DEEPFAKE_SCORE_HIGH = "deepfake_score_high"
+    LIVENESS_SCORE_LOW = "liveness_score_low"
+    COMPLETED_EARLY = "completed_early"
+    TIME_LIMIT = "time_limit"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome. `reasons` stands in order of weight and is never empty.
+
+    `liveness_score`: 0..1, higher is more surely a live person who answered. `deepfake_score`: 0..1,
+    higher is more surely an attack. Either is None where nothing could be judged.
+    """
+
+    status: VerdictStatus
+    reasons: tuple[ReasonCode, ...]
+    liveness_score: float | None
+    deepfake_score: float | None
+
+    @property
+    def verified(self) -> bool:
+        return self.status is VerdictStatus.PASSED

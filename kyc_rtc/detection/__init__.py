@@ -1,0 +1,1 @@
+"""Detection: analysers that look for signs of deepfakes, replays and injected video."""

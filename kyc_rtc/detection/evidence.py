@@ -1,0 +1,84 @@
+"""What an analyser says about the stream, and the protocol that every analyser keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from kyc_rtc.frames import BgrImage
+from kyc_rtc.vision.observation import FaceObservation
+from kyc_rtc.vision.quality import FaceQuality
+
+
+class AnalyserName(StrEnum):
+    """The analysers, by the names that settings, messages and reports use."""
+
+    TEXTURE = "texture"
+    BLINK = "blink"
+    TEMPORAL = "temporal"
+    GEOMETRY = "geometry"
+
+
+class Sign(StrEnum):
+    """What an analyser noticed. Each has a sentence under `reason.<value>` in the catalogue."""
+
+    TEXTURE = "texture"
+    BLINK_PATTERN = "blink_pattern"
+    TEMPORAL = "temporal"
+    GEOMETRY = "geometry"
+    FROZEN_FRAMES = "frozen_frames"
+    VIDEO_LOOP = "video_loop"
+    NO_MOTION = "no_motion"
+    PLANAR_MOTION = "planar_motion"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An analyser's statement.
+
+    `score`: 0 looks bona fide … 1 looks like an attack. `confidence`: 0 cannot judge … 1 saw all it
+    needs; evidence with confidence 0 never counts in either direction. `span_ms`: media time of the
+    first and last frame it rests on. `signs`: what it noticed, strongest first; empty below 0.5.
+    """
+
+    analyser: AnalyserName
+    score: float
+    confidence: float
+    span_ms: tuple[int, int]
+    signs: tuple[Sign, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.score <= 1.0 and 0.0 <= self.confidence <= 1.0):
+            raise ValueError(
+                f"score and confidence lie in 0..1, not {self.score}, {self.confidence}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One analysed frame as the analysers get it.
+
+    `image_bgr` is the picture as captured (before any enhancement), shape (height, width, 3) uint8;
+    `luma` the same in grey, (height, width) uint8. `quality.judgeable` is False where detection must
+    not judge (too dark, blurred, small, occluded…).
+    """
+
+    image_bgr: BgrImage
+    luma: BgrImage
+    observation: FaceObservation
+    quality: FaceQuality
+
+
+class Analyser(Protocol):
+    """Gathers evidence over a stream. Fed in order of capture; never blocks, never does I/O."""
+
+    @property
+    def name(self) -> AnalyserName:
+        """Which analyser this is."""
+
+    def update(self, sample: Sample) -> None:
+        """Take one analysed frame into account. Memory stays bounded however long the stream is."""
+
+    def evidence(self) -> Evidence:
+        """The statement on all that was seen so far. Cheap: called on every analysed frame."""

@@ -1,0 +1,93 @@
+"""Every error that the program raises on purpose, in one tree.
+
+    KycError
+    ├── BadRequest                the caller sent something wrong
+    │   ├── BadSdp                an offer or a fragment that is no usable SDP
+    │   ├── BadImage              bytes that are no acceptable picture
+    │   └── BadMessage            a malformed data-channel message
+    ├── Unauthorised              no credential, or not a valid one
+    ├── Forbidden                 a valid credential that does not reach this far
+    ├── NotFound                  no such session, peer or alert
+    ├── Conflict                  not possible in the present state
+    ├── PayloadTooLarge           more bytes than allowed
+    ├── UnsupportedContentType    another content type than the endpoint takes
+    ├── AtCapacity                admission refused for now; carries `retry_after_s`
+    ├── SettingsError             a setting is unknown, missing or out of range
+    ├── ModelError                a model file is missing, or is not the one that the lock names
+    └── MediaError                a video file cannot be read
+
+The mapping to HTTP stands in `signaling/errors.py`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+
+class KycError(Exception):
+    """Base of all. `message` says what was wrong, `hint` what to do about it."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadRequest(KycError):
+    code = "bad_request"
+
+
+class BadSdp(BadRequest):
+    code = "bad_sdp"
+
+
+class BadImage(BadRequest):
+    code = "bad_image"
+
+
+class BadMessage(BadRequest):
+    code = "bad_message"
+
+
+class Unauthorised(KycError):
+    code = "unauthorised"
+
+
+class Forbidden(KycError):
+    code = "forbidden"
+
+
+class NotFound(KycError):
+    code = "not_found"
+
+
+class Conflict(KycError):
+    code = "conflict"
+
+
+class PayloadTooLarge(KycError):
+    code = "payload_too_large"
+
+
+class UnsupportedContentType(KycError):
+    code = "unsupported_content_type"
+
+
+class AtCapacity(KycError):
+    code = "at_capacity"
+
+    def __init__(self, message: str, *, retry_after_s: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class SettingsError(KycError):
+    code = "settings"
+
+
+class ModelError(KycError):
+    code = "model"
+
+
+class MediaError(KycError):
+    code = "media"

@@ -1,0 +1,15 @@
+"""Frames on their way from a source to the analysis: values, the one-slot mailbox, quality."""
+
+from kyc_rtc.frames.frame import BgrImage, Frame, PixelSource
+from kyc_rtc.frames.mailbox import Mailbox, MailboxClosed
+from kyc_rtc.frames.quality import ImageQuality, measure_image
+
+__all__ = [
+    "BgrImage",
+    "Frame",
+    "ImageQuality",
+    "Mailbox",
+    "MailboxClosed",
+    "PixelSource",
+    "measure_image",
+]

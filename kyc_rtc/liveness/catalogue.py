@@ -1,0 +1,46 @@
+"""The challenges that exist, and what one asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ChallengeType(StrEnum):
+    """The five actions that an applicant may be asked for."""
+
+    HEAD_TURN = "head_turn"
+    NOD = "nod"
+    BLINK = "blink"
+    SMILE = "smile"
+    MOUTH_OPEN = "mouth_open"
+
+
+class Direction(StrEnum):
+    """A side, always the applicant's own."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One thing to do: a head turn has a direction, a blink and a nod have a count."""
+
+    type: ChallengeType
+    direction: Direction | None = None
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.type is ChallengeType.HEAD_TURN) != (self.direction is not None):
+            raise ValueError(
+                f"exactly a head turn has a direction, not {self.type} {self.direction}"
+            )
+        if not 1 <= self.count <= 5:
+            raise ValueError(f"a challenge is done one to five times, not {self.count}")
+
+    @property
+    def instruction(self) -> str:
+        """Key of the sentence that asks for it."""
+        suffix = f".{self.direction.value}" if self.direction else ""
+        return f"instruction.{self.type.value}{suffix}"

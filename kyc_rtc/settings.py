@@ -1,0 +1,251 @@
+"""Settings: the environment first, then `config/*.toml`, then the defaults below.
+
+Every setting has the name `KYC_RTC_<FIELD>` in the environment, and `KYC_RTC_<GROUP>__<FIELD>` inside
+a group. The names in `_LEGACY_NAMES` work without the prefix. Unknown keys are refused, so that a
+misspelt setting is noticed at the start and not after the audit.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from kyc_rtc.errors import SettingsError
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LivenessSettings(_Group):
+    """Challenges: how many, how often, how long."""
+
+    challenges: int = Field(
+        3, ge=1, le=5, description="challenges in a verification, all different"
+    )
+    attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
+    time_limit_ms: int = Field(
+        10_000, ge=2_000, le=60_000, description="media time for one attempt"
+    )
+    min_blinks: int = Field(2, ge=1, le=5)
+    max_blinks: int = Field(3, ge=1, le=5)
+    max_nods: int = Field(2, ge=1, le=5)
+    neutral_ms: int = Field(
+        800, ge=300, le=5_000, description="media time of a still face at the start"
+    )
+    quality_time_limit_ms: int = Field(
+        45_000, ge=5_000, description="media time to mend the picture"
+    )
+
+
+class DetectionSettings(_Group):
+    """What a stream must offer before its evidence counts."""
+
+    min_judgeable_frames: int = Field(40, ge=1, description="fewer make the verdict INCONCLUSIVE")
+
+
+class MediaSettings(_Group):
+    """The WebRTC side."""
+
+    ice_servers: tuple[dict[str, Any], ...] = Field(
+        (), description="RTCIceServer dictionaries for both sides: urls, username, credential"
+    )
+    silence_limit_ms: int = Field(
+        8_000, ge=1_000, description="no packet for so long: the peer is gone"
+    )
+    reconnect_grace_ms: int = Field(
+        60_000, ge=0, description="how long a session waits for its peer"
+    )
+    max_offer_bytes: int = Field(65_536, ge=1_024)
+
+
+class LimitSettings(_Group):
+    """What an instance admits."""
+
+    max_live_sessions: int = Field(100, ge=1, description="sessions with a peer at one time")
+    max_waiting_sessions: int = Field(
+        2_000, ge=1, description="sessions that nobody has joined yet"
+    )
+    retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
+    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024)
+    max_image_pixels: int = Field(4096 * 4096, ge=10_000)
+    session_time_limit_ms: int = Field(
+        300_000, ge=10_000, description="wall time from join to verdict"
+    )
+    session_expiry_ms: int = Field(
+        24 * 3_600_000, ge=1_000, description="wall time until a session expires"
+    )
+    client_token_ttl_s: int = Field(3_600, ge=60, description="life of the applicant's token")
+    session_attempts: int = Field(3, ge=1, description="sessions that one join link may lead to")
+    analysis_threads: int = Field(0, ge=0, description="0: one for each processor")
+
+
+class Settings(_Group):
+    """Everything that can be set. Frozen."""
+
+    environment: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65_535)
+    public_url: str = Field(
+        "", description="what join links begin with; empty: the request's own origin"
+    )
+    data_dir: Path = Path("var")
+    cache_dir: Path | None = Field(None, description="models; None: $XDG_CACHE_HOME/kyc-rtc")
+    config_dir: Path = Path("config")
+    database_url: str = Field("", description="empty: SQLite in data_dir")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="empty in development: kept in data_dir"
+    )
+    api_key_hashes: tuple[str, ...] = Field(
+        (), description="SHA-256 (hex) of each accepted API key"
+    )
+    expose_scores: bool | None = Field(
+        None, description="None: on in development, off in production"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_json: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+
+    liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
+    deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
+    confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
+    target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
+
+    alert_email_enabled: bool = False
+    alert_slack_enabled: bool = False
+    mail_server: str = ""
+    mail_port: int = Field(587, ge=1, le=65_535)
+    mail_username: str = ""
+    mail_password: SecretStr = SecretStr("")
+
+    liveness: LivenessSettings = LivenessSettings()
+    detection: DetectionSettings = DetectionSettings()
+    media: MediaSettings = MediaSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @property
+    def development(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def scores_exposed(self) -> bool:
+        return self.development if self.expose_scores is None else self.expose_scores
+
+    @model_validator(mode="after")
+    def _production_is_locked(self) -> Settings:
+        if self.development:
+            return self
+        if len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("secret_key: production needs SECRET_KEY with at least 32 characters")
+        if not self.api_key_hashes:
+            raise ValueError(
+                "api_key_hashes: production needs one; make it with `python -m kyc_rtc keys`"
+            )
+        return self
+
+
+_PREFIX = "KYC_RTC_"
+_LEGACY_NAMES = frozenset(
+    {
+        "LIVENESS_THRESHOLD",
+        "DEEPFAKE_THRESHOLD",
+        "CONFIDENCE_THRESHOLD",
+        "TARGET_FPS",
+        "SECRET_KEY",
+        "DATABASE_URL",
+        "ALERT_EMAIL_ENABLED",
+        "ALERT_SLACK_ENABLED",
+        "MAIL_SERVER",
+        "MAIL_PORT",
+        "MAIL_USERNAME",
+        "MAIL_PASSWORD",
+    }
+)
+_NOT_SETTINGS = frozenset({"KYC_RTC_DATA"})
+"""Read by tests and measurements only: where the face videos are."""
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Read the settings. `overrides` (from the command line) win over everything.
+
+    Raises:
+        SettingsError: a key is unknown, a value is out of range, or a file is no TOML.
+    """
+    variables = dict(os.environ if environ is None else environ)
+    from_environment = _read_environment(variables)
+    config_dir = Path(str(from_environment.get("config_dir", "config")))
+    merged = _merge(_read_config(config_dir), from_environment, overrides or {})
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise SettingsError(_describe(error), hint="see docs/deployment.md, Settings") from None
+
+
+def _read_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in sorted(variables):
+        if name in _LEGACY_NAMES:
+            values.setdefault(name.lower(), _typed(variables[name]))
+        elif name.startswith(_PREFIX) and name not in _NOT_SETTINGS:
+            group, _, field = name.removeprefix(_PREFIX).lower().rpartition("__")
+            _put(values, group, field, _typed(variables[name]))
+    return values
+
+
+def _put(values: dict[str, Any], group: str, field: str, value: Any) -> None:
+    if not group:
+        values[field] = value
+        return
+    members = values.setdefault(group, {})
+    if not isinstance(members, dict):
+        raise SettingsError(f"{group}: is a group of settings, not a value")
+    members[field] = value
+
+
+def _typed(text: str) -> Any:
+    """Lists and tables are written as TOML; everything else stays text, for pydantic to read."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"not a TOML value: {error}") from None
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            merged = _merge(merged, tomllib.loads(path.read_text("utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise SettingsError(f"{path}: {error}") from None
+    return merged
+
+
+def _merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers win; groups are merged key by key."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+            merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _describe(error: ValidationError) -> str:
+    """One line for each wrong key. Values are left out: they may be secrets."""
+    lines = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        where = ".".join(str(part) for part in item["loc"])
+        lines.append(f"{where}: {item['msg']}" if where else item["msg"])
+    return "; ".join(lines)

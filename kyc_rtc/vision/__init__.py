@@ -1,0 +1,1 @@
+"""Seeing: the face observer, preprocessing, geometry, tracking, and the model store."""
