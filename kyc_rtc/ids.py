@@ -24,6 +24,10 @@ def new_alert_id() -> AlertId:
     return AlertId(str(uuid.uuid4()))
 
 
+def new_challenge_id() -> str:
+    return str(uuid.uuid4())
+
+
 def parse_session_id(text: str) -> SessionId:
     """The id in its canonical form.
 

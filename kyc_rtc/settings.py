@@ -51,11 +51,22 @@ class DetectionSettings(_Group):
     min_judgeable_frames: int = Field(40, ge=1, description="fewer make the verdict INCONCLUSIVE")
 
 
+class IceServer(_Group):
+    """A STUN or TURN server, for both sides (W3C WebRTC, RTCIceServer)."""
+
+    urls: tuple[Annotated[str, Field(pattern="^(stun|stuns|turn|turns):")], ...] = Field(
+        min_length=1
+    )
+    username: str | None = None
+    credential: str | None = None
+
+
 class MediaSettings(_Group):
     """The WebRTC side."""
 
-    ice_servers: tuple[dict[str, Any], ...] = Field(
-        (), description="RTCIceServer dictionaries for both sides: urls, username, credential"
+    ice_servers: tuple[IceServer, ...] = ()
+    video_codecs: tuple[Literal["VP8", "H264"], ...] = Field(
+        ("VP8", "H264"), min_length=1, description="accepted codecs, the preferred one first"
     )
     silence_limit_ms: int = Field(
         8_000, ge=1_000, description="no packet for so long: the peer is gone"

@@ -2,6 +2,7 @@
 
 from kyc_rtc.frames.frame import BgrImage, Frame, PixelSource
 from kyc_rtc.frames.mailbox import Mailbox, MailboxClosed
+from kyc_rtc.frames.pictures import decode_picture
 from kyc_rtc.frames.quality import ImageQuality, measure_image
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "Mailbox",
     "MailboxClosed",
     "PixelSource",
+    "decode_picture",
     "measure_image",
 ]

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class MailboxClosed(Exception):  # noqa: N818 - a signal that ends a loop, like StopIteration
+class MailboxClosed(Exception):
     """No item is left, and none will come."""
 
 

@@ -1,0 +1,160 @@
+"""The command line: `python -m kyc_rtc COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from kyc_rtc.errors import KycError
+from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.vision.model_store import ModelStore
+
+FACE_MODEL = "face_landmarker"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit status 2 where something is wrong, with a sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except KycError as error:
+        print(f"kyc-rtc: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m kyc_rtc", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_analyze(commands)
+    _add_evaluate(commands)
+    _add_bench(commands)
+    _add_models(commands)
+    keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
+    keys.set_defaults(command=_keys)
+    return parser
+
+
+def _add_analyze(commands: Any) -> None:
+    analyze = commands.add_parser("analyze", help="the pipeline on a video file, in media time")
+    analyze.add_argument("video", type=Path)
+    analyze.add_argument("--json", action="store_true", help="print JSON instead of a summary")
+    analyze.set_defaults(command=_analyze)
+
+
+def _add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate-challenges", help="judges against hand-labelled actions"
+    )
+    evaluate.add_argument("--labels", type=Path, required=True)
+    evaluate.add_argument(
+        "--data", type=Path, required=True, help="folder with the labelled videos"
+    )
+    evaluate.set_defaults(command=_evaluate_challenges)
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser("bench", help="measure speed and memory on this machine")
+    subjects = bench.add_subparsers(required=True, metavar="SUBJECT")
+    pipeline = subjects.add_parser(
+        "pipeline", help="cost of a frame by stage, beside MediaPipe's own"
+    )
+    pipeline.add_argument("--video", type=Path, required=True)
+    pipeline.add_argument("--frames", type=int, default=300)
+    pipeline.add_argument("--runs", type=int, default=3)
+    pipeline.add_argument("--json", action="store_true")
+    pipeline.set_defaults(command=_bench_pipeline)
+    live = subjects.add_parser(
+        "live", help="sessions over real WebRTC: rate, latency, memory, leaks"
+    )
+    live.add_argument("--video", type=Path, required=True)
+    live.add_argument("--seconds", type=float, default=10.0)
+    live.add_argument("--sequential", type=int, default=0, help="sessions one after another")
+    live.add_argument("--parallel", type=int, default=1, help="sessions at once")
+    live.add_argument("--json", action="store_true")
+    live.set_defaults(command=_bench_live)
+    enhance = subjects.add_parser(
+        "enhance", help="what preprocessing costs and brings in poor light"
+    )
+    enhance.add_argument("videos", type=Path, nargs="+")
+    enhance.set_defaults(command=_bench_enhance)
+
+
+def _add_models(commands: Any) -> None:
+    models = commands.add_parser("models", help="fetch or verify the model files")
+    models.add_argument("action", choices=("fetch", "verify"))
+    models.add_argument("--cache-dir", type=Path, help="where models are kept")
+    models.set_defaults(command=_models)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from kyc_rtc.evaluation.analyze import analyze_file, summary  # noqa: PLC0415 - loads the nets
+
+    report = analyze_file(options.video, ModelStore(None).fetch(FACE_MODEL))
+    print(json.dumps(report, indent=2) if options.json else summary(report))
+    return 0
+
+
+def _evaluate_challenges(options: argparse.Namespace) -> int:
+    from kyc_rtc.evaluation.challenges import evaluate_challenges  # noqa: PLC0415 - loads the nets
+
+    model = ModelStore(None).fetch(FACE_MODEL)
+    _print_json(evaluate_challenges(options.labels, options.data, model))
+    return 0
+
+
+def _bench_pipeline(options: argparse.Namespace) -> int:
+    from kyc_rtc.bench.pipeline import measure, table  # noqa: PLC0415 - loads the nets
+
+    model = ModelStore(None).fetch(FACE_MODEL)
+    figures = measure(options.video, model, frames=options.frames, runs=options.runs)
+    print(json.dumps(figures, indent=2) if options.json else table(figures))
+    return 0
+
+
+def _bench_live(options: argparse.Namespace) -> int:
+    from kyc_rtc.bench.live import measure, table  # noqa: PLC0415 - loads the nets and aiortc
+
+    figures = measure(
+        options.video,
+        seconds=options.seconds,
+        sequential=options.sequential,
+        parallel=options.parallel,
+    )
+    print(json.dumps(figures, indent=2) if options.json else table(figures))
+    return 0
+
+
+def _bench_enhance(options: argparse.Namespace) -> int:
+    from kyc_rtc.bench.enhance import measure  # noqa: PLC0415 - loads the nets
+
+    _print_json(measure(options.videos, ModelStore(None).fetch(FACE_MODEL)))
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    store = ModelStore(options.cache_dir)
+    path = store.fetch(FACE_MODEL) if options.action == "fetch" else store.path(FACE_MODEL)
+    print(f"{FACE_MODEL}: {path} (SHA-256 verified)")
+    return 0
+
+
+def _keys(_options: argparse.Namespace) -> int:
+    key = new_api_key()
+    print(f"API key (shown once, give it to the caller): {key}")
+    print(f'KYC_RTC_API_KEY_HASHES=["{api_key_hash(key)}"]')
+    return 0
+
+
+def _print_json(figures: object) -> None:
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

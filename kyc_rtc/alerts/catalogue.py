@@ -1,0 +1,39 @@
+"""The alerts that exist, and how severe one can be."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AlertType(StrEnum):
+    """What an alert tells. The sentence is `alert.<value>` in the catalogue."""
+
+    DEEPFAKE_DETECTED = "deepfake_detected"
+    REPLAY_DETECTED = "replay_detected"
+    ATTACK_SUSPECTED = "attack_suspected"
+    FACE_CHANGED = "face_changed"
+    SEVERAL_FACES = "several_faces"
+    LIVENESS_FAILED = "liveness_failed"
+    VERIFICATION_FAILED = "verification_failed"
+    QUALITY_POOR = "quality_poor"
+    SESSION_INTERRUPTED = "session_interrupted"
+    INTERNAL_ERROR = "internal_error"
+
+    @property
+    def message_key(self) -> str:
+        """Key of the sentence that says it."""
+        return f"alert.{self.value}"
+
+
+class Severity(StrEnum):
+    """From `low`, for the record, to `critical`, for now."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 (low) to 3 (critical)."""
+        return list(Severity).index(self)

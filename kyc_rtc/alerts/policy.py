@@ -1,0 +1,115 @@
+"""Which alerts a verdict raises. Pure: the same verdict always raises the same alerts.
+
+Each reason belongs to one alert type with one severity, and reasons of one type share an alert.
+Signs of an attack are called a deepfake or a replay only where the verdict is FAILED; elsewhere the
+evidence did not suffice, and they are a suspicion. A FAILED verdict never goes without an alert of
+at least medium severity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from kyc_rtc.alerts.catalogue import AlertType, Severity
+from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
+
+AlertDetails = Mapping[str, str | float | list[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDraft:
+    """An alert that has no id, session or time yet.
+
+    `details` is JSON without personal data: `status`, `reasons` (the codes of this alert, in order of
+    weight), `liveness_score` and `deepfake_score` of the verdict.
+    """
+
+    type: AlertType
+    severity: Severity
+    message_key: str
+    details: AlertDetails
+
+
+def alerts_for(verdict: Verdict) -> tuple[AlertDraft, ...]:
+    """At most one alert of each type, the severest first, then in the order of the reasons."""
+    severities: dict[AlertType, Severity] = {}
+    reasons: dict[AlertType, list[ReasonCode]] = {}
+    for reason in dict.fromkeys(verdict.reasons):
+        rule = _rule(reason)
+        if rule is not None:
+            kind, severity = _weighed(*rule, verdict.status)
+            severities[kind] = max(severity, severities.get(kind, severity), key=_rank)
+            reasons.setdefault(kind, []).append(reason)
+    worst = max(map(_rank, severities.values()), default=-1)
+    if verdict.status is VerdictStatus.FAILED and worst < Severity.MEDIUM.rank:
+        severities[AlertType.VERIFICATION_FAILED] = Severity.MEDIUM
+        reasons[AlertType.VERIFICATION_FAILED] = list(dict.fromkeys(verdict.reasons))
+    drafts = (_draft(verdict, kind, severities[kind], reasons[kind]) for kind in severities)
+    return tuple(sorted(drafts, key=lambda draft: -draft.severity.rank))
+
+
+def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
+    reason: ReasonCode,
+) -> tuple[AlertType, Severity] | None:
+    """The alert that a reason of a FAILED verdict raises; None where it is no matter for one."""
+    match reason:
+        case ReasonCode.CHALLENGES_PASSED:
+            return None
+        case ReasonCode.DEEPFAKE_SCORE_HIGH:
+            return AlertType.DEEPFAKE_DETECTED, Severity.CRITICAL
+        case ReasonCode.TEXTURE | ReasonCode.TEMPORAL | ReasonCode.GEOMETRY:
+            return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
+        case ReasonCode.BLINK_PATTERN:
+            return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
+        case ReasonCode.VIDEO_LOOP | ReasonCode.PLANAR_MOTION:
+            return AlertType.REPLAY_DETECTED, Severity.CRITICAL
+        case ReasonCode.FROZEN_FRAMES | ReasonCode.NO_MOTION:
+            return AlertType.REPLAY_DETECTED, Severity.HIGH
+        case ReasonCode.FACE_CHANGED:
+            return AlertType.FACE_CHANGED, Severity.HIGH
+        case ReasonCode.SEVERAL_FACES:
+            return AlertType.SEVERAL_FACES, Severity.MEDIUM
+        case ReasonCode.CHALLENGE_FAILED | ReasonCode.LIVENESS_SCORE_LOW:
+            return AlertType.LIVENESS_FAILED, Severity.MEDIUM
+        case ReasonCode.CHALLENGE_TIMEOUT:
+            return AlertType.LIVENESS_FAILED, Severity.LOW
+        case ReasonCode.NO_FACE | ReasonCode.POOR_QUALITY | ReasonCode.TOO_FEW_FRAMES:
+            return AlertType.QUALITY_POOR, Severity.LOW
+        case ReasonCode.LINK_LOST | ReasonCode.TIME_LIMIT:
+            return AlertType.SESSION_INTERRUPTED, Severity.LOW
+        case ReasonCode.COMPLETED_EARLY | ReasonCode.NOT_ASKED:
+            return AlertType.SESSION_INTERRUPTED, Severity.LOW
+        case ReasonCode.INTERNAL_ERROR:
+            return AlertType.INTERNAL_ERROR, Severity.HIGH
+        case _:
+            assert_never(reason)
+
+
+def _weighed(
+    kind: AlertType, severity: Severity, status: VerdictStatus
+) -> tuple[AlertType, Severity]:
+    """The alert as a verdict of this status raises it: an attack that did not decide is suspected."""
+    if status is VerdictStatus.FAILED:
+        return kind, severity
+    if kind in (AlertType.DEEPFAKE_DETECTED, AlertType.REPLAY_DETECTED):
+        suspicion = Severity.LOW if status is VerdictStatus.PASSED else Severity.MEDIUM
+        return AlertType.ATTACK_SUSPECTED, suspicion
+    return kind, severity
+
+
+def _draft(
+    verdict: Verdict, kind: AlertType, severity: Severity, reasons: list[ReasonCode]
+) -> AlertDraft:
+    details: AlertDetails = {
+        "status": verdict.status.value,
+        "reasons": [reason.value for reason in reasons],
+        "liveness_score": verdict.liveness_score,
+        "deepfake_score": verdict.deepfake_score,
+    }
+    return AlertDraft(kind, severity, kind.message_key, details)
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank

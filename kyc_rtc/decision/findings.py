@@ -1,0 +1,63 @@
+"""Everything that a verdict rests on, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kyc_rtc.detection.evidence import Evidence
+from kyc_rtc.vision.quality import QualityIssue
+
+
+class Mode(StrEnum):
+    """LIVE: the applicant is asked for actions. PASSIVE: a recording, to which nobody can put any."""
+
+    LIVE = "live"
+    PASSIVE = "passive"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a verification has found.
+
+    Challenge counts are of challenges, not of attempts; `unasked_actions` counts actions that nobody
+    had asked for at the time. `response_ms`: media time from each passed challenge to its answer.
+    `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
+    `persistent_issue`: the worst issue that stood for most of the time, or None.
+    """
+
+    mode: Mode
+    challenges_asked: int = 0
+    challenges_passed: int = 0
+    challenges_failed: int = 0
+    challenges_timed_out: int = 0
+    unasked_actions: int = 0
+    response_ms: tuple[int, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    frames_analysed: int = 0
+    frames_judgeable: int = 0
+    face_frames: int = 0
+    persistent_issue: QualityIssue | None = None
+    several_faces: bool = False
+    face_changed: bool = False
+    link_lost: bool = False
+    completed_early: bool = False
+    time_limit_reached: bool = False
+    internal_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What a verdict is measured against; the names are those of the settings."""
+
+    liveness_threshold: float = 0.6
+    deepfake_threshold: float = 0.65
+    confidence_threshold: float = 0.3
+    min_judgeable_frames: int = 40
+
+    def __post_init__(self) -> None:
+        fractions = (self.liveness_threshold, self.deepfake_threshold, self.confidence_threshold)
+        if not all(0.0 <= fraction <= 1.0 for fraction in fractions):
+            raise ValueError(f"thresholds lie in 0..1, not {fractions}")
+        if self.min_judgeable_frames < 1:
+            raise ValueError(f"at least one judgeable frame, not {self.min_judgeable_frames}")

@@ -1,0 +1,198 @@
+"""The policy: findings become a verdict. It fails closed, and gives a reason for everything.
+
+FAILED         an attack was seen, another person took over, or challenges were not met although
+               the picture was good
+INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence
+PASSED         nothing is missing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from kyc_rtc.decision.findings import Findings, Mode, Thresholds
+from kyc_rtc.decision.fusion import deepfake_score, liveness_score
+from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
+from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
+from kyc_rtc.vision.quality import QualityIssue
+
+HARD_SIGNS = frozenset(
+    {Sign.FROZEN_FRAMES, Sign.VIDEO_LOOP, Sign.NO_MOTION, Sign.PLANAR_MOTION},
+)
+"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone."""
+
+
+def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
+    """The verdict on a verification. Total: every combination of findings has one."""
+    score = deepfake_score(findings.evidence, thresholds.confidence_threshold)
+    liveness = liveness_score(findings)
+    failing = _failing(findings, thresholds, score)
+    lacking = _lacking(findings, thresholds, score, liveness)
+    if failing:
+        status, reasons = VerdictStatus.FAILED, [*failing, *_context(findings)]
+    elif lacking:
+        status, reasons = VerdictStatus.INCONCLUSIVE, [*lacking, *_context(findings)]
+    else:
+        status, reasons = VerdictStatus.PASSED, [_passed(findings)]
+    return Verdict(status, tuple(dict.fromkeys(reasons)), liveness, score)
+
+
+def reason_for_sign(sign: Sign) -> ReasonCode:
+    """The reason code that tells of a sign: the one of the same name, of which there is always one."""
+    return ReasonCode(sign.value)
+
+
+def _failing(findings: Findings, thresholds: Thresholds, score: float | None) -> list[ReasonCode]:
+    """What makes the verdict FAILED, heaviest first. Empty after an internal error."""
+    if findings.internal_error:
+        return []
+    reasons = _hard(findings.evidence, thresholds.confidence_threshold)
+    if findings.face_changed:
+        reasons.append(ReasonCode.FACE_CHANGED)
+    if not _poor(findings) and _high(score, thresholds):
+        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarms(findings.evidence, thresholds)]
+    if _conditions_are_good(findings, thresholds):
+        reasons += _unmet(findings)
+    return reasons
+
+
+def _lacking(
+    findings: Findings, thresholds: Thresholds, score: float | None, liveness: float | None
+) -> list[ReasonCode]:
+    """What stands between these findings and PASSED, heaviest first."""
+    reasons = _hard(findings.evidence, 0.0)
+    if findings.internal_error:
+        reasons.insert(0, ReasonCode.INTERNAL_ERROR)
+    if findings.link_lost:
+        reasons.append(ReasonCode.LINK_LOST)
+    if findings.face_changed:
+        reasons.append(ReasonCode.FACE_CHANGED)
+    reasons += _quality(findings)
+    if findings.completed_early:
+        reasons.append(ReasonCode.COMPLETED_EARLY)
+    if findings.time_limit_reached:
+        reasons.append(ReasonCode.TIME_LIMIT)
+    if not _enough_was_judged(findings, thresholds):
+        reasons.append(ReasonCode.TOO_FEW_FRAMES)
+    if _high(score, thresholds):
+        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarms(findings.evidence, thresholds)]
+    if findings.mode is Mode.LIVE:
+        reasons += _unanswered(findings, thresholds, liveness)
+    return reasons
+
+
+def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[ReasonCode]:
+    return [
+        reason_for_sign(sign)
+        for item in evidence
+        if item.confidence > 0 and item.confidence >= confidence_threshold
+        for sign in item.signs
+        if sign in HARD_SIGNS
+    ]
+
+
+def _alarms(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[ReasonCode]:
+    """The signs of confident alarms, the strongest evidence first."""
+    alarms = [
+        e for e in evidence if e.score > 0.5 and e.confidence >= thresholds.confidence_threshold
+    ]
+    alarms.sort(key=lambda e: e.score * e.confidence, reverse=True)
+    return [reason_for_sign(sign) for item in alarms for sign in item.signs]
+
+
+def _high(score: float | None, thresholds: Thresholds) -> bool:
+    return score is not None and score >= thresholds.deepfake_threshold
+
+
+def _enough_was_judged(findings: Findings, thresholds: Thresholds) -> bool:
+    """Frames are not enough: life must have been looked for.
+
+    A still photo gives the other analysers nothing to object to, so that only the one that judges
+    motion can clear it.
+    """
+    motion_was_judged = any(
+        e.analyser is AnalyserName.TEMPORAL
+        and e.confidence > 0
+        and e.confidence >= thresholds.confidence_threshold
+        for e in findings.evidence
+    )
+    return motion_was_judged and findings.frames_judgeable >= thresholds.min_judgeable_frames
+
+
+def _unmet(findings: Findings) -> list[ReasonCode]:
+    reasons = []
+    if findings.challenges_failed > 0:
+        reasons.append(ReasonCode.CHALLENGE_FAILED)
+    if findings.challenges_timed_out > 0:
+        reasons.append(ReasonCode.CHALLENGE_TIMEOUT)
+    return reasons
+
+
+def _unanswered(
+    findings: Findings, thresholds: Thresholds, liveness: float | None
+) -> list[ReasonCode]:
+    reasons = _unmet(findings)
+    if findings.challenges_asked <= 0:
+        return [*reasons, ReasonCode.NOT_ASKED]
+    if findings.challenges_passed < findings.challenges_asked and not reasons:
+        reasons.append(ReasonCode.COMPLETED_EARLY)
+    if liveness is None or liveness < thresholds.liveness_threshold:
+        reasons.append(ReasonCode.LIVENESS_SCORE_LOW)
+    return reasons
+
+
+def _conditions_are_good(findings: Findings, thresholds: Thresholds) -> bool:
+    """Whether an unmet challenge is the applicant's doing, and not the light's or the link's."""
+    enough = findings.frames_judgeable >= thresholds.min_judgeable_frames
+    return enough and not findings.link_lost and not _poor(findings)
+
+
+def _poor(findings: Findings) -> bool:
+    return bool(_quality(findings))
+
+
+def _quality(findings: Findings) -> list[ReasonCode]:
+    reasons = [_reason_for_issue(findings.persistent_issue)]
+    if findings.several_faces:
+        reasons.append(ReasonCode.SEVERAL_FACES)
+    return [reason for reason in reasons if reason is not None]
+
+
+def _reason_for_issue(issue: QualityIssue | None) -> ReasonCode | None:
+    """None for what detection can live with: a face that is large or beside the centre."""
+    match issue:
+        case None | QualityIssue.OFF_CENTRE | QualityIssue.FACE_TOO_LARGE:
+            return None
+        case QualityIssue.NO_FACE:
+            return ReasonCode.NO_FACE
+        case QualityIssue.SEVERAL_FACES:
+            return ReasonCode.SEVERAL_FACES
+        case QualityIssue.FACE_CHANGED:
+            return ReasonCode.FACE_CHANGED
+        case (
+            QualityIssue.TOO_DARK
+            | QualityIssue.TOO_BRIGHT
+            | QualityIssue.CUT_OFF
+            | QualityIssue.FACE_TOO_SMALL
+            | QualityIssue.OCCLUDED
+            | QualityIssue.BLURRED
+        ):
+            return ReasonCode.POOR_QUALITY
+        case _ as never:
+            assert_never(never)
+
+
+def _passed(findings: Findings) -> ReasonCode:
+    match findings.mode:
+        case Mode.LIVE:
+            return ReasonCode.CHALLENGES_PASSED
+        case Mode.PASSIVE:
+            return ReasonCode.NOT_ASKED
+        case _ as never:
+            assert_never(never)
+
+
+def _context(findings: Findings) -> list[ReasonCode]:
+    """What qualifies a verdict that is not PASSED: nothing could be asked of a recording."""
+    return [ReasonCode.NOT_ASKED] if findings.mode is Mode.PASSIVE else []

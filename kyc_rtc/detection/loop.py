@@ -1,0 +1,158 @@
+"""Repeated content: the search for a stretch of video that was seen before, forwards or backwards.
+
+Every picture is reduced to a thumbnail of 16 by 16 cells and put on an even grid of time. A loop shows as
+one lag at which the latest stretch matches its past far better than it matches itself 0.4 s earlier,
+and far better than at neighbouring lags. A calm person matches the past at every lag alike, and so
+does a still picture: neither is a loop.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kyc_rtc.frames import BgrImage
+
+_SIDE_CELLS = 16
+_STEP_MS = 1000 / 15
+_MEMORY_STEPS = 1800
+"""120 s: a stretch is looked for that far back."""
+
+_STRETCH_STEPS = 24
+"""1.6 s must match in one piece."""
+
+_MIN_LAG_STEPS = 12
+_NEAR_STEPS = 6
+_MAX_GAP_MS = 300
+_UNKNOWN = 9.0
+"""Distance to a picture that is not known; known ones seldom exceed 2 (two unrelated pictures)."""
+
+_MIN_MOTION = 5e-4
+"""Mean square change within 0.4 s that a stretch needs; the noise of VP8 stays below 1e-4."""
+
+_MIN_CONTRAST = 4.0
+"""Standard deviation in luma steps below which cells are not amplified further."""
+
+Signature = NDArray[np.float32]
+"""Shape (256,): a thumbnail of mean 0 and variance 1, so that exposure and contrast do not count."""
+
+
+def thumbnail(luma: BgrImage) -> Signature:
+    """Reduce a grey picture, shape (height, width), to its signature."""
+    size = (_SIDE_CELLS, _SIDE_CELLS)
+    fine = cv2.resize(luma, (4 * _SIDE_CELLS, 4 * _SIDE_CELLS), interpolation=cv2.INTER_AREA)
+    cells = cv2.resize(fine.astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel()
+    cells -= cells.mean()
+    return np.asarray(cells / max(float(cells.std()), _MIN_CONTRAST), np.float32)
+
+
+class LoopFinder:
+    """Compares the latest 1.6 s with all that came before, up to two minutes back.
+
+    `mismatch` is 0 where the latest stretch copies an earlier one and about 1 where it does not: the
+    mean square difference over that of the stretch from itself 0.4 s earlier (or from the
+    neighbouring lags, whichever tells less of a copy). It stays 1 while too little moves to tell.
+    Memory is bounded, some 4 MB.
+    """
+
+    def __init__(self) -> None:
+        self.mismatch = 1.0
+        self._signatures = np.zeros((2 * _MEMORY_STEPS, _SIDE_CELLS**2), np.float32)
+        self._squares = np.zeros(2 * _MEMORY_STEPS, np.float32)
+        self._known = np.zeros(2 * _MEMORY_STEPS, np.bool_)
+        self._count = 0
+        self._rows = np.full((_STRETCH_STEPS, _MEMORY_STEPS), _UNKNOWN, np.float32)
+        self._newest = 0
+        self._last: tuple[int, Signature] | None = None
+        self._next_ms = 0.0
+
+    def update(self, captured_at_ms: int, signature: Signature) -> None:
+        """Take one picture into account; one that is not later than the last is ignored."""
+        if self._last is None:
+            self._next_ms = float(captured_at_ms)
+        elif captured_at_ms <= self._last[0]:
+            return
+        else:
+            self._fill(*self._last, captured_at_ms, signature)
+        self._last = (captured_at_ms, signature)
+
+    def _fill(self, from_ms: int, before: Signature, to_ms: int, after: Signature) -> None:
+        """Put the steps of the grid between two pictures, interpolated unless they lie far apart."""
+        gap_ms = to_ms - from_ms
+        steps = int((to_ms - self._next_ms) // _STEP_MS) + 1 if to_ms >= self._next_ms else 0
+        if steps > _MEMORY_STEPS:  # a pause longer than the memory: nothing of it is left
+            self._count, self._next_ms = 0, float(to_ms)
+            steps = 1
+        for _ in range(steps):
+            weight = np.float32((self._next_ms - from_ms) / gap_ms)
+            known = gap_ms <= _MAX_GAP_MS
+            self._append(before + weight * (after - before), known=known)
+            self._next_ms += _STEP_MS
+        if steps:
+            self.mismatch = self._compare()
+
+    def _append(self, signature: Signature, *, known: bool) -> None:
+        if self._count == len(self._signatures):
+            for kept in (self._signatures, self._squares, self._known):
+                kept[:_MEMORY_STEPS] = kept[_MEMORY_STEPS:]
+            self._count = _MEMORY_STEPS
+        at = self._count
+        self._signatures[at], self._known[at] = signature, known
+        self._squares[at] = signature @ signature
+        self._count += 1
+        self._newest = (self._newest + 1) % _STRETCH_STEPS
+        row = self._rows[self._newest]
+        row[:] = _UNKNOWN
+        if known:
+            past = slice(max(0, at + 1 - _MEMORY_STEPS), at + 1)
+            difference = self._distances(past, at)[::-1]
+            row[: len(difference)] = difference
+
+    def _distances(self, past: slice, at: int) -> NDArray[np.float32]:
+        """Mean square difference of the picture at `at` from those of `past`, in their order."""
+        products = self._signatures[past] @ self._signatures[at]
+        distance = self._squares[past] + self._squares[at] - 2.0 * products
+        distance = np.maximum(distance / self._signatures.shape[1], 0.0)
+        return np.where(self._known[past], distance, _UNKNOWN).astype(np.float32)
+
+    def _compare(self) -> float:
+        if self._count < _STRETCH_STEPS + _MIN_LAG_STEPS:
+            return 1.0
+        rows = np.roll(self._rows, -(self._newest + 1), axis=0)[::-1]  # the newest first
+        reach = min(self._count, _MEMORY_STEPS)
+        forwards = rows[:, :reach].mean(axis=0)
+        motion = float(forwards[_NEAR_STEPS])
+        if not _MIN_MOTION <= motion < _UNKNOWN / 2:
+            return 1.0
+        # Before the stretch: a lag longer than what was there when it began has nothing to match.
+        longest = reach - _STRETCH_STEPS + 1
+        found = _valley(forwards[:longest], _MIN_LAG_STEPS, motion)
+        return min(found, _valley(_backwards(rows, reach), 2 * _STRETCH_STEPS, motion), 1.0)
+
+
+def _backwards(rows: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
+    """Mean difference of the stretch from one played in reverse, by the newest picture's lag.
+
+    While the stretch advances by one step, its mirror image goes back by one: the lag shrinks by two
+    a step towards the past.
+    """
+    total = np.zeros(reach, np.float32)
+    for age, row in enumerate(rows):
+        total[2 * age :] += row[: reach - 2 * age] if reach > 2 * age else 0.0
+    return total / len(rows)
+
+
+def _valley(differences: NDArray[np.float32], first: int, motion: float) -> float:
+    """The smallest difference from lag `first` on, over `motion` or its surround; 1 without one."""
+    if len(differences) <= first:
+        return 1.0
+    lag = first + int(np.argmin(differences[first:]))
+    lowest = float(differences[lag])
+    sides = [
+        differences[at]
+        for at in (lag - _NEAR_STEPS, lag + _NEAR_STEPS)
+        if first <= at < len(differences)
+    ]
+    beside = float(min(sides)) if sides else motion
+    return lowest / max(min(motion, beside), 1e-9)

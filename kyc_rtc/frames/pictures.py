@@ -1,0 +1,47 @@
+"""Single pictures that come as bytes: JPEG, PNG or WebP, checked before they are decoded."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from kyc_rtc.errors import BadImage, PayloadTooLarge
+from kyc_rtc.frames.frame import BgrImage
+
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_MIN_SIDE_PX = 64
+
+
+def decode_picture(data: bytes, max_pixels: int) -> BgrImage:
+    """Decode one picture. The header's size is checked first, so a bomb is never unpacked.
+
+    Raises:
+        PayloadTooLarge: the picture has more than `max_pixels`.
+        BadImage: the bytes are no JPEG, PNG or WebP, or are broken, or smaller than 64 pixels a side.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+                _check_size(picture.size, max_pixels)
+                rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    except Image.DecompressionBombError:
+        raise PayloadTooLarge("the picture has too many pixels") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        raise BadImage("the bytes are no readable JPEG, PNG or WebP picture") from None
+    return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise PayloadTooLarge(
+            f"the picture has {width}x{height} pixels, more than {max_pixels} in all"
+        )
+    if min(size) < _MIN_SIDE_PX:
+        raise BadImage(
+            f"the picture has {width}x{height} pixels; a side needs at least {_MIN_SIDE_PX}"
+        )

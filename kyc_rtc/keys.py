@@ -1,0 +1,16 @@
+"""API keys: random, shown once, stored as hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+
+def new_api_key() -> str:
+    """A fresh API key with 256 bits of randomness."""
+    return f"kyc_{secrets.token_urlsafe(32)}"
+
+
+def api_key_hash(key: str) -> str:
+    """SHA-256 (hex) of an API key. Keys are random and long, so a plain hash is enough."""
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,0 +1,37 @@
+"""An open mouth: wider than in talking, and held."""
+
+from __future__ import annotations
+
+from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
+from kyc_rtc.liveness.neutral import NeutralFace
+from kyc_rtc.liveness.signals import Signals
+
+JAW_RISE = 0.35
+"""Above the person's own resting jaw. Talk goes as far, but for one or two frames at a time."""
+GAP_RISE = 0.10
+"""Between the lips, in distances of the outer eye corners: a dropped jaw behind closed lips is none."""
+_REST_SHARE = 0.5
+_HOLD_MS = 250
+
+
+class MouthOpenTracker:
+    """Finds a mouth held open. `scale` above 1 asks for wider ones."""
+
+    def __init__(self, neutral: NeutralFace, scale: float = 1.0) -> None:
+        self._neutral = neutral
+        self._excursion = Excursion(scale * _REST_SHARE, scale, _HOLD_MS)
+
+    def update(self, signals: Signals, captured_at_ms: int) -> Sighting:
+        excursion = self._excursion
+        done = None
+        if excursion.update(self._openness(signals), captured_at_ms):
+            onset_ms = captured_at_ms if excursion.onset_ms is None else excursion.onset_ms
+            done = Gesture(ChallengeType.MOUTH_OPEN, None, onset_ms, captured_at_ms)
+        return Sighting(excursion.progress, excursion.resting, reached=done, done=done)
+
+    def _openness(self, signals: Signals) -> float:
+        """1 when both the jaw and the lips are as far apart as asked; the lesser of the two."""
+        jaw = (signals.jaw_open - self._neutral.jaw_open.value) / JAW_RISE
+        gap = (signals.mouth_gap - self._neutral.mouth_gap.value) / GAP_RISE
+        return min(jaw, gap)

@@ -1,0 +1,47 @@
+"""The few numbers of a face that challenges are judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kyc_rtc.vision.geometry import eye_openness, mouth_openness
+from kyc_rtc.vision.observation import Blendshape, Face
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """One face at one moment.
+
+    `yaw_deg` positive towards the person's own left, `pitch_deg` positive downwards. `eye_opening`:
+    eye aspect ratio, mean of both eyes. `eye_blink`, `look_down`, `smile`, `jaw_open`: blendshapes
+    0..1, mean of both sides. `mouth_gap`: inner lips over the distance of the outer eye corners.
+    """
+
+    yaw_deg: float
+    pitch_deg: float
+    eye_opening: float
+    eye_blink: float
+    look_down: float
+    smile: float
+    jaw_open: float
+    mouth_gap: float
+
+
+def read_signals(face: Face) -> Signals:
+    """Reduce `face` to the numbers that challenges are judged by. A missing blendshape is 0."""
+
+    def both(left: Blendshape, right: Blendshape) -> float:
+        shapes = face.blendshapes
+        return (shapes.get(left, 0.0) + shapes.get(right, 0.0)) / 2
+
+    left_eye, right_eye = eye_openness(face.landmarks)
+    return Signals(
+        yaw_deg=face.pose.yaw_deg,
+        pitch_deg=face.pose.pitch_deg,
+        eye_opening=(left_eye + right_eye) / 2,
+        eye_blink=both(Blendshape.EYE_BLINK_LEFT, Blendshape.EYE_BLINK_RIGHT),
+        look_down=both(Blendshape.EYE_LOOK_DOWN_LEFT, Blendshape.EYE_LOOK_DOWN_RIGHT),
+        smile=both(Blendshape.MOUTH_SMILE_LEFT, Blendshape.MOUTH_SMILE_RIGHT),
+        jaw_open=face.blendshapes.get(Blendshape.JAW_OPEN, 0.0),
+        mouth_gap=mouth_openness(face.landmarks),
+    )

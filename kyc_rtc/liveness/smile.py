@@ -1,0 +1,30 @@
+"""A smile: both corners of the mouth up, and held."""
+
+from __future__ import annotations
+
+from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
+from kyc_rtc.liveness.neutral import NeutralFace
+from kyc_rtc.liveness.signals import Signals
+
+SMILE_RISE = 0.35
+"""Above the person's own resting smile."""
+_REST_SHARE = 0.5
+_HOLD_MS = 250
+
+
+class SmileTracker:
+    """Finds smiles, open or closed. `scale` above 1 asks for broader ones."""
+
+    def __init__(self, neutral: NeutralFace, scale: float = 1.0) -> None:
+        self._neutral = neutral.smile.value
+        target = SMILE_RISE * scale
+        self._excursion = Excursion(target * _REST_SHARE, target, _HOLD_MS)
+
+    def update(self, signals: Signals, captured_at_ms: int) -> Sighting:
+        excursion = self._excursion
+        done = None
+        if excursion.update(signals.smile - self._neutral, captured_at_ms):
+            onset_ms = captured_at_ms if excursion.onset_ms is None else excursion.onset_ms
+            done = Gesture(ChallengeType.SMILE, None, onset_ms, captured_at_ms)
+        return Sighting(excursion.progress, excursion.resting, reached=done, done=done)

@@ -1,0 +1,124 @@
+"""One frame through the detectors: observation, quality, identity, evidence, with the time of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from kyc_rtc.clock import Clock
+from kyc_rtc.detection.evidence import Analyser, Evidence, Sample
+from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.vision.enhance import Enhancer
+from kyc_rtc.vision.face_quality import QualityGate, assess_face
+from kyc_rtc.vision.observation import FaceObservation, FaceObserver
+from kyc_rtc.vision.quality import FaceQuality, QualityIssue
+from kyc_rtc.vision.tracking import FaceTracker, TrackState
+
+MAX_SIDE_PX = 1280
+"""Larger pictures are reduced: the nets look at 256 pixels of face, and the cost grows with the area."""
+
+
+class Stage(StrEnum):
+    """The stages whose cost is reported."""
+
+    CONVERT = "convert"
+    ENHANCE = "enhance"
+    OBSERVE = "observe"
+    QUALITY = "quality"
+    TRACK = "track"
+    TEXTURE = "texture"
+    BLINK = "blink"
+    TEMPORAL = "temporal"
+    GEOMETRY = "geometry"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """What one analysed frame gave.
+
+    `issues` are the stable ones (they have lasted), worst first. `evidence` is on all that was seen
+    so far. `cpu_ms` maps each stage to the CPU milliseconds of the analysing thread.
+    """
+
+    observation: FaceObservation
+    received_at_ms: float
+    quality: FaceQuality
+    issues: tuple[QualityIssue, ...]
+    track: TrackState
+    evidence: tuple[Evidence, ...]
+    enhanced: bool
+    cpu_ms: dict[Stage, float]
+
+    @property
+    def captured_at_ms(self) -> int:
+        return self.observation.captured_at_ms
+
+
+class FrameAnalysis:
+    """The detectors of one session, with their memory. One call at a time; `close` frees them."""
+
+    def __init__(self, observer: FaceObserver, analysers: Sequence[Analyser], clock: Clock) -> None:
+        self._observer = observer
+        self._analysers = tuple(analysers)
+        self._clock = clock
+        self._enhancer = Enhancer()
+        self._gate = QualityGate()
+        self._tracker = FaceTracker()
+        self._previous_quality: FaceQuality | None = None
+
+    def analyse(self, frame: Frame) -> FrameResult:
+        """Analyse one frame. CPU-heavy (about 15 ms at 640×480): call it on the pool."""
+        cpu_ms: dict[Stage, float] = {}
+        with self._timed(cpu_ms, Stage.CONVERT):
+            image = _bounded(frame.to_bgr())
+            luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+        with self._timed(cpu_ms, Stage.ENHANCE):
+            # The last frame's face tells whether this one needs help: light changes slowly.
+            last = self._previous_quality.image if self._previous_quality else None
+            shown = self._enhancer.apply(image, last)
+        with self._timed(cpu_ms, Stage.OBSERVE):
+            observation = self._observer.observe(shown, frame.captured_at_ms, frame.sequence)
+        with self._timed(cpu_ms, Stage.QUALITY):
+            quality = assess_face(observation, image, luma)
+            issues = self._gate.update(quality, frame.captured_at_ms)
+        with self._timed(cpu_ms, Stage.TRACK):
+            track = self._tracker.update(observation, image)
+        sample = Sample(image, luma, observation, quality)
+        for analyser in self._analysers:
+            with self._timed(cpu_ms, Stage(analyser.name.value)):
+                analyser.update(sample)
+        self._previous_quality = quality
+        return FrameResult(
+            observation=observation,
+            received_at_ms=frame.received_at_ms,
+            quality=quality,
+            issues=issues,
+            track=track,
+            evidence=tuple(analyser.evidence() for analyser in self._analysers),
+            enhanced=shown is not image,
+            cpu_ms=cpu_ms,
+        )
+
+    def close(self) -> None:
+        """Free the observer. Idempotent."""
+        self._observer.close()
+
+    @contextmanager
+    def _timed(self, cpu_ms: dict[Stage, float], stage: Stage) -> Iterator[None]:
+        start_ms = self._clock.cpu_ms()
+        yield
+        cpu_ms[stage] = self._clock.cpu_ms() - start_ms
+
+
+def _bounded(image: BgrImage) -> BgrImage:
+    scale = MAX_SIDE_PX / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return np.asarray(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )

@@ -1,0 +1,1 @@
+"""Sessions: one verification from start to close, behind one narrow door."""

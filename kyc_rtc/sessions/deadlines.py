@@ -1,0 +1,54 @@
+"""When a live session is over, or its peer is. Pure: wall-clock facts in, a step out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kyc_rtc.settings import LimitSettings, MediaSettings
+
+KEYFRAME_AFTER_MS = 1_500.0
+"""A connected camera that shows nothing new for so long is asked for a whole picture."""
+
+
+class Step(StrEnum):
+    """What the watchdog has to do now."""
+
+    NOTHING = "nothing"
+    REQUEST_KEYFRAME = "request_keyframe"
+    DROP_PEER = "drop_peer"
+    END_LINK_LOST = "end_link_lost"
+    END_TIME_LIMIT = "end_time_limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Monotonic milliseconds. `joined_at_ms`: first peer or upload, None before; `last_heard_ms`: last
+    packet or message of the present peer (or upload); `alone_since_ms`: when the last peer went."""
+
+    joined_at_ms: float | None
+    has_peer: bool
+    last_heard_ms: float
+    last_frame_ms: float
+    alone_since_ms: float
+
+
+def next_step(facts: Facts, now_ms: float, media: MediaSettings, limits: LimitSettings) -> Step:
+    """The most urgent step."""
+    if facts.joined_at_ms is None:
+        unjoined_limit_ms = limits.client_token_ttl_s * 1000
+        return (
+            Step.END_LINK_LOST
+            if now_ms - facts.alone_since_ms > unjoined_limit_ms
+            else Step.NOTHING
+        )
+    if now_ms - facts.joined_at_ms > limits.session_time_limit_ms:
+        return Step.END_TIME_LIMIT
+    if not facts.has_peer:
+        alone_ms = now_ms - max(facts.alone_since_ms, facts.last_heard_ms)
+        return Step.END_LINK_LOST if alone_ms > media.reconnect_grace_ms else Step.NOTHING
+    if now_ms - facts.last_heard_ms > media.silence_limit_ms:
+        return Step.DROP_PEER
+    if now_ms - facts.last_frame_ms > KEYFRAME_AFTER_MS:
+        return Step.REQUEST_KEYFRAME
+    return Step.NOTHING

@@ -1,0 +1,83 @@
+"""What a session needs from the rooms below, as protocols, so that tests can stand in for them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from kyc_rtc.clock import Clock
+from kyc_rtc.frames import Frame
+from kyc_rtc.ids import PeerId
+from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.settings import Settings
+from kyc_rtc.storage.records import AlertRecord, SessionRecord
+from kyc_rtc.telemetry import Metrics
+from media.peer import PeerEvent
+from media.sdp import Fragment, Offer
+from media.timeline import MediaTimeline
+from media.video_track import FrameSink
+
+T = TypeVar("T")
+
+
+class PeerPort(Protocol):
+    """One transport, such as `media.peer.Peer`."""
+
+    @property
+    def peer_id(self) -> PeerId: ...
+    @property
+    def has_data_channel(self) -> bool: ...
+    @property
+    def last_heard_ms(self) -> float: ...
+    @property
+    def last_frame_ms(self) -> float: ...
+    async def answer(self, offer: Offer) -> str: ...
+    async def add_candidates(self, fragment: Fragment) -> None: ...
+    async def next_event(self) -> PeerEvent: ...
+    def send(self, label: str, text: str) -> bool: ...
+    async def request_keyframe(self) -> None: ...
+    async def aclose(self) -> None: ...
+
+
+class AnalysisPort(Protocol):
+    """The detectors of one session, such as `pipeline.analysis.FrameAnalysis`."""
+
+    def analyse(self, frame: Frame) -> FrameResult: ...
+    def close(self) -> None: ...
+
+
+class PoolPort(Protocol):
+    """Runs CPU-heavy work elsewhere, such as `pipeline.pool.AnalysisPool`."""
+
+    async def run(self, work: Callable[[], T]) -> T: ...
+
+
+class Archive(Protocol):
+    """Where a session's record goes."""
+
+    async def save(self, record: SessionRecord) -> None:
+        """Store the record. Raises what the storage raises: nothing is told that is not stored."""
+
+    async def raise_alerts(self, alerts: tuple[AlertRecord, ...]) -> None:
+        """Store alerts."""
+
+
+PeerFactory = Callable[[PeerId, MediaTimeline, FrameSink], PeerPort]
+AnalysisFactory = Callable[[], AnalysisPort]
+EndOfSession = Callable[[SessionRecord], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every live session shares."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    pool: PoolPort
+    archive: Archive
+    new_peer: PeerFactory
+    new_analysis: AnalysisFactory
+    issuer: Issuer

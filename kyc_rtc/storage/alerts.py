@@ -1,0 +1,124 @@
+"""Alerts in the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields
+from typing import Final, Protocol
+
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from kyc_rtc.errors import Conflict, NotFound
+from kyc_rtc.ids import AlertId
+from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.records import AlertRecord, AlertStatistics, check_actor
+from kyc_rtc.storage.tables import alerts
+from kyc_rtc.storage.values import can_be_id, check_limit
+
+MAX_ALERTS_LISTED: Final = 500
+DAY_MS: Final = 86_400_000
+
+
+class AlertRepository(Protocol):
+    """Alerts, kept until their session is deleted."""
+
+    async def add(self, record: AlertRecord) -> None:
+        """Raises Conflict where the id exists already, NotFound where the session does not."""
+
+    async def get(self, alert_id: AlertId) -> AlertRecord:
+        """Raises NotFound."""
+
+    async def active(self, limit: int = MAX_ALERTS_LISTED) -> list[AlertRecord]:
+        """Alerts that nobody acknowledged, the newest first.
+
+        Raises:
+            BadRequest: a limit outside 1..500.
+        """
+
+    async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
+        """The alert as it is afterwards. The first acknowledgement stays; later ones change nothing.
+
+        Raises:
+            BadRequest: `by` is empty, too long, or cannot be stored.
+            NotFound: no such alert.
+        """
+
+    async def statistics(self, now_ms: int) -> AlertStatistics:
+        """Counts of all alerts, all taken at one moment."""
+
+
+class SqlAlertRepository:
+    """`AlertRepository` on a `Database`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, record: AlertRecord) -> None:
+        row = {field.name: getattr(record, field.name) for field in fields(record)}
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(insert(alerts).values(row))
+        except IntegrityError:
+            statement = select(alerts.c.alert_id).where(alerts.c.alert_id == record.alert_id)
+            async with self._database.begin() as connection:
+                known = await connection.scalar(statement) is not None
+            missing = NotFound("no such session")
+            raise (Conflict("the alert exists already") if known else missing) from None
+
+    async def get(self, alert_id: AlertId) -> AlertRecord:
+        if not can_be_id(alert_id):
+            raise NotFound("no such alert")
+        statement = select(alerts).where(alerts.c.alert_id == alert_id)
+        async with self._database.begin() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise NotFound("no such alert")
+        return AlertRecord(**row)
+
+    async def active(self, limit: int = MAX_ALERTS_LISTED) -> list[AlertRecord]:
+        check_limit(limit, MAX_ALERTS_LISTED)
+        statement = (
+            select(alerts)
+            .where(alerts.c.acknowledged_at_ms.is_(None))
+            .order_by(alerts.c.created_at_ms.desc(), alerts.c.alert_id)
+            .limit(limit)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        return [AlertRecord(**row) for row in rows]
+
+    async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
+        check_actor(by)
+        if can_be_id(alert_id):
+            statement = (
+                update(alerts)
+                .where(alerts.c.alert_id == alert_id, alerts.c.acknowledged_at_ms.is_(None))
+                .values(acknowledged_at_ms=now_ms, acknowledged_by=by)
+            )
+            async with self._database.begin() as connection:
+                await connection.execute(statement)
+        return await self.get(alert_id)
+
+    async def statistics(self, now_ms: int) -> AlertStatistics:
+        acknowledged = case((alerts.c.acknowledged_at_ms.is_(None), 0), else_=1)
+        recent = case((alerts.c.created_at_ms > now_ms - DAY_MS, 1), else_=0)
+        statement = select(
+            alerts.c.severity,
+            alerts.c.type,
+            func.count().label("total"),
+            func.sum(acknowledged).label("acknowledged"),
+            func.sum(recent).label("recent"),
+        ).group_by(alerts.c.severity, alerts.c.type)
+        async with self._database.begin() as connection:
+            groups = (await connection.execute(statement)).all()
+        by_severity, by_type = Counter[str](), Counter[str]()
+        for group in groups:
+            by_severity[group.severity] += group.total
+            by_type[group.type] += group.total
+        total = sum(group.total for group in groups)
+        done = sum(group.acknowledged for group in groups)
+        last_24_h = sum(group.recent for group in groups)
+        return AlertStatistics(
+            total, total - done, done, last_24_h, dict(by_severity), dict(by_type)
+        )

@@ -1,0 +1,1 @@
+"""Alembic migrations. Each stands for itself: it imports nothing from the tables of today."""

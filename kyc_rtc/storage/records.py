@@ -1,0 +1,132 @@
+"""What is stored, as values. A record that exists can be stored: the constructor refuses the rest.
+
+States, statuses, alert types and severities are text here: the rooms that own those closed sets
+stand elsewhere, and what was written by an older version stays readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kyc_rtc.errors import BadRequest
+from kyc_rtc.ids import AlertId, SessionId
+from kyc_rtc.storage.values import (
+    MAX_ID_LENGTH,
+    JsonObject,
+    check_integer,
+    check_score,
+    check_text,
+    copy_object,
+    copy_objects,
+)
+
+MAX_USER_ID_LENGTH = 256
+MAX_ACTOR_LENGTH = 256
+MAX_WORD_LENGTH = 64
+MAX_REASONS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One verification. Times are milliseconds since the Unix epoch.
+
+    `parent_id` names the session that this one repeats, `attempt` counts from 1. Scores lie in 0..1.
+    `evidence` and `challenges` hold JSON objects, at most 64 KiB each.
+
+    Raises:
+        BadRequest: a field is longer, larger or other than what can be stored.
+    """
+
+    session_id: SessionId
+    user_id: str
+    state: str
+    created_at_ms: int
+    updated_at_ms: int
+    expires_at_ms: int
+    parent_id: SessionId | None = None
+    attempt: int = 1
+    frames_processed: int = 0
+    face_detected: bool | None = None
+    liveness_score: float | None = None
+    deepfake_score: float | None = None
+    verdict_status: str | None = None
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[JsonObject, ...] | None = None
+    challenges: tuple[JsonObject, ...] | None = None
+
+    def __post_init__(self) -> None:
+        self._check_texts()
+        for name in ("created_at_ms", "updated_at_ms", "expires_at_ms", "frames_processed"):
+            check_integer(name, getattr(self, name))
+        check_integer("attempt", self.attempt, minimum=1)
+        check_score("liveness_score", self.liveness_score)
+        check_score("deepfake_score", self.deepfake_score)
+        for name in ("evidence", "challenges"):
+            values = getattr(self, name)
+            if values is not None:
+                object.__setattr__(self, name, copy_objects(name, values))
+
+    def _check_texts(self) -> None:
+        check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        if self.parent_id is not None:
+            check_text("parent_id", self.parent_id, MAX_ID_LENGTH)
+        check_text("user_id", self.user_id, MAX_USER_ID_LENGTH)
+        check_text("state", self.state, MAX_WORD_LENGTH)
+        if self.verdict_status is not None:
+            check_text("verdict_status", self.verdict_status, MAX_WORD_LENGTH)
+        if len(self.reasons) > MAX_REASONS:
+            raise BadRequest(f"reasons: at most {MAX_REASONS} are allowed")
+        for reason in self.reasons:
+            check_text("reasons", reason, MAX_WORD_LENGTH)
+        object.__setattr__(self, "reasons", tuple(str(reason) for reason in self.reasons))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRecord:
+    """One alert about one session. `message_key` names the sentence in the catalogue.
+
+    Raises:
+        BadRequest: a field cannot be stored, or only one half of the acknowledgement is there.
+    """
+
+    alert_id: AlertId
+    session_id: SessionId
+    type: str
+    severity: str
+    message_key: str
+    details: JsonObject
+    created_at_ms: int
+    acknowledged_at_ms: int | None = None
+    acknowledged_by: str | None = None
+
+    def __post_init__(self) -> None:
+        check_text("alert_id", self.alert_id, MAX_ID_LENGTH)
+        check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        for name in ("type", "severity", "message_key"):
+            check_text(name, getattr(self, name), MAX_WORD_LENGTH)
+        check_integer("created_at_ms", self.created_at_ms)
+        object.__setattr__(self, "details", copy_object("details", self.details))
+        if (self.acknowledged_at_ms is None) != (self.acknowledged_by is None):
+            raise BadRequest("an acknowledgement has both a time and an author")
+        if self.acknowledged_at_ms is not None:
+            check_integer("acknowledged_at_ms", self.acknowledged_at_ms)
+        if self.acknowledged_by is not None:
+            check_actor(self.acknowledged_by)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertStatistics:
+    """How many alerts there are. A type or severity that never came up is not in the mappings."""
+
+    total: int
+    active: int
+    acknowledged: int
+    last_24_h: int
+    by_severity: Mapping[str, int]
+    by_type: Mapping[str, int]
+
+
+def check_actor(acknowledged_by: str) -> None:
+    """Raise BadRequest unless the name of who acknowledged can be stored."""
+    check_text("acknowledged_by", acknowledged_by, MAX_ACTOR_LENGTH)

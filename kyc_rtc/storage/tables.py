@@ -1,0 +1,76 @@
+"""The tables as they are after the last migration; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Table,
+)
+
+from kyc_rtc.storage.records import MAX_ACTOR_LENGTH, MAX_USER_ID_LENGTH, MAX_WORD_LENGTH
+from kyc_rtc.storage.values import MAX_ID_LENGTH
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("user_id", String(MAX_USER_ID_LENGTH), nullable=False),
+    Column("state", String(MAX_WORD_LENGTH), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column(
+        "parent_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="SET NULL"),
+        nullable=True,
+    ),
+    Column("attempt", BigInteger, nullable=False),
+    Column("frames_processed", BigInteger, nullable=False),
+    Column("face_detected", Boolean, nullable=True),
+    Column("liveness_score", Double, nullable=True),
+    Column("deepfake_score", Double, nullable=True),
+    Column("verdict_status", String(MAX_WORD_LENGTH), nullable=True),
+    Column("reasons", JSON, nullable=False),
+    Column("evidence", JSON(none_as_null=True), nullable=True),
+    Column("challenges", JSON(none_as_null=True), nullable=True),
+    Index(None, "state", "expires_at_ms"),
+    Index(None, "parent_id"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("type", String(MAX_WORD_LENGTH), nullable=False),
+    Column("severity", String(MAX_WORD_LENGTH), nullable=False),
+    Column("message_key", String(MAX_WORD_LENGTH), nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("acknowledged_at_ms", BigInteger, nullable=True),
+    Column("acknowledged_by", String(MAX_ACTOR_LENGTH), nullable=True),
+    Index(None, "acknowledged_at_ms", "created_at_ms"),
+    Index(None, "session_id"),
+)

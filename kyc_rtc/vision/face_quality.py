@@ -1,0 +1,159 @@
+"""Whether the face in a frame can be judged, and which complaints have lasted long enough to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kyc_rtc.frames import BgrImage, ImageQuality, measure_image
+from kyc_rtc.vision.observation import Face, FaceObservation
+from kyc_rtc.vision.occlusion import OcclusionThresholds, covered_parts
+from kyc_rtc.vision.quality import FaceQuality, QualityIssue
+
+_CORE_X = (0.15, 0.85)
+"""Of the mesh's width: skin rather than background and hair."""
+
+_BROW, _BELOW_LIPS = 9, 17
+"""Mesh points: top and bottom of the core."""
+
+_SHARPNESS_WIDTH_PX = 96
+"""The face's width when sharpness is measured, so that size does not count as sharpness."""
+
+
+@dataclass(frozen=True, slots=True)
+class QualityThresholds:
+    """Limits of a usable face, from 1,732 frames of 136 bona fide recordings ("seen") and from
+    darkened, brightened, blurred and shrunken copies of them.
+    """
+
+    # Mean luma of the face: seen 39 and more, 99% above 60; a twentieth of the light gives 30.
+    min_mean_luma: float = 40.0
+    # Share of blown-out pixels: seen up to 0.02; six times the light gives 0.64.
+    max_bright_fraction: float = 0.12
+    # Mean luma, for cameras that flatten highlights below white: seen up to 196.
+    max_mean_luma: float = 225.0
+    # Fine over middle detail of the face at a fixed width: seen above 0.56 in 99%; a Gaussian blur
+    # of 2% of the face's width leaves 0.37, of 1% (a soft lens) 0.62.
+    min_sharpness: float = 0.5
+    # Width of the face in pixels: below it, neither blinks nor texture can be measured.
+    min_face_px: float = 64.0
+    # Width of the face over the shorter side: seen 0.19 to 0.75.
+    min_face_fraction: float = 0.15
+    max_face_fraction: float = 0.85
+    # Distance of the face's centre from the middle, of the picture's side: seen below 0.3 in 98%;
+    # beyond, a turn or a nod takes the face out of the picture.
+    max_off_centre: float = 0.32
+    # Share of the mesh's width or height outside the picture: seen below 0.01 in 99.5%.
+    max_overhang: float = 0.03
+    # A second face narrower than this share of the first is a poster or a passer-by.
+    min_second_face: float = 0.35
+    occlusion: OcclusionThresholds = field(default_factory=OcclusionThresholds)
+
+
+def assess_face(
+    observation: FaceObservation,
+    image_bgr: BgrImage,
+    *,
+    luma: NDArray[np.uint8] | None = None,
+    thresholds: QualityThresholds | None = None,
+) -> FaceQuality:
+    """Judge the largest face of a frame. `image_bgr` has shape (height, width, 3), dtype uint8.
+
+    `luma`, (height, width) uint8, saves a conversion where the caller has it.
+    """
+    limits = thresholds or QualityThresholds()
+    face = observation.face
+    if face is None:
+        return FaceQuality((QualityIssue.NO_FACE,), None, 0.0)
+    image = _measure_core(image_bgr, luma, face)
+    fraction = face.width_px / min(observation.image_size)
+    found = _place_issues(observation, face, limits) | _size_issues(face, fraction, limits)
+    if image is not None:
+        found |= _light_issues(image, limits)
+    if covered_parts(image_bgr, face, limits.occlusion):
+        found.add(QualityIssue.OCCLUDED)
+    return FaceQuality(tuple(i for i in QualityIssue if i in found), image, fraction)
+
+
+def _measure_core(
+    image_bgr: BgrImage, luma: NDArray[np.uint8] | None, face: Face
+) -> ImageQuality | None:
+    height, width = image_bgr.shape[:2]
+    left = max(int(face.box_xyxy[0] + _CORE_X[0] * face.width_px), 0)
+    right = min(int(face.box_xyxy[0] + _CORE_X[1] * face.width_px), width)
+    top = max(int(face.landmarks[_BROW, 1]), 0)
+    bottom = min(int(face.landmarks[_BELOW_LIPS, 1]), height)
+    if right - left < 8 or bottom - top < 8:
+        return None
+    core = (
+        luma[top:bottom, left:right]
+        if luma is not None
+        else cv2.cvtColor(image_bgr[top:bottom, left:right], cv2.COLOR_BGR2GRAY)
+    )
+    width_px = max(round(_SHARPNESS_WIDTH_PX * (right - left) / face.width_px), 8)
+    return measure_image(np.asarray(core, np.uint8), sharpness_width_px=width_px)
+
+
+def _light_issues(image: ImageQuality, limits: QualityThresholds) -> set[QualityIssue]:
+    found = set()
+    if image.mean_luma < limits.min_mean_luma:
+        found.add(QualityIssue.TOO_DARK)
+    if image.bright_fraction > limits.max_bright_fraction or image.mean_luma > limits.max_mean_luma:
+        found.add(QualityIssue.TOO_BRIGHT)
+    if image.sharpness < limits.min_sharpness:
+        found.add(QualityIssue.BLURRED)
+    return found
+
+
+def _size_issues(face: Face, fraction: float, limits: QualityThresholds) -> set[QualityIssue]:
+    if face.width_px < limits.min_face_px or fraction < limits.min_face_fraction:
+        return {QualityIssue.FACE_TOO_SMALL}
+    return {QualityIssue.FACE_TOO_LARGE} if fraction > limits.max_face_fraction else set()
+
+
+def _place_issues(
+    observation: FaceObservation, face: Face, limits: QualityThresholds
+) -> set[QualityIssue]:
+    found = set()
+    width, height = observation.image_size
+    x, y = face.centre_xy
+    if max(abs(x / width - 0.5), abs(y / height - 0.5)) > limits.max_off_centre:
+        found.add(QualityIssue.OFF_CENTRE)
+    left, top, right, bottom = face.box_xyxy
+    across = max(-left, right - width) / max(face.width_px, 1.0)
+    down = max(-top, bottom - height) / max(face.height_px, 1.0)
+    if max(across, down) > limits.max_overhang:
+        found.add(QualityIssue.CUT_OFF)
+    if any(f.width_px >= limits.min_second_face * face.width_px for f in observation.faces[1:]):
+        found.add(QualityIssue.SEVERAL_FACES)
+    return found
+
+
+class QualityGate:
+    """Lets an issue through once it has lasted, and drops it once it has been gone, `hold_ms`."""
+
+    def __init__(self, hold_ms: int = 300) -> None:
+        self._hold_ms = hold_ms
+        self._stable: set[QualityIssue] = set()
+        self._changing_since_ms: dict[QualityIssue, int] = {}
+
+    def update(self, quality: FaceQuality, captured_at_ms: int) -> tuple[QualityIssue, ...]:
+        """The issues that hold at this media time, worst first.
+
+        Media time that goes back (a restarted camera) begins every wait anew.
+        """
+        now = set(quality.issues)
+        for issue in QualityIssue:
+            if (issue in now) == (issue in self._stable):
+                self._changing_since_ms.pop(issue, None)
+                continue
+            since_ms = self._changing_since_ms.setdefault(issue, captured_at_ms)
+            if captured_at_ms < since_ms:
+                self._changing_since_ms[issue] = captured_at_ms
+            elif captured_at_ms - since_ms >= self._hold_ms:
+                self._stable ^= {issue}
+                del self._changing_since_ms[issue]
+        return tuple(issue for issue in QualityIssue if issue in self._stable)

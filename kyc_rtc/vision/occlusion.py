@@ -1,0 +1,216 @@
+"""Which parts of a face are covered: mouth, nose, eyes. From one picture and its mesh.
+
+The idea: a face brings its own colour reference. Forehead and upper cheeks give the skin; against
+it, the tip of the nose is skin of nearly the same colour and light, the lips are redder and darker,
+and each eye holds something both dark and bright. What breaks that is not the face.
+
+What it finds: masks (surgical, white, black, patterned) over mouth or nose, a hand or a flat patch
+of skin colour over the mouth or one eye, dark sunglasses. Beards and glasses are no cover: neither
+touches the tip of the nose, and lips and eyes stay visible. What it cannot see: a printed or worn
+mask with a face of its own (that is an attack, not a cover), a hand over forehead or cheek, a scarf
+in the colour of lips, a cover in a picture without colour, or a black mask below the nose in light
+so dim that skin has no colour either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kyc_rtc.frames import BgrImage
+from kyc_rtc.vision.geometry import OUTER_LIPS
+from kyc_rtc.vision.observation import Face
+
+_WIDTH_PX = 96
+"""The width to which the face is brought: enough for medians, and cheap."""
+
+_NOISE_FLOOR = 8
+"""Added to each channel before ratios, so that noise in the dark does not look like colour."""
+
+# fmt: off
+_SKIN = (
+    (108, 151, 337, 336, 9, 107),             # forehead above the brows
+    (117, 118, 101, 50, 123),                 # upper cheek, right
+    (346, 347, 330, 280, 352),                # upper cheek, left
+    (111, 117, 118, 119, 120, 231, 229, 228),  # below the eye, right
+    (340, 346, 347, 348, 349, 451, 449, 448),  # below the eye, left
+)
+_NOSE_TIP = (45, 4, 275, 281, 5, 51)
+_RIGHT_EYE_REGION = (130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 247)
+_LEFT_EYE_REGION = (359, 255, 339, 254, 253, 252, 256, 341, 463, 414, 286, 258, 257, 259, 260, 467)
+# fmt: on
+
+
+class FacePart(StrEnum):
+    """A part that can be covered."""
+
+    MOUTH = "mouth"
+    NOSE = "nose"
+    EYES = "eyes"
+
+
+@dataclass(frozen=True, slots=True)
+class OcclusionThresholds:
+    """Limits, from 1,732 frames of 136 bona fide recordings; "seen" is what those frames reach.
+
+    Colours are differences of log(R/G) and log(B/G) against the face's own skin, luma is a ratio to
+    the skin's luma.
+    """
+
+    # Below it, the picture has too little colour to compare: seen down to 0.07 in grey recordings.
+    min_skin_colour: float = 0.1
+    # Lips are redder than skin: seen down to -0.02. A mask is less red: -0.3 for white or black.
+    min_lip_redness: float = -0.05
+    # A hand is as red as skin (seen above 0.05 in 97%), as bright and as flat; lips are not.
+    max_flat_redness: float = 0.05
+    min_flat_luma: float = 0.8
+    max_flat_deviation: float = 0.1
+    # The tip of the nose: seen colour distances up to 0.18 in 99.5%, luma 0.85 to 1.4 in 99%.
+    max_nose_colour: float = 0.24
+    min_nose_luma: float = 0.7
+    max_nose_luma: float = 1.6
+    # The bright end (90th percentile) of the brighter eye region: seen down to 0.5. Dark lenses: 0.2.
+    min_eye_bright: float = 0.45
+    # An eye region that is flat while the other is not (lids, lashes, brow): a hand.
+    max_hidden_eye_deviation: float = 0.05
+    min_open_eye_deviation: float = 0.12
+    # Beyond it, the far side of the face is too narrow to be judged.
+    max_yaw_deg: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Patch:
+    """Medians over a region: log(R/G), log(B/G), luma; its bright end and its spread in luma."""
+
+    red: float
+    blue: float
+    luma: float
+    bright: float
+    deviation: float
+
+
+def covered_parts(
+    image_bgr: BgrImage, face: Face, thresholds: OcclusionThresholds | None = None
+) -> frozenset[FacePart]:
+    """The covered parts of `face` in `image_bgr`, shape (height, width, 3), uint8.
+
+    Empty where the face lies outside the picture or is turned too far to tell.
+    """
+    limits = thresholds or OcclusionThresholds()
+    picture = _Picture.of(image_bgr, face)
+    if picture is None or abs(face.pose.yaw_deg) > limits.max_yaw_deg:
+        return frozenset()
+    skin = _skin(picture)
+    if skin is None:
+        return frozenset()
+    found = {
+        FacePart.MOUTH: _mouth_covered(picture.patch(OUTER_LIPS), skin, limits),
+        FacePart.NOSE: _nose_covered(picture.patch(_NOSE_TIP), skin, limits),
+        FacePart.EYES: _eyes_covered(
+            picture.patch(_RIGHT_EYE_REGION), picture.patch(_LEFT_EYE_REGION), skin, limits
+        ),
+    }
+    return frozenset(part for part, covered in found.items() if covered)
+
+
+def _skin(picture: _Picture) -> _Patch | None:
+    patches = [patch for region in _SKIN if (patch := picture.patch(region)) is not None]
+    if len(patches) < 3:
+        return None
+    return _Patch(
+        red=float(np.median([patch.red for patch in patches])),
+        blue=float(np.median([patch.blue for patch in patches])),
+        luma=max(float(np.median([patch.luma for patch in patches])), 1.0),
+        bright=float(np.median([patch.bright for patch in patches])),
+        deviation=float(np.median([patch.deviation for patch in patches])),
+    )
+
+
+def _mouth_covered(mouth: _Patch | None, skin: _Patch, limits: OcclusionThresholds) -> bool:
+    if mouth is None:
+        return False
+    redness = mouth.red - skin.red
+    not_lips = skin.red > limits.min_skin_colour and redness < limits.min_lip_redness
+    flat_skin = (
+        redness < limits.max_flat_redness
+        and mouth.luma / skin.luma > limits.min_flat_luma
+        and mouth.deviation / skin.luma < limits.max_flat_deviation
+    )
+    return not_lips or flat_skin
+
+
+def _nose_covered(nose: _Patch | None, skin: _Patch, limits: OcclusionThresholds) -> bool:
+    if nose is None:
+        return False
+    colour = float(np.hypot(nose.red - skin.red, nose.blue - skin.blue))
+    luma = nose.luma / skin.luma
+    other_colour = skin.red > limits.min_skin_colour and colour > limits.max_nose_colour
+    return other_colour or not limits.min_nose_luma <= luma <= limits.max_nose_luma
+
+
+def _eyes_covered(
+    right: _Patch | None, left: _Patch | None, skin: _Patch, limits: OcclusionThresholds
+) -> bool:
+    if right is None or left is None:
+        return False
+    dark_lenses = max(right.bright, left.bright) / skin.luma < limits.min_eye_bright
+    flat, lively = sorted((right, left), key=lambda patch: patch.deviation)
+    hand = (
+        flat.deviation / skin.luma < limits.max_hidden_eye_deviation
+        and lively.deviation / skin.luma > limits.min_open_eye_deviation
+        and flat.bright / skin.luma > limits.min_flat_luma
+    )
+    return dark_lenses or hand
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """The face's own pixels at a fixed width, with the mesh in their coordinates."""
+
+    bgr: BgrImage
+    luma: NDArray[np.uint8]
+    points: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, image_bgr: BgrImage, face: Face) -> _Picture | None:
+        height, width = image_bgr.shape[:2]
+        left, top = max(int(face.box_xyxy[0]), 0), max(int(face.box_xyxy[1]), 0)
+        right = min(int(np.ceil(face.box_xyxy[2])), width)
+        bottom = min(int(np.ceil(face.box_xyxy[3])), height)
+        if right - left < 8 or bottom - top < 8:
+            return None
+        scale = _WIDTH_PX / face.width_px
+        size = max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1)
+        bgr = np.asarray(
+            cv2.resize(
+                image_bgr[top:bottom, left:right],
+                size,
+                interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+            ),
+            np.uint8,
+        )
+        luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+        points = (face.landmarks[:, :2] - np.array([left, top], np.float32)) * scale
+        return cls(bgr, luma, points.astype(np.float32))
+
+    def patch(self, region: tuple[int, ...]) -> _Patch | None:
+        """The patch inside the hull of these points; None where next to nothing is in sight."""
+        hull = cv2.convexHull(self.points[list(region)]).astype(np.int32)
+        mask = np.zeros(self.luma.shape, np.uint8)
+        cv2.fillConvexPoly(mask, hull, (1,))
+        inside = mask > 0
+        luma = self.luma[inside]
+        if luma.size < 6:
+            return None
+        blue, green, red = np.median(self.bgr[inside], axis=0) + _NOISE_FLOOR
+        return _Patch(
+            red=float(np.log(red / green)),
+            blue=float(np.log(blue / green)),
+            luma=float(np.median(luma)),
+            bright=float(np.percentile(luma, 90)),
+            deviation=float(luma.std()),
+        )

@@ -1,0 +1,1 @@
+"""The media room: the only one that knows aiortc and av."""

@@ -1,0 +1,129 @@
+"""Checks on what a client sends as SDP, before aiortc sees it, and trickled candidates (RFC 8840)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiortc import InvalidAccessError, InvalidStateError, RTCIceCandidate
+from aiortc.exceptions import OperationError
+from aiortc.sdp import SessionDescription, candidate_from_sdp
+
+from kyc_rtc.errors import BadSdp
+
+MAX_MEDIA_SECTIONS = 8
+MAX_CANDIDATES = 64
+MAX_FRAGMENT_CHARS = 16_384
+
+SDP_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    InvalidAccessError,
+    InvalidStateError,
+    LookupError,
+    OperationError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
+"""What aiortc raises on junk: its parser asserts and indexes where RFC 8866 asks for a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An offer that aiortc can be given. `ice_ufrag` names its ICE session (RFC 8839, 5.4)."""
+
+    sdp: str
+    has_data_channel: bool
+    ice_ufrag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """Trickled candidates of one ICE session. Empty `ice_ufrag`: the fragment did not say."""
+
+    ice_ufrag: str
+    candidates: tuple[RTCIceCandidate, ...]
+    ended: bool
+
+
+def parse_offer(sdp: str, max_chars: int) -> Offer:
+    """Check an offer: one camera, at most eight sections, sane candidates.
+
+    Raises:
+        BadSdp: says what is wrong with it.
+    """
+    if len(sdp) > max_chars:
+        raise BadSdp(f"the SDP has {len(sdp)} characters, more than {max_chars}")
+    try:
+        description = SessionDescription.parse(sdp)
+    except SDP_ERRORS:
+        raise BadSdp(
+            "the SDP cannot be parsed", hint="send the offer as createOffer() gave it"
+        ) from None
+    _check_sections(description)
+    ufrags = [media.ice.usernameFragment if media.ice else None for media in description.media]
+    if not all(ufrags):
+        raise BadSdp("a media section lacks a=ice-ufrag")
+    return Offer(
+        sdp=sdp,
+        has_data_channel=any(media.kind == "application" for media in description.media),
+        ice_ufrag=str(ufrags[0]),
+    )
+
+
+def _check_sections(description: SessionDescription) -> None:
+    if not 1 <= len(description.media) <= MAX_MEDIA_SECTIONS:
+        raise BadSdp(f"the SDP has {len(description.media)} media sections; 1 to 8 are accepted")
+    cameras = [
+        media
+        for media in description.media
+        if media.kind == "video" and media.direction in ("sendonly", "sendrecv") and media.port != 0
+    ]
+    if len(cameras) != 1:
+        raise BadSdp(f"the SDP offers {len(cameras)} video tracks; exactly one camera is accepted")
+    if sum(len(media.ice_candidates) for media in description.media) > MAX_CANDIDATES:
+        raise BadSdp(f"the SDP has more than {MAX_CANDIDATES} candidates")
+    if any(media.dtls is None or not media.dtls.fingerprints for media in description.media):
+        raise BadSdp("a media section lacks a=fingerprint: only encrypted media is accepted")
+
+
+def parse_fragment(text: str) -> Fragment:
+    """Read an `application/trickle-ice-sdpfrag` body (RFC 8840, 9; RFC 9725, 4.3.2).
+
+    Raises:
+        BadSdp: the body is no such fragment.
+    """
+    if len(text) > MAX_FRAGMENT_CHARS:
+        raise BadSdp(f"the fragment has {len(text)} characters, more than {MAX_FRAGMENT_CHARS}")
+    ice_ufrag, ended, mid = "", False, None
+    candidates: list[RTCIceCandidate] = []
+    for line in text.splitlines():
+        if line.startswith("a=ice-ufrag:"):
+            ice_ufrag = line.removeprefix("a=ice-ufrag:").strip()
+        elif line.startswith("a=mid:"):
+            mid = line.removeprefix("a=mid:").strip()
+        elif line.startswith("a=candidate:"):
+            candidates.append(_candidate(line, mid))
+        elif line.startswith("a=end-of-candidates"):
+            ended = True
+        elif line and line[1:2] != "=":
+            raise BadSdp("the fragment has a line that is no SDP")
+    if len(candidates) > MAX_CANDIDATES:
+        raise BadSdp(f"the fragment has more than {MAX_CANDIDATES} candidates")
+    if not (candidates or ended or ice_ufrag):
+        raise BadSdp("the fragment says nothing")
+    return Fragment(ice_ufrag, tuple(candidates), ended)
+
+
+def _candidate(line: str, mid: str | None) -> RTCIceCandidate:
+    if mid is None:
+        raise BadSdp("a candidate stands before any a=mid")
+    try:
+        candidate = candidate_from_sdp(line.removeprefix("a=candidate:"))
+    except SDP_ERRORS:
+        raise BadSdp("a candidate cannot be parsed") from None
+    if not 0 < candidate.port < 65_536:
+        raise BadSdp("a candidate has an impossible port")
+    candidate.sdpMid = mid
+    return candidate

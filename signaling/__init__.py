@@ -1,0 +1,1 @@
+"""The HTTP face of the sessions: REST, signaling, WHIP, the pages. It knows only the door."""

@@ -1,0 +1,109 @@
+"""Views from the door as bodies of answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+
+from kyc_rtc.sessions.door import AlertView, FrameView, SessionView
+from signaling import schemas
+
+
+def started(view: SessionView, join_url: str, token: str) -> schemas.StartedSession:
+    return schemas.StartedSession(
+        session_id=view.session_id,
+        state=view.state,
+        join_url=join_url,
+        client_token=token,
+        expires_at=iso(view.expires_at_ms),
+    )
+
+
+def session_status(view: SessionView) -> schemas.SessionStatus:
+    return schemas.SessionStatus(
+        session_id=view.session_id,
+        user_id=view.user_id,
+        status=view.status or "active",
+        state=view.state,
+        verified=verified(view),
+        created_at=iso(view.created_at_ms),
+        updated_at=iso(view.updated_at_ms),
+        expires_at=iso(view.expires_at_ms),
+        attempt=view.attempt,
+        frames_processed=view.frames_processed,
+        face_detected=view.face_detected,
+        liveness_score=view.liveness_score,
+        deepfake_score=view.deepfake_score,
+        reasons=reasons(view),
+        challenges=[dataclasses.asdict(challenge) for challenge in view.challenges],
+        evidence=[dict(item) for item in view.evidence],
+    )
+
+
+def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
+    """What the applicant may know: no scores."""
+    return schemas.ApplicantStatus(
+        session_id=view.session_id,
+        state=view.state,
+        status=view.status,
+        verified=verified(view),
+        reasons=reasons(view),
+        can_retry=view.can_retry,
+        expires_at=iso(view.expires_at_ms),
+    )
+
+
+def frame(view: FrameView) -> schemas.FrameAnswer:
+    session = view.session
+    return schemas.FrameAnswer(
+        session_id=session.session_id,
+        status=session.status or "active",
+        state=session.state,
+        face_detected=view.face_detected,
+        liveness_score=session.liveness_score,
+        deepfake_score=session.deepfake_score,
+        frames_processed=session.frames_processed,
+        issues=list(view.issues),
+        messages=[dict(message) for message in view.messages],
+    )
+
+
+def verification(view: SessionView, alerts: tuple[AlertView, ...]) -> schemas.VerificationAnswer:
+    return schemas.VerificationAnswer(
+        session_id=view.session_id,
+        verified=bool(verified(view)),
+        status=view.status or "INCONCLUSIVE",
+        liveness_score=view.liveness_score,
+        deepfake_score=view.deepfake_score,
+        reasons=reasons(view),
+        recommendations=[f"recommendation.{code}" for code in view.reasons],
+        alerts=[alert(item).model_dump() for item in alerts],
+    )
+
+
+def alert(view: AlertView) -> schemas.AlertBody:
+    return schemas.AlertBody(
+        alert_id=view.alert_id,
+        session_id=view.session_id,
+        type=view.type,
+        severity=view.severity,
+        message=view.message_key,
+        details=dict(view.details),
+        created_at=iso(view.created_at_ms),
+        acknowledged=view.acknowledged_at_ms is not None,
+        acknowledged_at=None if view.acknowledged_at_ms is None else iso(view.acknowledged_at_ms),
+        acknowledged_by=view.acknowledged_by,
+    )
+
+
+def reasons(view: SessionView) -> list[schemas.Reason]:
+    return [schemas.Reason(code=code, text=f"reason.{code}") for code in view.reasons]
+
+
+def verified(view: SessionView) -> bool | None:
+    return None if view.status is None else view.status == "PASSED"
+
+
+def iso(unix_ms: int) -> str:
+    """RFC 3339 in UTC, with milliseconds."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds")

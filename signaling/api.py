@@ -1,0 +1,216 @@
+"""The REST API: sessions, frames, verdicts, alerts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from aiohttp import web
+
+from kyc_rtc import __version__
+from kyc_rtc.errors import BadImage, Unauthorised
+from kyc_rtc.sessions.door import Command, CommandType, SessionDoor, SessionView
+from kyc_rtc.settings import Settings
+from signaling import answers, schemas
+from signaling.auth import Gate
+from signaling.endpoints import Access, Endpoint, answer, read_body
+
+V1 = "/api/v1"
+MAX_ALERTS = 200
+_DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
+
+
+class KycApi:
+    """Handlers of the REST endpoints. Knows sessions only by their door."""
+
+    def __init__(self, door: SessionDoor, gate: Gate, settings: Settings) -> None:
+        self._door = door
+        self._gate = gate
+        self._settings = settings
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All of them, as they are routed and described."""
+        return (*self._open_endpoints(), *self._session_endpoints(), *self._alert_endpoints())
+
+    def _open_endpoints(self) -> tuple[Endpoint, ...]:
+        return (
+            Endpoint(
+                "GET", "/health", self.health, "Is the instance able to serve",
+                Access.ANYONE, schemas.Health,
+            ),
+            Endpoint(
+                "GET", f"{V1}/kyc/client-config", self.client_config, "What a client needs to connect",
+                Access.ANYONE, schemas.ClientConfig,
+            ),
+        )  # fmt: skip
+
+    def _session_endpoints(self) -> tuple[Endpoint, ...]:
+        one = f"{V1}/kyc/sessions/{{session_id}}"
+        return (
+            Endpoint(
+                "POST", f"{V1}/kyc/start-session", self.start_session, "Open a session",
+                Access.INSTITUTION, schemas.StartedSession, 201, schemas.StartSession,
+                problems=(400, 401, 413, 415, 503),
+            ),
+            Endpoint(
+                "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
+                Access.INSTITUTION, schemas.ChallengeAnswer, 200, schemas.SendChallenge,
+                problems=(400, 401, 404, 409, 415),
+            ),
+            Endpoint(
+                "POST", f"{V1}/kyc/upload-video-frame", self.upload_frame,
+                "Analyse a picture of a client without WebRTC", Access.APPLICANT,
+                schemas.FrameAnswer, 200, schemas.UploadFrame,
+                problems=(400, 401, 403, 404, 409, 413, 415, 503),
+            ),
+            Endpoint(
+                "POST", f"{V1}/kyc/complete-verification", self.complete, "Bring it to its verdict now",
+                Access.INSTITUTION, schemas.VerificationAnswer, 200, schemas.SessionReference,
+                problems=(400, 401, 404, 415),
+            ),
+            Endpoint(
+                "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
+                Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
+                problems=(401, 404),
+            ),
+            Endpoint(
+                "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
+                Access.APPLICANT, schemas.AnswerBody, 200, schemas.Offer,
+                problems=(400, 401, 403, 404, 409, 413, 415, 503),
+            ),
+            Endpoint(
+                "GET", one, self.applicant_status, "What the applicant may know of the session",
+                Access.APPLICANT, schemas.ApplicantStatus, problems=(401, 403, 404),
+            ),
+            Endpoint(
+                "POST", f"{one}/retry", self.retry, "Try again in a new session",
+                Access.APPLICANT, schemas.StartedSession, 201, problems=(401, 403, 404, 409, 503),
+            ),
+        )  # fmt: skip
+
+    def _alert_endpoints(self) -> tuple[Endpoint, ...]:
+        return (
+            Endpoint(
+                "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
+                Access.INSTITUTION, schemas.AlertList, problems=(401,),
+            ),
+            Endpoint(
+                "GET", f"{V1}/alerts/statistics", self.alert_statistics, "How many alerts of what kind",
+                Access.INSTITUTION, schemas.AlertStatistics, problems=(401,),
+            ),
+            Endpoint(
+                "POST", f"{V1}/alerts/{{alert_id}}/acknowledge", self.acknowledge, "Mark an alert as seen",
+                Access.INSTITUTION, schemas.AlertBody, 200, schemas.Acknowledge,
+                problems=(400, 401, 404, 415),
+            ),
+        )  # fmt: skip
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return answer(schemas.Health(version=__version__, **await self._door.healthy()))
+
+    async def client_config(self, _request: web.Request) -> web.Response:
+        servers = [s.model_dump(exclude_none=True) for s in self._settings.media.ice_servers]
+        return answer(
+            schemas.ClientConfig(
+                ice_servers=servers,
+                expose_scores=self._settings.scores_exposed,
+                environment=self._settings.environment,
+            )
+        )
+
+    async def start_session(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        body = await read_body(request, schemas.StartSession)
+        return self._started(request, await self._door.open(body.user_id))
+
+    async def retry(self, request: web.Request) -> web.Response:
+        session_id = self._applicant_session(request)
+        return self._started(request, await self._door.retry(session_id))
+
+    async def send_challenge(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        body = await read_body(request, schemas.SendChallenge)
+        command = Command(CommandType.SEND_CHALLENGE, {"challenge_type": body.challenge_type.value})
+        view = await self._door.command(body.session_id, command)
+        return answer(
+            schemas.ChallengeAnswer(
+                session_id=view.session_id,
+                status=view.status or "active",
+                challenge_type=body.challenge_type.value,
+                challenges=answers.session_status(view).challenges,
+            )
+        )
+
+    async def upload_frame(self, request: web.Request) -> web.Response:
+        body = await read_body(request, schemas.UploadFrame)
+        self._require_uploader(request, body.session_id)
+        return answer(answers.frame(await self._door.upload(body.session_id, _picture(body.frame))))
+
+    def _require_uploader(self, request: web.Request, session_id: str) -> None:
+        """The applicant's token, or the institution's key: its backend may pass pictures on."""
+        try:
+            self._gate.require_institution(request)
+        except Unauthorised:
+            self._gate.require_applicant(request, session_id)
+
+    async def complete(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        body = await read_body(request, schemas.SessionReference)
+        view = await self._door.command(body.session_id, Command(CommandType.COMPLETE))
+        alerts = await self._door.active_alerts(MAX_ALERTS)
+        own = tuple(alert for alert in alerts if alert.session_id == view.session_id)
+        return answer(answers.verification(view, own))
+
+    async def session_status(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        view = await self._door.status(request.query.get("session_id", ""))
+        return answer(answers.session_status(view))
+
+    async def applicant_status(self, request: web.Request) -> web.Response:
+        view = await self._door.status(self._applicant_session(request))
+        return answer(answers.applicant_status(view))
+
+    async def offer(self, request: web.Request) -> web.Response:
+        session_id = self._applicant_session(request)
+        body = await read_body(request, schemas.Offer)
+        negotiated = await self._door.offer(session_id, body.sdp)
+        return answer(schemas.AnswerBody(sdp=negotiated.sdp))
+
+    async def active_alerts(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        alerts = [answers.alert(view) for view in await self._door.active_alerts(MAX_ALERTS)]
+        return answer(schemas.AlertList(alerts=alerts, count=len(alerts)))
+
+    async def alert_statistics(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        return answer(schemas.AlertStatistics(**await self._door.alert_statistics()))
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        body = await read_body(request, schemas.Acknowledge)
+        alert_id = request.match_info["alert_id"]
+        view = await self._door.acknowledge_alert(alert_id, body.acknowledged_by)
+        return answer(answers.alert(view))
+
+    def _applicant_session(self, request: web.Request) -> str:
+        session_id = request.match_info["session_id"]
+        self._gate.require_applicant(request, session_id)
+        return session_id
+
+    def _started(self, request: web.Request, view: SessionView) -> web.Response:
+        token = self._gate.tokens.issue(view.session_id)
+        origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
+        join_url = f"{origin}/apply/{view.session_id}#{token}"
+        return answer(answers.started(view, join_url, token), status=201)
+
+
+def _picture(data_url: str) -> bytes:
+    """The bytes of a data URL (RFC 2397). Raises `BadImage`."""
+    head = _DATA_URL.match(data_url)
+    if head is None:
+        raise BadImage("frame is no data URL of a JPEG, PNG or WebP in base64")
+    try:
+        return base64.b64decode(data_url[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        raise BadImage("frame is no valid base64") from None

@@ -1,0 +1,69 @@
+"""The application: routes, middlewares, and the life of the sessions behind them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from aiohttp import web
+
+from kyc_rtc.clock import Clock
+from kyc_rtc.sessions.door import SessionDoor
+from kyc_rtc.settings import Settings
+from kyc_rtc.telemetry import Metrics
+from signaling.api import V1, KycApi
+from signaling.auth import Gate, Tokens, resolve_secret
+from signaling.endpoints import Handler, routes_of
+from signaling.errors import error_middleware
+from signaling.openapi import describe
+from signaling.pages import Pages, security_headers
+from signaling.whip import Whip
+
+STATIC = Path(__file__).parent.parent / "static"
+
+
+def create_app(
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    door: SessionDoor,
+    life: AbstractAsyncContextManager[None],
+) -> web.Application:
+    """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
+    app = web.Application(
+        middlewares=[security_headers, error_middleware],
+        client_max_size=settings.limits.max_body_bytes,
+    )
+    tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
+    gate = Gate(settings, tokens)
+    endpoints = KycApi(door, gate, settings).endpoints()
+    app.add_routes(routes_of(endpoints))
+    app.add_routes(Whip(door, gate, settings).routes())
+    app.add_routes(Pages(STATIC, development=settings.development).routes())
+    app.router.add_get(V1, _description(json.dumps(describe(endpoints))))
+    app.router.add_get("/metrics", _exposition(metrics, gate))
+
+    async def behind_the_door(_app: web.Application) -> AsyncIterator[None]:
+        async with life:
+            yield
+
+    app.cleanup_ctx.append(behind_the_door)
+    return app
+
+
+def _description(document: str) -> Handler:
+    async def openapi(_request: web.Request) -> web.Response:
+        return web.Response(text=document, content_type="application/json")
+
+    return openapi
+
+
+def _exposition(metrics: Metrics, gate: Gate) -> Handler:
+    async def prometheus(request: web.Request) -> web.Response:
+        gate.require_institution(request)
+        headers = {"Content-Type": metrics.content_type}
+        return web.Response(body=metrics.exposition(), headers=headers)
+
+    return prometheus

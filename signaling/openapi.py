@@ -1,0 +1,100 @@
+"""The OpenAPI 3.1 description of the REST API, made from the endpoints themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from kyc_rtc import __version__
+from signaling.endpoints import Access, Endpoint
+from signaling.schemas import ErrorAnswer
+
+_SCHEMAS = "#/components/schemas/{model}"
+_SECURITY: dict[Access, list[dict[str, list[str]]]] = {
+    Access.ANYONE: [],
+    Access.APPLICANT: [{"clientToken": []}],
+    Access.INSTITUTION: [{"apiKey": []}],
+}
+_PROBLEMS = {
+    400: "The request is malformed",
+    401: "A credential is missing or not valid",
+    403: "The credential belongs to another session",
+    404: "There is no such thing",
+    409: "Not possible in the present state",
+    413: "More bytes or pixels than accepted",
+    415: "Another content type than accepted",
+    503: "At capacity; Retry-After says when to come back",
+}
+
+
+def describe(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
+    """The whole document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "kyc-rtc",
+            "version": __version__,
+            "description": "Video KYC with liveness and deepfake checks on the live WebRTC track.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(endpoints),
+            "securitySchemes": {
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "clientToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+        },
+    }
+
+
+def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
+    models: set[type[BaseModel]] = {ErrorAnswer}
+    for endpoint in endpoints:
+        models |= {endpoint.answer, *([endpoint.body] if endpoint.body else [])}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, document = models_json_schema(
+        [(model, "validation") for model in ordered], ref_template=_SCHEMAS
+    )
+    schemas: dict[str, Any] = document["$defs"]
+    return schemas
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{endpoint.method.lower()}_{re.sub('[^a-z0-9]+', '_', endpoint.path).strip('_')}",
+        "summary": endpoint.summary,
+        "security": _SECURITY[endpoint.access],
+        "responses": {
+            str(endpoint.status): _content("Done", endpoint.answer),
+            **{
+                str(status): _content(_PROBLEMS[status], ErrorAnswer)
+                for status in endpoint.problems
+            },
+        },
+    }
+    parameters = [
+        *(_parameter(name, "path") for name in re.findall(r"{(\w+)}", endpoint.path)),
+        *(_parameter(name, "query") for name in endpoint.query),
+    ]
+    if parameters:
+        operation["parameters"] = parameters
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, **_content("", endpoint.body)}
+        del operation["requestBody"]["description"]
+    return operation
+
+
+def _parameter(name: str, where: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": True, "schema": {"type": "string"}}
+
+
+def _content(description: str, model: type[BaseModel]) -> dict[str, Any]:
+    schema = {"$ref": _SCHEMAS.format(model=model.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,74 @@
+"""The pages and their files, with the headers that keep them to themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from kyc_rtc.ids import parse_session_id
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "media-src 'self' blob:; connect-src 'self'; font-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+@web.middleware
+async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put the security headers on every answer; errors are answers already when they come by."""
+    response = await handler(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.path.startswith("/static/"):
+        response.headers.setdefault(
+            hdrs.CACHE_CONTROL, "no-cache"
+        )  # revalidated by ETag: no stale page
+    return response
+
+
+class Pages:
+    """Serves the applicant's page, and in development the one that starts sessions."""
+
+    def __init__(self, folder: Path, *, development: bool) -> None:
+        self._folder = folder
+        self._development = development
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        routes: list[web.AbstractRouteDef] = [
+            web.get("/apply/{session_id}", self.apply),
+            web.get("/favicon.ico", self.favicon),
+            web.static("/static", self._folder),
+        ]
+        if self._development:
+            routes.append(web.get("/", self.start))
+        return routes
+
+    async def apply(self, request: web.Request) -> web.StreamResponse:
+        """The same page for every session; the page reads the id and token from its address."""
+        parse_session_id(request.match_info["session_id"])
+        return self._page("apply")
+
+    async def start(self, _request: web.Request) -> web.StreamResponse:
+        return self._page("dev")
+
+    async def favicon(self, _request: web.Request) -> web.StreamResponse:
+        return web.Response(status=204, headers={hdrs.CACHE_CONTROL: "max-age=86400"})
+
+    def _page(self, name: str) -> web.FileResponse:
+        return web.FileResponse(
+            self._folder / name / "index.html", headers={hdrs.CACHE_CONTROL: "no-store"}
+        )

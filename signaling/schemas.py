@@ -1,0 +1,180 @@
+"""Bodies of requests and answers (pydantic): checked on the way in, and the source of the OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kyc_rtc.liveness.catalogue import ChallengeType
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+SessionIdField = Annotated[str, Field(min_length=1, max_length=64, description="a session's UUID")]
+
+
+class StartSession(_Request):
+    user_id: str = Field(
+        min_length=1, max_length=256, description="the institution's own reference"
+    )
+
+
+class SendChallenge(_Request):
+    session_id: SessionIdField
+    challenge_type: Annotated[ChallengeType, Field(strict=False)]
+
+
+class UploadFrame(_Request):
+    session_id: SessionIdField
+    frame: str = Field(description="a data URL: data:image/jpeg;base64,… (JPEG, PNG or WebP)")
+
+
+class SessionReference(_Request):
+    session_id: SessionIdField
+
+
+class Offer(_Request):
+    type: Literal["offer"]
+    sdp: str = Field(min_length=1, description="as createOffer() gave it (RFC 8866)")
+
+
+class Acknowledge(_Request):
+    acknowledged_by: str = Field(min_length=1, max_length=256)
+
+
+class ErrorBody(_Answer):
+    code: str
+    message: str
+    hint: str = ""
+
+
+class ErrorAnswer(_Answer):
+    error: ErrorBody
+
+
+class Health(_Answer):
+    status: Literal["healthy"] = "healthy"
+    version: str
+    live_sessions: int
+    max_live_sessions: int
+    waiting_sessions: int
+
+
+class StartedSession(_Answer):
+    session_id: str
+    status: Literal["active"] = "active"
+    state: str
+    join_url: str
+    client_token: str
+    expires_at: str
+
+
+class ChallengeAnswer(_Answer):
+    session_id: str
+    status: str
+    challenge_type: str
+    challenges: list[dict[str, Any]]
+
+
+class FrameAnswer(_Answer):
+    session_id: str
+    status: str
+    state: str
+    face_detected: bool
+    liveness_score: float | None
+    deepfake_score: float | None
+    frames_processed: int
+    issues: list[str]
+    messages: list[dict[str, Any]]
+
+
+class Reason(_Answer):
+    code: str
+    text: str
+
+
+class VerificationAnswer(_Answer):
+    session_id: str
+    verified: bool
+    status: str
+    liveness_score: float | None
+    deepfake_score: float | None
+    reasons: list[Reason]
+    recommendations: list[str]
+    alerts: list[dict[str, Any]]
+
+
+class SessionStatus(_Answer):
+    session_id: str
+    user_id: str
+    status: str = Field(
+        description="`active` before the verdict, then PASSED, FAILED, INCONCLUSIVE"
+    )
+    state: str
+    verified: bool | None
+    created_at: str
+    updated_at: str
+    expires_at: str
+    attempt: int
+    frames_processed: int
+    face_detected: bool
+    liveness_score: float | None
+    deepfake_score: float | None
+    reasons: list[Reason]
+    challenges: list[dict[str, Any]]
+    evidence: list[dict[str, Any]]
+
+
+class ApplicantStatus(_Answer):
+    session_id: str
+    state: str
+    status: str | None
+    verified: bool | None
+    reasons: list[Reason]
+    can_retry: bool
+    expires_at: str
+
+
+class ClientConfig(_Answer):
+    ice_servers: list[dict[str, Any]]
+    expose_scores: bool
+    environment: str
+
+
+class AnswerBody(_Answer):
+    type: Literal["answer"] = "answer"
+    sdp: str
+
+
+class AlertBody(_Answer):
+    alert_id: str
+    session_id: str
+    type: str
+    severity: str
+    message: str = Field(description="key of the sentence in the catalogue")
+    details: dict[str, Any]
+    created_at: str
+    acknowledged: bool
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+
+
+class AlertList(_Answer):
+    alerts: list[AlertBody]
+    count: int
+
+
+class AlertStatistics(_Answer):
+    total: int
+    active: int
+    acknowledged: int
+    last_24_h: int
+    by_severity: dict[str, int]
+    by_type: dict[str, int]

@@ -1,0 +1,102 @@
+"""WHIP (RFC 9725): signaling for clients that are no browser, such as OBS or GStreamer."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from kyc_rtc.errors import BadSdp, Conflict, UnsupportedContentType
+from kyc_rtc.sessions.door import SessionDoor
+from kyc_rtc.settings import IceServer, Settings
+from signaling.auth import Gate
+
+SDP = "application/sdp"
+FRAGMENT = "application/trickle-ice-sdpfrag"
+
+
+class Whip:
+    """The WHIP endpoint of a session and the resources that it makes."""
+
+    def __init__(self, door: SessionDoor, gate: Gate, settings: Settings) -> None:
+        self._door = door
+        self._gate = gate
+        self._links = ice_links(settings.media.ice_servers)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.options("/whip/{session_id}", self.options),
+            web.post("/whip/{session_id}", self.create),
+            web.patch("/whip/{session_id}/{peer_id}", self.trickle),
+            web.delete("/whip/{session_id}/{peer_id}", self.delete),
+        ]
+
+    async def options(self, _request: web.Request) -> web.Response:
+        """What may be posted here (RFC 9725, 4.2)."""
+        response = web.Response(status=204, headers={"Accept-Post": SDP})
+        response.headers.extend(self._links)
+        return response
+
+    async def create(self, request: web.Request) -> web.Response:
+        """An offer becomes a peer: 201, the answer, and where to find it (4.2)."""
+        session_id = self._applicant_session(request)
+        _require_type(request, SDP)
+        negotiated = await self._door.offer(session_id, await _text(request))
+        location = f"/whip/{session_id}/{negotiated.peer_id}"
+        response = web.Response(
+            status=201,
+            text=negotiated.sdp,
+            content_type=SDP,
+            headers={hdrs.LOCATION: location, "Accept-Patch": FRAGMENT},
+        )
+        response.headers.extend(self._links)
+        return response
+
+    async def trickle(self, request: web.Request) -> web.Response:
+        """More candidates of the same ICE session (4.3.2); a restart of ICE is refused with 422."""
+        session_id = self._applicant_session(request)
+        _require_type(request, FRAGMENT)
+        fragment = await _text(request)
+        try:
+            await self._door.trickle(session_id, request.match_info["peer_id"], fragment)
+        except Conflict as error:
+            raise web.HTTPUnprocessableEntity(reason=error.message) from None
+        return web.Response(status=204)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """The client hangs up (4.2)."""
+        session_id = self._applicant_session(request)
+        await self._door.hang_up(session_id, request.match_info["peer_id"])
+        return web.Response(status=200)
+
+    def _applicant_session(self, request: web.Request) -> str:
+        session_id = request.match_info["session_id"]
+        self._gate.require_applicant(request, session_id)
+        return session_id
+
+
+def ice_links(servers: tuple[IceServer, ...]) -> list[tuple[str, str]]:
+    """A `Link` header for each ICE server (RFC 9725, 4.6)."""
+    links: list[tuple[str, str]] = []
+    for server in servers:
+        for url in server.urls:
+            link = f'<{url}>; rel="ice-server"'
+            if server.username is not None and server.credential is not None:
+                link += f'; username="{_quoted(server.username)}"'
+                link += f'; credential="{_quoted(server.credential)}"; credential-type="password"'
+            links.append((hdrs.LINK, link))
+    return links
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _require_type(request: web.Request, expected: str) -> None:
+    if request.content_type != expected:
+        raise UnsupportedContentType(f"the body must be {expected}")
+
+
+async def _text(request: web.Request) -> str:
+    try:
+        return (await request.read()).decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadSdp("the body is no UTF-8 text") from None

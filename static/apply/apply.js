@@ -1,0 +1,250 @@
+/** The applicant's page: link → consent → camera → live check → result, and the ways back. */
+
+import { Catalogue } from '../sdk/i18n.js';
+import { ApiError, KycApi, stopStream } from '../sdk/kyc-rtc.js';
+import { adoptInvitation, readInvitation } from './address.js';
+import { CameraStep } from './camera-step.js';
+import { byId, showStep } from './dom.js';
+import { LiveStep } from './live-step.js';
+import { LiveView } from './live-view.js';
+import { ResultStep } from './result-step.js';
+import { Scores } from './scores.js';
+
+const CATALOGUE_URL = '/static/i18n/en.json';
+/** A link that breaks again and again is told, instead of starting over for ever. */
+const MAX_RESTARTS = 2;
+
+/** @typedef {import('./address.js').Invitation} Invitation */
+/** @typedef {import('./result-step.js').Result} Result */
+
+/** @type {Record<string, Pick<Result, 'name' | 'tone' | 'tips'>>} by the verdict's status */
+const VERDICTS = {
+  PASSED: { name: 'passed', tone: 'good' },
+  FAILED: { name: 'failed', tone: 'bad', tips: true },
+  INCONCLUSIVE: { name: 'inconclusive', tone: 'warn', tips: true },
+};
+
+class ApplyPage {
+  #words;
+  #camera;
+  #view;
+  #scores;
+  #result;
+  /** @type {Invitation} */
+  #invitation;
+  #restarts = 0;
+  /** @type {MediaStream | null} */
+  #stream = null;
+
+  /**
+   * @param {Catalogue} words
+   * @param {Invitation} invitation
+   */
+  constructor(words, invitation) {
+    this.#words = words;
+    this.#invitation = invitation;
+    this.#camera = new CameraStep(words);
+    this.#view = new LiveView(words);
+    this.#scores = new Scores(words);
+    this.#result = new ResultStep(words);
+    byId('agree').addEventListener('click', () => this.#openCamera());
+    byId('decline').addEventListener('click', () => this.#showDeclined());
+  }
+
+  /** Look at the session first: a link may be used up, and that should be told before any question. */
+  async open() {
+    showStep('loading');
+    try {
+      this.#enter(await this.#api().session());
+    } catch (error) {
+      this.#showRefusal(error);
+    }
+  }
+
+  /** @param {import('../sdk/api.js').SessionReport} report */
+  async #enter({ state, status, reasons, can_retry: canRetry }) {
+    if (status) this.#showVerdict({ status, reasons, can_retry: canRetry });
+    else if (state === 'interrupted' && canRetry) await this.#enterAgain();
+    else if (state === 'interrupted') this.#showEnd('interrupted', false);
+    else if (state === 'expired' || state === 'cancelled') this.#showEnd(state, canRetry);
+    else showStep('consent');
+  }
+
+  /** The link's check broke off earlier: a new one, and the applicant is told before consenting. */
+  async #enterAgain() {
+    if (!(await this.#renew())) return;
+    byId('consent-again').hidden = false;
+    showStep('consent');
+  }
+
+  async #openCamera() {
+    this.#stream = await this.#camera.run();
+    await this.#check('');
+  }
+
+  /** @param {string} notice */
+  async #check(notice) {
+    this.#scores.reset();
+    showStep('live');
+    const live = new LiveStep({
+      words: this.#words,
+      view: this.#view,
+      scores: this.#scores,
+      invitation: this.#invitation,
+      stream: this.#stream,
+    });
+    const { kind, detail, stream } = await live.run(notice);
+    this.#stream = stream;
+    if (kind === 'interrupted' && detail.canRetry && this.#restarts < MAX_RESTARTS) return this.#startOver();
+    this.#releaseCamera();
+    if (kind === 'verdict') this.#showVerdict(detail);
+    else if (kind === 'stopped') this.#showEnd('cancelled', true, () => this.#resume());
+    else if (kind === 'interrupted') this.#showEnd('interrupted', detail.canRetry);
+    else if (kind === 'over') this.#showEnd(detail.state, detail.canRetry);
+    else this.#showFatal(detail);
+  }
+
+  async #startOver() {
+    this.#restarts += 1;
+    if (await this.#renew()) await this.#check(this.#words.text('live.starting_over'));
+  }
+
+  /** The button after a verdict. */
+  async #tryAgain() {
+    if (!(await this.#renew())) return;
+    this.#restarts = 0;
+    await this.#openCamera();
+  }
+
+  /**
+   * Get a new session for the same applicant and take its link over.
+   *
+   * @returns {Promise<boolean>} false where another page or a result is shown instead
+   */
+  async #renew() {
+    try {
+      const { session_id: sessionId, client_token: token, join_url: joinUrl } = await this.#api().retry();
+      this.#invitation = { sessionId, token };
+      return adoptInvitation(joinUrl, this.#invitation);
+    } catch (error) {
+      this.#releaseCamera();
+      if (error instanceof ApiError && error.status === 409) this.#showSpent();
+      else this.#showRefusal(error, () => this.#tryAgain());
+      return false;
+    }
+  }
+
+  #releaseCamera() {
+    stopStream(this.#stream);
+    this.#stream = null;
+  }
+
+  #api() {
+    return new KycApi('', this.#invitation.sessionId, this.#invitation.token);
+  }
+
+  // ── endings ──
+
+  /** @param {Record<string, any>} verdict */
+  #showVerdict({ status, reasons, can_retry: canRetry, liveness_score: liveness, deepfake_score: deepfake }) {
+    const verdict = VERDICTS[status] ?? VERDICTS.INCONCLUSIVE;
+    const passed = status === 'PASSED';
+    const exposed = liveness !== undefined || deepfake !== undefined;
+    this.#result.show({
+      ...verdict,
+      reasons,
+      tips: !passed && canRetry,
+      attemptsSpent: !passed && !canRetry,
+      scores: exposed ? { liveness: this.#scores.format(liveness), deepfake: this.#scores.format(deepfake) } : null,
+      action: passed || !canRetry ? null : { label: 'result.try_again', run: () => this.#tryAgain() },
+    });
+  }
+
+  /**
+   * @param {'expired' | 'cancelled' | 'interrupted'} state
+   * @param {boolean} canRetry
+   * @param {() => unknown} [again]
+   */
+  #showEnd(state, canRetry, again = () => this.#tryAgain()) {
+    this.#result.show({
+      name: state,
+      tone: state === 'cancelled' ? 'neutral' : 'warn',
+      attemptsSpent: !canRetry && state !== 'expired',
+      action: canRetry ? { label: 'result.try_again', run: again } : null,
+    });
+  }
+
+  #showSpent() {
+    this.#result.show({ name: 'spent', tone: 'warn' });
+  }
+
+  #showDeclined() {
+    this.#result.show({
+      name: 'declined',
+      tone: 'neutral',
+      action: { label: 'result.back', run: () => showStep('consent') },
+    });
+  }
+
+  /** @param {{code: string, status: number}} failure */
+  #showFatal({ code, status }) {
+    if (code === 'refused' && [401, 403, 404, 410].includes(status)) return this.#showInvalid();
+    const name = code === 'link_lost' || code === 'busy' ? code : 'refused';
+    this.#result.show({
+      name,
+      tone: 'warn',
+      action: { label: 'result.try_again', run: () => this.#resume() },
+    });
+  }
+
+  /** After the client gave up or was told to: the session may still stand, or be over by now. */
+  async #resume() {
+    try {
+      const report = await this.#api().session();
+      if (!isFinal(report.state)) await this.#openCamera();
+      else if (report.can_retry && !report.status) await this.#tryAgain();
+      else await this.#enter(report);
+    } catch (error) {
+      this.#showRefusal(error, () => this.#resume());
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {() => unknown} [retry]
+   */
+  #showRefusal(error, retry = () => this.open()) {
+    if (error instanceof ApiError && [401, 403, 404, 410].includes(error.status)) {
+      this.#showInvalid();
+      return;
+    }
+    const answered = error instanceof ApiError;
+    const name = answered ? (error.isBusy ? 'busy' : 'refused') : 'offline';
+    this.#result.show({ name, tone: 'warn', action: { label: 'result.try_again', run: retry } });
+  }
+
+  #showInvalid() {
+    this.#result.show({ name: 'invalid', tone: 'warn' });
+  }
+}
+
+/** @param {string} state */
+function isFinal(state) {
+  return ['passed', 'failed', 'inconclusive', 'expired', 'cancelled', 'interrupted'].includes(state);
+}
+
+/** Fill in the words, then begin. */
+async function main() {
+  const words = await Catalogue.load(CATALOGUE_URL);
+  words.fill(document);
+  document.title = words.text('page.title');
+  const invitation = readInvitation(window.location);
+  if (invitation === null) new ResultStep(words).show({ name: 'invalid', tone: 'warn' });
+  else await new ApplyPage(words, invitation).open();
+  // Another link pasted into the same tab changes only the fragment.
+  window.addEventListener('hashchange', () => window.location.reload());
+  // Pages that come back from the browser's cache hold a closed connection.
+  window.addEventListener('pageshow', (event) => event.persisted && window.location.reload());
+}
+
+main();

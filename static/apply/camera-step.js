@@ -1,0 +1,111 @@
+/** The step that opens the camera, and says what to do when it does not open. */
+
+import { CameraError, classifyCameraError, openCamera } from '../sdk/camera.js';
+import { deviceFamily } from './device.js';
+import { byId, focusHeading, showStep } from './dom.js';
+
+/** A permission question may stay open for long; after this its place is pointed out. */
+const LONG_WAIT_MS = 8_000;
+const COPIED_FOR_MS = 2_500;
+
+/** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
+
+export class CameraStep {
+  #words;
+  #button = /** @type {HTMLButtonElement} */ (byId('camera-open'));
+  #waiting = byId('camera-waiting');
+  /** @type {(stream: MediaStream) => void} */
+  #onOpen = () => undefined;
+
+  /** @param {Catalogue} words */
+  constructor(words) {
+    this.#words = words;
+    this.#button.addEventListener('click', () => this.#open());
+    byId('camera-copy').addEventListener('click', () => this.#copyLink());
+  }
+
+  /**
+   * Show the step; ask at once where the permission stands already.
+   *
+   * @returns {Promise<MediaStream>} resolves when the camera is open; never rejects
+   */
+  async run() {
+    const opened = new Promise((resolve) => (this.#onOpen = resolve));
+    this.#showAsk();
+    showStep('camera');
+    if (await isPermitted()) this.#open();
+    return opened;
+  }
+
+  async #open() {
+    this.#button.disabled = true;
+    this.#waiting.textContent = this.#words.text('camera.waiting');
+    const timer = setTimeout(() => {
+      this.#waiting.textContent = this.#words.text('camera.waiting_long');
+    }, LONG_WAIT_MS);
+    try {
+      this.#onOpen(await openCamera());
+    } catch (error) {
+      if (!(error instanceof CameraError)) throw error;
+      this.#showTrouble(classifyCameraError(error));
+    } finally {
+      clearTimeout(timer);
+      this.#button.disabled = false;
+      this.#waiting.textContent = '';
+    }
+  }
+
+  #showAsk() {
+    byId('camera-ask').hidden = false;
+    byId('camera-trouble').hidden = true;
+    byId('camera-copy').hidden = true;
+    this.#button.textContent = this.#words.text('camera.turn_on');
+  }
+
+  /** @param {import('../sdk/camera.js').CameraCode} code */
+  #showTrouble(code) {
+    byId('camera-ask').hidden = true;
+    byId('camera-trouble').hidden = false;
+    byId('camera-trouble').dataset.code = code;
+    byId('camera-copy').hidden = code !== 'unsupported' || !navigator.clipboard;
+    byId('camera-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
+    byId('camera-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
+    byId('camera-trouble-help').replaceChildren(...this.#helpItems(code));
+    this.#button.textContent = this.#words.text('camera.retry');
+    focusHeading(byId('camera-trouble'));
+  }
+
+  /**
+   * @param {string} code
+   * @returns {HTMLLIElement[]}
+   */
+  #helpItems(code) {
+    const family = `camera.${code}.help.${deviceFamily()}`;
+    const prefix = this.#words.has(`${family}.1`) ? family : `camera.${code}.help`;
+    const items = [];
+    for (let index = 1; this.#words.has(`${prefix}.${index}`); index += 1) {
+      const item = document.createElement('li');
+      const words = document.createElement('span');
+      words.textContent = this.#words.text(`${prefix}.${index}`);
+      item.append(words);
+      items.push(item);
+    }
+    return items;
+  }
+
+  async #copyLink() {
+    await navigator.clipboard.writeText(window.location.href).catch(() => undefined);
+    this.#waiting.textContent = this.#words.text('camera.copied');
+    setTimeout(() => (this.#waiting.textContent = ''), COPIED_FOR_MS);
+  }
+}
+
+/** @returns {Promise<boolean>} false also where the browser does not tell */
+async function isPermitted() {
+  try {
+    const status = await navigator.permissions.query({ name: /** @type {PermissionName} */ ('camera') });
+    return status.state === 'granted';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,93 @@
+/** Holds one camera stream for a client, and opens it again when it goes away. */
+
+import { CameraError, classifyCameraError, stopStream, watchTrack } from './camera.js';
+
+/** A camera that dies at once, over and over, is told to the applicant instead of being asked for for ever. */
+const ATTEMPTS_PER_MINUTE = 5;
+const MINUTE_MS = 60_000;
+
+/** @typedef {import('./camera.js').CameraCode} CameraCode */
+
+export class CameraKeeper {
+  #open;
+  #onLive;
+  #onFailed;
+  #closed = false;
+  #stopWatching = () => {};
+  /** @type {Promise<boolean> | null} */
+  #opening = null;
+  /** @type {number[]} */
+  #attemptsAtMs = [];
+
+  /**
+   * @param {object} options
+   * @param {MediaStream | null} options.stream a camera that is already open
+   * @param {() => Promise<MediaStream>} options.open
+   * @param {(stream: MediaStream) => unknown} options.onLive a new stream stands
+   * @param {(code: CameraCode) => void} options.onFailed
+   */
+  constructor({ stream, open, onLive, onFailed }) {
+    /** @type {MediaStream | null} the camera as it is now */
+    this.stream = stream;
+    this.#open = open;
+    this.#onLive = onLive;
+    this.#onFailed = onFailed;
+    this.#watch();
+  }
+
+  /** @returns {MediaStreamTrack | null} */
+  get track() {
+    return this.stream?.getVideoTracks()[0] ?? null;
+  }
+
+  /** @returns {Promise<boolean>} whether the camera is live; one opening at a time */
+  reopen() {
+    this.#opening ??= this.#openOnce().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  /** As `reopen`, when a person asked for it: their attempts are not counted. */
+  reopenOnRequest() {
+    this.#attemptsAtMs = [];
+    return this.reopen();
+  }
+
+  /** @param {boolean} keep leave the stream running */
+  close(keep) {
+    this.#closed = true;
+    this.#stopWatching();
+    if (!keep) stopStream(this.stream);
+  }
+
+  async #openOnce() {
+    try {
+      this.#countAttempt();
+      this.#stopWatching();
+      stopStream(this.stream); // phones refuse a second capture while the first one holds the camera
+      const stream = await this.#open();
+      if (this.#closed) {
+        stopStream(stream);
+        return false;
+      }
+      this.stream = stream;
+    } catch (error) {
+      if (!this.#closed) this.#onFailed(classifyCameraError(error));
+      return false;
+    }
+    this.#watch();
+    this.#onLive(this.stream);
+    return true;
+  }
+
+  #countAttempt() {
+    const nowMs = performance.now();
+    this.#attemptsAtMs = this.#attemptsAtMs.filter((atMs) => nowMs - atMs < MINUTE_MS);
+    if (this.#attemptsAtMs.length >= ATTEMPTS_PER_MINUTE) throw new CameraError('failed');
+    this.#attemptsAtMs.push(nowMs);
+  }
+
+  #watch() {
+    this.#stopWatching();
+    if (this.track) this.#stopWatching = watchTrack(this.track, () => this.reopen());
+  }
+}

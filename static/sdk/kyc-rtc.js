@@ -1,0 +1,374 @@
+/**
+ * kyc-rtc's client: sends an applicant's camera to the server and speaks the data-channel protocol.
+ *
+ *     const client = new KycClient({ sessionId, token, getStream: openCamera });
+ *     client.addEventListener('challenge', (event) => show(event.detail));
+ *     client.addEventListener('verdict', (event) => finish(event.detail));
+ *     await client.start();
+ *
+ * Every message of the protocol that the server sends is dispatched as a CustomEvent of the same
+ * name, with the message as `detail`. Besides them:
+ *
+ * | event         | detail                          | meaning |
+ * |---------------|---------------------------------|---------|
+ * | `link`        | `{state, reason}`               | `connecting`, `up`, `weak` or `down`; the client mends it by itself |
+ * | `busy`        | `{retryInMs}`                   | the server is full; the client asks again by itself |
+ * | `camera`      | `{state, stream, code}`         | `live` with a new stream, or `failed`; see `restoreCamera` |
+ * | `interrupted` | `{canRetry}`                    | the session ended because the link was lost for too long |
+ * | `over`        | `{state, canRetry}`             | the session is `expired` or `cancelled` |
+ * | `fatal`       | `{code, status}`                | the client gave up: `link_lost`, `busy`, `camera`, `refused` |
+ */
+
+import { ApiError, KycApi } from './api.js';
+import { CameraError, openCamera, stopStream } from './camera.js';
+import { CameraKeeper } from './camera-keeper.js';
+import { CaptureControl } from './capture.js';
+import { LinkMeter, readSample } from './link.js';
+import { MediaClock } from './messages.js';
+import { Peer } from './peer.js';
+import { Pause, RetryBudget } from './retry.js';
+
+export { ApiError, CameraError, KycApi, openCamera, stopStream };
+
+const STATS_EVERY_MS = 2_000;
+const GREETING_TIMEOUT_MS = 12_000;
+/** Nothing heard for so long: the path is dead even if ICE has not noticed. */
+const DEAD_SILENCE_MS = 6_000;
+/** A peer that lived shorter did not show that the link is good. */
+const PROVEN_AFTER_MS = 5_000;
+/** How long a `cancel` may take to leave. */
+const FAREWELL_MS = 800;
+const VERDICT_STATES = new Set(['passed', 'failed', 'inconclusive']);
+
+/** @typedef {import('./messages.js').Message} Message */
+/** @typedef {import('./api.js').SessionReport} SessionReport */
+/** @typedef {import('./link.js').LinkState} LinkState */
+
+/**
+ * @typedef {object} KycClientOptions
+ * @property {string} [baseUrl] origin of the server; the page's own by default
+ * @property {string} sessionId
+ * @property {string} token the session's client token
+ * @property {MediaStream | null} [stream] a camera that is already open
+ * @property {() => Promise<MediaStream>} [getStream] opens the camera, at first and again when it was lost
+ */
+
+/** One applicant's side of one session. Not reusable: a retry is a new session and a new client. */
+export class KycClient extends EventTarget {
+  #api;
+  #camera;
+  /** @type {Peer | null} */
+  #peer = null;
+  /** @type {RTCIceServer[] | null} */
+  #iceServers = null;
+  #closing = new AbortController();
+  #budget = new RetryBudget();
+  #pause = new Pause();
+  #capture = new CaptureControl();
+  #clock = new MediaClock();
+  /** @type {LinkState | null} */
+  #link = null;
+  #finished = false;
+  #started = false;
+
+  /** @param {KycClientOptions} options */
+  constructor({ baseUrl = '', sessionId, token, stream = null, getStream = openCamera }) {
+    super();
+    this.#api = new KycApi(baseUrl, sessionId, token);
+    this.#camera = new CameraKeeper({
+      stream,
+      open: getStream,
+      onLive: (live) => this.#onCameraLive(live),
+      onFailed: (code) => this.#emit('camera', { state: 'failed', stream: null, code }),
+    });
+  }
+
+  /** The calls on this session, for a page that needs `session()` or `retry()`. */
+  get api() {
+    return this.#api;
+  }
+
+  /** The camera as it is now; a new stream after it was re-acquired. */
+  get stream() {
+    return this.#camera.stream;
+  }
+
+  /**
+   * Open the camera where none was given, connect, and keep connected until the session is over.
+   *
+   * @returns {Promise<void>} resolves when the client has nothing more to do; it tells everything by events
+   * @throws {Error} where it was started or closed before
+   */
+  async start() {
+    if (this.#started || this.#closing.signal.aborted) throw new Error('a KycClient starts once');
+    this.#started = true;
+    this.#listenToPage();
+    if (this.#camera.stream === null && !(await this.#camera.reopen())) this.#fail('camera', 0);
+    else await this.#keepConnected();
+  }
+
+  /**
+   * The applicant gives up.
+   *
+   * @returns {Promise<void>} resolves when the server was told, as far as it can be
+   */
+  async cancel() {
+    this.#finished = true;
+    const peer = this.#peer;
+    if (!peer?.send('cancel')) return;
+    await Promise.race([peer.lost, new Pause().wait(FAREWELL_MS, this.#closing.signal)]);
+  }
+
+  /**
+   * Try to open the camera again after `camera` told that it failed.
+   *
+   * @returns {Promise<boolean>} whether it is live again
+   */
+  restoreCamera() {
+    return this.#camera.reopenOnRequest();
+  }
+
+  /**
+   * End everything that the client started. Idempotent.
+   *
+   * @param {{keepCamera?: boolean}} [options] keepCamera: leave the stream running for the next client
+   */
+  close({ keepCamera = false } = {}) {
+    this.#finished = true;
+    this.#closing.abort();
+    this.#peer?.close('client_closed');
+    this.#peer = null;
+    this.#camera.close(keepCamera);
+  }
+
+  async #keepConnected() {
+    const { signal } = this.#closing;
+    while (!this.#isDone()) {
+      let refusal = null;
+      try {
+        await this.#servePeer();
+      } catch (error) {
+        refusal = error instanceof ApiError ? error : null;
+        // Without an answer from the server (no network, no greeting in time) trying again is right.
+        if (refusal && !refusal.isTransient && refusal.status !== 409) return this.#fail('refused', refusal.status);
+      }
+      if (this.#isDone() || (await this.#sessionIsOver())) return;
+      if (refusal?.status === 409) return this.#fail('refused', 409);
+      const delay = this.#nextDelay(refusal);
+      if (delay === null) return this.#fail(refusal?.isBusy ? 'busy' : 'link_lost', refusal?.status ?? 0);
+      await this.#pause.wait(delay, signal);
+    }
+  }
+
+  /** One peer from offer to loss. */
+  async #servePeer() {
+    const { signal } = this.#closing;
+    if (this.#link === null) this.#setLink('connecting', 'start');
+    this.#iceServers ??= (await this.#api.clientConfig(signal)).ice_servers ?? [];
+    if (this.#isDone()) return;
+    const peer = new Peer({
+      iceServers: this.#iceServers,
+      stream: /** @type {MediaStream} */ (this.#camera.stream),
+      onMessage: (message) => this.#onMessage(message),
+      mediaTimeMs: () => this.#clock.at(performance.now()),
+    });
+    this.#peer = peer;
+    try {
+      await peer.negotiate(this.#api, signal);
+      await this.#greeting(peer);
+      await this.#watchLink(peer);
+    } finally {
+      peer.close('replaced');
+      if (this.#peer === peer) this.#peer = null;
+    }
+  }
+
+  /** @param {Peer} peer */
+  async #greeting(peer) {
+    const timeout = new Pause();
+    const outcome = await Promise.race([
+      peer.greeted.then(() => 'greeted'),
+      peer.lost,
+      timeout.wait(GREETING_TIMEOUT_MS, this.#closing.signal).then(() => 'timeout'),
+    ]);
+    timeout.wake();
+    if (outcome !== 'greeted') throw new Error(`no greeting: ${outcome}`);
+    this.#setLink('up', 'greeted');
+    await this.#capture.apply(peer.sender);
+  }
+
+  /** @param {Peer} peer resolves when it is lost */
+  async #watchLink(peer) {
+    const meter = new LinkMeter();
+    const provenAtMs = performance.now() + PROVEN_AFTER_MS;
+    const timer = setInterval(async () => {
+      const reading = meter.feed(readSample(await peer.stats(), performance.now()));
+      if (peer !== this.#peer) return;
+      peer.sendTelemetry('stats', reading.stats);
+      if (performance.now() > provenAtMs) this.#budget.reset();
+      this.#setLink(peer.isConnected ? reading.state : 'weak', 'measured');
+      if (reading.silentMs >= DEAD_SILENCE_MS) peer.close('silent');
+    }, STATS_EVERY_MS);
+    const reason = await peer.lost;
+    clearInterval(timer);
+    if (!this.#isDone()) this.#setLink('down', reason);
+  }
+
+  /**
+   * Ask the server whether there is still something to reconnect to.
+   *
+   * @returns {Promise<boolean>}
+   */
+  async #sessionIsOver() {
+    try {
+      const report = await this.#api.session(this.#closing.signal);
+      return this.#isDone() || this.#endFrom(report);
+    } catch (error) {
+      if (error instanceof ApiError && !error.isTransient) {
+        this.#fail('refused', error.status);
+        return true;
+      }
+      return false;
+    }
+  }
+
+  /**
+   * @param {SessionReport} report
+   * @returns {boolean} whether the session is over; if so, the event went out
+   */
+  #endFrom(report) {
+    const { state, can_retry: canRetry } = report;
+    if (VERDICT_STATES.has(state)) {
+      this.#finish('verdict', { type: 'verdict', ...report });
+    } else if (state === 'interrupted') {
+      this.#finish('interrupted', { canRetry });
+    } else if (state === 'expired' || state === 'cancelled') {
+      this.#finish('over', { state, canRetry });
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /**
+   * @param {ApiError | null} refusal
+   * @returns {number | null} milliseconds to wait, null to give up
+   */
+  #nextDelay(refusal) {
+    const nowMs = performance.now();
+    if (!refusal?.isBusy) return this.#budget.next(nowMs);
+    const retryInMs = this.#budget.nextBusy(nowMs, refusal.retryAfterS);
+    if (retryInMs !== null) this.#emit('busy', { retryInMs });
+    return retryInMs;
+  }
+
+  /** @param {Message} message */
+  #onMessage(message) {
+    if (this.#finished) return;
+    this.#clock.hear(message.t_ms, performance.now());
+    if (message.type === 'hello') this.#sayReady();
+    if (message.type === 'capture') this.#obey(message);
+    if (message.type === 'verdict') {
+      this.#finish('verdict', message);
+      return;
+    }
+    this.#emit(message.type, message);
+    // Final states without a verdict; those with one are followed by it.
+    if (message.type === 'state' && ['interrupted', 'expired', 'cancelled'].includes(message.state)) {
+      this.#peer?.close('session_over');
+    }
+  }
+
+  #sayReady() {
+    this.#peer?.send('ready');
+    this.#sayCaptureInfo();
+  }
+
+  #sayCaptureInfo() {
+    const { track } = this.#camera;
+    if (!track) return;
+    const { width, height, frameRate, facingMode } = track.getSettings();
+    this.#peer?.send('capture_info', {
+      width: width ?? null,
+      height: height ?? null,
+      frame_rate: frameRate ?? null,
+      facing_mode: facingMode ?? null,
+      user_agent: navigator.userAgent,
+      device_label: track.label,
+    });
+  }
+
+  /** @param {Message & import('./capture.js').CaptureOrder} order */
+  async #obey(order) {
+    this.#capture.remember(order);
+    const peer = this.#peer;
+    if (!peer) return;
+    await this.#capture.apply(peer.sender);
+    if (peer === this.#peer) this.#sayCaptureInfo();
+  }
+
+  /** @param {MediaStream} stream */
+  async #onCameraLive(stream) {
+    this.#emit('camera', { state: 'live', stream, code: null });
+    const peer = this.#peer;
+    if (!peer) return;
+    await peer.sender.replaceTrack(stream.getVideoTracks()[0]);
+    await this.#capture.apply(peer.sender);
+    this.#sayCaptureInfo();
+  }
+
+  #listenToPage() {
+    const { signal } = this.#closing;
+    window.addEventListener('online', () => this.#hurry(), { signal });
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#hurry(), {
+      signal,
+    });
+  }
+
+  /** Something changed for the better: do not sit out a wait, and do not trust a peer that is unsure. */
+  #hurry() {
+    this.#pause.wake();
+    if (this.#peer && this.#link !== 'connecting' && this.#link !== 'down' && !this.#peer.isConnected) {
+      this.#peer.close('network_changed');
+    }
+  }
+
+  /**
+   * @param {LinkState} state
+   * @param {string} reason
+   */
+  #setLink(state, reason) {
+    if (this.#link === state) return;
+    this.#link = state;
+    this.#emit('link', { state, reason });
+  }
+
+  /**
+   * @param {string} type
+   * @param {object} detail
+   */
+  #finish(type, detail) {
+    this.#finished = true;
+    this.#emit(type, detail);
+  }
+
+  /**
+   * @param {string} code
+   * @param {number} status
+   */
+  #fail(code, status) {
+    if (!this.#isDone()) this.#finish('fatal', { code, status });
+  }
+
+  #isDone() {
+    return this.#finished || this.#closing.signal.aborted;
+  }
+
+  /**
+   * @param {string} type
+   * @param {object} detail
+   */
+  #emit(type, detail) {
+    if (!this.#closing.signal.aborted) this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
