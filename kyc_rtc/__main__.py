@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kyc_rtc.errors import KycError
+from kyc_rtc.evaluation.settings_table import settings_table
 from kyc_rtc.keys import api_key_hash, new_api_key
 from kyc_rtc.vision.model_store import ModelStore
 
@@ -38,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands)
     keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
     keys.set_defaults(command=_keys)
+    settings = commands.add_parser("settings", help="print every setting, its default and meaning")
+    settings.set_defaults(command=_settings)
     return parser
 
 
@@ -149,6 +152,11 @@ def _keys(_options: argparse.Namespace) -> int:
     key = new_api_key()
     print(f"API key (shown once, give it to the caller): {key}")
     print(f'KYC_RTC_API_KEY_HASHES=["{api_key_hash(key)}"]')
+    return 0
+
+
+def _settings(_options: argparse.Namespace) -> int:
+    print(settings_table())
     return 0
 
 

@@ -34,9 +34,11 @@ class LivenessSettings(_Group):
     time_limit_ms: int = Field(
         10_000, ge=2_000, le=60_000, description="media time for one attempt"
     )
-    min_blinks: int = Field(2, ge=1, le=5)
-    max_blinks: int = Field(3, ge=1, le=5)
-    max_nods: int = Field(2, ge=1, le=5)
+    min_blinks: int = Field(
+        2, ge=1, le=5, description="a blink challenge asks for at least so many"
+    )
+    max_blinks: int = Field(3, ge=1, le=5, description="and at most so many")
+    max_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at most so many")
     neutral_ms: int = Field(
         800, ge=300, le=5_000, description="media time of a still face at the start"
     )
@@ -64,7 +66,9 @@ class IceServer(_Group):
 class MediaSettings(_Group):
     """The WebRTC side."""
 
-    ice_servers: tuple[IceServer, ...] = ()
+    ice_servers: tuple[IceServer, ...] = Field(
+        (), description="STUN and TURN servers, for both sides"
+    )
     video_codecs: tuple[Literal["VP8", "H264"], ...] = Field(
         ("VP8", "H264"), min_length=1, description="accepted codecs, the preferred one first"
     )
@@ -74,7 +78,7 @@ class MediaSettings(_Group):
     reconnect_grace_ms: int = Field(
         60_000, ge=0, description="how long a session waits for its peer"
     )
-    max_offer_bytes: int = Field(65_536, ge=1_024)
+    max_offer_bytes: int = Field(65_536, ge=1_024, description="largest SDP")
 
 
 class LimitSettings(_Group):
@@ -85,8 +89,8 @@ class LimitSettings(_Group):
         2_000, ge=1, description="sessions that nobody has joined yet"
     )
     retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
-    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024)
-    max_image_pixels: int = Field(4096 * 4096, ge=10_000)
+    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
+    max_image_pixels: int = Field(4096 * 4096, ge=10_000, description="largest uploaded picture")
     session_time_limit_ms: int = Field(
         300_000, ge=10_000, description="wall time from join to verdict"
     )
@@ -101,15 +105,17 @@ class LimitSettings(_Group):
 class Settings(_Group):
     """Everything that can be set. Frozen."""
 
-    environment: Literal["development", "production"] = "development"
-    host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65_535)
+    environment: Literal["development", "production"] = Field(
+        "development", description="production is locked: see above"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65_535, description="port to listen on")
     public_url: str = Field(
         "", description="what join links begin with; empty: the request's own origin"
     )
-    data_dir: Path = Path("var")
+    data_dir: Path = Field(Path("var"), description="SQLite, secret and self-signed certificate")
     cache_dir: Path | None = Field(None, description="models; None: $XDG_CACHE_HOME/kyc-rtc")
-    config_dir: Path = Path("config")
+    config_dir: Path = Field(Path("config"), description="folder of the TOML files")
     database_url: str = Field("", description="empty: SQLite in data_dir")
     secret_key: SecretStr = Field(
         SecretStr(""), description="empty in development: kept in data_dir"
@@ -120,22 +126,24 @@ class Settings(_Group):
     expose_scores: bool | None = Field(
         None, description="None: on in development, off in production"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_json: bool = False
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level logged"
+    )
+    log_json: bool = Field(False, description="one JSON object a line")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
+    tls_key: Path | None = Field(None, description="private key (PEM)")
 
     liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
     deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
     confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
 
-    alert_email_enabled: bool = False
-    alert_slack_enabled: bool = False
-    mail_server: str = ""
-    mail_port: int = Field(587, ge=1, le=65_535)
-    mail_username: str = ""
-    mail_password: SecretStr = SecretStr("")
+    alert_email_enabled: bool = Field(False, description="alerts by e-mail (reserved)")
+    alert_slack_enabled: bool = Field(False, description="alerts to Slack (reserved)")
+    mail_server: str = Field("", description="SMTP server (reserved)")
+    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port (reserved)")
+    mail_username: str = Field("", description="SMTP user (reserved)")
+    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password (reserved)")
 
     liveness: LivenessSettings = LivenessSettings()
     detection: DetectionSettings = DetectionSettings()

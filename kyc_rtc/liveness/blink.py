@@ -7,7 +7,7 @@ from kyc_rtc.liveness.gesture import Gesture, Sighting
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
 
-CLOSED = 0.6
+CLOSED = 0.55
 """Closure at which an eye counts as shut, 0 being the person's own open eye."""
 _REOPENED_SHARE = 0.5  # of the closure that was reached
 _MAX_CLOSED_MS = 1_000  # longer is a closed eye, a look down or a doze

@@ -7,7 +7,7 @@ from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
 
-TURN_DEG = 15.0
+TURN_DEG = 14.0
 """Talkers sway by up to 12 degrees; who is asked to turn the head turns it by 20 to 50."""
 _REST_SHARE = 0.5
 _HOLD_MS = 60  # two frames at 30 a second: one alone may be a slip of the mesh

@@ -7,7 +7,7 @@ from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
 
-JAW_RISE = 0.35
+JAW_RISE = 0.3
 """Above the person's own resting jaw. Talk goes as far, but for one or two frames at a time."""
 GAP_RISE = 0.10
 """Between the lips, in distances of the outer eye corners: a dropped jaw behind closed lips is none."""

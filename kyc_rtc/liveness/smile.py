@@ -7,7 +7,7 @@ from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
 
-SMILE_RISE = 0.35
+SMILE_RISE = 0.3
 """Above the person's own resting smile."""
 _REST_SHARE = 0.5
 _HOLD_MS = 250

@@ -25,7 +25,7 @@ from kyc_rtc.storage.schema import BEGIN_OPTION, migrate
 from kyc_rtc.storage.urls import async_url, is_sqlite, sqlite_path
 from kyc_rtc.storage.values import dump_json
 
-_BUSY_TIMEOUT_MS = 10_000
+_BUSY_TIMEOUT_MS = 5_000
 _CLOSE_LIMIT_S = 10.0
 _CONNECT_LIMIT_S = 10.0
 _STATEMENT_LIMIT_S = 30.0
@@ -120,8 +120,12 @@ class Database:
     async def _cut(self) -> None:
         """End the connections that are still in use; their holders get an error."""
         self._cut_off = True
-        for connection in tuple(self._held):
-            await connection.invalidate()
+        await asyncio.gather(*map(_invalidate, self._held))
+
+
+async def _invalidate(connection: AsyncConnection) -> None:
+    if not connection.closed:
+        await connection.invalidate()
 
 
 async def _open_engine(url: URL) -> AsyncEngine:

@@ -129,7 +129,7 @@ class SqlSessionRepository:
     async def count_by_state(self) -> dict[str, int]:
         statement = select(sessions.c.state, func.count()).group_by(sessions.c.state)
         async with self._database.begin() as connection:
-            return dict((await connection.execute(statement)).tuples().all())
+            return dict((await connection.execute(statement)).all())
 
     async def delete(self, session_id: SessionId) -> bool:
         if not can_be_id(session_id):

@@ -169,10 +169,9 @@ def _eyes_covered(
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """The face's own pixels at a fixed width, with the mesh in their coordinates."""
+    """The face's own pixels (blue, green, red, luma) at a fixed width; the mesh in their coordinates."""
 
-    bgr: BgrImage
-    luma: NDArray[np.uint8]
+    channels: NDArray[np.uint8]
     points: NDArray[np.float32]
 
     @classmethod
@@ -194,23 +193,27 @@ class _Picture:
             np.uint8,
         )
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), np.uint8)
+        channels = np.dstack([bgr, luma])
         points = (face.landmarks[:, :2] - np.array([left, top], np.float32)) * scale
-        return cls(bgr, luma, points.astype(np.float32))
+        return cls(channels, points.astype(np.float32))
 
     def patch(self, region: tuple[int, ...]) -> _Patch | None:
         """The patch inside the hull of these points; None where next to nothing is in sight."""
         hull = cv2.convexHull(self.points[list(region)]).astype(np.int32)
-        mask = np.zeros(self.luma.shape, np.uint8)
-        cv2.fillConvexPoly(mask, hull, (1,))
-        inside = mask > 0
-        luma = self.luma[inside]
-        if luma.size < 6:
+        x, y, width, height = cv2.boundingRect(hull)
+        x, y, right, bottom = max(x, 0), max(y, 0), x + width, y + height
+        mask = np.zeros((max(bottom - y, 0), max(right - x, 0)), np.uint8)
+        cv2.fillConvexPoly(mask, hull - np.array([x, y], np.int32), (1,))
+        inside = mask[: self.channels.shape[0] - y, : self.channels.shape[1] - x] > 0
+        ordered = np.sort(self.channels[y:bottom, x:right][inside], axis=0).astype(np.float64)
+        count = len(ordered)
+        if count < 6:
             return None
-        blue, green, red = np.median(self.bgr[inside], axis=0) + _NOISE_FLOOR
+        blue, green, red = ordered[count // 2, :3] + _NOISE_FLOOR
         return _Patch(
             red=float(np.log(red / green)),
             blue=float(np.log(blue / green)),
-            luma=float(np.median(luma)),
-            bright=float(np.percentile(luma, 90)),
-            deviation=float(luma.std()),
+            luma=float(ordered[count // 2, 3]),
+            bright=float(ordered[int(0.9 * count), 3]),
+            deviation=float(ordered[:, 3].std()),
         )

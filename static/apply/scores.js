@@ -85,7 +85,7 @@ export class Scores {
       cell(this.format(score), 'number'),
       cell(this.format(confidence), 'number'),
       // Codes, not sentences: this table is for those who tune the analysers.
-      cell((reasons ?? []).join(', ') || this.#words.text('scores.none')),
+      cell((reasons ?? []).join('\n') || this.#words.text('scores.none')),
     );
     return row;
   }

@@ -55,9 +55,13 @@ def test_a_slow_rtp_clock_does_not_stretch_deadlines() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(-(2**40), 2**40), st.floats(0, 5_000), st.booleans()), max_size=60)
+    st.lists(
+        st.tuples(st.integers(-(2**40), 2**40), st.floats(0, 5_000), st.booleans()), max_size=60
+    )
 )
-def test_it_always_rises_and_keeps_near_the_arrival_clock(steps: list[tuple[int, float, bool]]) -> None:
+def test_it_always_rises_and_keeps_near_the_arrival_clock(
+    steps: list[tuple[int, float, bool]],
+) -> None:
     timeline = MediaTimeline()
     now, previous = 0.0, -1
     for count, (pts, gap, restart) in enumerate(steps):

@@ -19,8 +19,14 @@ async def write(url: str) -> None:
         record = a_session(state="live", user_id="x" * 256)
         await sessions.add(record)
         await alerts.add(an_alert(record.session_id))
-        verdict = {"verdict_status": "PASSED", "reasons": ("challenges_passed",)}
-        await sessions.update(replace(record, state="passed", liveness_score=0.9, **verdict))
+        verdict = replace(
+            record,
+            state="passed",
+            liveness_score=0.9,
+            verdict_status="PASSED",
+            reasons=("challenges_passed",),
+        )
+        await sessions.update(verdict)
         sys.stdout.write(f"{record.session_id}\n")
         sys.stdout.flush()
 

@@ -27,7 +27,6 @@ class Store:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Database]:
     """An empty database, and afterwards the proof that closing left no thread and no task."""
-    tasks = asyncio.all_tasks()
     database = Database(url)
     await database.open()
     try:
@@ -36,7 +35,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.aclose()
-    assert asyncio.all_tasks() <= tasks
+    assert asyncio.all_tasks() == {asyncio.current_task()}
     assert not living_workers()
 
 

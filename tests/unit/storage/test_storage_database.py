@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, delete, inspect, text
+from sqlalchemy import Connection, delete, inspect, select, text
 
 from kyc_rtc.errors import KycError, SettingsError
 from kyc_rtc.storage import Database, SqlSessionRepository
@@ -20,6 +20,8 @@ from kyc_rtc.storage import database as database_module
 from kyc_rtc.storage.schema import alembic_config
 from kyc_rtc.storage.tables import metadata, sessions
 from tests.support.memory_store import a_session
+
+APPLICANT = "Ada-Applicant"
 
 pytestmark = pytest.mark.usefixtures("no_worker_left")
 
@@ -120,7 +122,7 @@ async def _execute_bare(url: str, monkeypatch: pytest.MonkeyPatch, statement: st
 
 @pytest.mark.parametrize(
     ("pragma", "expected"),
-    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 10_000)],
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 5_000)],
 )
 async def test_sqlite_is_set_up(sqlite_url: str, pragma: str, expected: object) -> None:
     database = Database(sqlite_url)
@@ -177,10 +179,10 @@ async def test_a_failure_is_one_of_ours_and_tells_nothing(database: Database) ->
     async with database.begin() as connection:
         await connection.execute(text("ALTER TABLE sessions RENAME TO elsewhere"))
     with pytest.raises(KycError) as failure:
-        await repository.add(a_session(user_id="Ada-Applicant"))
+        await repository.add(a_session(user_id=APPLICANT))
     async with database.begin() as connection:
         await connection.execute(text("ALTER TABLE elsewhere RENAME TO sessions"))
-    assert "Ada" not in "".join(traceback.format_exception(failure.value))
+    assert APPLICANT not in "".join(traceback.format_exception(failure.value))
 
 
 async def test_an_exception_inside_rolls_back(database: Database) -> None:
@@ -254,11 +256,11 @@ async def test_closing_does_not_wait_for_ever(
 
 async def _hold(database: Database, released: asyncio.Event) -> None:
     async with database.begin() as connection:
-        await connection.execute(delete(sessions))
+        await connection.execute(select(sessions))
         await released.wait()
 
 
-@pytest.mark.parametrize("steps", [1, 3, 5, 8, 12])
+@pytest.mark.parametrize("steps", [1, 8, 64, 256])
 async def test_a_cancelled_write_leaves_a_working_database(database: Database, steps: int) -> None:
     repository = SqlSessionRepository(database, {"expired"})
     records = [a_session() for _ in range(8)]

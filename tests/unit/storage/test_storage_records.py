@@ -91,7 +91,7 @@ async def test_the_largest_of_everything_comes_back(store: Store) -> None:
         frames_processed=MAX_INTEGER,
         deepfake_score=5e-324,
         reasons=(largest * 64,) * 64,
-        evidence=({"x": "y" * (MAX_JSON_BYTES - 10)}, {}),
+        evidence=({"x": "y" * (MAX_JSON_BYTES - 13)}, {}),
         challenges=({"least": -1.7976931348623157e308, "most": -MAX_INTEGER},),
     )
     await store.sessions.add(record)
@@ -130,7 +130,7 @@ def nested(depth: int) -> dict[str, Any]:
         {"evidence": ({"x": {1, 2}},)},
         {"evidence": ({"x": b"bytes"},)},
         {"evidence": ({1: "x"},)},
-        {"evidence": ({"x": "y" * MAX_JSON_BYTES},)},
+        {"evidence": ({"x": "y" * (MAX_JSON_BYTES - 12)}, {})},
         {"evidence": ({"x": "\u00e9" * (MAX_JSON_BYTES // 2)},)},
         {"challenges": ({},) * MAX_JSON_BYTES},
         {"challenges": (nested(MAX_JSON_DEPTH + 1),)},

@@ -13,7 +13,6 @@ from kyc_rtc.storage.urls import async_url, is_sqlite, sqlite_path
     ("text", "expected"),
     [
         ("sqlite:///var/kyc.sqlite3", "sqlite+aiosqlite:///var/kyc.sqlite3"),
-        ("sqlite:////srv/a b/100%.db", "sqlite+aiosqlite:////srv/a b/100%.db"),
         ("sqlite+aiosqlite:///x.db", "sqlite+aiosqlite:///x.db"),
         ("postgres://u:p@h/db", "postgresql+asyncpg://u:p@h/db"),
         ("postgresql://u:p@h:5433/db", "postgresql+asyncpg://u:p@h:5433/db"),

@@ -1,0 +1,1 @@
+"""Measurements of correctness: a file through the pipeline, judges against labels."""

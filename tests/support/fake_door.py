@@ -1,0 +1,128 @@
+"""A door with nothing behind it but dictionaries: for tests of the HTTP side."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from kyc_rtc.errors import Conflict, KycError, NotFound
+from kyc_rtc.sessions.door import (
+    AlertView,
+    AnswerView,
+    Command,
+    CommandType,
+    FrameView,
+    SessionView,
+)
+
+
+class FakeDoor:
+    """Implements `SessionDoor`. `refusal` is raised by the next call that could be refused."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[str, SessionView] = {}
+        self.alerts: dict[str, AlertView] = {}
+        self.calls: list[tuple[str, Any]] = []
+        self.refusal: KycError | None = None
+
+    def _check(self, name: str, detail: Any = None) -> None:
+        self.calls.append((name, detail))
+        if self.refusal is not None:
+            refusal, self.refusal = self.refusal, None
+            raise refusal
+
+    async def open(self, user_id: str) -> SessionView:
+        self._check("open", user_id)
+        view = SessionView(
+            session_id=str(uuid.uuid4()),
+            user_id=user_id,
+            state="created",
+            attempt=1,
+            created_at_ms=1_700_000_000_000,
+            updated_at_ms=1_700_000_000_000,
+            expires_at_ms=1_700_086_400_000,
+            frames_processed=0,
+            face_detected=False,
+            liveness_score=None,
+            deepfake_score=None,
+            status=None,
+            reasons=(),
+            can_retry=False,
+        )
+        self.sessions[view.session_id] = view
+        return view
+
+    async def retry(self, session_id: str) -> SessionView:
+        self._check("retry", session_id)
+        return await self.open((await self.status(session_id)).user_id)
+
+    async def status(self, session_id: str) -> SessionView:
+        if session_id not in self.sessions:
+            raise NotFound("no such session")
+        return self.sessions[session_id]
+
+    async def offer(self, session_id: str, sdp: str) -> AnswerView:
+        self._check("offer", sdp)
+        await self.status(session_id)
+        return AnswerView("the-peer", "v=0\r\n")
+
+    async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
+        self._check("trickle", fragment)
+        await self.status(session_id)
+        if peer_id != "the-peer":
+            raise Conflict("this peer is gone")
+
+    async def hang_up(self, session_id: str, peer_id: str) -> None:
+        self._check("hang_up", peer_id)
+        await self.status(session_id)
+
+    async def upload(self, session_id: str, picture: bytes) -> FrameView:
+        self._check("upload", picture)
+        return FrameView(await self.status(session_id), True, ("too_dark",), ({"type": "hello"},))
+
+    async def command(self, session_id: str, command: Command) -> SessionView:
+        self._check("command", command)
+        view = await self.status(session_id)
+        if command.type is CommandType.COMPLETE:
+            view = dataclasses.replace(
+                view, state="inconclusive", status="INCONCLUSIVE", reasons=("completed_early",)
+            )
+            self.sessions[session_id] = view
+        return view
+
+    async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
+        await self.status(session_id)
+        yield {"type": "hello"}
+
+    async def active_alerts(self, limit: int) -> tuple[AlertView, ...]:
+        return tuple(self.alerts.values())[:limit]
+
+    async def alert_statistics(self) -> Mapping[str, Any]:
+        count = len(self.alerts)
+        return {
+            "total": count,
+            "active": count,
+            "acknowledged": 0,
+            "last_24_h": count,
+            "by_severity": {},
+            "by_type": {},
+        }
+
+    async def acknowledge_alert(self, alert_id: str, by: str) -> AlertView:
+        if alert_id not in self.alerts:
+            raise NotFound("no such alert")
+        view = dataclasses.replace(self.alerts[alert_id], acknowledged_at_ms=5, acknowledged_by=by)
+        self.alerts[alert_id] = view
+        return view
+
+    async def healthy(self) -> Mapping[str, Any]:
+        return {
+            "live_sessions": 0,
+            "max_live_sessions": 100,
+            "waiting_sessions": len(self.sessions),
+        }
+
+    async def aclose(self) -> None:
+        self.calls.append(("aclose", None))

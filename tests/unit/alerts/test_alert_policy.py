@@ -1,0 +1,172 @@
+"""Which alerts a verdict raises."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.alerts import AlertType, Severity, alerts_for
+from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
+
+R, S, A = ReasonCode, Severity, AlertType
+FAILED, INCONCLUSIVE, PASSED = (
+    VerdictStatus.FAILED,
+    VerdictStatus.INCONCLUSIVE,
+    VerdictStatus.PASSED,
+)
+Raised = tuple[AlertType, Severity]
+
+# Each reason alone: what it raises in a FAILED and in an INCONCLUSIVE verdict.
+OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
+    R.CHALLENGES_PASSED: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
+    R.CHALLENGE_FAILED: ([(A.LIVENESS_FAILED, S.MEDIUM)], [(A.LIVENESS_FAILED, S.MEDIUM)]),
+    R.CHALLENGE_TIMEOUT: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.LIVENESS_FAILED, S.LOW)],
+        [(A.LIVENESS_FAILED, S.LOW)],
+    ),
+    R.NOT_ASKED: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
+        [(A.SESSION_INTERRUPTED, S.LOW)],
+    ),
+    R.NO_FACE: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.QUALITY_POOR, S.LOW)],
+        [(A.QUALITY_POOR, S.LOW)],
+    ),
+    R.POOR_QUALITY: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.QUALITY_POOR, S.LOW)],
+        [(A.QUALITY_POOR, S.LOW)],
+    ),
+    R.SEVERAL_FACES: ([(A.SEVERAL_FACES, S.MEDIUM)], [(A.SEVERAL_FACES, S.MEDIUM)]),
+    R.FACE_CHANGED: ([(A.FACE_CHANGED, S.HIGH)], [(A.FACE_CHANGED, S.HIGH)]),
+    R.LINK_LOST: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
+        [(A.SESSION_INTERRUPTED, S.LOW)],
+    ),
+    R.TOO_FEW_FRAMES: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.QUALITY_POOR, S.LOW)],
+        [(A.QUALITY_POOR, S.LOW)],
+    ),
+    R.TEXTURE: ([(A.DEEPFAKE_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.BLINK_PATTERN: ([(A.DEEPFAKE_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.TEMPORAL: ([(A.DEEPFAKE_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.GEOMETRY: ([(A.DEEPFAKE_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.FROZEN_FRAMES: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.VIDEO_LOOP: ([(A.REPLAY_DETECTED, S.CRITICAL)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.NO_MOTION: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.PLANAR_MOTION: ([(A.REPLAY_DETECTED, S.CRITICAL)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.DEEPFAKE_SCORE_HIGH: (
+        [(A.DEEPFAKE_DETECTED, S.CRITICAL)],
+        [(A.ATTACK_SUSPECTED, S.MEDIUM)],
+    ),
+    R.LIVENESS_SCORE_LOW: ([(A.LIVENESS_FAILED, S.MEDIUM)], [(A.LIVENESS_FAILED, S.MEDIUM)]),
+    R.COMPLETED_EARLY: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
+        [(A.SESSION_INTERRUPTED, S.LOW)],
+    ),
+    R.TIME_LIMIT: (
+        [(A.VERIFICATION_FAILED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
+        [(A.SESSION_INTERRUPTED, S.LOW)],
+    ),
+    R.INTERNAL_ERROR: ([(A.INTERNAL_ERROR, S.HIGH)], [(A.INTERNAL_ERROR, S.HIGH)]),
+}
+
+
+def verdict_of(status: VerdictStatus, *reasons: ReasonCode) -> Verdict:
+    return Verdict(status, reasons, liveness_score=0.4, deepfake_score=None)
+
+
+def raised(verdict: Verdict) -> list[Raised]:
+    return [(draft.type, draft.severity) for draft in alerts_for(verdict)]
+
+
+def test_the_table_names_every_reason() -> None:
+    assert set(OF_ONE_REASON) == set(ReasonCode)
+
+
+@pytest.mark.parametrize(("reason", "expected"), OF_ONE_REASON.items())
+def test_one_reason(reason: ReasonCode, expected: tuple[list[Raised], list[Raised]]) -> None:
+    assert raised(verdict_of(FAILED, reason)) == expected[0]
+    assert raised(verdict_of(INCONCLUSIVE, reason)) == expected[1]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        (verdict_of(PASSED, R.CHALLENGES_PASSED), []),
+        (verdict_of(PASSED, R.CHALLENGES_PASSED, R.TEXTURE), [(A.ATTACK_SUSPECTED, S.LOW)]),
+        (
+            verdict_of(FAILED, R.TEXTURE, R.VIDEO_LOOP, R.GEOMETRY),
+            [(A.REPLAY_DETECTED, S.CRITICAL), (A.DEEPFAKE_DETECTED, S.HIGH)],
+        ),
+        (
+            verdict_of(FAILED, R.POOR_QUALITY, R.TEXTURE, R.DEEPFAKE_SCORE_HIGH),
+            [(A.DEEPFAKE_DETECTED, S.CRITICAL), (A.QUALITY_POOR, S.LOW)],
+        ),
+        (
+            verdict_of(FAILED, R.FACE_CHANGED, R.NO_MOTION),
+            [(A.FACE_CHANGED, S.HIGH), (A.REPLAY_DETECTED, S.HIGH)],
+        ),
+        (
+            verdict_of(INCONCLUSIVE, R.LINK_LOST, R.TEXTURE, R.VIDEO_LOOP),
+            [(A.ATTACK_SUSPECTED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
+        ),
+        (
+            verdict_of(FAILED, R.CHALLENGE_TIMEOUT, R.LIVENESS_SCORE_LOW),
+            [(A.LIVENESS_FAILED, S.MEDIUM)],
+        ),
+    ],
+)
+def test_reasons_of_one_type_share_an_alert(verdict: Verdict, expected: list[Raised]) -> None:
+    assert raised(verdict) == expected
+
+
+def test_an_alert_names_its_own_reasons_in_order_of_weight() -> None:
+    verdict = Verdict(FAILED, (R.GEOMETRY, R.NO_MOTION, R.TEXTURE, R.GEOMETRY), 0.2, 0.8)
+    first, second = alerts_for(verdict)
+    assert first.message_key == "alert.deepfake_detected"
+    assert first.details == {
+        "status": "FAILED",
+        "reasons": ["geometry", "texture"],
+        "liveness_score": 0.2,
+        "deepfake_score": 0.8,
+    }
+    assert second.details["reasons"] == ["no_motion"]
+
+
+def test_a_failure_without_a_weighty_reason_names_all_of_them() -> None:
+    first, second = alerts_for(verdict_of(FAILED, R.CHALLENGE_TIMEOUT, R.CHALLENGES_PASSED))
+    assert first.type is A.VERIFICATION_FAILED
+    assert first.details["reasons"] == ["challenge_timeout", "challenges_passed"]
+    assert second.details["reasons"] == ["challenge_timeout"]
+
+
+def test_severities_have_an_order() -> None:
+    assert [severity.rank for severity in (S.LOW, S.MEDIUM, S.HIGH, S.CRITICAL)] == [0, 1, 2, 3]
+
+
+verdicts = st.builds(
+    Verdict,
+    status=st.sampled_from(VerdictStatus),
+    reasons=st.lists(st.sampled_from(ReasonCode), min_size=1, max_size=12).map(tuple),
+    liveness_score=st.none() | st.floats(0, 1),
+    deepfake_score=st.none() | st.floats(0, 1),
+)
+
+
+@given(verdicts)
+def test_what_holds_for_every_verdict(verdict: Verdict) -> None:
+    drafts = alerts_for(verdict)
+    assert alerts_for(verdict) == drafts
+    ranks = [draft.severity.rank for draft in drafts]
+    assert ranks == sorted(ranks, reverse=True)
+    assert len({draft.type for draft in drafts}) == len(drafts)
+    named = {code for draft in drafts for code in json.loads(json.dumps(draft.details))["reasons"]}
+    assert named >= set(verdict.reasons) - {R.CHALLENGES_PASSED}
+    if verdict.status is FAILED:
+        assert ranks[0] >= S.MEDIUM.rank
+    else:
+        detected = {A.DEEPFAKE_DETECTED, A.REPLAY_DETECTED, A.VERIFICATION_FAILED}
+        assert detected.isdisjoint(draft.type for draft in drafts)

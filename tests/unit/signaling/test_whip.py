@@ -1,0 +1,118 @@
+"""WHIP (RFC 9725) over a fake door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+
+from kyc_rtc.errors import BadSdp
+from kyc_rtc.settings import IceServer, MediaSettings, Settings
+from signaling.whip import ice_links
+from tests.support.fake_door import FakeDoor
+from tests.unit.signaling.conftest import MakeClient
+
+Client = TestClient[Any, Any]
+STUN = IceServer(urls=("stun:stun.example.net",))
+TURN = IceServer(urls=("turn:t.example.net?transport=udp",), username='u"1', credential="p\\w")
+
+
+@pytest.fixture
+async def client(make_client: MakeClient, tmp_path: Path) -> Client:
+    media = MediaSettings(ice_servers=(STUN, TURN))
+    made: Client = await make_client(Settings(data_dir=tmp_path, media=media))
+    return made
+
+
+@pytest.fixture
+async def joined(client: Client) -> tuple[str, dict[str, str]]:
+    started = await (await client.post("/api/v1/kyc/start-session", json={"user_id": "x"})).json()
+    headers = {
+        "Authorization": f"Bearer {started['client_token']}",
+        "Content-Type": "application/sdp",
+    }
+    return f"/whip/{started['session_id']}", headers
+
+
+async def test_create_answers_201_with_location_and_ice_servers(
+    client: Client, joined: tuple[str, dict[str, str]]
+) -> None:
+    url, headers = joined
+    response = await client.post(url, data="v=0\r\n", headers=headers)
+    assert response.status == 201
+    assert response.headers["Location"] == f"{url}/the-peer"
+    assert response.content_type == "application/sdp"
+    stun, turn = response.headers.getall("Link")
+    assert stun == '<stun:stun.example.net>; rel="ice-server"'
+    assert turn.startswith('<turn:t.example.net?transport=udp>; rel="ice-server"; ')
+    assert turn.endswith('username="u\\"1"; credential="p\\\\w"; credential-type="password"')
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+async def test_another_content_type_is_415(
+    client: Client, joined: tuple[str, dict[str, str]], kind: str
+) -> None:
+    url, headers = joined
+    response = await client.post(url, data=b"v=0", headers=headers | {"Content-Type": kind})
+    assert response.status == 415
+
+
+async def test_bad_sdp_is_400(
+    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+) -> None:
+    url, headers = joined
+    door.refusal = BadSdp("the SDP cannot be parsed")
+    assert (await client.post(url, data="junk", headers=headers)).status == 400
+    assert (await client.post(url, data=b"\xff\xfe", headers=headers)).status == 400
+
+
+async def test_an_unknown_session_is_404(
+    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+) -> None:
+    url, headers = joined
+    door.sessions.clear()
+    assert (await client.post(url, data="v=0", headers=headers)).status == 404
+
+
+async def test_without_the_token_it_is_401(
+    client: Client, joined: tuple[str, dict[str, str]]
+) -> None:
+    url, headers = joined
+    del headers["Authorization"]
+    assert (await client.post(url, data="v=0", headers=headers)).status == 401
+
+
+async def test_patch_adds_candidates_and_refuses_a_restart(
+    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+) -> None:
+    url, headers = joined
+    headers["Content-Type"] = "application/trickle-ice-sdpfrag"
+    assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 204
+    assert door.calls[-1] == ("trickle", "a=mid:0")
+    assert (await client.patch(f"{url}/other", data="a=mid:0", headers=headers)).status == 422
+    headers["Content-Type"] = "application/sdp"
+    assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 415
+
+
+async def test_delete_ends_the_peer(
+    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+) -> None:
+    url, headers = joined
+    assert (await client.delete(f"{url}/the-peer", headers=headers)).status == 200
+    assert door.calls[-1] == ("hang_up", "the-peer")
+
+
+async def test_options_says_what_may_be_posted(
+    client: Client, joined: tuple[str, dict[str, str]]
+) -> None:
+    response = await client.options(joined[0])
+    assert response.status == 204
+    assert response.headers["Accept-Post"] == "application/sdp"
+    assert len(response.headers.getall("Link")) == 2
+
+
+def test_servers_without_credentials_give_plain_links() -> None:
+    assert ice_links(()) == []
+    assert ice_links((STUN,)) == [("Link", '<stun:stun.example.net>; rel="ice-server"')]

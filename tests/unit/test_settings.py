@@ -1,0 +1,88 @@
+"""Settings: environment over files over defaults; nothing unknown, nothing leaked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.errors import SettingsError
+from kyc_rtc.evaluation.settings_table import settings_table
+from kyc_rtc.settings import load_settings
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+def load(tmp_path: Path, environ: dict[str, str], toml: str = "", **overrides: Any) -> Any:
+    (tmp_path / "a.toml").write_text(toml)
+    return load_settings({"KYC_RTC_CONFIG_DIR": str(tmp_path), **environ}, overrides)
+
+
+def test_the_environment_wins_over_files_and_the_command_line_over_both(tmp_path: Path) -> None:
+    toml = "port = 1\nliveness_threshold = 0.1\n[media]\nsilence_limit_ms = 4000\nmax_offer_bytes = 2048"
+    environ = {"LIVENESS_THRESHOLD": "0.7", "KYC_RTC_MEDIA__SILENCE_LIMIT_MS": "5000"}
+    settings = load(tmp_path, environ, toml, port=3)
+    assert (settings.port, settings.liveness_threshold) == (3, 0.7)
+    assert (settings.media.silence_limit_ms, settings.media.max_offer_bytes) == (5000, 2048)
+
+
+def test_lists_are_written_as_toml(tmp_path: Path) -> None:
+    servers = '[{urls = ["stun:a.example"]}, {urls = ["turn:b.example"], username = "u", credential = "c"}]'
+    settings = load(tmp_path, {"KYC_RTC_MEDIA__ICE_SERVERS": servers})
+    assert [s.urls[0] for s in settings.media.ice_servers] == ["stun:a.example", "turn:b.example"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "toml", "complaint"),
+    [
+        ({"KYC_RTC_LIVNESS_THRESHOLD": "0.5"}, "", "livness_threshold"),
+        ({"KYC_RTC_MEDIA__X": "1"}, "", "media.x"),
+        ({"KYC_RTC_MEDIA": "1", "KYC_RTC_MEDIA__SILENCE_LIMIT_MS": "1"}, "", "media"),
+        ({"TARGET_FPS": "fast"}, "", "target_fps"),
+        ({"LIVENESS_THRESHOLD": "1.5"}, "", "liveness_threshold"),
+        ({"DEEPFAKE_THRESHOLD": "nan"}, "", "deepfake_threshold"),
+        ({"KYC_RTC_API_KEY_HASHES": "[1,"}, "", "TOML"),
+        ({"KYC_RTC_MEDIA__ICE_SERVERS": '[{urls = ["http://x"]}]'}, "", "ice_servers"),
+        ({}, "colour = 'red'", "colour"),
+        ({}, "port = = 3", "a.toml"),
+        ({"KYC_RTC_ENVIRONMENT": "production"}, "", "SECRET_KEY"),
+        ({"KYC_RTC_ENVIRONMENT": "production", "SECRET_KEY": "s" * 32}, "", "api_key_hashes"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, environ: dict[str, str], toml: str, complaint: str) -> None:
+    with pytest.raises(SettingsError, match=complaint):
+        load(tmp_path, environ, toml)
+
+
+def test_a_secret_is_never_in_the_message_nor_in_the_repr(tmp_path: Path) -> None:
+    secret = "hunter2-hunter2"
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, {"SECRET_KEY": secret, "KYC_RTC_ENVIRONMENT": "production"})
+    assert secret not in str(caught.value)
+    assert secret not in repr(load(tmp_path, {"SECRET_KEY": secret, "MAIL_PASSWORD": secret}))
+
+
+def test_production_hides_scores_unless_told_otherwise(tmp_path: Path) -> None:
+    locked = {
+        "KYC_RTC_ENVIRONMENT": "production",
+        "SECRET_KEY": "s" * 32,
+        "KYC_RTC_API_KEY_HASHES": '["ab"]',
+    }
+    assert not load(tmp_path, locked).scores_exposed
+    assert load(tmp_path, locked | {"KYC_RTC_EXPOSE_SCORES": "true"}).scores_exposed
+    assert load(tmp_path, {}).scores_exposed
+
+
+@given(st.dictionaries(st.sampled_from(["TARGET_FPS", "KYC_RTC_PORT", "MAIL_PORT"]), st.text(max_size=20)))
+def test_junk_values_never_escape_the_error_tree(environ: dict[str, str]) -> None:
+    try:
+        load_settings({"KYC_RTC_CONFIG_DIR": "/nonexistent", **environ})
+    except SettingsError:
+        return
+
+
+def test_the_documented_table_is_the_real_one() -> None:
+    assert settings_table() in (REPOSITORY / "docs" / "deployment.md").read_text("utf-8")
