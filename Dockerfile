@@ -11,6 +11,9 @@ COPY kyc_rtc kyc_rtc
 RUN .venv/bin/python -m kyc_rtc models fetch --cache-dir /app/models
 
 FROM python:3.13-slim
+# MediaPipe's library links these two (not libGL); without a display they only have to load.
+RUN apt-get update && apt-get install -y --no-install-recommends libegl1 libgles2 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /app kyc && mkdir -p /app/var && chown kyc /app/var
 WORKDIR /app
 COPY --from=build /app/.venv .venv

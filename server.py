@@ -61,7 +61,7 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
         archive=StoredArchive(sessions, alerts),
         new_peer=new_peer,
         new_analysis=lambda: new_analysis(model, clock),
-        issuer=Issuer(),
+        issuer=Issuer(settings.liveness),
     )
     manager = SessionManager(services, sessions, alerts)
     return create_app(settings, clock, metrics, manager, _life(database, manager, pool))

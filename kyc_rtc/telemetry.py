@@ -57,6 +57,7 @@ class Metrics:
         self.live_sessions = Gauge(
             "kyc_live_sessions", "Sessions that have or had a peer", registry=self.registry
         )
+        self.tasks = Gauge("kyc_tasks", "asyncio tasks that exist", registry=self.registry)
         self.verdicts = Counter(
             "kyc_verdicts", "Verdicts by status", ["status"], registry=self.registry
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -63,6 +64,7 @@ def _description(document: str) -> Handler:
 def _exposition(metrics: Metrics, gate: Gate) -> Handler:
     async def prometheus(request: web.Request) -> web.Response:
         gate.require_institution(request)
+        metrics.tasks.set(len(asyncio.all_tasks()))
         headers = {"Content-Type": metrics.content_type}
         return web.Response(body=metrics.exposition(), headers=headers)
 

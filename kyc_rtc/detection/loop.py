@@ -111,7 +111,8 @@ class LoopFinder:
 
     def _distances(self, past: slice, at: int) -> NDArray[np.float32]:
         """Mean square difference of the picture at `at` from those of `past`, in their order."""
-        products = self._signatures[past] @ self._signatures[at]
+        # Not `@`: BLAS would start threads for it, which costs more than the product itself.
+        products = np.einsum("ij,j->i", self._signatures[past], self._signatures[at])
         distance = self._squares[past] + self._squares[at] - 2.0 * products
         distance = np.maximum(distance / self._signatures.shape[1], 0.0)
         return np.where(self._known[past], distance, _UNKNOWN).astype(np.float32)
@@ -122,7 +123,8 @@ class LoopFinder:
         rows = np.roll(self._rows, -(self._newest + 1), axis=0)[::-1]  # the newest first
         reach = min(self._count, _MEMORY_STEPS)
         forwards = rows[:, :reach].mean(axis=0)
-        motion = float(forwards[_NEAR_STEPS])
+        # The median: one sudden change between two calm times (a lamp, a cut) is no motion to match.
+        motion = float(np.median(rows[:, _NEAR_STEPS]))
         if not _MIN_MOTION <= motion < _UNKNOWN / 2:
             return 1.0
         # Before the stretch: a lag longer than what was there when it began has nothing to match.
@@ -139,8 +141,9 @@ def _backwards(rows: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
     """
     total = np.zeros(reach, np.float32)
     for age, row in enumerate(rows):
-        total[2 * age :] += row[: reach - 2 * age] if reach > 2 * age else 0.0
-    return total / len(rows)
+        total[2 * age :] += row[: max(reach - 2 * age, 0)]
+    total /= len(rows)
+    return total
 
 
 def _valley(differences: NDArray[np.float32], first: int, motion: float) -> float:

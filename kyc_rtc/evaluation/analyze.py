@@ -13,6 +13,7 @@ from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.decision.findings import Mode
 from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.ids import new_challenge_id
+from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult, Stage
 from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.verification import Ending, Verification
@@ -31,7 +32,9 @@ def analyze_file(
         MediaError: the file cannot be read. ModelError: the model cannot be loaded.
     """
     clock = clock or SystemClock()
-    verification = Verification((), settings or load_settings(), new_challenge_id, Mode.PASSIVE)
+    settings = settings or load_settings()
+    nothing_asked = ChallengeRun((), settings.liveness, new_challenge_id)
+    verification = Verification(nothing_asked, settings, Mode.PASSIVE)
     analysis = new_analysis(model, clock)
     tally = _Tally()
     started_ms = clock.monotonic_ms()

@@ -64,7 +64,7 @@ class Excursion:
         self._seen_at_rest = True
         self.onset_ms: int | None = None
         self.peak = 0.0
-        self.held_ms = 0
+        self.held_ms = 0.0
         self.reached = False
 
     def update(self, value: float, captured_at_ms: int) -> bool:
@@ -81,7 +81,14 @@ class Excursion:
         return self._hold(value >= self._target, step_ms)
 
     def _hold(self, out: bool, step_ms: int) -> bool:
-        self.held_ms = self.held_ms + min(step_ms, MAX_STEP_MS) if out and self._was_out else 0
+        """Of the step in which the value went out, half is held: the best guess at a low rate."""
+        step_ms = min(step_ms, MAX_STEP_MS)
+        if not out:
+            self.held_ms = 0.0
+        elif self._was_out:
+            self.held_ms += step_ms
+        else:
+            self.held_ms = step_ms / 2
         self._was_out = out
         if self.reached or self.onset_ms is None or not out or self.held_ms < self._hold_ms:
             return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kyc_rtc.liveness.blink import BlinkTracker
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.gesture import Gesture, GestureTracker, Sighting
 from kyc_rtc.liveness.head_turn import HeadTurnTracker
 from kyc_rtc.liveness.hints import Hint
@@ -21,13 +21,40 @@ REPEAT_LIMIT_MS = 3_000
 """Blinks and nods of one answer follow each other within this; else natural ones would add up."""
 UNASKED_SCALE = 1.5
 """An action that was not asked for is held against somebody only when it is this much clearer."""
+DELIBERATE = frozenset({ChallengeType.HEAD_TURN, ChallengeType.NOD, ChallengeType.MOUTH_OPEN})
+"""What people do not do by themselves before a camera. They blink, and smile at what they are asked."""
+_BEGUN = (
+    0.25  # progress from which an attempt that timed out was "not clear enough", not "too late"
+)
 
 
-def new_tracker(kind: ChallengeType, neutral: NeutralFace, scale: float = 1.0) -> GestureTracker:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where an attempt stands after a frame.
+
+    `progress`: 0..1, of all repetitions · `wrong`: set when the attempt has failed · `hint`: what to
+    tell if the time is up now · `onset_ms`: when the first repetition that counts began.
+    """
+
+    progress: float
+    count_done: int
+    done: bool
+    wrong: Hint | None
+    hint: Hint
+    onset_ms: int | None
+
+
+def new_tracker(
+    kind: ChallengeType,
+    neutral: NeutralFace,
+    *,
+    scale: float = 1.0,
+    towards: Direction | None = None,
+) -> GestureTracker:
     """The tracker for one type of action. A blink has no scale: an eye is shut or it is not."""
     match kind:
         case ChallengeType.HEAD_TURN:
-            return HeadTurnTracker(neutral, scale)
+            return HeadTurnTracker(neutral, scale, towards)
         case ChallengeType.NOD:
             return NodTracker(neutral, scale)
         case ChallengeType.BLINK:
@@ -36,3 +63,98 @@ def new_tracker(kind: ChallengeType, neutral: NeutralFace, scale: float = 1.0) -
             return SmileTracker(neutral, scale)
         case ChallengeType.MOUTH_OPEN:
             return MouthOpenTracker(neutral, scale)
+
+
+class Bystander:
+    """Finds clear, deliberate actions of the given types, whichever was asked for."""
+
+    def __init__(self, kinds: frozenset[ChallengeType], neutral: NeutralFace) -> None:
+        self._trackers = [new_tracker(kind, neutral, scale=UNASKED_SCALE) for kind in sorted(kinds)]
+
+    def update(self, signals: Signals, captured_at_ms: int) -> tuple[Gesture, ...]:
+        """The actions that became unmistakable on this frame."""
+        sightings = [tracker.update(signals, captured_at_ms) for tracker in self._trackers]
+        return tuple(one.reached for one in sightings if one.reached)
+
+
+class Judge:
+    """Follows one attempt, from the prompt on. Frames come in order of time.
+
+    Only what began after the prompt counts: a face that is already turned, smiling or open has to
+    come to rest first. A wrong action fails the attempt.
+    """
+
+    def __init__(self, challenge: Challenge, neutral: NeutralFace, prompted_at_ms: int) -> None:
+        self._challenge = challenge
+        self._earliest_ms = prompted_at_ms + MIN_REACTION_MS
+        self._own = new_tracker(challenge.type, neutral, towards=challenge.direction)
+        self._bystander = Bystander(_held_against(challenge), neutral)
+        self._count = self._most = 0
+        self._onset_ms: int | None = None
+        self._last_done_ms = 0
+        self._best = 0.0
+        self._early = self._other_way = self._lingering = False
+
+    def update(self, signals: Signals, captured_at_ms: int) -> Progress:
+        sighting = self._own.update(signals, captured_at_ms)
+        wrong = self._find_wrong(signals, captured_at_ms, sighting.resting)
+        if self._count and captured_at_ms - self._last_done_ms > REPEAT_LIMIT_MS:
+            self._count, self._onset_ms = 0, None
+        if sighting.done:
+            self._take(sighting.done)
+        self._note(sighting, captured_at_ms)
+        done = self._count >= self._challenge.count
+        partial = 0.0 if done or sighting.done else sighting.progress
+        progress = min(1.0, (self._count + partial) / self._challenge.count)
+        self._best = max(self._best, progress)
+        return Progress(
+            progress, self._count, done, None if done else wrong, self._hint(), self._onset_ms
+        )
+
+    def _take(self, gesture: Gesture) -> None:
+        if gesture.onset_ms < self._earliest_ms:
+            self._early = True
+            return
+        if gesture.direction is not self._challenge.direction:
+            self._other_way = True
+            return
+        if self._count == 0:
+            self._onset_ms = gesture.onset_ms
+        self._count += 1
+        self._most = max(self._most, self._count)
+        self._last_done_ms = gesture.end_ms
+
+    def _find_wrong(self, signals: Signals, captured_at_ms: int, resting: bool) -> Hint | None:
+        """What comes in the course of the asked action belongs to it: a turn may dip, a jaw tilt."""
+        for gesture in self._bystander.update(signals, captured_at_ms):
+            if gesture.onset_ms < self._earliest_ms:
+                self._early = True
+            elif gesture.type is not self._challenge.type:
+                if resting:
+                    return Hint.WRONG_ACTION
+            elif gesture.direction is not self._challenge.direction:
+                return Hint.WRONG_DIRECTION
+        return None
+
+    def _note(self, sighting: Sighting, captured_at_ms: int) -> None:
+        self._lingering = sighting.lingering
+        if captured_at_ms < self._earliest_ms and not sighting.resting:
+            self._early = True
+
+    def _hint(self) -> Hint:
+        if self._lingering:
+            return Hint.COME_BACK
+        if self._most:
+            return Hint.MORE_TIMES
+        if self._other_way:
+            return Hint.WRONG_DIRECTION
+        if self._early:
+            return Hint.TOO_EARLY
+        return Hint.MORE_CLEARLY if self._best >= _BEGUN else Hint.TOO_LATE
+
+
+def _held_against(challenge: Challenge) -> frozenset[ChallengeType]:
+    """A smile may come with an open mouth; of the asked action only the other side is wrong."""
+    if challenge.type is ChallengeType.SMILE:
+        return DELIBERATE - {ChallengeType.MOUTH_OPEN}
+    return DELIBERATE if challenge.direction else DELIBERATE - {challenge.type}

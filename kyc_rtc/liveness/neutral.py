@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.signals import Signals
 
 _MAX_GAP_MS = 400  # a longer gap between two frames starts the window anew
@@ -22,10 +23,11 @@ _FALLBACK_WINDOWS = 5  # after so many windows of frames, none of them still, ta
 _MAX_RESTING_SMILE = 0.35  # a person who smiles all along must still be able to smile
 _MAX_RESTING_JAW_OPEN = 0.2
 _MAX_RESTING_EYE_BLINK = 0.5
-_NEAR_DEG = 8.0
-_NEAR_SMILE = 0.25
-_NEAR_JAW_OPEN = 0.2
-_MAX_SHIFT_DEG = 15.0
+_NEAR_DEG = 6.0
+_NEAR_SMILE = 0.14
+_NEAR_JAW_OPEN = 0.14
+_MAX_YAW_SHIFT_DEG = 12.0
+_MAX_PITCH_SHIFT_DEG = 20.0  # arms tire, and the phone sinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +54,31 @@ class NeutralFace:
     mouth_gap: Resting
     settled: bool
 
-    def is_near(self, signals: Signals) -> bool:
-        """Whether the head is at rest and the mouth neither smiles nor stands open."""
-        return (
+    def is_near(self, signals: Signals, kind: ChallengeType) -> bool:
+        """Whether the head is at rest, and the mouth too if it is what `kind` will ask for.
+
+        Somebody who smiles at the instructions need not stop before a head turn.
+        """
+        head = (
             abs(signals.yaw_deg - self.yaw_deg.value) <= _NEAR_DEG
             and abs(signals.pitch_deg - self.pitch_deg.value) <= _NEAR_DEG
-            and signals.smile - self.smile.value <= _NEAR_SMILE
-            and signals.jaw_open - self.jaw_open.value <= _NEAR_JAW_OPEN
         )
+        match kind:
+            case ChallengeType.SMILE:
+                return head and signals.smile - self.smile.value <= _NEAR_SMILE
+            case ChallengeType.MOUTH_OPEN:
+                return head and signals.jaw_open - self.jaw_open.value <= _NEAR_JAW_OPEN
+            case ChallengeType.HEAD_TURN | ChallengeType.NOD | ChallengeType.BLINK:
+                return head
 
     def with_pose_of(self, later: NeutralFace) -> NeutralFace:
-        """This face with the head pose of `later`: people shift on their chairs, phones sink.
+        """This face with the head pose of `later`: people shift on their chairs.
 
         Returns self where the head moved so far that it is no shift but a turned head.
         """
-        yaw_shift = abs(later.yaw_deg.value - self.yaw_deg.value)
-        pitch_shift = abs(later.pitch_deg.value - self.pitch_deg.value)
-        if max(yaw_shift, pitch_shift) > _MAX_SHIFT_DEG:
+        yaw_shift_deg = abs(later.yaw_deg.value - self.yaw_deg.value)
+        pitch_shift_deg = abs(later.pitch_deg.value - self.pitch_deg.value)
+        if yaw_shift_deg > _MAX_YAW_SHIFT_DEG or pitch_shift_deg > _MAX_PITCH_SHIFT_DEG:
             return self
         return replace(self, yaw_deg=later.yaw_deg, pitch_deg=later.pitch_deg)
 
@@ -112,7 +122,7 @@ class NeutralCollector:
         if self.progress >= 1.0 and len(self._window) >= _MIN_FRAMES:
             return _settled([kept for _, kept in self._window])
         if self._seen_ms >= _FALLBACK_WINDOWS * self._neutral_ms:
-            return _unsettled(self._seen)
+            return rough_neutral(self._seen)
         return None
 
     def _tick(self, captured_at_ms: int) -> None:
@@ -153,8 +163,11 @@ def _settled(window: Sequence[Signals]) -> NeutralFace:
     return _neutral_face(window, mouth_percentile=50, settled=True)
 
 
-def _unsettled(seen: Sequence[Signals]) -> NeutralFace:
-    """A talking mouth rests where it is least open: the lower quarter, not the middle."""
+def rough_neutral(seen: Sequence[Signals]) -> NeutralFace:
+    """The neutral face of frames that never held still; at least one.
+
+    A talking mouth rests where it is least open: the lower quarter, not the middle.
+    """
     return _neutral_face(seen, mouth_percentile=25, settled=False)
 
 

@@ -84,7 +84,7 @@ class FrameAnalysis:
         with self._timed(cpu_ms, Stage.OBSERVE):
             observation = self._observer.observe(shown, frame.captured_at_ms, frame.sequence)
         with self._timed(cpu_ms, Stage.QUALITY):
-            quality = assess_face(observation, image, luma)
+            quality = assess_face(observation, image, luma=luma)
             issues = self._gate.update(quality, frame.captured_at_ms)
         with self._timed(cpu_ms, Stage.TRACK):
             track = self._tracker.update(observation, image)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -90,17 +89,11 @@ class Scores:
 class Verification:
     """Judges the frame results of one session, in order of capture.
 
-    `LIVE` asks for the challenges of `plan`; `PASSIVE` (a recording) only watches, and gets its
+    `LIVE` asks for the challenges of `run`; `PASSIVE` (a recording) only watches, and gets its
     verdict from `conclude`. Memory is bounded: nothing is kept per frame.
     """
 
-    def __init__(
-        self,
-        plan: Sequence[Challenge],
-        settings: Settings,
-        new_id: Callable[[], str],
-        mode: Mode = Mode.LIVE,
-    ) -> None:
+    def __init__(self, run: ChallengeRun, settings: Settings, mode: Mode = Mode.LIVE) -> None:
         self._mode = mode
         self._settings = settings
         self._thresholds = Thresholds(
@@ -109,7 +102,7 @@ class Verification:
             confidence_threshold=settings.confidence_threshold,
             min_judgeable_frames=settings.detection.min_judgeable_frames,
         )
-        self._run = ChallengeRun(plan, settings.liveness, new_id)
+        self._run = run
         self._phase = Phase.CHECKING_QUALITY
         self._verdict: Verdict | None = None
         self._evidence: tuple[Evidence, ...] = ()

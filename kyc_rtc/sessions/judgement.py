@@ -15,7 +15,12 @@ from kyc_rtc.errors import Conflict
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import SessionId, new_alert_id, new_challenge_id
 from kyc_rtc.liveness.catalogue import Challenge
-from kyc_rtc.liveness.run import ChallengeEnded, ChallengeIssued, ChallengeProgressed
+from kyc_rtc.liveness.run import (
+    ChallengeEnded,
+    ChallengeIssued,
+    ChallengeProgressed,
+    ChallengeRun,
+)
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import (
     Decided,
@@ -48,8 +53,9 @@ class Judgement:
         self._services = services
         self._clock = services.clock
         settings = services.settings
-        self._planned = list(services.issuer.plan(settings.liveness))
-        self._verification = Verification(self._planned, settings, new_challenge_id)
+        self._planned = list(services.issuer.plan())
+        run = ChallengeRun(self._planned, settings.liveness, new_challenge_id, services.issuer)
+        self._verification = Verification(run, settings)
         self._analysis: AnalysisPort | None = None
         self._one_at_a_time = asyncio.Lock()
         self._asked: dict[str, dict[str, Any]] = {}

@@ -109,11 +109,15 @@ class LiveSession:
 
     # What comes from outside
 
+    def reserve(self) -> None:
+        """Take a place among the live sessions; call it before `offer` and `upload`."""
+        if self._joined_at_ms is None:
+            self._joined_at_ms = self._clock.monotonic_ms()
+
     async def offer(self, offer: Offer) -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`."""
         async with self._switching:
             tasks = self._require_running()
-            self._reserve()
             peer = self._services.new_peer(new_peer_id(), self._timeline, self._mailbox.put)
             try:
                 answer = await peer.answer(offer)
@@ -150,12 +154,12 @@ class LiveSession:
         self._require_running()
         if self._peer is not None:
             raise Conflict("a camera is connected; pictures cannot be mixed in")
-        self._reserve()
         await self._join()
         now_ms = self._clock.monotonic_ms()
         self._last_upload_ms = now_ms
-        media_ms = max(round(now_ms - (self._joined_at_ms or now_ms)), self._judgement.media_ms + 1)
-        frame = Frame(media_ms, now_ms, self.record.frames_processed, lambda: image)
+        earliest_ms = self._judgement.media_ms + 1 if self._judgement.frames else 0
+        media_ms = max(round(now_ms - (self._joined_at_ms or now_ms)), earliest_ms)
+        frame = Frame(media_ms, now_ms, self._judgement.frames, lambda: image)
         result = await self._judgement.take(frame, None, 0)
         self._finish_if_final()
         return result
@@ -276,11 +280,6 @@ class LiveSession:
         )
 
     # Small steps
-
-    def _reserve(self) -> None:
-        """Take a place among the live sessions at once, before anything is awaited."""
-        if self._joined_at_ms is None:
-            self._joined_at_ms = self._clock.monotonic_ms()
 
     async def _join(self) -> None:
         if self.record.state == SessionState.CREATED:

@@ -63,7 +63,8 @@ class SessionManager:
         count = await self._sessions.interrupt_live(live, self._clock.now_ms())
         if count:
             log.warning("sessions_interrupted", count=count)
-        self._sweeper = asyncio.create_task(self._sweep(), name="session-sweeper")
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep(), name="session-sweeper")
 
     async def aclose(self) -> None:
         """Interrupt every live session and wait for it. Idempotent."""
@@ -149,9 +150,8 @@ class SessionManager:
         record = await self._find(session_id)
         match command.type:
             case CommandType.SEND_CHALLENGE:
-                challenge = self._services.issuer.issue(
-                    ChallengeType(command.arguments["challenge_type"]), self._settings.liveness
-                )
+                kind = ChallengeType(command.arguments["challenge_type"])
+                challenge = self._services.issuer.draw(kind)
                 await (await self._ensure_live(session_id)).order(challenge)
             case CommandType.COMPLETE if record.state not in FINAL:
                 await (await self._ensure_live(session_id)).complete()
@@ -203,11 +203,17 @@ class SessionManager:
         return session
 
     async def _join(self, session_id: str) -> LiveSession:
-        session = self._live.get(parse_session_id(session_id))
+        """The live session, with a place of its own. Raises `AtCapacity`."""
+        self._require_place(self._live.get(parse_session_id(session_id)))
+        session = await self._ensure_live(session_id)
+        self._require_place(session)  # once more: others may have come in while this one began
+        session.reserve()
+        return session
+
+    def _require_place(self, session: LiveSession | None) -> None:
         if (session is None or not session.joined) and self._is_full():
             self._services.metrics.refused.inc()
             raise self._at_capacity("every place for a live session is taken")
-        return await self._ensure_live(session_id)
 
     async def _ensure_live(self, session_id: str) -> LiveSession:
         """The live session, begun from its record if it has not begun.

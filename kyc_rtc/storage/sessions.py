@@ -34,6 +34,9 @@ class SessionRepository(Protocol):
     async def get(self, session_id: SessionId) -> SessionRecord:
         """Raises NotFound."""
 
+    async def retry_of(self, session_id: SessionId) -> SessionRecord | None:
+        """The session that repeats this one; the first, should there be several."""
+
     async def update(self, record: SessionRecord) -> bool:
         """Write everything but `FIXED_FIELDS`. False, and nothing is written, in a final state.
 
@@ -90,6 +93,17 @@ class SqlSessionRepository:
         if row is None:
             raise NotFound("no such session")
         return SessionRecord(**row)
+
+    async def retry_of(self, session_id: SessionId) -> SessionRecord | None:
+        statement = (
+            select(sessions)
+            .where(sessions.c.parent_id == session_id)
+            .order_by(sessions.c.created_at_ms, sessions.c.session_id)
+            .limit(1)
+        )
+        async with self._database.begin() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        return None if row is None else SessionRecord(**row)
 
     async def update(self, record: SessionRecord) -> bool:
         values = {name: value for name, value in _row(record).items() if name not in FIXED_FIELDS}

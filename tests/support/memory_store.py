@@ -64,6 +64,11 @@ class MemorySessionRepository:
         await self._store.reached()
         return replace(self._row(session_id))
 
+    async def retry_of(self, session_id: SessionId) -> SessionRecord | None:
+        await self._store.reached()
+        rows = [row for row in self._store.session_rows.values() if row.parent_id == session_id]
+        return min(rows, key=lambda row: (row.created_at_ms, row.session_id), default=None)
+
     async def update(self, record: SessionRecord) -> bool:
         await self._store.reached()
         stored = self._row(record.session_id)

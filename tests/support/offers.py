@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 from aiortc import RTCConfiguration, RTCPeerConnection, VideoStreamTrack
 
@@ -13,8 +14,9 @@ LOCAL_ONLY = RTCConfiguration(iceServers=[])
 
 @functools.cache
 def browser_like_offer() -> str:
-    """An offer with a camera and a data channel. Made on an event loop of its own."""
-    return asyncio.run(_make_offer())
+    """An offer with a camera and a data channel. Made on a thread, for the caller may be on a loop."""
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(lambda: asyncio.run(_make_offer())).result()
 
 
 async def _make_offer() -> str:

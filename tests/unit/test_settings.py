@@ -52,7 +52,9 @@ def test_lists_are_written_as_toml(tmp_path: Path) -> None:
         ({"KYC_RTC_ENVIRONMENT": "production", "SECRET_KEY": "s" * 32}, "", "api_key_hashes"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, environ: dict[str, str], toml: str, complaint: str) -> None:
+def test_what_is_wrong_is_named(
+    tmp_path: Path, environ: dict[str, str], toml: str, complaint: str
+) -> None:
     with pytest.raises(SettingsError, match=complaint):
         load(tmp_path, environ, toml)
 
@@ -76,7 +78,11 @@ def test_production_hides_scores_unless_told_otherwise(tmp_path: Path) -> None:
     assert load(tmp_path, {}).scores_exposed
 
 
-@given(st.dictionaries(st.sampled_from(["TARGET_FPS", "KYC_RTC_PORT", "MAIL_PORT"]), st.text(max_size=20)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["TARGET_FPS", "KYC_RTC_PORT", "MAIL_PORT"]), st.text(max_size=20)
+    )
+)
 def test_junk_values_never_escape_the_error_tree(environ: dict[str, str]) -> None:
     try:
         load_settings({"KYC_RTC_CONFIG_DIR": "/nonexistent", **environ})

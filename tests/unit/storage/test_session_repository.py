@@ -211,3 +211,14 @@ async def test_of_fifty_verdicts_at_once_one_stands(store: Store) -> None:
 async def test_expired_is_final(sqlite_url: str) -> None:
     with pytest.raises(ValueError, match="expired"):
         SqlSessionRepository(Database(sqlite_url), {"passed", "failed"})
+
+
+async def test_the_first_retry_of_a_session_is_found(store: Store) -> None:
+    parent = a_session()
+    later = a_session(parent_id=parent.session_id, created_at_ms=parent.created_at_ms + 9)
+    sooner = a_session(parent_id=parent.session_id, created_at_ms=parent.created_at_ms + 5)
+    await store.sessions.add(parent)
+    assert await store.sessions.retry_of(parent.session_id) is None
+    for record in (later, sooner):
+        await store.sessions.add(record)
+    assert await store.sessions.retry_of(parent.session_id) == sooner

@@ -135,7 +135,7 @@ def nested(depth: int) -> dict[str, Any]:
         {"challenges": ({},) * MAX_JSON_BYTES},
         {"challenges": (nested(MAX_JSON_DEPTH + 1),)},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_what_cannot_be_stored_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest) as refusal:
@@ -158,7 +158,7 @@ def test_what_cannot_be_stored_is_refused(changes: dict[str, Any]) -> None:
         {"acknowledged_at_ms": 1, "acknowledged_by": ""},
         {"acknowledged_at_ms": -1, "acknowledged_by": "agent-7"},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_what_is_no_alert_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):

@@ -1,0 +1,132 @@
+"""Signs of life: motion of eyelids, eyes and mouth that no motion of a flat picture explains.
+
+A photograph may be carried, tilted, bent and zoomed: its landmarks then follow an affine map (what a
+plane does before a camera, but for perspective), and what the observer gets wrong at a tilt follows
+from that map too. So each frame's mesh is mapped back onto a reference, the rest is freed of all that
+depends linearly on the map, and what is left, smoothed, is life or noise.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyc_rtc.vision.geometry import BONY, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS
+from kyc_rtc.vision.observation import Landmarks
+
+_FIT = (*BONY, 152, 148, 377, 61, 291, 0, 17)
+_LIDS = (160, 159, 158, 144, 145, 153, 387, 386, 385, 373, 374, 380)
+_LIPS = (61, 291, 0, 17, 13, 14, 78, 308, 82, 87, 312, 317)
+_IRISES = (*RIGHT_IRIS, *LEFT_IRIS)
+_EYE_CORNERS = (RIGHT_EYE[0], LEFT_EYE[0])
+
+_STILL = {_LIDS: 2.3e-3, _IRISES: 2.8e-3, _LIPS: 4.5e-3}
+"""Deviation in distances of the outer eye corners that noise and a moved photograph reach: of 57
+windows of photographs held, tilted, bent and zoomed (VP8 at 600 kbit/s), 95% stay within 1.07 of it,
+all within 1.25. Of 236 windows of bona fide recordings 99% exceed 1.59, all 1.42."""
+
+_WINDOW_MS = 8_000
+_MIN_SPAN_MS = 3_000
+_MIN_STEP_MS = 30
+_MAX_GAP_MS = 1_000
+_SMOOTHING_MS = 200
+_MIN_SAMPLES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    captured_at_ms: int
+    map: NDArray[np.float64]
+    rest: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """The mesh that others are mapped onto: centred, in distances of the outer eye corners."""
+
+    mesh: NDArray[np.float64]
+    solver: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, points: NDArray[np.float64]) -> _Reference:
+        right, left = points[list(_EYE_CORNERS)]
+        mesh = (points - points.mean(axis=0)) / max(float(np.linalg.norm(right - left)), 1e-6)
+        fit = mesh[list(_FIT)]
+        return cls(mesh, np.linalg.pinv(np.column_stack([fit, np.ones(len(fit))])))
+
+    def compare(self, captured_at_ms: int, points: NDArray[np.float64]) -> _Sample:
+        affine = self.solver @ points[list(_FIT)]
+        moving = [index for group in _STILL for index in group]
+        rest = (points[moving] - affine[2]) @ np.linalg.pinv(affine[:2]) - self.mesh[moving]
+        return _Sample(captured_at_ms, affine.ravel(), rest.ravel())
+
+
+class LifeMeter:
+    """Measures life over the latest 8 s of faces, fed in order of capture. Memory is bounded."""
+
+    def __init__(self) -> None:
+        self._samples: deque[_Sample] = deque()
+        self._reference: _Reference | None = None
+
+    @property
+    def span_ms(self) -> int:
+        """Media time that the window covers."""
+        if not self._samples:
+            return 0
+        return self._samples[-1].captured_at_ms - self._samples[0].captured_at_ms
+
+    @property
+    def full(self) -> bool:
+        """Whether it covers the whole 8 s, but for a frame or two."""
+        return self.span_ms >= _WINDOW_MS - 150
+
+    def update(self, captured_at_ms: int, landmarks: Landmarks) -> None:
+        """Take a face into account; a long gap or media time that goes back begins a new window."""
+        if self._samples:
+            step_ms = captured_at_ms - self._samples[-1].captured_at_ms
+            if 0 <= step_ms < _MIN_STEP_MS:
+                return
+            if not 0 < step_ms <= _MAX_GAP_MS:
+                self._samples.clear()
+        points = np.asarray(landmarks[:, :2], np.float64)
+        if self._reference is None or not self._samples:
+            self._reference = _Reference.of(points)
+        self._samples.append(self._reference.compare(captured_at_ms, points))
+        while self.span_ms > _WINDOW_MS:
+            self._samples.popleft()
+
+    def life(self) -> float | None:
+        """Unexplained motion over what a photograph shows: below 1 still, above 1.6 alive.
+
+        None while the window is shorter than 3 s.
+        """
+        if self.span_ms < _MIN_SPAN_MS or len(self._samples) < _MIN_SAMPLES:
+            return None
+        width = max(1, round(_SMOOTHING_MS * len(self._samples) / self.span_ms))
+        maps = np.array([sample.map for sample in self._samples])
+        maps -= maps.mean(axis=0)
+        maps /= np.maximum(maps.std(axis=0), 1e-9)
+        explaining = np.column_stack([np.ones(len(maps)), maps])
+        basis, _ = np.linalg.qr(_smoothed(explaining, width))
+        rest = _smoothed(np.array([sample.rest for sample in self._samples]), width)
+        rest -= basis @ (basis.T @ rest)
+        return _ratio(rest)
+
+
+def _ratio(rest: NDArray[np.float64]) -> float:
+    """The liveliest group's deviation over what it shows when still."""
+    ratios, start = [], 0
+    for group, still in _STILL.items():
+        stop = start + 2 * len(group)
+        ratios.append(float(np.sqrt((rest[:, start:stop] ** 2).mean())) / still)
+        start = stop
+    return max(ratios)
+
+
+def _smoothed(rows: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Mean of every `width` rows in succession, shape (len(rows) - width + 1, columns)."""
+    sums = np.cumsum(np.vstack([np.zeros(rows.shape[1]), rows]), axis=0)
+    return np.asarray((sums[width:] - sums[:-width]) / width)

@@ -1,0 +1,53 @@
+"""The aligned crop that analysers of pixels share, and its regions: inner face and surround."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kyc_rtc.frames import BgrImage
+from kyc_rtc.vision.geometry import FACE_OVAL, aligned_crop, eye_centres, fit_similarity
+from kyc_rtc.vision.observation import Landmarks
+
+CROP_PX = 160
+_EYE_DISTANCE = 0.3
+_INNER, _RING_FROM, _RING_TO = 0.8, 1.08, 1.35
+"""Sizes of the regions as multiples of the face oval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Masks of shape (160, 160), dtype bool: the inner face, and the ring outside the face oval.
+
+    `scale`: crop pixels for each pixel of the frame; above 1 the crop invents detail.
+    """
+
+    inner: NDArray[np.bool_]
+    ring: NDArray[np.bool_]
+    scale: float
+
+
+def crop(luma: BgrImage, landmarks: Landmarks) -> BgrImage:
+    """The face upright in a grey square of 160 pixels."""
+    return aligned_crop(luma, landmarks, CROP_PX, eye_distance=_EYE_DISTANCE)
+
+
+def regions(landmarks: Landmarks) -> Regions:
+    """The regions of the crop that `crop` makes with these landmarks."""
+    half = _EYE_DISTANCE * CROP_PX / 2
+    eyes = np.array([(CROP_PX / 2 - half, 0.4 * CROP_PX), (CROP_PX / 2 + half, 0.4 * CROP_PX)])
+    fit = fit_similarity(eye_centres(landmarks), eyes)
+    oval = fit.apply(landmarks[list(FACE_OVAL), :2])
+    inner = _filled(oval, _INNER)
+    ring = _filled(oval, _RING_TO) & ~_filled(oval, _RING_FROM)
+    return Regions(inner, ring, fit.scale)
+
+
+def _filled(oval: NDArray[np.float64], size: float) -> NDArray[np.bool_]:
+    centre = oval.mean(axis=0)
+    mask = np.zeros((CROP_PX, CROP_PX), np.uint8)
+    cv2.fillPoly(mask, [np.round(centre + (oval - centre) * size).astype(np.int32)], 255)
+    return mask > 0

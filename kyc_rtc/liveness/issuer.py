@@ -1,0 +1,49 @@
+"""Drawing challenges: order, types, directions and counts that nobody can foresee."""
+
+from __future__ import annotations
+
+import random
+import secrets
+
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.settings import LivenessSettings
+
+
+class Issuer:
+    """Draws challenges from the operating system's random source, or from `source` in tests."""
+
+    def __init__(self, settings: LivenessSettings, source: random.Random | None = None) -> None:
+        self._settings = settings
+        self._source = source or secrets.SystemRandom()
+
+    def plan(self) -> tuple[Challenge, ...]:
+        """A verification's challenges: all of different types, a head turn among them.
+
+        The head turn is never missing because the face in motion tells most: a flat picture shows
+        as one, and a face swap meets its worst angles.
+        """
+        others: list[ChallengeType] = [
+            kind for kind in ChallengeType if kind is not ChallengeType.HEAD_TURN
+        ]
+        kinds = self._source.sample(others, self._settings.challenges - 1)
+        kinds.append(ChallengeType.HEAD_TURN)
+        self._source.shuffle(kinds)
+        return tuple(self.draw(kind) for kind in kinds)
+
+    def draw(self, kind: ChallengeType) -> Challenge:
+        """One challenge of this type, with a newly drawn direction or count."""
+        settings = self._settings
+        match kind:
+            case ChallengeType.HEAD_TURN:
+                return Challenge(kind, direction=self._source.choice(tuple(Direction)))
+            case ChallengeType.BLINK:
+                low, high = sorted((settings.min_blinks, settings.max_blinks))
+                return Challenge(kind, count=self._source.randint(low, high))
+            case ChallengeType.NOD:
+                return Challenge(kind, count=self._source.randint(1, settings.max_nods))
+            case ChallengeType.SMILE | ChallengeType.MOUTH_OPEN:
+                return Challenge(kind)
+
+    def pause_ms(self) -> int:
+        """How long to wait before a prompt: long enough to read a result, and not to be foreseen."""
+        return self._source.randint(700, 1_300)

@@ -1,0 +1,144 @@
+"""A peer without a network and an analysis without nets: for tests of the sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from kyc_rtc.clock import Clock
+from kyc_rtc.errors import BadSdp
+from kyc_rtc.frames import Frame
+from kyc_rtc.ids import PeerId
+from kyc_rtc.pipeline.analysis import FrameResult, Stage
+from kyc_rtc.vision.observation import FaceObservation
+from kyc_rtc.vision.quality import FaceQuality, QualityIssue
+from kyc_rtc.vision.tracking import TrackState
+from media.peer import (
+    CameraStarted,
+    ChannelOpened,
+    Connected,
+    MessageReceived,
+    PeerClosed,
+    PeerEvent,
+)
+from media.sdp import Fragment, Offer
+from media.timeline import MediaTimeline
+from media.video_track import FrameSink
+
+T = TypeVar("T")
+
+
+class FakePeer:
+    """A `PeerPort` in the test's hand: it delivers what the test says and records what is sent."""
+
+    def __init__(
+        self, peer_id: PeerId, timeline: MediaTimeline, sink: FrameSink, clock: Clock
+    ) -> None:
+        self.peer_id = peer_id
+        self.timeline = timeline
+        self.sent: list[dict[str, Any]] = []
+        self.fragments: list[Fragment] = []
+        self.keyframes_requested = 0
+        self.closed = False
+        self.has_data_channel = True
+        self.last_heard_ms = self.last_frame_ms = clock.monotonic_ms()
+        self._sink = sink
+        self._clock = clock
+        self._events: asyncio.Queue[PeerEvent] = asyncio.Queue()
+        self._sequence = 0
+
+    async def answer(self, offer: Offer) -> str:
+        if offer.sdp == "refuse me":
+            raise BadSdp("the offer cannot be answered")
+        self.has_data_channel = offer.has_data_channel
+        return "an answer"
+
+    async def add_candidates(self, fragment: Fragment) -> None:
+        self.fragments.append(fragment)
+
+    async def next_event(self) -> PeerEvent:
+        return await self._events.get()
+
+    def send(self, label: str, text: str) -> bool:
+        if self.closed:
+            return False
+        self.sent.append({"label": label, **json.loads(text)})
+        return True
+
+    async def request_keyframe(self) -> None:
+        self.keyframes_requested += 1
+
+    async def aclose(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._events.put_nowait(PeerClosed())
+
+    def connect(self) -> None:
+        """The transport comes up, with the reliable channel."""
+        for event in (Connected(), ChannelOpened("kyc"), CameraStarted()):
+            self._events.put_nowait(event)
+
+    def say(self, kind: str) -> None:
+        """The client sends a message."""
+        self.deliver(json.dumps({"v": 1, "seq": 0, "type": kind}))
+
+    def deliver(self, data: str | bytes) -> None:
+        self.last_heard_ms = self._clock.monotonic_ms()
+        self._events.put_nowait(MessageReceived("kyc", data))
+
+    def show(self, captured_at_ms: int) -> None:
+        """The camera delivers a frame."""
+        self.last_heard_ms = self.last_frame_ms = self._clock.monotonic_ms()
+        blank = np.zeros((48, 64, 3), np.uint8)
+        self._sink(Frame(captured_at_ms, self.last_frame_ms, self._sequence, lambda: blank))
+        self._sequence += 1
+
+    def types_sent(self) -> list[str]:
+        return [message["type"] for message in self.sent]
+
+    def last_sent(self, kind: str) -> dict[str, Any]:
+        return [message for message in self.sent if message["type"] == kind][-1]
+
+
+@dataclass
+class FakeAnalysis:
+    """An `AnalysisPort` whose results the test writes: `issues` for all frames from now on."""
+
+    issues: tuple[QualityIssue, ...] = (QualityIssue.NO_FACE,)
+    failure: Exception | None = None
+    closed: bool = False
+    analysed: list[Frame] = field(default_factory=list)
+
+    def analyse(self, frame: Frame) -> FrameResult:
+        if self.failure is not None:
+            raise self.failure
+        self.analysed.append(frame)
+        return FrameResult(
+            observation=FaceObservation(frame.captured_at_ms, frame.sequence, (64, 48), ()),
+            received_at_ms=frame.received_at_ms,
+            quality=FaceQuality(self.issues, None, 0.0),
+            issues=self.issues,
+            track=no_face_track(),
+            evidence=(),
+            enhanced=False,
+            cpu_ms={Stage.OBSERVE: 10.0},
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def no_face_track() -> TrackState:
+    return TrackState(present=False, lost_for_ms=0, changed=False, similarity=1.0)
+
+
+class DirectPool:
+    """A `PoolPort` that runs the work at once."""
+
+    async def run(self, work: Callable[[], T]) -> T:
+        return work()

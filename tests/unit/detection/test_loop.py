@@ -1,0 +1,101 @@
+"""Loops: copies are found in both directions, calm and busy life is not taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kyc_rtc.detection.loop import LoopFinder, thumbnail
+
+COPY, UNLIKE = 0.12, 0.3
+
+
+def wandering(steps: int, seed: int) -> NDArray[np.float32]:
+    """Signatures of a scene in smooth, never repeating motion: shape (steps, 256)."""
+    rng = np.random.default_rng(seed)
+    scene = rng.normal(size=(6, 256))
+    walk = np.cumsum(rng.normal(size=(steps, 6)), axis=0) * 0.08
+    walk = np.apply_along_axis(lambda x: np.convolve(x, np.ones(9) / 9, "same"), 0, walk)
+    rows = rng.normal(size=256) + walk @ scene
+    rows -= rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / rows.std(axis=1, keepdims=True), np.float32)
+
+
+def least_mismatch(
+    rows: NDArray[np.float32], step_ms: float, noise: float = 0.0, seed: int = 9
+) -> float:
+    rng = np.random.default_rng(seed)
+    finder, least = LoopFinder(), 1.0
+    for index, row in enumerate(rows):
+        noisy = row + noise * rng.normal(size=row.shape).astype(np.float32)
+        finder.update(round(index * step_ms), noisy.astype(np.float32))
+        least = min(least, finder.mismatch)
+    return least
+
+
+@pytest.mark.parametrize("step_ms", [33.3, 40.0, 66.7])
+@pytest.mark.parametrize("start", [0, 17, 60])
+@pytest.mark.parametrize("seconds", [2.3, 4.0])
+def test_a_loop_is_found_wherever_it_begins(step_ms: float, start: int, seconds: float) -> None:
+    rows = wandering(400, seed=1)
+    length = round(1000 * seconds / step_ms)
+    looped = np.concatenate([rows[: start + length], *[rows[start : start + length]] * 2])
+    assert least_mismatch(looped, step_ms, noise=0.01) <= COPY
+
+
+def test_a_video_played_back_and_forth_is_found() -> None:
+    rows = wandering(90, seed=2)
+    assert least_mismatch(np.concatenate([rows, rows[::-1]]), 40.0, noise=0.01) <= COPY
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_never_repeats_is_no_loop(seed: int) -> None:
+    assert least_mismatch(wandering(900, seed), 40.0, noise=0.01) > UNLIKE
+
+
+def test_a_still_picture_with_noise_is_no_loop() -> None:
+    still = np.repeat(wandering(9, seed=3)[:1], 600, axis=0)
+    assert least_mismatch(still, 40.0, noise=0.01) == 1.0
+
+
+def test_a_person_who_returns_to_the_same_rest_is_no_loop() -> None:
+    rest = np.repeat(wandering(9, seed=4)[:1], 90, axis=0)
+    moves = wandering(50, seed=5)
+    assert (
+        least_mismatch(np.concatenate([rest, moves, rest, wandering(40, seed=8), rest]), 40.0, 0.01)
+        > UNLIKE
+    )
+
+
+def test_memory_is_bounded_and_long_streams_still_match() -> None:
+    rows = wandering(3_700, seed=6)
+    finder = LoopFinder()
+    for index, row in enumerate(rows):
+        finder.update(index * 67, row)
+    assert finder.mismatch > UNLIKE
+    for index, row in enumerate(rows[-200:]):
+        finder.update((3_700 + index) * 67, row)
+    assert finder.mismatch <= COPY
+
+
+def test_a_pause_breaks_a_stretch_and_time_that_goes_back_is_ignored() -> None:
+    rows = wandering(60, seed=7)
+    finder = LoopFinder()
+    for index, row in enumerate(rows):
+        finder.update(index * 67, row)
+    for index, row in enumerate(rows[:20]):
+        finder.update(600_000 + index * 67, row)
+        finder.update(5, row)
+    assert finder.mismatch == 1.0
+
+
+def test_a_thumbnail_ignores_exposure_and_contrast() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(40, 160, (240, 320)).astype(np.uint8)
+    brighter = np.clip(picture.astype(float) * 1.2 + 20, 0, 255).astype(np.uint8)
+    scene = np.kron(rng.integers(60, 160, (6, 8)), np.ones((40, 40))).astype(np.uint8)
+    assert thumbnail(picture).shape == (256,)
+    scene_brighter = np.clip(scene * 1.2 + 20, 0, 255).astype(np.uint8)
+    np.testing.assert_allclose(thumbnail(scene), thumbnail(scene_brighter), atol=0.02)
+    assert not np.allclose(thumbnail(brighter), thumbnail(scene), atol=0.3)

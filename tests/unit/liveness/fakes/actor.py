@@ -1,0 +1,115 @@
+"""Somebody before the camera: rests, and performs what is scheduled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.run import ChallengeIssued, ChallengeRun, LivenessEvent
+from tests.unit.liveness.fakes.faces import Look, make_face, make_observation
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One channel of `Look` out to `peak` and back, along a raised cosine with a flat top."""
+
+    channel: str
+    peak: float
+    start_ms: float
+    duration_ms: float
+
+    @property
+    def end_ms(self) -> float:
+        return self.start_ms + self.duration_ms
+
+    def value(self, now_ms: float) -> float:
+        share = (now_ms - self.start_ms) / self.duration_ms
+        if not 0 <= share <= 1:
+            return 0.0
+        rise = min(1.0, min(share, 1 - share) / 0.3)
+        return self.peak * (1 - math.cos(math.pi * rise)) / 2
+
+
+def pulses_for(challenge: Challenge, start_ms: float, *, speed: float = 1.0) -> list[Pulse]:
+    """What a willing person does. At speed 1 a turn takes 1.4 s, a nod 0.9 s, a blink 0.3 s."""
+    match challenge.type:
+        case ChallengeType.HEAD_TURN:
+            peak = 30.0 if challenge.direction is Direction.LEFT else -30.0
+            shape = ("yaw_deg", peak, 1_400.0)
+        case ChallengeType.NOD:
+            shape = ("pitch_deg", 20.0, 900.0)
+        case ChallengeType.BLINK:
+            shape = ("shut", 1.0, 300.0)
+        case ChallengeType.SMILE:
+            shape = ("smile", 0.8, 1_500.0)
+        case ChallengeType.MOUTH_OPEN:
+            shape = ("jaw", 1.0, 1_200.0)
+    channel, peak, duration_ms = shape
+    duration_ms /= speed
+    gap_ms = duration_ms + 200
+    return [
+        Pulse(channel, peak, start_ms + n * gap_ms, duration_ms) for n in range(challenge.count)
+    ]
+
+
+@dataclass(slots=True)
+class Actor:
+    """Rests as `rest`, and adds the scheduled pulses to it."""
+
+    rest: Look = field(default_factory=Look)
+    pulses: list[Pulse] = field(default_factory=list)
+
+    def look(self, now_ms: float) -> Look:
+        look = self.rest
+        for pulse in self.pulses:
+            look = replace(
+                look, **{pulse.channel: getattr(look, pulse.channel) + pulse.value(now_ms)}
+            )
+        return look
+
+    def frames(self, end_ms: float, fps: float = 30.0) -> Iterator[tuple[int, Look]]:
+        """Time and look of each frame until `end_ms`."""
+        for n in range(int(end_ms * fps / 1_000) + 1):
+            now_ms = round(n * 1_000 / fps)
+            yield now_ms, self.look(now_ms)
+
+
+Answer = Callable[[ChallengeIssued], list[Pulse]]
+
+
+def obey(reaction_ms: float = 450.0, speed: float = 1.0) -> Answer:
+    """Do what is asked, after `reaction_ms`."""
+
+    def answer(prompt: ChallengeIssued) -> list[Pulse]:
+        issued_ms = prompt.deadline_ms - prompt.time_limit_ms
+        return pulses_for(prompt.challenge, issued_ms + reaction_ms, speed=speed)
+
+    return answer
+
+
+def ignore(prompt: ChallengeIssued) -> list[Pulse]:
+    """Do nothing about it."""
+    return []
+
+
+def play(
+    run: ChallengeRun,
+    actor: Actor,
+    answer: Answer = ignore,
+    *,
+    fps: float = 30.0,
+    limit_ms: int = 200_000,
+) -> list[LivenessEvent]:
+    """Put the actor before the run until it is finished; what it reported, in order."""
+    events: list[LivenessEvent] = []
+    for now_ms, _ in Actor().frames(limit_ms, fps):
+        observation = make_observation(make_face(actor.look(now_ms)), now_ms)
+        for event in run.update(observation, usable=True):
+            events.append(event)
+            if isinstance(event, ChallengeIssued):
+                actor.pulses.extend(answer(event))
+        if run.finished:
+            break
+    return events

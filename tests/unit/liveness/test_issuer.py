@@ -1,0 +1,69 @@
+"""The issuer: plans that keep the rules, and that cannot be foreseen."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.liveness.catalogue import ChallengeType, Direction
+from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.settings import LivenessSettings
+from tests.unit.liveness.fakes.chance import seeded_issuer
+
+
+@given(
+    seed=st.integers(),
+    challenges=st.integers(1, 5),
+    low=st.integers(1, 5),
+    high=st.integers(1, 5),
+    nods=st.integers(1, 5),
+)
+def test_a_plan_keeps_the_rules(seed: int, challenges: int, low: int, high: int, nods: int) -> None:
+    settings = LivenessSettings(
+        challenges=challenges, min_blinks=low, max_blinks=high, max_nods=nods
+    )
+    plan = seeded_issuer(settings, seed).plan()
+    kinds = [challenge.type for challenge in plan]
+    assert len(kinds) == challenges == len(set(kinds))
+    assert ChallengeType.HEAD_TURN in kinds
+    for challenge in plan:
+        if challenge.type is ChallengeType.BLINK:
+            assert min(low, high) <= challenge.count <= max(low, high)
+        elif challenge.type is ChallengeType.NOD:
+            assert 1 <= challenge.count <= nods
+        else:
+            assert challenge.count == 1
+
+
+def test_every_order_direction_and_count_comes_up() -> None:
+    issuer = seeded_issuer(seed=7)
+    plans = [issuer.plan() for _ in range(3_000)]
+    orders = Counter(tuple(challenge.type for challenge in plan) for plan in plans)
+    assert len(orders) == 36  # six pairs beside the head turn, in six orders each
+    assert max(orders.values()) < 3 * min(orders.values())
+    drawn = {challenge for plan in plans for challenge in plan}
+    assert {one.direction for one in drawn} == {None, *Direction}
+    assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {2, 3}
+    assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {1, 2}
+
+
+@pytest.mark.parametrize("kind", ChallengeType)
+def test_an_agent_gets_what_is_ordered(kind: ChallengeType) -> None:
+    issuer = seeded_issuer()
+    assert {issuer.draw(kind).type for _ in range(20)} == {kind}
+
+
+def test_pauses_differ_within_bounds() -> None:
+    issuer = seeded_issuer()
+    pauses_ms = {issuer.pause_ms() for _ in range(200)}
+    assert len(pauses_ms) > 50
+    assert min(pauses_ms) >= 700
+    assert max(pauses_ms) <= 1_300
+
+
+def test_the_default_source_is_the_operating_systems() -> None:
+    plans = {Issuer(LivenessSettings(challenges=5)).plan() for _ in range(20)}
+    assert len(plans) > 1
