@@ -70,6 +70,11 @@ class Judgement:
         self._frame_throttle = Throttle(interval_ms)
         self._first_frame_ms: float | None = None
 
+    @property
+    def frames(self) -> int:
+        """How many frames were analysed."""
+        return self._verification.frames
+
     async def take(
         self, frame: Frame, transmit: Transmit | None, dropped: int
     ) -> FrameResult | None:

@@ -24,7 +24,6 @@ from tests.support.fake_media import DirectPool, FakeAnalysis, FakePeer
 from tests.support.memory_store import MemoryAlertRepository, MemorySessionRepository, MemoryStore
 from tests.support.offers import browser_like_offer
 
-
 _OWN_TASKS = ("session", "analyse", "watchdog", "peer")
 
 
@@ -107,7 +106,9 @@ async def make_stage() -> AsyncIterator[MakeStage]:
         async with asyncio.timeout(5):
             await closing
         assert all(peer.closed for peer in stage.peers)
-    left = [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(_OWN_TASKS)]
+    left = [
+        task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(_OWN_TASKS)
+    ]
     assert not left, "a task outlived its session"
 
 
