@@ -201,11 +201,13 @@ class _Picture:
         """The patch inside the hull of these points; None where next to nothing is in sight."""
         hull = cv2.convexHull(self.points[list(region)]).astype(np.int32)
         x, y, width, height = cv2.boundingRect(hull)
-        x, y, right, bottom = max(x, 0), max(y, 0), x + width, y + height
-        mask = np.zeros((max(bottom - y, 0), max(right - x, 0)), np.uint8)
-        cv2.fillConvexPoly(mask, hull - np.array([x, y], np.int32), (1,))
-        inside = mask[: self.channels.shape[0] - y, : self.channels.shape[1] - x] > 0
-        ordered = np.sort(self.channels[y:bottom, x:right][inside], axis=0).astype(np.float64)
+        left, top = max(x, 0), max(y, 0)
+        seen = self.channels[top : max(y + height, 0), left : max(x + width, 0)]
+        if seen.size == 0:
+            return None
+        mask = np.zeros(seen.shape[:2], np.uint8)
+        cv2.fillConvexPoly(mask, hull - np.array([left, top], np.int32), (1,))
+        ordered = np.sort(seen[mask > 0], axis=0).astype(np.float64)
         count = len(ordered)
         if count < 6:
             return None

@@ -18,8 +18,8 @@ from kyc_rtc.vision.quality import QualityIssue
 from tests.support.faces import face
 from tests.support.portrait import AnimatedPortrait, Expression
 
-MASK = (195, 117, 346, 132, 58, 172, 136, 150, 149, 176, 148, 152)
-MASK += (377, 400, 378, 379, 365, 397, 288, 361)
+JAW = (132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361)
+MASK = (195, 117, 346, *JAW)
 BELOW_NOSE = (2, 98, 327, 205, 425, 136, 150, 152, 379, 365)
 RIGHT_LENS = (70, 63, 105, 66, 107, 133, 118, 117, 143, 111, 31, 228, 230, 231)
 LEFT_LENS = (300, 293, 334, 296, 336, 362, 347, 346, 372, 340, 448, 450, 451)

@@ -33,7 +33,7 @@ def issues(image_bgr: BgrImage, *faces: Face) -> tuple[QualityIssue, ...]:
 
 
 def lit(gain: float, image_bgr: BgrImage) -> BgrImage:
-    return np.clip(image_bgr * gain, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image_bgr * gain, 0, 255), np.uint8)
 
 
 def blurred(image_bgr: BgrImage) -> BgrImage:

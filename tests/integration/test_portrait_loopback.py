@@ -1,0 +1,92 @@
+"""Every challenge through a real aiortc loopback, by the animated portrait."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+
+from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.settings import LivenessSettings, Settings
+from tests.integration.conftest import Serve
+from tests.support.applicant import Call, PortraitApplicant, obey
+
+ALL_FIVE = LivenessSettings(challenges=5)
+IMPATIENT = LivenessSettings(challenges=2, attempts=1, time_limit_ms=2_500)
+
+
+async def test_the_portrait_answers_all_five_challenges_and_passes(
+    serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
+) -> None:
+    base_url = await serve(Settings(data_dir=tmp_path, liveness=ALL_FIVE))
+    applicant = PortraitApplicant(face_model)
+    call = Call(http, base_url, applicant.draw)
+    call.on_challenge = lambda challenge: applicant.act(obey(challenge))
+    try:
+        await call.start()
+        verdict = await call.verdict(within_s=90)
+    finally:
+        await call.aclose()
+    assert verdict["status"] == "PASSED", (verdict, call.of_type("challenge_result"))
+    passed = {m["challenge_type"] for m in call.of_type("challenge_result") if m["passed"]}
+    assert passed == {kind.value for kind in ChallengeType}
+    states = [message["state"] for message in call.of_type("state")]
+    assert states == ["checking_quality", "challenging", "deciding", "passed"]
+    stored = await _status(http, base_url, call.session_id)
+    assert (stored["status"], stored["verified"]) == ("PASSED", True)
+
+
+async def test_a_portrait_that_only_sits_there_does_not_pass(
+    serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
+) -> None:
+    base_url = await serve(Settings(data_dir=tmp_path, liveness=IMPATIENT))
+    call = Call(http, base_url, PortraitApplicant(face_model).draw)
+    try:
+        await call.start()
+        verdict = await call.verdict(within_s=60)
+    finally:
+        await call.aclose()
+    assert verdict["status"] != "PASSED"
+    assert not any(m["passed"] for m in call.of_type("challenge_result"))
+
+
+async def test_a_still_photo_does_not_pass(
+    serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
+) -> None:
+    base_url = await serve(Settings(data_dir=tmp_path, liveness=IMPATIENT))
+    photo = PortraitApplicant(face_model).draw(0.0)
+    call = Call(http, base_url, lambda _at_ms: photo)
+    try:
+        await call.start()
+        verdict = await call.verdict(within_s=60)
+    finally:
+        await call.aclose()
+    assert verdict["status"] == "FAILED"
+
+
+async def test_two_people_at_once_do_not_disturb_each_other(
+    serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
+) -> None:
+    base_url = await serve(Settings(data_dir=tmp_path, liveness=IMPATIENT))
+    obedient, idle = PortraitApplicant(face_model), PortraitApplicant(face_model)
+    calls = [Call(http, base_url, person.draw) for person in (obedient, idle)]
+    calls[0].on_challenge = lambda challenge: obedient.act(obey(challenge))
+    try:
+        for call in calls:
+            await call.start()
+        verdicts = await asyncio.gather(*(call.verdict(within_s=90) for call in calls))
+    finally:
+        for call in calls:
+            await call.aclose()
+    assert calls[0].session_id != calls[1].session_id
+    assert all(m["passed"] for m in calls[0].of_type("challenge_result"))
+    assert verdicts[1]["status"] != "PASSED"
+
+
+async def _status(http: ClientSession, base_url: str, session_id: str) -> dict[str, Any]:
+    url = f"{base_url}/api/v1/kyc/get-session-status"
+    async with http.get(url, params={"session_id": session_id}) as response:
+        body: dict[str, Any] = await response.json()
+        return body

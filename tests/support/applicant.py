@@ -1,0 +1,111 @@
+"""An applicant for tests: the animated portrait, which does what the server's prompts ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from aiohttp import ClientSession
+
+from kyc_rtc.frames import BgrImage
+from media.publisher import PictureTrack, Publisher
+from tests.support import portrait_actions as actions
+from tests.support.portrait import AnimatedPortrait
+
+REACTION_MS = 500.0
+SIZE = (480, 360)
+
+Answer = Callable[[dict[str, Any]], actions.Action | None]
+"""Chooses the action for a `challenge` message; None does nothing."""
+
+
+def obey(challenge: dict[str, Any]) -> actions.Action | None:
+    """Do what is asked."""
+    match challenge["challenge_type"]:
+        case "head_turn":
+            side: Literal["left", "right"] = challenge["direction"]
+            return actions.head_turn(side)
+        case "nod":
+            return actions.sequence(*[actions.nod()] * challenge["count"], pause_ms=250)
+        case "blink":
+            return actions.blink(challenge["count"])
+        case "smile":
+            return actions.smile()
+        case "mouth_open":
+            return actions.mouth_open()
+        case other:
+            raise AssertionError(f"an unknown challenge: {other}")
+
+
+class PortraitApplicant:
+    """Draws the portrait for a moment of the test; `act` starts an action a reaction time later."""
+
+    def __init__(self, model: Path) -> None:
+        self._portrait = AnimatedPortrait(model, SIZE)
+        self._action: actions.Action | None = None
+        self._began_ms = 0.0
+        self._now_ms = 0.0
+
+    def act(self, action: actions.Action | None) -> None:
+        self._action, self._began_ms = action, self._now_ms + REACTION_MS
+
+    def draw(self, at_ms: float) -> BgrImage:
+        self._now_ms = at_ms
+        expression = actions.idle(at_ms)
+        if self._action is not None:
+            expression = expression.plus(self._action.at(at_ms - self._began_ms))
+        return self._portrait.render(expression)
+
+
+class Call:
+    """A session over real WebRTC: keeps every message, answers the prompts, waits for the verdict."""
+
+    def __init__(
+        self, http: ClientSession, base_url: str, draw: Callable[[float], BgrImage]
+    ) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.session_id = ""
+        self.token = ""
+        self._http = http
+        self._base_url = base_url
+        self._draw = draw
+        self._verdict: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.on_challenge: Callable[[dict[str, Any]], None] = lambda _message: None
+        self.publisher = Publisher(PictureTrack(draw, fps=20), self._take)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        self.messages.append({"at_s": time.monotonic(), **message})
+        if message["type"] == "challenge":
+            self.on_challenge(message)
+        if message["type"] == "verdict" and not self._verdict.done():
+            self._verdict.set_result(message)
+
+    async def start(self) -> None:
+        """Open the session, connect, and let the server begin."""
+        url = f"{self._base_url}/api/v1/kyc"
+        async with self._http.post(
+            f"{url}/start-session", json={"user_id": "portrait"}
+        ) as response:
+            started = await response.json()
+        self.session_id, self.token = started["session_id"], started["client_token"]
+        offer = {"type": "offer", "sdp": await self.publisher.offer()}
+        headers = {"Authorization": f"Bearer {self.token}"}
+        path = f"{url}/sessions/{self.session_id}/offer"
+        async with self._http.post(path, json=offer, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            answer = await response.json()
+        await self.publisher.accept(answer["sdp"])
+
+    async def verdict(self, within_s: float) -> dict[str, Any]:
+        """The verdict message, or the test fails."""
+        async with asyncio.timeout(within_s):
+            return await self._verdict
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+    async def aclose(self) -> None:
+        await self.publisher.aclose()
