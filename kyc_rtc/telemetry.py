@@ -8,8 +8,9 @@ import sys
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-_NOISY_LIBRARIES = ("aiortc", "aioice", "alembic", "sqlalchemy.engine")
-"""Held at WARNING whatever the level: at debug they print whole SDPs and statements with values."""
+_OWN_LOGGERS = ("kyc_rtc", "media", "signaling", "aiohttp.access")
+"""Whose level can be set. Every other library is held at WARNING: at debug they print whole SDPs, and
+statements with the values in them."""
 
 
 def configure_logging(level: str, *, as_json: bool) -> None:
@@ -42,9 +43,9 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    for name in _NOISY_LIBRARIES:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    root.setLevel(logging.WARNING)
+    for name in _OWN_LOGGERS:
+        logging.getLogger(name).setLevel(level.upper())
 
 
 class Metrics:

@@ -86,6 +86,17 @@ def _check_sections(description: SessionDescription) -> None:
         raise BadSdp(f"the SDP has more than {MAX_CANDIDATES} candidates")
     if any(media.dtls is None or not media.dtls.fingerprints for media in description.media):
         raise BadSdp("a media section lacks a=fingerprint: only encrypted media is accepted")
+    _check_mids(description)
+
+
+def _check_mids(description: SessionDescription) -> None:
+    """Every section has a name of its own, and BUNDLE (RFC 9143) names only sections that exist."""
+    mids = [media.rtp.muxId for media in description.media]
+    if not all(mids) or len(set(mids)) != len(mids):
+        raise BadSdp("every media section needs an a=mid of its own")
+    bundled = [mid for group in description.group if group.semantic == "BUNDLE" for mid in group.items]
+    if not set(bundled) <= set(mids):
+        raise BadSdp("a=group:BUNDLE names a media section that is not there")
 
 
 def parse_fragment(text: str) -> Fragment:

@@ -61,8 +61,6 @@ class OcclusionThresholds:
     the skin's luma.
     """
 
-    # Below it, the picture has too little colour to compare: seen down to 0.07 in grey recordings.
-    min_skin_colour: float = 0.1
     # Lips are redder than skin: seen down to -0.02. A mask is less red: -0.3 for white or black.
     min_lip_redness: float = -0.05
     # A hand is as red as skin (seen above 0.05 in 97%), as bright and as flat; lips are not.
@@ -134,7 +132,7 @@ def _mouth_covered(mouth: _Patch | None, skin: _Patch, limits: OcclusionThreshol
     if mouth is None:
         return False
     redness = mouth.red - skin.red
-    not_lips = skin.red > limits.min_skin_colour and redness < limits.min_lip_redness
+    not_lips = redness < limits.min_lip_redness
     flat_skin = (
         redness < limits.max_flat_redness
         and mouth.luma / skin.luma > limits.min_flat_luma
@@ -148,8 +146,9 @@ def _nose_covered(nose: _Patch | None, skin: _Patch, limits: OcclusionThresholds
         return False
     colour = float(np.hypot(nose.red - skin.red, nose.blue - skin.blue))
     luma = nose.luma / skin.luma
-    other_colour = skin.red > limits.min_skin_colour and colour > limits.max_nose_colour
-    return other_colour or not limits.min_nose_luma <= luma <= limits.max_nose_luma
+    return (
+        colour > limits.max_nose_colour or not limits.min_nose_luma <= luma <= limits.max_nose_luma
+    )
 
 
 def _eyes_covered(

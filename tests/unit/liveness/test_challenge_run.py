@@ -6,7 +6,7 @@ import itertools
 from typing import TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
@@ -169,7 +169,7 @@ def test_going_on_with_what_was_asked_is_no_unasked_action() -> None:
 
 
 def test_the_prompt_waits_for_the_face_to_come_to_rest_but_not_for_ever() -> None:
-    stays = Pulse("yaw_deg", 30.0, 1_000, 100_000)
+    stays = Pulse("yaw_deg", 30.0, 1_000, 40_000, flank=0.005)
     run = new_run(LEFT)
     issued_ms = [
         event.deadline_ms - event.time_limit_ms
@@ -291,7 +291,7 @@ def test_an_empty_plan_is_over_at_once_and_passes_nobody() -> None:
 
 steps = st.lists(
     st.tuples(
-        st.integers(0, 400),
+        st.integers(30, 400),
         st.booleans(),
         st.one_of(
             st.none(),
@@ -311,22 +311,23 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(steps=steps, seed=st.integers(0, 99))
 def test_a_run_never_exceeds_its_bounds(
     steps: list[tuple[int, bool, Look | None, int]], seed: int
 ) -> None:
-    settings = LivenessSettings(time_limit_ms=2_000, quality_time_limit_ms=5_000)
-    plan = seeded_issuer(settings, seed).plan()
-    run = new_run(*plan, settings=settings, seed=seed)
-    attempts = settings.challenges * settings.attempts
+    limits = LivenessSettings(time_limit_ms=2_000, quality_time_limit_ms=5_000)
+    plan = seeded_issuer(limits, seed).plan()
+    run = new_run(*plan, settings=limits, seed=seed)
+    attempts = limits.challenges * limits.attempts
     longest_ms = 2 * 5_000 + attempts * (2_000 + 1_300 + REST_LIMIT_MS + 2 * 250)
     events: list[LivenessEvent] = []
     now_ms = clock_ms = 0
     for step_ms, usable, look, repeat in itertools.cycle(steps):
         face = None if look is None else make_face(look)
         for _ in range(repeat):
-            now_ms += step_ms + 1
-            clock_ms += min(step_ms + 1, 250)
+            now_ms += step_ms
+            clock_ms += min(step_ms, 250)
             events += run.update(make_observation(face, now_ms), usable)
         if run.finished or clock_ms > longest_ms:
             break

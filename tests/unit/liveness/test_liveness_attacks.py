@@ -65,7 +65,7 @@ def loop_of(order: list[Challenge], pause_ms: float, until_ms: float) -> list[Pu
     return pulses
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(order=st.permutations(ACTIONS), pause_ms=st.sampled_from([300.0, 900.0, 2_000.0]))
 def test_a_loop_of_everything_seldom_answers_in_order(
     order: list[Challenge], pause_ms: float
@@ -73,7 +73,7 @@ def test_a_loop_of_everything_seldom_answers_in_order(
     pulses = loop_of(order, pause_ms, 150_000)
     runs = [new_run(seed) for seed in range(6)]
     for run in runs:
-        play(run, Actor(Look(), pulses), fps=15, limit_ms=150_000)
+        play(run, Actor(Look(), pulses), fps=10, limit_ms=150_000)
     assert sum(run.outcome.all_passed for run in runs) <= 2
 
 

@@ -13,12 +13,16 @@ from tests.unit.liveness.fakes.faces import Look, make_face, make_observation
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """One channel of `Look` out to `peak` and back, along a raised cosine with a flat top."""
+    """One channel of `Look` out to `peak` and back, along a raised cosine with a flat top.
+
+    `flank`: the share of the duration that each way takes.
+    """
 
     channel: str
     peak: float
     start_ms: float
     duration_ms: float
+    flank: float = 0.3
 
     @property
     def end_ms(self) -> float:
@@ -28,7 +32,7 @@ class Pulse:
         share = (now_ms - self.start_ms) / self.duration_ms
         if not 0 <= share <= 1:
             return 0.0
-        rise = min(1.0, min(share, 1 - share) / 0.3)
+        rise = min(1.0, min(share, 1 - share) / self.flank)
         return self.peak * (1 - math.cos(math.pi * rise)) / 2
 
 

@@ -1,0 +1,62 @@
+"""A real Chromium, and the server as its own process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from tests.support.browser import chromium_path, launch
+from tests.support.browser_server import LiveServer
+
+IMPATIENT = {
+    "LIVENESS__CHALLENGES": "2",
+    "LIVENESS__ATTEMPTS": "1",
+    "LIVENESS__TIME_LIMIT_MS": "4000",
+}
+"""Two challenges, one attempt of 4 s at each: whoever does not answer is done in 15 s."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser; skips where there is none."""
+    path = chromium_path()
+    if path is None:
+        pytest.skip("no Chromium here: install the system's package `chromium`")
+    return path
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright, chromium)
+        yield browser
+        await browser.close()
+
+
+def _serve(folder: Path, settings: dict[str, str]) -> Iterator[LiveServer]:
+    server = LiveServer(folder, settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        status = server.stop()
+    assert status == 0
+    assert "Traceback" not in server.log(), server.log()
+
+
+@pytest.fixture(scope="session")
+def server(
+    chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    """A server with the settings that it comes with."""
+    yield from _serve(tmp_path_factory.mktemp("server"), {})
+
+
+@pytest.fixture(scope="session")
+def impatient_server(
+    chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    yield from _serve(tmp_path_factory.mktemp("impatient"), IMPATIENT)

@@ -1,0 +1,55 @@
+// Put into the page before its own scripts: a camera that shows what the test draws, and a record of
+// what the server says. The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
+(() => {
+  const SIZE = { width: 480, height: 360 };
+  const said = { messages: [], violations: [] };
+  window.kycTest = said;
+
+  document.addEventListener('securitypolicyviolation', (event) => {
+    said.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
+  });
+
+  const createDataChannel = RTCPeerConnection.prototype.createDataChannel;
+  RTCPeerConnection.prototype.createDataChannel = function (label, options) {
+    const channel = createDataChannel.call(this, label, options);
+    channel.addEventListener('message', ({ data }) => {
+      said.messages.push({ ...JSON.parse(data), channel: label, at_ms: performance.now() });
+    });
+    return channel;
+  };
+
+  if (!('kycTestFrame' in window)) return; // Chromium's own camera is used
+
+  /** What a person at the page reads at this moment. */
+  function readPrompt() {
+    const prompt = document.getElementById('prompt');
+    const text = document.getElementById('prompt-text')?.textContent ?? '';
+    return { step: document.body?.dataset.step ?? '', icon: prompt?.dataset.icon ?? '', text };
+  }
+
+  async function draw(context) {
+    const jpeg = await window.kycTestFrame(readPrompt());
+    const picture = new Image();
+    picture.src = `data:image/jpeg;base64,${jpeg}`;
+    await picture.decode();
+    context.drawImage(picture, 0, 0, SIZE.width, SIZE.height);
+  }
+
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), SIZE);
+    const context = canvas.getContext('2d');
+    await draw(context);
+    const stream = canvas.captureStream(30);
+    const [track] = stream.getVideoTracks();
+    const run = async () => {
+      while (track.readyState === 'live') {
+        const began = performance.now();
+        await draw(context);
+        const leftMs = window.kycTestPeriodMs - (performance.now() - began);
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)));
+      }
+    };
+    run();
+    return stream;
+  };
+})();

@@ -1,0 +1,103 @@
+"""The server as its own process, for tests that look at it from outside, or kill it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parent.parent.parent
+START_LIMIT_S = 90.0
+STOP_LIMIT_S = 20.0
+
+
+def free_port() -> int:
+    """A TCP port on the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class LiveServer:
+    """`server.py` on one port and one data folder, which stay the same over restarts.
+
+    `settings` are environment variables without their prefix, such as `LIVENESS__ATTEMPTS`. The
+    calls are those of an institution's backend; they block, and are meant to be short.
+    """
+
+    def __init__(self, data_dir: Path, settings: dict[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_file = data_dir / "server.log"
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("KYC_RTC_")}
+        given = {"DATA_DIR": str(data_dir), **(settings or {})}
+        if cache_dir := os.environ.get("KYC_RTC_CACHE_DIR"):
+            given["CACHE_DIR"] = cache_dir
+        self._environ = kept | {f"KYC_RTC_{name}": value for name, value in given.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "server.py", "--port", str(self.port)]
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # the command is our own
+                command, cwd=REPOSITORY, env=self._environ, stdout=log, stderr=log
+            )
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError(f"the server does not start:\n{self.log()[-2000:]}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """End it as a power cut would: no clean-up, no farewell."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(STOP_LIMIT_S)
+            self._process = None
+
+    def stop(self) -> int:
+        """Ask it to end; the exit status."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        status = self._process.wait(STOP_LIMIT_S)
+        self._process = None
+        return status
+
+    def log(self) -> str:
+        """What it wrote so far, over all its lives."""
+        return self.log_file.read_text("utf-8", errors="replace")
+
+    def start_session(self, user_id: str = "browser-test") -> dict[str, Any]:
+        return self._call("/api/v1/kyc/start-session", {"user_id": user_id})
+
+    def send_challenge(self, session_id: str, challenge_type: str) -> dict[str, Any]:
+        body = {"session_id": session_id, "challenge_type": challenge_type}
+        return self._call("/api/v1/kyc/send-challenge", body)
+
+    def status(self, session_id: str) -> dict[str, Any]:
+        """`get-session-status`: the whole record, with verdict, reasons and evidence."""
+        return self._call(f"/api/v1/kyc/get-session-status?session_id={session_id}")
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._call("/health")["status"] == "healthy")
+        except (urllib.error.URLError, ConnectionError):
+            return False
+
+    def _call(self, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310  # loopback
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            result: dict[str, Any] = json.load(answer)
+            return result
