@@ -14,8 +14,8 @@ _FROM, _TO = 12, 56
 """Frequencies that are searched, in cycles across the window: finer than a face's features, coarser
 than what chroma subsampling and the codec's deblocking leave."""
 
-_BLOCK_CYCLES = 16
-"""Edges of 8-pixel blocks have these cycles across the window, and multiples."""
+_BLOCK_CYCLES = 8
+"""The codec's macroblocks of 16 pixels have these cycles across the window, and multiples."""
 
 
 def _search_mask() -> NDArray[np.bool_]:

@@ -31,7 +31,7 @@ def analyze_file(
     Raises:
         MediaError: the file cannot be read. ModelError: the model cannot be loaded.
     """
-    clock = clock or SystemClock()
+    clock = clock or SystemClock(process_cpu=True)
     settings = settings or load_settings()
     nothing_asked = ChallengeRun((), settings.liveness, new_challenge_id)
     verification = Verification(nothing_asked, settings, Mode.PASSIVE)

@@ -14,9 +14,12 @@ class RunOutcome:
 
     `asked`: challenges that were prompted. Each ends in one of `passed`, `failed_wrong` (a wrong
     action on the last attempt) and `timed_out`; where these do not add up to `asked`, one is still
-    open. `attempts`: prompts, repeated ones included. `unasked_actions`: clear, deliberate actions
-    between prompts; a looped video makes them, a live person hardly ever. `responses_ms`: from the
-    prompt to the onset of the answer, for each challenge passed.
+    open. `attempts`: prompts, repeated ones included. `responses_ms`: from the prompt to the onset
+    of the answer, for each challenge passed.
+
+    `unasked_actions`: clear, deliberate actions that nobody had asked for, between prompts or in
+    answer to another; a looped video makes them, a live person hardly ever. A turn to the wrong side
+    is none: people mix up left and right.
     """
 
     planned: int

@@ -36,6 +36,8 @@ __all__ = [
 
 REST_LIMIT_MS = 5_000
 """So long, beyond the pause, a prompt waits for the face to come to rest."""
+UNASKED_LIMIT = 2
+"""Who has done so many things that nobody asked for gets no more second attempts."""
 _RENEWAL_MS = 500  # of a still face between two challenges: its pose is the new neutral pose
 
 
@@ -77,7 +79,8 @@ class ChallengeRun:
     Each frame advances the run's clock by its distance from the last one, at most 250 ms: a link
     that is down, or a camera that stalls, stops the clock. A poor picture stops it too, for
     `quality_time_limit_ms` in all; a missing face does not. An attempt that fails is followed by
-    another at the same type with a newly drawn direction or count, `attempts` in all.
+    another at the same type with a newly drawn direction or count, `attempts` in all; but not for
+    those who did `UNASKED_LIMIT` things that nobody asked for, as a recording does.
 
     A wrong action fails an attempt at once; the run goes on to the end whatever fails, so that the
     other evidence gathers. It ends without a prompt when no neutral face is seen within
@@ -239,6 +242,7 @@ class ChallengeRun:
                 self._tally.responses_ms.append(progress.onset_ms - attempt.prompted_at_ms)
                 return self._end(seen, attempt, None)
             if progress.wrong:
+                self._tally.unasked_actions += progress.wrong is Hint.WRONG_ACTION
                 return self._end(seen, attempt, progress.wrong, wrong=True)
         if attempt.elapsed_ms >= self._settings.time_limit_ms:
             missing = attempt.faceless_ms * 2 > attempt.elapsed_ms
@@ -256,7 +260,7 @@ class ChallengeRun:
         self, seen: _Seen, attempt: _Attempt, hint: Hint | None, *, wrong: bool = False
     ) -> tuple[LivenessEvent, ...]:
         passed = hint is None
-        will_retry = not passed and self._attempts_made < self._settings.attempts
+        will_retry = not passed and self._may_retry()
         ended = ChallengeEnded(attempt.challenge_id, attempt.challenge, passed, hint, will_retry)
         events: list[LivenessEvent] = [self._progressed(seen, attempt), ended]
         if not will_retry:
@@ -267,6 +271,10 @@ class ChallengeRun:
         if self._neutral is not None:
             self._begin_wait(self._neutral, after=attempt.challenge.type)
         return tuple(events)
+
+    def _may_retry(self) -> bool:
+        patience = self._tally.unasked_actions < UNASKED_LIMIT
+        return patience and self._attempts_made < self._settings.attempts
 
     def _finish(self) -> tuple[LivenessEvent, ...]:
         self._phase = _Phase.FINISHED

@@ -208,6 +208,7 @@ class SessionManager:
         session = await self._ensure_live(session_id)
         self._require_place(session)  # once more: others may have come in while this one began
         session.reserve()
+        self._services.metrics.live_sessions.set(self._joined_count())
         return session
 
     def _require_place(self, session: LiveSession | None) -> None:

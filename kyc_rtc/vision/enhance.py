@@ -20,9 +20,9 @@ import numpy as np
 
 from kyc_rtc.frames import BgrImage, ImageQuality, measure_image
 
-_NOISE_ON, _NOISE_OFF = 16.0, 12.0
-"""Standard deviation of noise, in luma steps. At 20 the unfiltered picture still does as well, but a
-codec hides half of the noise from the measure. Clean recordings have 1 to 6."""
+_NOISE_ON, _NOISE_OFF = 14.0, 10.0
+"""Standard deviation of noise in luma, which is two thirds of the noise in each colour. Clean
+recordings reach 4; up to 14 the unfiltered picture does as well."""
 
 _DARK_ON, _DARK_OFF = 20.0, 28.0
 """Mean luma. A well-lit face has 110 to 140; at 1% of the light, 15."""

@@ -27,8 +27,9 @@ compare, or the light falls on it from another side."""
 _MIN_FACE_PX = 48.0
 
 _MIN_SIMILARITY = 0.5
-"""Below it, a window shows another face. Over 125 bona fide recordings of one person none has two
-windows in a row below it, also after a change of light; 98% of 2,859 pairs of two persons have."""
+"""Below it, a window shows another face. Over 135 bona fide recordings of one person, also under
+changed light, none is taken for two; of 116 splices of two persons with 1.5 s of usable frames each,
+114 are noticed, half of them within 0.8 s."""
 
 _NEW_LOOK = 0.75
 """A window less similar than this to every known look, and yet the same face, becomes a look."""

@@ -101,9 +101,9 @@ class ApplicantPage:
         """For a test that fails: results, verdict, and the evidence at the end."""
         messages = await self.messages()
         told = [m for m in messages if m["type"] in ("state", "challenge_result", "verdict", "error")]
-        frames = [m["evidence"] for m in messages if m["type"] == "frame"][-1:]
+        frames = [m for m in messages if m["type"] == "frame"][-1:]
         step = await self.page.evaluate("document.body.dataset.step")
-        lines = [f"step: {step}", *map(str, told), f"evidence: {frames}", *self.problems]
+        lines = [f"step: {step}", *map(str, [*told, *frames]), *self.problems]
         return "\n".join(lines)
 
     def _heard(self, message: ConsoleMessage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from pathlib import Path
 
 import cv2
@@ -11,33 +12,92 @@ import numpy as np
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from tests.support import portrait_actions as actions
-from tests.support.applicant import SIZE, PortraitApplicant, obey
+from tests.support.applicant import SIZE
 from tests.support.browser_camera import Prompt
 from tests.support.portrait import AnimatedPortrait
 
 
-def action_for(challenge: Challenge) -> actions.Action | None:
-    """What somebody does who was asked for this."""
-    direction = challenge.direction.value if challenge.direction else None
-    message = {"challenge_type": challenge.type.value, "direction": direction}
-    return obey({**message, "count": challenge.count})
-
-
 class Obedient:
-    """Does what the page asks."""
+    """Does what the page asks, as people do it: never twice alike, and never quite still between."""
 
-    def __init__(self, model: Path) -> None:
-        self._portrait = PortraitApplicant(model)
+    def __init__(self, model: Path, seed: int = 1) -> None:
+        self._portrait = AnimatedPortrait(model, SIZE)
+        self._chance = random.Random(seed)  # noqa: S311  # the same person in every run
+        self._blinks = self._natural_blinks()
+        self._action: actions.Action | None = None
+        self._began_ms = self._now_ms = 0.0
 
     def sees(self, prompt: Prompt) -> None:
         if prompt.challenge is not None:
-            self._portrait.act(action_for(self.chooses(prompt.challenge)))
+            self._action = self._perform(self.chooses(prompt.challenge))
+            self._began_ms = self._now_ms + self._chance.uniform(400, 600)
 
     def chooses(self, challenge: Challenge) -> Challenge:
         return challenge
 
     def draw(self, at_ms: float) -> BgrImage:
-        return self._portrait.draw(at_ms)
+        self._now_ms = at_ms
+        expression = actions.idle(at_ms).plus(_muttering(at_ms)).plus(self._blinks.at(at_ms))
+        if self._action is not None:
+            expression = expression.plus(self._action.at(at_ms - self._began_ms))
+        return _held_in_a_hand(self._portrait.render(expression), at_ms)
+
+    def _perform(self, challenge: Challenge) -> actions.Action:
+        """The action with this person's variations: how far, how fast, and each time anew."""
+        match challenge.type:
+            case ChallengeType.HEAD_TURN:
+                side = "left" if challenge.direction is Direction.LEFT else "right"
+                return self._varied(actions.head_turn(side))
+            case ChallengeType.NOD:
+                nods = [self._varied(actions.nod()) for _ in range(challenge.count)]
+                return actions.sequence(*nods, pause_ms=self._chance.uniform(200, 300))
+            case ChallengeType.BLINK:
+                blinks = [self._varied(actions.blink()) for _ in range(challenge.count)]
+                return actions.sequence(*blinks, pause_ms=self._chance.uniform(300, 400))
+            case ChallengeType.SMILE:
+                return self._varied(actions.smile())
+            case ChallengeType.MOUTH_OPEN:
+                return self._varied(actions.mouth_open())
+
+    def _varied(self, action: actions.Action) -> actions.Action:
+        size, pace = self._chance.uniform(0.9, 1.1), self._chance.uniform(0.85, 1.2)
+        pulses = tuple(
+            actions.Pulse(
+                pulse.peak.scaled(size if pulse.peak.blink == 0 else 1.0),
+                pulse.duration_ms * pace,
+                pulse.hold_ms * pace,
+                pulse.start_ms * pace,
+            )
+            for pulse in action.pulses
+        )
+        return actions.Action(action.duration_ms * pace, pulses)
+
+    def _natural_blinks(self) -> actions.Action:
+        """People blink some fifteen times a minute, asked or not."""
+        times_ms, pulses = 0.0, list[actions.Pulse]()
+        while times_ms < 120_000:
+            times_ms += self._chance.uniform(2_000, 6_000)
+            pulses += actions.blink().delayed(times_ms).pulses
+        return actions.Action(times_ms, tuple(pulses))
+
+
+def _muttering(at_ms: float) -> actions.Expression:
+    """Lips that part and corners that stir, as they do in somebody who reads what to do."""
+    t_s = at_ms / 1000
+    parting = math.sin(4.1 * t_s) + 0.7 * math.sin(6.7 * t_s + 1) + 0.5 * math.sin(1.3 * t_s + 2)
+    stirring = math.sin(2.3 * t_s + 0.5) + 0.6 * math.sin(3.7 * t_s)
+    return actions.Expression(mouth_open=0.12 * max(0.0, parting), smile=0.06 * (1.6 + stirring))
+
+
+def _held_in_a_hand(picture: BgrImage, at_ms: float) -> BgrImage:
+    """A phone is never still: the picture drifts by some pixels and tilts a little."""
+    t_s = at_ms / 1000
+    tilt_deg = 0.6 * math.sin(0.71 * t_s) + 0.3 * math.sin(1.93 * t_s + 1)
+    matrix = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), tilt_deg, 1.04)
+    matrix[0, 2] += 4 * math.sin(0.53 * t_s) + 2 * math.sin(1.61 * t_s + 2)
+    matrix[1, 2] += 3 * math.sin(0.67 * t_s + 1) + 2 * math.sin(1.37 * t_s)
+    moved = cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, dtype=np.uint8)
 
 
 class Contrary(Obedient):

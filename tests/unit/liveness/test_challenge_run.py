@@ -140,6 +140,31 @@ def test_wrong_on_every_attempt_is_failed_not_timed_out() -> None:
     run = new_run(SMILE)
     play(run, Actor(), nods)
     assert (run.outcome.failed_wrong, run.outcome.timed_out) == (1, 0)
+    assert run.outcome.unasked_actions == 2
+
+
+def test_who_does_what_nobody_asked_for_gets_no_more_second_attempts() -> None:
+    def nods(prompt: ChallengeIssued) -> list[Pulse]:
+        start_ms = prompt.deadline_ms - prompt.time_limit_ms + 500
+        return pulses_for(Challenge(ChallengeType.NOD), start_ms)
+
+    run = new_run(SMILE, BLINKS, LEFT, settings=LivenessSettings(attempts=5))
+    ended = of_type(play(run, Actor(), nods), ChallengeEnded)
+    assert [one.will_retry for one in ended] == [True, False, False, False]
+    assert run.outcome.failed_wrong == 3
+
+
+def test_mixing_up_left_and_right_is_no_unasked_action() -> None:
+    def other_side(prompt: ChallengeIssued) -> list[Pulse]:
+        start_ms = prompt.deadline_ms - prompt.time_limit_ms + 500
+        left = prompt.challenge.direction is Direction.LEFT
+        side = Direction.RIGHT if left else Direction.LEFT
+        return pulses_for(Challenge(ChallengeType.HEAD_TURN, side), start_ms)
+
+    run = new_run(LEFT, settings=LivenessSettings(attempts=3))
+    ended = of_type(play(run, Actor(), other_side), ChallengeEnded)
+    assert [one.hint for one in ended] == [Hint.WRONG_DIRECTION] * 3
+    assert run.outcome.unasked_actions == 0
 
 
 def test_an_action_between_prompts_is_counted() -> None:
@@ -311,7 +336,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=steps, seed=st.integers(0, 99))
 def test_a_run_never_exceeds_its_bounds(
     steps: list[tuple[int, bool, Look | None, int]], seed: int

@@ -1,0 +1,119 @@
+"""Texture: a face painted smooth, and the grid of a screen."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kyc_rtc.detection.evidence import Evidence, Sign
+from kyc_rtc.detection.flicker import fine_change
+from kyc_rtc.detection.grain import measure_grain
+from kyc_rtc.detection.regions import crop, regions
+from kyc_rtc.detection.spectrum import moire_peak
+from kyc_rtc.detection.texture import TextureAnalyser
+from kyc_rtc.vision.quality import FaceQuality
+from tests.unit.detection import synthetic
+
+SEEN = synthetic.face(synthetic.face_mesh())
+
+
+def scene() -> NDArray[np.float32]:
+    """Soft shapes with the grain of a camera."""
+    rng = np.random.default_rng(8)
+    shapes = cv2.GaussianBlur(synthetic.texture(), (0, 0), 4)
+    return np.asarray(shapes + 4 * rng.normal(size=shapes.shape), np.float32)
+
+
+def face_smoothed(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same with the inside of the face painted smooth."""
+    oval = np.zeros(picture.shape, np.uint8)
+    centre, radii = synthetic.CENTRE.astype(int), (0.9 * synthetic.RADII).astype(int)
+    cv2.ellipse(oval, centre.tolist(), radii.tolist(), 0, 0, 360, 255, -1)
+    smooth = cv2.GaussianBlur(picture, (0, 0), 2)
+    return np.where(oval > 0, smooth, picture).astype(np.float32)
+
+
+def screen(picture: NDArray[np.float32], amplitude: float) -> NDArray[np.float32]:
+    y, x = np.mgrid[0 : synthetic.HEIGHT, 0 : synthetic.WIDTH]
+    return np.asarray(picture + amplitude * np.sin(1.1 * x + 0.7 * y), np.float32)
+
+
+def judged(
+    picture: NDArray[np.float32], frames: int = 60, quality: FaceQuality = synthetic.GOOD
+) -> Evidence:
+    analyser = TextureAnalyser()
+    for index in range(frames):
+        luma = synthetic.as_luma(picture, 1.0, index)
+        analyser.update(synthetic.sample(index * 33, luma, SEEN, quality))
+    return analyser.evidence()
+
+
+def test_a_smooth_face_has_less_grain_than_its_surround() -> None:
+    masks = regions(SEEN.landmarks)
+    plain = measure_grain(crop(synthetic.as_luma(scene()), SEEN.landmarks), masks)
+    painted = measure_grain(crop(synthetic.as_luma(face_smoothed(scene())), SEEN.landmarks), masks)
+    assert painted.fine_inside < plain.fine_inside - 0.5
+    assert painted.fine_against_surround < plain.fine_against_surround - 0.5
+    assert painted.surround_fine == pytest.approx(plain.surround_fine, rel=0.1)
+
+
+def test_a_smooth_face_raises_the_score() -> None:
+    plain, painted = judged(scene()), judged(face_smoothed(scene()))
+    assert painted.score > max(plain.score, 0.5)
+    assert painted.signs == (Sign.TEXTURE,)
+
+
+@pytest.mark.parametrize("amplitude", [6.0, 12.0])
+def test_a_grid_is_a_line_in_the_spectrum(amplitude: float) -> None:
+    plain = moire_peak(synthetic.as_luma(scene()), SEEN)
+    grid = moire_peak(synthetic.as_luma(screen(scene(), amplitude)), SEEN)
+    assert plain is not None
+    assert grid is not None
+    assert grid > plain + 1.0
+    assert judged(screen(scene(), 12.0)).score >= 0.65
+
+
+def test_block_edges_are_no_grid() -> None:
+    y, x = np.mgrid[0 : synthetic.HEIGHT, 0 : synthetic.WIDTH]
+    blocks = scene() + 8.0 * (((x // 8) + (y // 8)) % 2)
+    plain = moire_peak(synthetic.as_luma(scene()), SEEN)
+    blocky = moire_peak(synthetic.as_luma(blocks.astype(np.float32)), SEEN)
+    assert plain is not None
+    assert blocky is not None
+    assert blocky < plain + 1.0
+
+
+def test_a_face_at_the_edge_has_no_spectrum() -> None:
+    mesh = synthetic.face_mesh()
+    mesh[:, 0] -= 120
+    assert moire_peak(synthetic.as_luma(scene()), synthetic.face(mesh)) is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "quality"), [(0, synthetic.GOOD), (10, synthetic.GOOD), (60, synthetic.DARK)]
+)
+def test_too_little_is_not_judged(frames: int, quality: FaceQuality) -> None:
+    assert judged(scene(), frames, quality).confidence == 0.0
+
+
+def test_a_starved_codec_silences_the_grain() -> None:
+    starved = cv2.GaussianBlur(scene(), (0, 0), 5).astype(np.float32)
+    analyser = TextureAnalyser()
+    for index in range(60):
+        analyser.update(synthetic.sample(index * 33, synthetic.as_luma(starved), SEEN))
+    assert analyser.smoothness() == 0.0
+
+
+def test_grain_that_stands_still_in_the_face_alone_is_seen() -> None:
+    masks = regions(SEEN.landmarks)
+    rng = np.random.default_rng(4)
+    noise = rng.normal(size=(2, 240, 320)) * 4
+    base = scene()
+    before, after = (
+        crop(synthetic.as_luma(base + n.astype(np.float32)), SEEN.landmarks) for n in noise
+    )
+    living = fine_change(before, after, masks)
+    mixed = np.where(masks.inner, before, after)
+    assert fine_change(before, mixed, masks) < living - 1.0

@@ -1,0 +1,200 @@
+"""A verification in media time, fed with written results: phases, endings, and what never happens."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kyc_rtc.decision.findings import Mode
+from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
+from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
+from kyc_rtc.liveness.run import ChallengeIssued, ChallengeRun
+from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.pipeline.verification import (
+    GOOD_PICTURE_MS,
+    Decided,
+    Ending,
+    Phase,
+    PhaseChanged,
+    QualityChanged,
+    Verification,
+    VerificationEvent,
+)
+from kyc_rtc.settings import DetectionSettings, LivenessSettings, Settings
+from kyc_rtc.vision.quality import FaceQuality, QualityIssue
+from kyc_rtc.vision.tracking import TrackState
+from tests.unit.liveness.fakes.actor import Actor, pulses_for
+from tests.unit.liveness.fakes.faces import make_face, make_observation
+
+PLAN = (Challenge(ChallengeType.SMILE), Challenge(ChallengeType.MOUTH_OPEN))
+SETTINGS = Settings(
+    liveness=LivenessSettings(challenges=2, attempts=1, quality_time_limit_ms=5_000),
+    detection=DetectionSettings(min_judgeable_frames=20),
+)
+CALM = tuple(Evidence(name, 0.2, 0.9, (0, 1_000)) for name in AnalyserName)
+FRAME_MS = 40
+
+
+def new_verification(mode: Mode = Mode.LIVE, plan: tuple[Challenge, ...] = PLAN) -> Verification:
+    ids = (str(n) for n in itertools.count())
+    return Verification(ChallengeRun(plan, SETTINGS.liveness, lambda: next(ids)), SETTINGS, mode)
+
+
+def result(
+    now_ms: int,
+    actor: Actor | None,
+    *,
+    issues: tuple[QualityIssue, ...] = (),
+    changed: bool = False,
+    evidence: tuple[Evidence, ...] = CALM,
+) -> FrameResult:
+    look = actor.look(now_ms) if actor else None
+    issues = issues if look else (QualityIssue.NO_FACE,)
+    return FrameResult(
+        observation=make_observation(make_face(look) if look else None, now_ms),
+        received_at_ms=float(now_ms),
+        quality=FaceQuality(issues, None, 0.4),
+        issues=issues,
+        track=TrackState(present=look is not None, lost_for_ms=0, changed=changed, similarity=1.0),
+        evidence=evidence,
+        enhanced=False,
+        cpu_ms={},
+    )
+
+
+def obedient(verification: Verification, limit_ms: int = 60_000) -> Iterator[VerificationEvent]:
+    """Events of a session in which everything that is asked is done."""
+    actor = Actor()
+    for now_ms in range(0, limit_ms, FRAME_MS):
+        for event in verification.update(result(now_ms, actor)):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+            yield event
+
+
+def test_an_obedient_person_goes_through_the_phases_and_passes() -> None:
+    verification = new_verification()
+    events = list(obedient(verification))
+    phases = [event.phase for event in events if isinstance(event, PhaseChanged)]
+    assert phases == [Phase.CHALLENGING, Phase.DECIDING]
+    assert isinstance(events[-1], Decided)
+    assert verification.verdict is not None
+    assert verification.verdict.status is VerdictStatus.PASSED
+    assert verification.phase is Phase.DECIDED
+
+
+def test_the_first_challenge_waits_for_a_good_picture() -> None:
+    verification = new_verification()
+    actor = Actor()
+    for now_ms in range(0, 2_000, FRAME_MS):
+        verification.update(result(now_ms, actor, issues=(QualityIssue.TOO_DARK,)))
+    assert verification.phase.value == "checking_quality"
+    for now_ms in range(2_000, 2_000 + GOOD_PICTURE_MS + 2 * FRAME_MS, FRAME_MS):
+        verification.update(result(now_ms, actor))
+    assert verification.phase.value == "challenging"
+
+
+def test_a_picture_that_stays_poor_is_inconclusive_and_says_why() -> None:
+    verification = new_verification()
+    for now_ms in range(0, 6_000, FRAME_MS):
+        verification.update(result(now_ms, Actor(), issues=(QualityIssue.TOO_DARK,)))
+    assert verification.verdict is not None
+    assert verification.verdict.status is VerdictStatus.INCONCLUSIVE
+    assert ReasonCode.POOR_QUALITY in verification.verdict.reasons
+
+
+def test_quality_is_told_when_it_changes_and_only_then() -> None:
+    verification = new_verification()
+    issues: list[tuple[QualityIssue, ...]] = [(QualityIssue.BLURRED,)] * 3 + [()] * 3
+    told = [
+        event.issues
+        for number, at_time in enumerate(issues)
+        for event in verification.update(result(number * FRAME_MS, Actor(), issues=at_time))
+        if isinstance(event, QualityChanged)
+    ]
+    assert told == [(QualityIssue.BLURRED,), ()]
+
+
+def test_another_face_fails_the_session_at_once() -> None:
+    verification = new_verification()
+    verification.update(result(0, Actor()))
+    events = verification.update(result(FRAME_MS, Actor(), changed=True))
+    decided = [event for event in events if isinstance(event, Decided)]
+    assert [event.verdict.status for event in decided] == [VerdictStatus.FAILED]
+    assert ReasonCode.FACE_CHANGED in decided[0].verdict.reasons
+
+
+def test_somebody_who_does_nothing_does_not_pass() -> None:
+    verification = new_verification()
+    for now_ms in range(0, 60_000, FRAME_MS):
+        verification.update(result(now_ms, Actor()))
+    assert verification.verdict is not None
+    assert verification.verdict.status is VerdictStatus.FAILED
+    assert ReasonCode.CHALLENGE_TIMEOUT in verification.verdict.reasons
+
+
+def test_a_hard_sign_fails_even_the_obedient() -> None:
+    loop = Evidence(AnalyserName.TEMPORAL, 0.95, 0.95, (0, 5_000), (Sign.VIDEO_LOOP,))
+    verification, actor = new_verification(), Actor()
+    for now_ms in range(0, 60_000, FRAME_MS):
+        for event in verification.update(
+            result(now_ms, actor, evidence=(*CALM[:2], loop, CALM[3]))
+        ):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+    assert verification.verdict is not None
+    assert verification.verdict.status is VerdictStatus.FAILED
+    assert verification.verdict.reasons[0] is ReasonCode.VIDEO_LOOP
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+def test_an_early_end_is_never_a_pass(ending: Ending) -> None:
+    verification = new_verification()
+    for now_ms in range(0, 2_000, FRAME_MS):
+        verification.update(result(now_ms, Actor()))
+    (decided,) = verification.conclude(ending)
+    assert isinstance(decided, Decided)
+    assert decided.verdict.status is VerdictStatus.INCONCLUSIVE
+    assert verification.conclude(ending) == ()
+    assert verification.update(result(3_000, Actor())) == ()
+
+
+def test_a_recording_is_asked_for_nothing_and_judged_at_its_end() -> None:
+    verification = new_verification(Mode.PASSIVE, plan=())
+    for now_ms in range(0, 4_000, FRAME_MS):
+        assert not verification.update(result(now_ms, Actor()))
+    (decided,) = verification.conclude(Ending.COMPLETED)
+    assert isinstance(decided, Decided)
+    assert decided.verdict.status is VerdictStatus.PASSED
+    assert ReasonCode.NOT_ASKED in decided.verdict.reasons
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 3_000),
+            st.booleans(),
+            st.sets(st.sampled_from(list(QualityIssue)), max_size=2),
+        ),
+        max_size=120,
+    )
+)
+def test_whoever_does_not_act_never_passes(
+    frames: list[tuple[int, bool, set[QualityIssue]]],
+) -> None:
+    verification, now_ms, verdicts = new_verification(), 0, 0
+    for gap_ms, face, issues in frames:
+        now_ms += gap_ms
+        actor = Actor() if face else None
+        events = verification.update(result(now_ms, actor, issues=tuple(sorted(issues))))
+        verdicts += sum(isinstance(event, Decided) for event in events)
+    verdicts += len(verification.conclude(Ending.COMPLETED))
+    assert verdicts == 1
+    assert verification.verdict is not None
+    assert not verification.verdict.verified
