@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 from aiohttp import web
-from kyc_rtc.liveness.issuer import Issuer
 
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
+from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.archive import StoredArchive
@@ -34,6 +35,8 @@ from signaling.app import create_app
 from signaling.https import announce, server_context
 
 FACE_MODEL = "face_landmarker"
+
+log = structlog.get_logger("signaling.server")
 
 
 def build(settings: Settings, clock: Clock | None = None) -> web.Application:
@@ -96,8 +99,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app = build(settings)
         tls = server_context(settings, self_signed=options.https)
     except KycError as error:
-        sys.stderr.write(f"kyc-rtc: {error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
+        sys.stderr.write(
+            f"kyc-rtc: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
+        )
         return 2
+    if settings.alert_email_enabled or settings.alert_slack_enabled:
+        log.warning(
+            "alert_delivery_unavailable", hint="alerts are kept; read /api/v1/alerts/active"
+        )
     announce(settings, secure=tls is not None)
     web.run_app(app, host=settings.host, port=settings.port, ssl_context=tls, print=None)
     return 0

@@ -73,7 +73,7 @@ def _lacking(
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.time_limit_reached:
         reasons.append(ReasonCode.TIME_LIMIT)
-    if not _enough_was_judged(findings, thresholds):
+    if not enough_was_judged(findings, thresholds):
         reasons.append(ReasonCode.TOO_FEW_FRAMES)
     if _high(score, thresholds):
         reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarms(findings.evidence, thresholds)]
@@ -105,7 +105,7 @@ def _high(score: float | None, thresholds: Thresholds) -> bool:
     return score is not None and score >= thresholds.deepfake_threshold
 
 
-def _enough_was_judged(findings: Findings, thresholds: Thresholds) -> bool:
+def enough_was_judged(findings: Findings, thresholds: Thresholds) -> bool:
     """Frames are not enough: life must have been looked for.
 
     A still photo gives the other analysers nothing to object to, so that only the one that judges

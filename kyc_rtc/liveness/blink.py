@@ -31,8 +31,8 @@ class BlinkTracker:
     """
 
     def __init__(self, neutral: NeutralFace) -> None:
-        self._open_blink = neutral.eye_blink.value
-        self._open_eye = neutral.eye_opening.value
+        self._open_blink = neutral.eye_blink
+        self._open_eye = neutral.eye_opening
         self._recent: deque[tuple[int, float, float]] = deque()
         self._onset_ms: int | None = None
         self._peak = 0.0

@@ -24,7 +24,7 @@ class HeadTurnTracker:
     def __init__(
         self, neutral: NeutralFace, scale: float = 1.0, towards: Direction | None = None
     ) -> None:
-        self._neutral_deg = neutral.yaw_deg.value
+        self._neutral_deg = neutral.yaw_deg
         target = TURN_DEG * scale
         self._rest_deg = target * _REST_SHARE
         self._sides = {

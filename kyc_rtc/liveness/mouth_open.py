@@ -32,6 +32,6 @@ class MouthOpenTracker:
 
     def _openness(self, signals: Signals) -> float:
         """1 when both the jaw and the lips are as far apart as asked; the lesser of the two."""
-        jaw = (signals.jaw_open - self._neutral.jaw_open.value) / JAW_RISE
-        gap = (signals.mouth_gap - self._neutral.mouth_gap.value) / GAP_RISE
+        jaw = (signals.jaw_open - self._neutral.jaw_open) / JAW_RISE
+        gap = (signals.mouth_gap - self._neutral.mouth_gap) / GAP_RISE
         return min(jaw, gap)

@@ -31,27 +31,19 @@ _MAX_PITCH_SHIFT_DEG = 20.0  # arms tire, and the phone sinks
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
-    """A resting value: robust middle, and spread (1.4826 times the median absolute deviation)."""
-
-    value: float
-    spread: float
-
-
-@dataclass(frozen=True, slots=True)
 class NeutralFace:
     """The resting values of one person, in the units of `Signals`.
 
     `settled`: gathered from a face that held still; False where the person never did.
     """
 
-    yaw_deg: Resting
-    pitch_deg: Resting
-    eye_opening: Resting
-    eye_blink: Resting
-    smile: Resting
-    jaw_open: Resting
-    mouth_gap: Resting
+    yaw_deg: float
+    pitch_deg: float
+    eye_opening: float
+    eye_blink: float
+    smile: float
+    jaw_open: float
+    mouth_gap: float
     settled: bool
 
     def is_near(self, signals: Signals, kind: ChallengeType) -> bool:
@@ -60,14 +52,14 @@ class NeutralFace:
         Somebody who smiles at the instructions need not stop before a head turn.
         """
         head = (
-            abs(signals.yaw_deg - self.yaw_deg.value) <= _NEAR_DEG
-            and abs(signals.pitch_deg - self.pitch_deg.value) <= _NEAR_DEG
+            abs(signals.yaw_deg - self.yaw_deg) <= _NEAR_DEG
+            and abs(signals.pitch_deg - self.pitch_deg) <= _NEAR_DEG
         )
         match kind:
             case ChallengeType.SMILE:
-                return head and signals.smile - self.smile.value <= _NEAR_SMILE
+                return head and signals.smile - self.smile <= _NEAR_SMILE
             case ChallengeType.MOUTH_OPEN:
-                return head and signals.jaw_open - self.jaw_open.value <= _NEAR_JAW_OPEN
+                return head and signals.jaw_open - self.jaw_open <= _NEAR_JAW_OPEN
             case ChallengeType.HEAD_TURN | ChallengeType.NOD | ChallengeType.BLINK:
                 return head
 
@@ -76,8 +68,8 @@ class NeutralFace:
 
         Returns self where the head moved so far that it is no shift but a turned head.
         """
-        yaw_shift_deg = abs(later.yaw_deg.value - self.yaw_deg.value)
-        pitch_shift_deg = abs(later.pitch_deg.value - self.pitch_deg.value)
+        yaw_shift_deg = abs(later.yaw_deg - self.yaw_deg)
+        pitch_shift_deg = abs(later.pitch_deg - self.pitch_deg)
         if yaw_shift_deg > _MAX_YAW_SHIFT_DEG or pitch_shift_deg > _MAX_PITCH_SHIFT_DEG:
             return self
         return replace(self, yaw_deg=later.yaw_deg, pitch_deg=later.pitch_deg)
@@ -176,11 +168,8 @@ def _neutral_face(
 ) -> NeutralFace:
     """Eyes are read from the more open half of the frames, so that a blink leaves no trace."""
 
-    def at(percentile: float, read: Callable[[Signals], float], highest: float = np.inf) -> Resting:
-        values = np.array([read(one) for one in frames])
-        middle = float(np.percentile(values, percentile))
-        spread = 1.4826 * float(np.median(np.abs(values - middle)))
-        return Resting(min(middle, highest), spread)
+    def at(percentile: float, read: Callable[[Signals], float], highest: float = np.inf) -> float:
+        return min(float(np.percentile([read(one) for one in frames], percentile)), highest)
 
     return NeutralFace(
         yaw_deg=at(50, lambda one: one.yaw_deg),

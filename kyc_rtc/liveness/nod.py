@@ -52,7 +52,7 @@ class NodTracker:
     """
 
     def __init__(self, neutral: NeutralFace, scale: float = 1.0) -> None:
-        self._neutral_deg = neutral.pitch_deg.value
+        self._neutral_deg = neutral.pitch_deg
         self._target_deg = NOD_DEG * scale
         self._recent: deque[_Sample] = deque()
         self._swing: _Swing | None = None

@@ -13,15 +13,14 @@ class Signals:
     """One face at one moment.
 
     `yaw_deg` positive towards the person's own left, `pitch_deg` positive downwards. `eye_opening`:
-    eye aspect ratio, mean of both eyes. `eye_blink`, `look_down`, `smile`, `jaw_open`: blendshapes
-    0..1, mean of both sides. `mouth_gap`: inner lips over the distance of the outer eye corners.
+    eye aspect ratio, mean of both eyes. `eye_blink`, `smile`, `jaw_open`: blendshapes 0..1, mean of
+    both sides. `mouth_gap`: inner lips over the distance of the outer eye corners.
     """
 
     yaw_deg: float
     pitch_deg: float
     eye_opening: float
     eye_blink: float
-    look_down: float
     smile: float
     jaw_open: float
     mouth_gap: float
@@ -40,7 +39,6 @@ def read_signals(face: Face) -> Signals:
         pitch_deg=face.pose.pitch_deg,
         eye_opening=(left_eye + right_eye) / 2,
         eye_blink=both(Blendshape.EYE_BLINK_LEFT, Blendshape.EYE_BLINK_RIGHT),
-        look_down=both(Blendshape.EYE_LOOK_DOWN_LEFT, Blendshape.EYE_LOOK_DOWN_RIGHT),
         smile=both(Blendshape.MOUTH_SMILE_LEFT, Blendshape.MOUTH_SMILE_RIGHT),
         jaw_open=face.blendshapes.get(Blendshape.JAW_OPEN, 0.0),
         mouth_gap=mouth_openness(face.landmarks),

@@ -17,7 +17,7 @@ class SmileTracker:
     """Finds smiles, open or closed. `scale` above 1 asks for broader ones."""
 
     def __init__(self, neutral: NeutralFace, scale: float = 1.0) -> None:
-        self._neutral = neutral.smile.value
+        self._neutral = neutral.smile
         target = SMILE_RISE * scale
         self._excursion = Excursion(target * _REST_SHARE, target, _HOLD_MS)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
 from kyc_rtc.decision.fusion import deepfake_score, liveness_score
-from kyc_rtc.decision.policy import decide
+from kyc_rtc.decision.policy import decide, enough_was_judged
 from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.liveness.catalogue import Challenge
@@ -21,7 +21,7 @@ GOOD_PICTURE_MS = 700
 """For so long the picture has to be good before the first challenge."""
 
 EXTRA_WATCH_MS = 4_000
-"""After the last challenge, how much longer to watch for frames that detection still lacks."""
+"""After the last challenge, how much longer to watch for frames, or signs of life, that are lacking."""
 
 _BLOCKING = frozenset(
     {
@@ -216,7 +216,7 @@ class Verification:
     def _watch_on(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
         """Decide as soon as detection has seen enough, or has had its time."""
         watched_ms = result.captured_at_ms - (self._watched_since_ms or 0)
-        enough = self._judgeable_frames >= self._settings.detection.min_judgeable_frames
+        enough = enough_was_judged(self._findings(None), self._thresholds)
         if enough or watched_ms >= EXTRA_WATCH_MS:
             return self._decide(None)
         return ()

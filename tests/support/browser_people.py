@@ -86,7 +86,7 @@ def _muttering(at_ms: float) -> actions.Expression:
     t_s = at_ms / 1000
     parting = math.sin(4.1 * t_s) + 0.7 * math.sin(6.7 * t_s + 1) + 0.5 * math.sin(1.3 * t_s + 2)
     stirring = math.sin(2.3 * t_s + 0.5) + 0.6 * math.sin(3.7 * t_s)
-    return actions.Expression(mouth_open=0.12 * max(0.0, parting), smile=0.06 * (1.6 + stirring))
+    return actions.Expression(mouth_open=0.18 * max(0.0, parting), smile=0.08 * (1.6 + stirring))
 
 
 def _held_in_a_hand(picture: BgrImage, at_ms: float) -> BgrImage:

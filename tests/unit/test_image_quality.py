@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -64,6 +64,7 @@ def test_noise_does_not_pass_for_sharpness() -> None:
     assert measure_image(np.clip(noisy, 0, 255).astype(np.uint8)).sharpness < sharp / 2
 
 
+@settings(deadline=None)
 @given(gain=st.floats(0.3, 1.0))
 def test_contrast_does_not_count_as_sharpness(gain: float) -> None:
     dimmed = (texture() * gain).astype(np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.evaluation.challenges import (
@@ -42,6 +42,7 @@ def test_the_poisson_interval(events: int, low: float, high: float) -> None:
     assert poisson_interval(events) == pytest.approx((low, high), rel=2e-3)
 
 
+@settings(deadline=None)
 @given(total=st.integers(1, 500), data=st.data())
 def test_wilsons_interval_holds_the_share(total: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, total))

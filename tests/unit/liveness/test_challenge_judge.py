@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
@@ -73,6 +73,7 @@ def test_another_action_never_passes(asked: Challenge, other: Challenge) -> None
         assert last.wrong is Hint.WRONG_ACTION
 
 
+@settings(deadline=None)
 @given(
     challenge=st.sampled_from([LEFT, RIGHT, NOD, BLINK, SMILE, MOUTH]),
     early_ms=st.integers(200, 1_500),

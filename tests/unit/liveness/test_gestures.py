@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
@@ -55,6 +55,7 @@ def test_each_action_is_found_once_and_taken_for_no_other(
         assert 500 <= gesture.onset_ms < gesture.end_ms <= pulses[-1].end_ms + 1_000 / fps
 
 
+@settings(deadline=None)
 @given(challenge=st.sampled_from(CHALLENGES), speed=st.floats(0.6, 1.4), start=st.floats(200, 900))
 def test_speed_changes_nothing(challenge: Challenge, speed: float, start: float) -> None:
     actor = Actor(Look(), pulses_for(challenge, start, speed=speed))
@@ -63,6 +64,7 @@ def test_speed_changes_nothing(challenge: Challenge, speed: float, start: float)
     assert gesture.onset_ms >= start
 
 
+@settings(deadline=None)
 @given(
     look=st.builds(
         Look,
@@ -80,6 +82,7 @@ def test_a_frozen_face_does_nothing(look: Look, kind: ChallengeType) -> None:
     assert not any(tracker.update(signals, now_ms).done for now_ms in range(0, 8_000, 40))
 
 
+@settings(deadline=None)
 @given(
     pulses=st.lists(
         st.builds(

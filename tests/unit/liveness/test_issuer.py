@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.liveness.catalogue import ChallengeType, Direction
@@ -14,6 +14,7 @@ from kyc_rtc.settings import LivenessSettings
 from tests.unit.liveness.fakes.chance import seeded_issuer
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(),
     challenges=st.integers(1, 5),
@@ -22,10 +23,8 @@ from tests.unit.liveness.fakes.chance import seeded_issuer
     nods=st.integers(1, 5),
 )
 def test_a_plan_keeps_the_rules(seed: int, challenges: int, low: int, high: int, nods: int) -> None:
-    settings = LivenessSettings(
-        challenges=challenges, min_blinks=low, max_blinks=high, max_nods=nods
-    )
-    plan = seeded_issuer(settings, seed).plan()
+    limits = LivenessSettings(challenges=challenges, min_blinks=low, max_blinks=high, max_nods=nods)
+    plan = seeded_issuer(limits, seed).plan()
     kinds = [challenge.type for challenge in plan]
     assert len(kinds) == challenges == len(set(kinds))
     assert ChallengeType.HEAD_TURN in kinds

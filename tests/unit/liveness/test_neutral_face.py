@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.liveness.catalogue import ChallengeType
@@ -35,18 +35,17 @@ def test_a_still_face_is_found_after_its_time(fps: int) -> None:
     neutral, now_ms = found
     assert neutral.settled
     assert 800 <= now_ms <= 800 + 1_000 / fps + 1
-    assert neutral.yaw_deg.value == pytest.approx(4.0)
-    assert neutral.pitch_deg.value == pytest.approx(-7.0)
-    assert neutral.smile.value == pytest.approx(0.1)
-    assert neutral.yaw_deg.spread == pytest.approx(0.0)
+    assert neutral.yaw_deg == pytest.approx(4.0)
+    assert neutral.pitch_deg == pytest.approx(-7.0)
+    assert neutral.smile == pytest.approx(0.1)
 
 
 def test_a_blink_leaves_no_trace() -> None:
     still, blinking = collect(Actor(REST)), collect(Actor(REST, [Pulse("shut", 1.0, 300, 250)]))
     assert still is not None
     assert blinking is not None
-    assert blinking[0].eye_opening.value == pytest.approx(still[0].eye_opening.value, abs=0.01)
-    assert blinking[0].eye_blink.value == pytest.approx(still[0].eye_blink.value, abs=0.01)
+    assert blinking[0].eye_opening == pytest.approx(still[0].eye_opening, abs=0.01)
+    assert blinking[0].eye_blink == pytest.approx(still[0].eye_blink, abs=0.01)
     assert blinking[1] == still[1]
 
 
@@ -66,8 +65,8 @@ def test_who_moves_is_waited_for(pulse: Pulse) -> None:
     neutral, now_ms = found
     assert neutral.settled
     assert 1_500 < now_ms < 2_000
-    assert neutral.yaw_deg.value == pytest.approx(4.0, abs=1.0)
-    assert neutral.jaw_open.value == pytest.approx(0.04, abs=0.03)
+    assert neutral.yaw_deg == pytest.approx(4.0, abs=1.0)
+    assert neutral.jaw_open == pytest.approx(0.04, abs=0.03)
 
 
 def test_who_talks_on_and_on_is_taken_with_the_mouth_at_its_calmest() -> None:
@@ -77,8 +76,8 @@ def test_who_talks_on_and_on_is_taken_with_the_mouth_at_its_calmest() -> None:
     neutral, now_ms = found
     assert not neutral.settled
     assert now_ms == pytest.approx(4_000, abs=40)
-    assert neutral.jaw_open.value < 0.2
-    assert neutral.yaw_deg.value == pytest.approx(4.0)
+    assert neutral.jaw_open < 0.2
+    assert neutral.yaw_deg == pytest.approx(4.0)
 
 
 def test_a_gap_and_an_interruption_start_anew() -> None:
@@ -97,9 +96,9 @@ def test_a_lasting_smile_and_narrow_eyes_leave_room_for_the_action() -> None:
     found = collect(Actor(Look(smile=0.9, jaw=0.5, resting_blink=0.58)))
     assert found is not None
     neutral = found[0]
-    assert neutral.smile.value <= 0.35
-    assert neutral.jaw_open.value <= 0.2
-    assert neutral.eye_blink.value <= 0.5
+    assert neutral.smile <= 0.35
+    assert neutral.jaw_open <= 0.2
+    assert neutral.eye_blink <= 0.5
 
 
 @pytest.mark.parametrize(
@@ -134,6 +133,7 @@ def test_the_pose_follows_a_shift_but_not_a_turn(
     assert shifted == expected
 
 
+@settings(deadline=None)
 @given(
     yaw=st.floats(-60, 60),
     pulses=st.lists(

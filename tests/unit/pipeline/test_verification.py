@@ -88,6 +88,22 @@ def test_an_obedient_person_goes_through_the_phases_and_passes() -> None:
     assert verification.phase is Phase.DECIDED
 
 
+def test_a_quick_person_is_watched_until_there_are_signs_of_life() -> None:
+    unseen = Evidence(AnalyserName.TEMPORAL, 0.5, 0.0, (0, 1_000))
+    verification, actor = new_verification(), Actor()
+    deciding_since_ms: int | None = None
+    for now_ms in range(0, 60_000, FRAME_MS):
+        seen_long = deciding_since_ms is not None and now_ms > deciding_since_ms + 1_000
+        evidence = CALM if seen_long else (*CALM[:2], unseen, CALM[3])
+        for event in verification.update(result(now_ms, actor, evidence=evidence)):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+            if isinstance(event, PhaseChanged) and event.phase is Phase.DECIDING:
+                deciding_since_ms = now_ms
+    assert verification.verdict is not None
+    assert verification.verdict.status is VerdictStatus.PASSED
+
+
 def test_the_first_challenge_waits_for_a_good_picture() -> None:
     verification = new_verification()
     actor = Actor()

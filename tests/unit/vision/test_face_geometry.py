@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
@@ -30,6 +30,7 @@ def test_the_named_groups_lie_in_the_mesh_and_repeat_nothing() -> None:
         assert 0 <= min(group) <= max(group) < 478
 
 
+@settings(deadline=None)
 @given(points=POINTS, euler=st.tuples(ANGLES, ANGLES, ANGLES), scale=st.floats(0.1, 10))
 def test_a_similarity_is_found_again(
     points: geometry.Floats, euler: tuple[float, float, float], scale: float
@@ -61,6 +62,7 @@ def test_points_that_allow_no_fit_are_refused(
         geometry.fit_similarity(points, reference)
 
 
+@settings(deadline=None)
 @given(yaw=ANGLES, pitch=ANGLES, roll=ANGLES, scale=st.floats(0.5, 30))
 def test_the_pose_is_read_from_the_matrix(
     yaw: float, pitch: float, roll: float, scale: float
@@ -72,6 +74,7 @@ def test_the_pose_is_read_from_the_matrix(
     assert (pose.yaw_deg, pose.pitch_deg, pose.roll_deg) == pytest.approx((yaw, pitch, roll))
 
 
+@settings(deadline=None)
 @given(yaw=ANGLES, pitch=ANGLES, roll=ANGLES)
 def test_the_shape_does_not_know_place_size_or_pose(yaw: float, pitch: float, roll: float) -> None:
     landmarks = random_mesh(3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.frames import BgrImage
@@ -93,6 +93,7 @@ def test_a_tiny_second_face_does_not_count(width_px: float, several: bool) -> No
     assert (QualityIssue.SEVERAL_FACES in found) is several
 
 
+@settings(deadline=None)
 @given(
     x=st.floats(-400, 1000),
     y=st.floats(-400, 900),
@@ -151,6 +152,7 @@ def test_an_issue_must_last_to_come_and_to_go(
     assert stable(*frames)[-1] == last
 
 
+@settings(deadline=None)
 @given(
     flags=st.lists(st.sets(st.sampled_from(list(QualityIssue))), min_size=1, max_size=40),
     step_ms=st.integers(10, 140),

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kyc_rtc.frames import BgrImage
@@ -167,6 +167,7 @@ def test_a_restarted_camera_begins_a_new_window() -> None:
     assert stream.show(BERTA, 1_000).changed
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     frames=st.lists(
         st.tuples(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kyc_rtc.liveness.neutral import NeutralFace, Resting
+from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals, read_signals
 from kyc_rtc.vision.observation import Blendshape, Face, FaceObservation, HeadPose, Landmarks
 
@@ -53,13 +53,13 @@ def make_neutral(look: Look = Look()) -> NeutralFace:
     """The neutral face of somebody who rests like this."""
     signals = make_signals(look)
     return NeutralFace(
-        yaw_deg=Resting(signals.yaw_deg, 0.0),
-        pitch_deg=Resting(signals.pitch_deg, 0.0),
-        eye_opening=Resting(signals.eye_opening, 0.0),
-        eye_blink=Resting(signals.eye_blink, 0.0),
-        smile=Resting(signals.smile, 0.0),
-        jaw_open=Resting(signals.jaw_open, 0.0),
-        mouth_gap=Resting(signals.mouth_gap, 0.0),
+        yaw_deg=signals.yaw_deg,
+        pitch_deg=signals.pitch_deg,
+        eye_opening=signals.eye_opening,
+        eye_blink=signals.eye_blink,
+        smile=signals.smile,
+        jaw_open=signals.jaw_open,
+        mouth_gap=signals.mouth_gap,
         settled=True,
     )
 
