@@ -87,7 +87,7 @@ class FrameAnalysis:
             quality = assess_face(observation, image, luma=luma)
             issues = self._gate.update(quality, frame.captured_at_ms)
         with self._timed(cpu_ms, Stage.TRACK):
-            track = self._tracker.update(observation, image)
+            track = self._tracker.update(observation, image, usable=quality.judgeable)
         sample = Sample(image, luma, observation, quality)
         for analyser in self._analysers:
             with self._timed(cpu_ms, Stage(analyser.name.value)):

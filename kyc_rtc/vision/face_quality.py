@@ -25,7 +25,7 @@ _SHARPNESS_WIDTH_PX = 96
 
 @dataclass(frozen=True, slots=True)
 class QualityThresholds:
-    """Limits of a usable face, from 1,732 frames of 136 bona fide recordings ("seen") and from
+    """Limits of a usable face, from 1,732 frames of 137 bona fide recordings ("seen") and from
     darkened, brightened, blurred and shrunken copies of them.
     """
 

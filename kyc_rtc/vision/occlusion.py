@@ -55,7 +55,7 @@ class FacePart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OcclusionThresholds:
-    """Limits, from 1,732 frames of 136 bona fide recordings; "seen" is what those frames reach.
+    """Limits, from 1,732 frames of 137 bona fide recordings; "seen" is what those frames reach.
 
     Colours are differences of log(R/G) and log(B/G) against the face's own skin, luma is a ratio to
     the skin's luma.
@@ -63,7 +63,7 @@ class OcclusionThresholds:
 
     # Lips are redder than skin: seen down to -0.02. A mask is less red: -0.3 for white or black.
     min_lip_redness: float = -0.05
-    # A hand is as red as skin (seen above 0.05 in 97%), as bright and as flat; lips are not.
+    # A hand is as red as skin (seen above 0.05 in 95%), as bright and as flat; lips are not.
     max_flat_redness: float = 0.05
     min_flat_luma: float = 0.8
     max_flat_deviation: float = 0.1
