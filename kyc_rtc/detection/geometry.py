@@ -22,6 +22,9 @@ _SHAPE_EVERY = 3
 _MIN_SHAPES, _FULL_SHAPES = 20, 60
 _MAX_STEP_MS = 110
 _JUMP_WIDTHS, _JUMP_DEG = 0.6, 45.0
+_JUMP_SCORES = (0.0, 0.58, 0.64)
+"""For none, one and more jumps. No bona fide recording has one (n = 138), but a tracker may slip."""
+
 _HARD_SCORE, _HARD_CONFIDENCE = 0.92, 0.9
 
 
@@ -95,6 +98,7 @@ class GeometryAnalyser:
             return Evidence(self.name, 0.5, 0.0, span_ms)
         confidence = 0.3 + 0.6 * ramp(self._shape.count, _MIN_SHAPES, _FULL_SHAPES)
         value = score(self.constancy(), calm=-0.2, neutral=0.16, clear=0.6, ceiling=0.64)
+        value = max(value, _JUMP_SCORES[min(self._jumps, 2)])
         sign = (Sign.GEOMETRY,) if value > 0.5 else ()
         return Evidence(self.name, value, confidence, span_ms, sign)
 

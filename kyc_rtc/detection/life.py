@@ -35,11 +35,11 @@ _EYES_PX, _SMOOTHED = 75.0, 5
 """Distance of the outer eye corners, and frames within the smoothing, from which on that holds."""
 
 _WINDOW_MS = 8_000
-_MIN_SPAN_MS = 3_000
+_MIN_SPAN_MS = 2_000
 _MIN_STEP_MS = 30
 _MAX_GAP_MS = 1_000
 _SMOOTHING_MS = 200
-_MIN_SAMPLES = 40
+_MIN_SAMPLES = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class LifeMeter:
     def life(self) -> float | None:
         """Unexplained motion over what a photograph shows: below 1 still, above 1.75 alive.
 
-        None while the window is shorter than 3 s.
+        None while the window is shorter than 2 s.
         """
         if self.span_ms < _MIN_SPAN_MS or len(self._samples) < _MIN_SAMPLES:
             return None

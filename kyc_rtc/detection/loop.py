@@ -22,7 +22,10 @@ _MEMORY_STEPS = 1800
 _STRETCH_STEPS = 24
 """1.6 s must match in one piece."""
 
-_MIN_LAG_STEPS = 12
+_MIN_LAG_STEPS = 30
+"""2 s: people nod and blink in a rhythm of their own, with beats a second or so apart. A loop shorter
+than this is found at a multiple of its length."""
+
 _NEAR_STEPS = 6
 _MAX_GAP_MS = 300
 _UNKNOWN = 9.0

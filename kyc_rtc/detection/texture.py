@@ -61,7 +61,7 @@ class TextureAnalyser:
         span_ms = (self._first_ms or 0, self._last_ms)
         moire, smooth = self.moire(), self.smoothness()
         values = [
-            score(moire, calm=3.0, neutral=4.2, clear=5.0, ceiling=0.8),
+            score(moire, calm=1.3, neutral=1.6, clear=2.2, ceiling=0.8),
             score(smooth, calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64),
         ]
         counts = [len(self._peaks), len(self._grains)]

@@ -47,7 +47,10 @@ class Label:
 
     @property
     def held_out(self) -> bool:
-        """Whether its clip was kept apart when thresholds were set: clips with an odd hash."""
+        """Whether its clip was kept apart when thresholds were set: clips with an odd hash.
+
+        Only the numbers were kept apart: some rules were made after seeing the misses of all clips.
+        """
         return int(self.clip, 16) % 2 == 1
 
 

@@ -13,7 +13,7 @@ from kyc_rtc.liveness.signals import Signals
 NOD_DEG = 10.0
 """What the chin must travel each way. Talkers dip by 4 to 7 degrees."""
 _RETURN_SHARE = 0.6
-_ONSET_SHARE = 0.2
+_ONSET_SHARE = 0.8
 _SWING_LIMIT_MS = 1_200
 """One way. Slower is looking down at something, or shifting on the chair."""
 _MAX_YAW_SHARE = 1.0  # a head that turns more than it nods does not nod
@@ -81,13 +81,12 @@ class NodTracker:
         return None
 
     def _swing_from(self, sign: int, start: _Sample, now: _Sample) -> _Swing:
-        """The onset is the last frame near the turning point: a still face has no other beginning."""
+        """The onset is the latest frame from which most of the way was gone: before the head dips it
+        may have drifted, or kept still, for long."""
         way = [one for one in self._recent if one.captured_at_ms >= start.captured_at_ms]
-        near_deg = _ONSET_SHARE * self._target_deg
+        most_deg = _ONSET_SHARE * self._target_deg
         onset_ms = max(
-            one.captured_at_ms
-            for one in way
-            if sign * (one.pitch_deg - start.pitch_deg) <= near_deg
+            one.captured_at_ms for one in way if sign * (now.pitch_deg - one.pitch_deg) >= most_deg
         )
         yaws = [one.yaw_deg for one in way if one.captured_at_ms >= onset_ms]
         return _Swing(sign, start, onset_ms, now, min(yaws), max(yaws))

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 from playwright.async_api import Browser, async_playwright
 
 from tests.support.browser import chromium_path, launch
+from tests.support.browser_people import Obedient
 from tests.support.browser_server import LiveServer
 
 IMPATIENT = {
     "LIVENESS__CHALLENGES": "2",
     "LIVENESS__ATTEMPTS": "1",
-    "LIVENESS__TIME_LIMIT_MS": "4000",
+    "LIVENESS__TIME_LIMIT_MS": "3500",
 }
-"""Two challenges, one attempt of 4 s at each: whoever does not answer is done in 15 s."""
+"""Two challenges, one attempt of 3.5 s at each: whoever does not answer is done in 12 s."""
+
+FEW = {"LIVENESS__CHALLENGES": "1", "LIVENESS__MAX_NODS": "1"}
+"""A head turn only, so that the institution chooses the rest: a recording cannot do everything."""
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +65,20 @@ def impatient_server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     yield from _serve(tmp_path_factory.mktemp("impatient"), IMPATIENT)
+
+
+@pytest.fixture
+def ordering_server(
+    chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    yield from _serve(tmp_path_factory.mktemp("ordering"), FEW)
+
+
+@pytest.fixture(scope="session")
+def portrait_film(face_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portrait sitting there for 8 s, as Motion JPEG for Chromium's own fake camera."""
+    person = Obedient(face_model)
+    film = tmp_path_factory.mktemp("film") / "portrait.mjpeg"
+    pictures = (cv2.imencode(".jpg", person.draw(t))[1].tobytes() for t in range(0, 8_000, 66))
+    film.write_bytes(b"".join(pictures))
+    return film

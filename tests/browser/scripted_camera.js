@@ -1,8 +1,7 @@
 // Put into the page before its own scripts: a camera that shows what the test draws, and a record of
 // what the server says. The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
 (() => {
-  const SIZE = { width: 480, height: 360 };
-  const said = { messages: [], violations: [] };
+  const said = { messages: [], violations: [], peers: [] };
   window.kycTest = said;
 
   document.addEventListener('securitypolicyviolation', (event) => {
@@ -12,6 +11,7 @@
   const createDataChannel = RTCPeerConnection.prototype.createDataChannel;
   RTCPeerConnection.prototype.createDataChannel = function (label, options) {
     const channel = createDataChannel.call(this, label, options);
+    if (!said.peers.includes(this)) said.peers.push(this);
     channel.addEventListener('message', ({ data }) => {
       said.messages.push({ ...JSON.parse(data), channel: label, at_ms: performance.now() });
     });
@@ -32,11 +32,13 @@
     const picture = new Image();
     picture.src = `data:image/jpeg;base64,${jpeg}`;
     await picture.decode();
-    context.drawImage(picture, 0, 0, SIZE.width, SIZE.height);
+    const { canvas } = context;
+    if (canvas.width !== picture.width) Object.assign(canvas, { width: picture.width, height: picture.height });
+    context.drawImage(picture, 0, 0);
   }
 
   navigator.mediaDevices.getUserMedia = async () => {
-    const canvas = Object.assign(document.createElement('canvas'), SIZE);
+    const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d');
     await draw(context);
     const stream = canvas.captureStream(30);

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from tests.support.browser import ApplicantPage
+from tests.support.browser import AT_A_CHALLENGE, ApplicantPage
 from tests.support.browser_camera import CATALOGUE, Person
+from tests.support.browser_clips import WEBCAM, Recorded
 from tests.support.browser_people import Contrary, Freezing, Loop, Obedient, StillPhoto, WavedPhoto
 from tests.support.browser_server import LiveServer
 
@@ -27,19 +28,49 @@ async def test_a_person_who_does_what_the_page_asks_is_verified(
     session = server.start_session()
     tab = await ApplicantPage.open(browser, Obedient(face_model))
     await tab.follow(session["join_url"])
-    await tab.step("result", within_s=60)
-    assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
-    assert await tab.texts("#result-reason-list li") == [CATALOGUE["reason.challenges_passed"]]
-    status = server.status(session["session_id"])
-    assert (status["status"], status["verified"]) == ("PASSED", True)
+    await assert_verified(tab, server, session["session_id"])
     results = await tab.messages("challenge_result")
     assert len([result for result in results if result["passed"]]) == 3
-    assert (tab.problems, await tab.violations()) == ([], [])
 
 
-@pytest.mark.parametrize("attack", [Contrary, Freezing, StillPhoto, WavedPhoto, Loop])
+@pytest.mark.shared_data
+async def test_a_recorded_person_who_does_what_the_page_asks_is_verified(
+    browser: Browser, ordering_server: LiveServer, shared_data: Path
+) -> None:
+    session = ordering_server.start_session()
+    tab = await ApplicantPage.open(browser, Recorded(shared_data, WEBCAM))
+    await tab.follow(session["join_url"])
+    await tab.until(AT_A_CHALLENGE)
+    for kind in ("smile", "nod"):
+        ordering_server.send_challenge(session["session_id"], kind)
+    await assert_verified(tab, ordering_server, session["session_id"])
+    passed = [m["challenge_type"] for m in await tab.messages("challenge_result") if m["passed"]]
+    assert passed == ["head_turn", "smile", "nod"]
+
+
+@pytest.mark.shared_data
+async def test_a_recorded_person_who_does_other_things_is_not(
+    browser: Browser, impatient_server: LiveServer, shared_data: Path
+) -> None:
+    session = impatient_server.start_session()
+    tab = await ApplicantPage.open(browser, Recorded(shared_data, WEBCAM, willing=False))
+    await tab.follow(session["join_url"])
+    await assert_refused(tab, impatient_server, session["session_id"], {"challenge_failed"})
+
+
+@pytest.mark.parametrize(
+    ("attack", "telling"),
+    [
+        (Contrary, {"challenge_failed", "challenge_timeout"}),
+        (Freezing, {"frozen_frames"}),
+        (StillPhoto, {"frozen_frames"}),
+        (WavedPhoto, {"no_motion", "challenge_timeout"}),
+        (Loop, {"video_loop"}),
+    ],
+)
 async def test_nothing_else_is_verified_and_the_page_says_so(
     attack: Callable[[Path], Person],
+    telling: set[str],
     browser: Browser,
     impatient_server: LiveServer,
     face_model: Path,
@@ -47,12 +78,29 @@ async def test_nothing_else_is_verified_and_the_page_says_so(
     session = impatient_server.start_session()
     tab = await ApplicantPage.open(browser, attack(face_model))
     await tab.follow(session["join_url"])
+    await assert_refused(tab, impatient_server, session["session_id"], telling)
+
+
+async def assert_verified(tab: ApplicantPage, server: LiveServer, session_id: str) -> None:
+    """The page and the record both say PASSED, and the page had no trouble on the way."""
     await tab.step("result", within_s=60)
-    status = impatient_server.status(session["session_id"])
+    assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
+    assert await tab.texts("#result-reason-list li") == [CATALOGUE["reason.challenges_passed"]]
+    status = server.status(session_id)
+    assert (status["status"], status["verified"]) == ("PASSED", True)
+    assert (tab.problems, await tab.violations()) == ([], [])
+
+
+async def assert_refused(
+    tab: ApplicantPage, server: LiveServer, session_id: str, telling: set[str]
+) -> None:
+    """The verdict is not PASSED, gives one of the `telling` reasons, and the page says all of them."""
+    await tab.step("result", within_s=60)
+    status = server.status(session_id)
     assert status["status"] in NOT_PASSED, await tab.summary()
     assert status["verified"] is False
+    assert telling & {reason["code"] for reason in status["reasons"]}, await tab.summary()
     assert await tab.text("#result-title") == NOT_PASSED[status["status"]]
     told = await tab.texts("#result-reason-list li")
     assert set(told) == {CATALOGUE[reason["text"]] for reason in status["reasons"]}
-    print(attack.__name__, status["status"], [r["code"] for r in status["reasons"]], await tab.summary())
     assert (tab.problems, await tab.violations()) == ([], [])

@@ -29,7 +29,7 @@ async def test_the_portrait_answers_all_five_challenges_and_passes(
         verdict = await call.verdict(within_s=90)
     finally:
         await call.aclose()
-    assert verdict["status"] == "PASSED", (verdict, call.of_type("challenge_result"))
+    assert verdict["status"] == "PASSED", call.account()
     passed = {m["challenge_type"] for m in call.of_type("challenge_result") if m["passed"]}
     assert passed == {kind.value for kind in ChallengeType}
     states = [message["state"] for message in call.of_type("state")]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +20,7 @@ from tests.support.portrait import AnimatedPortrait
 
 REACTION_MS = 500.0
 SIZE = (480, 360)
+_DRIFT_STEP_MS = 700.0
 
 Answer = Callable[[dict[str, Any]], actions.Action | None]
 """Chooses the action for a `challenge` message; None does nothing."""
@@ -29,7 +33,8 @@ def obey(challenge: dict[str, Any]) -> actions.Action | None:
             side: Literal["left", "right"] = challenge["direction"]
             return actions.head_turn(side)
         case "nod":
-            return actions.sequence(*[actions.nod()] * challenge["count"], pause_ms=250)
+            nods = [actions.nod(angle_deg) for angle_deg in (19.0, 16.0, 18.0)]
+            return actions.sequence(*nods[: challenge["count"]], pause_ms=250)
         case "blink":
             return actions.blink(challenge["count"])
         case "smile":
@@ -43,18 +48,31 @@ def obey(challenge: dict[str, Any]) -> actions.Action | None:
 class PortraitApplicant:
     """Draws the portrait for a moment of the test; `act` starts an action a reaction time later."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, seed: int = 1) -> None:
         self._portrait = AnimatedPortrait(model, SIZE)
         self._action: actions.Action | None = None
         self._began_ms = 0.0
         self._now_ms = 0.0
+        self._chance = random.Random(seed)  # noqa: S311 - repeatable movement, no secret
+        self._drift = [(0.0, 0.0)]
+
+    def _sway(self, at_ms: float) -> actions.Expression:
+        """A slow drift that never repeats, as somebody's who holds a phone."""
+        while len(self._drift) < at_ms / _DRIFT_STEP_MS + 2:
+            steps = [0.85 * last + self._chance.gauss(0, 0.9) for last in self._drift[-1]]
+            self._drift.append((steps[0], steps[1]))
+        number, share = divmod(at_ms / _DRIFT_STEP_MS, 1.0)
+        share = (1 - math.cos(math.pi * share)) / 2
+        before, after = self._drift[int(number)], self._drift[int(number) + 1]
+        yaw, pitch = (a + share * (b - a) for a, b in zip(before, after, strict=True))
+        return actions.Expression(yaw_deg=yaw, pitch_deg=0.6 * pitch)
 
     def act(self, action: actions.Action | None) -> None:
         self._action, self._began_ms = action, self._now_ms + REACTION_MS
 
     def draw(self, at_ms: float) -> BgrImage:
         self._now_ms = at_ms
-        expression = actions.idle(at_ms)
+        expression = actions.idle(at_ms).plus(self._sway(at_ms))
         if self._action is not None:
             expression = expression.plus(self._action.at(at_ms - self._began_ms))
         return self._portrait.render(expression)
@@ -106,6 +124,12 @@ class Call:
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.messages if message["type"] == kind]
+
+    def account(self) -> str:
+        """What happened, for a failed assertion."""
+        told = ("quality", "challenge", "challenge_result", "verdict")
+        lines = [json.dumps(m) for m in self.messages if m["type"] in told]
+        return "\n".join([*lines, *[json.dumps(m) for m in self.of_type("frame")[-1:]]])
 
     async def aclose(self) -> None:
         await self.publisher.aclose()

@@ -14,6 +14,9 @@ from tests.support.browser_camera import PERIOD_MS, SCRIPT, Person, ScriptedCame
 
 PHONE = ViewportSize(width=390, height=844)
 DESKTOP = ViewportSize(width=1280, height=800)
+AT_A_CHALLENGE = "document.querySelector('#prompt-count').textContent !== ''"
+"""For `ApplicantPage.until`: the page asks for something."""
+
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -82,6 +85,18 @@ class ApplicantPage:
     async def texts(self, selector: str) -> list[str]:
         return [text.strip() for text in await self.page.locator(selector).all_inner_texts()]
 
+    async def in_view(self, selector: str) -> bool:
+        """Whether all of the element is on the screen, without scrolling."""
+        visible: bool = await self.page.evaluate(
+            """(selector) => {
+                const box = document.querySelector(selector).getBoundingClientRect();
+                return box.width > 0 && box.height > 0 && box.top >= 0 && box.left >= 0
+                    && box.bottom <= window.innerHeight && box.right <= window.innerWidth;
+            }""",
+            selector,
+        )
+        return visible
+
     async def messages(self, kind: str | None = None) -> list[dict[str, Any]]:
         """What the server said on the data channels since the page was loaded, oldest first."""
         heard: list[dict[str, Any]] = await self.page.evaluate("window.kycTest.messages")
@@ -92,6 +107,10 @@ class ApplicantPage:
         found: list[str] = await self.page.evaluate("window.kycTest.violations")
         return found
 
+    async def drop_peer(self) -> None:
+        """Break the connection off, as a change of network does; the page is not asked."""
+        await self.page.evaluate("window.kycTest.peers.at(-1).close()")
+
     async def session_id(self) -> str:
         """From the page's address."""
         path: str = await self.page.evaluate("location.pathname")
@@ -100,7 +119,9 @@ class ApplicantPage:
     async def summary(self) -> str:
         """For a test that fails: results, verdict, and the evidence at the end."""
         messages = await self.messages()
-        told = [m for m in messages if m["type"] in ("state", "challenge_result", "verdict", "error")]
+        told = [
+            m for m in messages if m["type"] in ("state", "challenge_result", "verdict", "error")
+        ]
         frames = [m for m in messages if m["type"] == "frame"][-1:]
         step = await self.page.evaluate("document.body.dataset.step")
         lines = [f"step: {step}", *map(str, [*told, *frames]), *self.problems]

@@ -40,7 +40,7 @@ class Obedient:
         expression = actions.idle(at_ms).plus(_muttering(at_ms)).plus(self._blinks.at(at_ms))
         if self._action is not None:
             expression = expression.plus(self._action.at(at_ms - self._began_ms))
-        return _held_in_a_hand(self._portrait.render(expression), at_ms)
+        return held_in_a_hand(self._portrait.render(expression), at_ms)
 
     def _perform(self, challenge: Challenge) -> actions.Action:
         """The action with this person's variations: how far, how fast, and each time anew."""
@@ -89,14 +89,14 @@ def _muttering(at_ms: float) -> actions.Expression:
     return actions.Expression(mouth_open=0.18 * max(0.0, parting), smile=0.08 * (1.6 + stirring))
 
 
-def _held_in_a_hand(picture: BgrImage, at_ms: float) -> BgrImage:
+def held_in_a_hand(picture: BgrImage, at_ms: float) -> BgrImage:
     """A phone is never still: the picture drifts by some pixels and tilts a little."""
-    t_s = at_ms / 1000
+    t_s, (height, width) = at_ms / 1000, picture.shape[:2]
     tilt_deg = 0.6 * math.sin(0.71 * t_s) + 0.3 * math.sin(1.93 * t_s + 1)
-    matrix = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), tilt_deg, 1.04)
-    matrix[0, 2] += 4 * math.sin(0.53 * t_s) + 2 * math.sin(1.61 * t_s + 2)
-    matrix[1, 2] += 3 * math.sin(0.67 * t_s + 1) + 2 * math.sin(1.37 * t_s)
-    moved = cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REPLICATE)
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), tilt_deg, 1.04)
+    matrix[0, 2] += width * (0.008 * math.sin(0.53 * t_s) + 0.004 * math.sin(1.61 * t_s + 2))
+    matrix[1, 2] += height * (0.008 * math.sin(0.67 * t_s + 1) + 0.005 * math.sin(1.37 * t_s))
+    moved = cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.uint8)
 
 
@@ -160,16 +160,14 @@ class WavedPhoto(StillPhoto):
 
 
 class Loop:
-    """A recording that does every action, over and over, whatever is asked."""
+    """A recording of somebody who sits there alive, over and over, whatever is asked."""
 
-    PERIOD_MS = 6_000.0
-    STEP_MS = 50.0
+    PERIOD_MS = 2_500
+    STEP_MS = 50
 
     def __init__(self, model: Path) -> None:
-        portrait = AnimatedPortrait(model, SIZE)
-        shown = actions.sequence(actions.blink(2), actions.smile(), actions.head_turn("left"))
-        moments = np.arange(0, self.PERIOD_MS, self.STEP_MS)
-        self._frames = [portrait.render(actions.idle(t).plus(shown.at(t))) for t in moments]
+        person = Obedient(model)
+        self._frames = [person.draw(t) for t in range(0, self.PERIOD_MS, self.STEP_MS)]
 
     def sees(self, prompt: Prompt) -> None:
         """A recording does not read."""

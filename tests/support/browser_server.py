@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -64,6 +65,13 @@ class LiveServer:
             self._process.wait(STOP_LIMIT_S)
             self._process = None
 
+    def pause(self) -> None:
+        """Let it stand still, as a network does that loses everything."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def stop(self) -> int:
         """Ask it to end; the exit status."""
         if self._process is None:
@@ -88,15 +96,27 @@ class LiveServer:
         """`get-session-status`: the whole record, with verdict, reasons and evidence."""
         return self._call(f"/api/v1/kyc/get-session-status?session_id={session_id}")
 
+    def session(self, session_id: str, token: str) -> dict[str, Any]:
+        """What the applicant's page is told about its session."""
+        return self._call(f"/api/v1/kyc/sessions/{session_id}", token=token)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def _answers(self) -> bool:
         try:
             return bool(self._call("/health")["status"] == "healthy")
         except (urllib.error.URLError, ConnectionError):
             return False
 
-    def _call(self, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    def _call(
+        self, path: str, body: dict[str, str] | None = None, token: str = ""
+    ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310  # loopback
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             result: dict[str, Any] = json.load(answer)

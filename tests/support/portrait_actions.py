@@ -11,6 +11,9 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
+_RISE_SHARE = 0.38
+"""People move out faster than back; an action that mirrored itself would look like a played-back film."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -57,10 +60,11 @@ class Pulse:
 
     def at(self, t_ms: float) -> Expression:
         """The expression at `t_ms` of the action's time; neutral outside the pulse."""
-        ramp_ms = (self.duration_ms - self.hold_ms) / 2
+        ramps_ms = self.duration_ms - self.hold_ms
         since_ms = t_ms - self.start_ms
-        nearest_end_ms = min(since_ms, self.duration_ms - since_ms)
-        phase = min(max(nearest_end_ms / ramp_ms, 0.0), 1.0)
+        risen = since_ms / (ramps_ms * _RISE_SHARE)
+        left = (self.duration_ms - since_ms) / (ramps_ms * (1 - _RISE_SHARE))
+        phase = min(max(min(risen, left), 0.0), 1.0)
         return self.peak.scaled((1 - math.cos(math.pi * phase)) / 2)
 
 

@@ -76,7 +76,7 @@ def test_life_shows_through_motion_of_the_whole() -> None:
 
 
 def test_a_short_window_says_nothing() -> None:
-    meter = measured(speaking, 2)
+    meter = measured(speaking, 1.5)
     assert meter.life() is None
     assert not meter.full
 

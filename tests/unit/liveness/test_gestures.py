@@ -82,7 +82,7 @@ def test_a_frozen_face_does_nothing(look: Look, kind: ChallengeType) -> None:
     assert not any(tracker.update(signals, now_ms).done for now_ms in range(0, 8_000, 40))
 
 
-@settings(deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     pulses=st.lists(
         st.builds(

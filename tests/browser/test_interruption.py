@@ -1,0 +1,102 @@
+"""A check that breaks off goes on, or starts over, without the applicant doing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from tests.support.browser import AT_A_CHALLENGE, ApplicantPage
+from tests.support.browser_camera import CATALOGUE, SENTENCES
+from tests.support.browser_people import Contrary, Obedient
+from tests.support.browser_server import LiveServer
+
+pytestmark = pytest.mark.browser
+
+RECONNECTING = "document.querySelector('#link').dataset.state === 'down'"
+
+
+@pytest.fixture
+def mortal_server(face_model: Path, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server of its own, for a test that kills it."""
+    server = LiveServer(tmp_path, {})
+    server.start()
+    yield server
+    assert server.stop() == 0
+
+
+async def test_after_a_power_cut_the_page_starts_over_by_itself(
+    browser: Browser, mortal_server: LiveServer, face_model: Path
+) -> None:
+    first = mortal_server.start_session()
+    tab = await ApplicantPage.open(browser, Obedient(face_model))
+    await tab.follow(first["join_url"])
+    await tab.until(AT_A_CHALLENGE)
+    mortal_server.kill()
+    mortal_server.start()
+    view = mortal_server.session(first["session_id"], first["client_token"])
+    assert (view["state"], view["can_retry"]) == ("interrupted", True)
+    await tab.until(f"!location.pathname.endsWith('{first['session_id']}')", within_s=40)
+    assert await tab.text("#live-notice") == CATALOGUE["live.starting_over"]
+    await tab.step("result", within_s=60)
+    assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
+    assert mortal_server.status(await tab.session_id())["status"] == "PASSED"
+    assert mortal_server.status(first["session_id"])["state"] == "interrupted"
+    assert await tab.violations() == []
+
+
+async def test_a_dropped_peer_is_replaced_and_the_same_session_goes_on(
+    browser: Browser, server: LiveServer, face_model: Path
+) -> None:
+    session = server.start_session()
+    tab = await ApplicantPage.open(browser, Obedient(face_model))
+    await tab.follow(session["join_url"])
+    await tab.until(AT_A_CHALLENGE)
+    await tab.drop_peer()
+    await tab.step("result", within_s=60)
+    assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
+    assert await tab.session_id() == session["session_id"]
+    greetings = await tab.messages("hello")
+    assert [greeting["state"] for greeting in greetings] == ["connecting", "challenging"]
+    assert (tab.problems, await tab.violations()) == ([], [])
+
+
+async def test_an_outage_is_told_and_mended(
+    browser: Browser, server: LiveServer, face_model: Path
+) -> None:
+    session = server.start_session()
+    tab = await ApplicantPage.open(browser, Obedient(face_model))
+    await tab.follow(session["join_url"])
+    await tab.until(AT_A_CHALLENGE)
+    server.pause()
+    try:
+        await tab.until(RECONNECTING)
+        assert await tab.text("#prompt-text") == CATALOGUE["live.reconnecting"]
+        assert await tab.text("#hint") == CATALOGUE["live.reconnecting_hint"]
+    finally:
+        server.resume()
+    await tab.until("document.querySelector('#link').dataset.state === 'up'", within_s=30)
+    await tab.until(AT_A_CHALLENGE)
+    assert await tab.text("#prompt-text") in SENTENCES
+    assert await tab.session_id() == session["session_id"]
+
+
+async def test_try_again_leads_to_a_new_check(
+    browser: Browser, impatient_server: LiveServer, face_model: Path
+) -> None:
+    first = impatient_server.start_session()
+    tab = await ApplicantPage.open(browser, Contrary(face_model))
+    await tab.follow(first["join_url"])
+    await tab.step("result", within_s=60)
+    assert await tab.text("#result-title") == CATALOGUE["result.failed.title"], await tab.summary()
+    assert await tab.text("#result-action") == CATALOGUE["result.try_again"]
+    await tab.page.click("#result-action")
+    await tab.step("live")
+    await tab.until(AT_A_CHALLENGE)
+    second = await tab.session_id()
+    assert second != first["session_id"]
+    assert impatient_server.status(second)["state"] == "challenging"
+    assert impatient_server.status(first["session_id"])["status"] == "FAILED"
+    assert (tab.problems, await tab.violations()) == ([], [])

@@ -1,0 +1,141 @@
+"""A recorded person before the browser's camera: each prompt is answered with the footage that fits."""
+
+from __future__ import annotations
+
+import bisect
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kyc_rtc.clock import SystemClock
+from kyc_rtc.frames import BgrImage
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from media.file_source import read_frames
+from tests.support.browser_camera import Prompt
+from tests.support.browser_people import held_in_a_hand
+
+_SIZE = (640, 480)
+_REACTION_MS = 500.0
+_FADE_MS = 160.0
+_IDLE_PACE = 0.7
+
+Span = tuple[int, int]
+"""From and to, media time of the clip in milliseconds; backwards where `to` is the smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
+
+    `idle` is a calm span; between the prompts it is played to and fro.
+    """
+
+    clip: str
+    idle: Span
+    answers: Mapping[tuple[ChallengeType, Direction | None], tuple[Span, ...]]
+
+
+WEBCAM = Takes(
+    clip="c26d92d24ed2a18d",
+    idle=(0, 1_000),
+    answers={
+        (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_300, 3_330),),
+        # Turned to the right, the person goes on to look up; the way back is the way there, reversed.
+        (ChallengeType.HEAD_TURN, Direction.RIGHT): ((3_330, 4_100), (4_100, 3_330)),
+        (ChallengeType.SMILE, None): ((1_000, 2_300),),
+        (ChallengeType.NOD, None): ((4_650, 6_850),),
+    },
+)
+"""Somebody at a desk. The labels of this clip are in `tests/data/challenge_labels.tsv`."""
+
+OTHER_SIDE = {
+    (ChallengeType.HEAD_TURN, Direction.LEFT): (ChallengeType.HEAD_TURN, Direction.RIGHT),
+    (ChallengeType.HEAD_TURN, Direction.RIGHT): (ChallengeType.HEAD_TURN, Direction.LEFT),
+}
+
+
+class Recorded:
+    """Plays the fitting take after each prompt, and calm footage otherwise, with short cross-fades.
+
+    The whole picture drifts as a camera's does that is held in a hand: the calm footage is short,
+    and would else be seen again exactly as it was. `willing` False plays a take that does not fit.
+    """
+
+    def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
+        frames = read_frames(find_clip(folder, takes.clip), SystemClock())
+        self._frames = [(frame.captured_at_ms, _framed(frame.to_bgr())) for frame in frames]
+        self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
+        self._takes = takes
+        self._willing = willing
+        self._playing: tuple[Span, ...] = ()
+        self._began_ms = self._now_ms = 0.0
+        self._fade_from: BgrImage | None = None
+        self._faded_ms = 0.0
+        self._last: BgrImage | None = None
+        self._last_span: Span | None = None
+
+    def sees(self, prompt: Prompt) -> None:
+        if prompt.challenge is not None:
+            self._playing = self._takes.answers[self._choose(prompt.challenge)]
+            self._began_ms = self._now_ms + _REACTION_MS
+
+    def draw(self, at_ms: float) -> BgrImage:
+        self._now_ms = at_ms
+        span, source_ms = self._position(at_ms)
+        if span != self._last_span and self._last is not None and not self._runs_on(span):
+            self._fade_from, self._faded_ms = self._last, at_ms
+        picture = self._at(source_ms)
+        if self._fade_from is not None:
+            share = (at_ms - self._faded_ms + 40) / _FADE_MS
+            if share < 1:
+                picture = cv2.addWeighted(picture, share, self._fade_from, 1 - share, 0)
+            else:
+                self._fade_from = None
+        self._last, self._last_span = np.asarray(picture, np.uint8), span
+        return held_in_a_hand(self._last, at_ms)
+
+    def _choose(self, challenge: Challenge) -> tuple[ChallengeType, Direction | None]:
+        asked = (challenge.type, challenge.direction)
+        if self._willing:
+            return asked
+        return OTHER_SIDE.get(asked, (ChallengeType.HEAD_TURN, Direction.LEFT))
+
+    def _position(self, at_ms: float) -> tuple[Span, float]:
+        """Which span is played now, and the moment of the clip."""
+        since_ms = at_ms - self._began_ms
+        for span in self._playing if since_ms >= 0 else ():
+            length_ms = abs(span[1] - span[0])
+            if since_ms < length_ms:
+                return span, span[0] + (since_ms if span[1] > span[0] else -since_ms)
+            since_ms -= length_ms
+        start_ms, end_ms = self._takes.idle
+        there = (at_ms * _IDLE_PACE) % (2 * (end_ms - start_ms))
+        return self._takes.idle, start_ms + min(there, 2 * (end_ms - start_ms) - there)
+
+    def _runs_on(self, span: Span) -> bool:
+        return self._last_span is not None and self._last_span[1] == span[0]
+
+    def _at(self, source_ms: float) -> BgrImage:
+        number = bisect.bisect_right(self._times_ms, source_ms) - 1
+        return self._frames[max(0, number)][1]
+
+
+def find_clip(folder: Path, digest: str) -> Path:
+    """The video under `folder` whose SHA-256 begins with `digest`."""
+    for path in sorted(folder.glob("video/**/*.mp4")):
+        if hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest):
+            return path
+    raise FileNotFoundError(f"no clip with SHA-256 {digest}… under {folder}")
+
+
+def _framed(picture: BgrImage) -> BgrImage:
+    """The middle of the picture, in the shape of a webcam's."""
+    height, width = picture.shape[:2]
+    crop_width = min(width, height * 4 // 3)
+    left = (width - crop_width) // 2
+    middle = picture[:, left : left + crop_width]
+    return np.asarray(cv2.resize(middle, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
