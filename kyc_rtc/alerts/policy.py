@@ -71,7 +71,9 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return AlertType.FACE_CHANGED, Severity.HIGH
         case ReasonCode.SEVERAL_FACES:
             return AlertType.SEVERAL_FACES, Severity.MEDIUM
-        case ReasonCode.CHALLENGE_FAILED | ReasonCode.LIVENESS_SCORE_LOW:
+        case (
+            ReasonCode.CHALLENGE_FAILED | ReasonCode.LIVENESS_SCORE_LOW | ReasonCode.UNASKED_ACTIONS
+        ):
             return AlertType.LIVENESS_FAILED, Severity.MEDIUM
         case ReasonCode.CHALLENGE_TIMEOUT:
             return AlertType.LIVENESS_FAILED, Severity.LOW

@@ -23,6 +23,11 @@ HARD_SIGNS = frozenset(
 """Signs that no bona fide presentation shows: one of them, told with confidence, decides alone."""
 
 
+MAX_UNASKED_ACTIONS = 2
+"""So many clear actions that nobody asked for, and no pass: a recording that shows them all will now
+and then meet the prompts by chance, and this is what gives it away."""
+
+
 def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     """The verdict on a verification. Total: every combination of findings has one."""
     score = deepfake_score(findings.evidence, thresholds.confidence_threshold)
@@ -137,6 +142,8 @@ def _unanswered(
         return [*reasons, ReasonCode.NOT_ASKED]
     if findings.challenges_passed < findings.challenges_asked and not reasons:
         reasons.append(ReasonCode.COMPLETED_EARLY)
+    if findings.unasked_actions >= MAX_UNASKED_ACTIONS:
+        reasons.append(ReasonCode.UNASKED_ACTIONS)
     if liveness is None or liveness < thresholds.liveness_threshold:
         reasons.append(ReasonCode.LIVENESS_SCORE_LOW)
     return reasons

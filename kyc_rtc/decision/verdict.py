@@ -21,6 +21,7 @@ class ReasonCode(StrEnum):
     CHALLENGE_FAILED = "challenge_failed"
     CHALLENGE_TIMEOUT = "challenge_timeout"
     NOT_ASKED = "not_asked"
+    UNASKED_ACTIONS = "unasked_actions"
     NO_FACE = "no_face"
     POOR_QUALITY = "poor_quality"
     SEVERAL_FACES = "several_faces"

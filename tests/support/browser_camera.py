@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -81,5 +80,3 @@ def sentence(challenge: Challenge) -> str:
 
 
 SENTENCES = _sentences()
-
-Make = Callable[[], Person]

@@ -23,6 +23,7 @@ _REACTION_MS = 500.0
 _FADE_MS = 160.0
 _IDLE_PACE = 0.7
 
+Asked = tuple[ChallengeType, Direction | None]
 Span = tuple[int, int]
 """From and to, media time of the clip in milliseconds; backwards where `to` is the smaller."""
 
@@ -36,7 +37,7 @@ class Takes:
 
     clip: str
     idle: Span
-    answers: Mapping[tuple[ChallengeType, Direction | None], tuple[Span, ...]]
+    answers: Mapping[Asked, tuple[Span, ...]]
 
 
 WEBCAM = Takes(
@@ -52,7 +53,7 @@ WEBCAM = Takes(
 )
 """Somebody at a desk. The labels of this clip are in `tests/data/challenge_labels.tsv`."""
 
-OTHER_SIDE = {
+_OTHER_SIDE: Mapping[Asked, Asked] = {
     (ChallengeType.HEAD_TURN, Direction.LEFT): (ChallengeType.HEAD_TURN, Direction.RIGHT),
     (ChallengeType.HEAD_TURN, Direction.RIGHT): (ChallengeType.HEAD_TURN, Direction.LEFT),
 }
@@ -92,17 +93,18 @@ class Recorded:
         if self._fade_from is not None:
             share = (at_ms - self._faded_ms + 40) / _FADE_MS
             if share < 1:
-                picture = cv2.addWeighted(picture, share, self._fade_from, 1 - share, 0)
+                mixed = cv2.addWeighted(picture, share, self._fade_from, 1 - share, 0)
+                picture = np.asarray(mixed, np.uint8)
             else:
                 self._fade_from = None
-        self._last, self._last_span = np.asarray(picture, np.uint8), span
-        return held_in_a_hand(self._last, at_ms)
+        self._last, self._last_span = picture, span
+        return held_in_a_hand(picture, at_ms)
 
-    def _choose(self, challenge: Challenge) -> tuple[ChallengeType, Direction | None]:
+    def _choose(self, challenge: Challenge) -> Asked:
         asked = (challenge.type, challenge.direction)
         if self._willing:
             return asked
-        return OTHER_SIDE.get(asked, (ChallengeType.HEAD_TURN, Direction.LEFT))
+        return _OTHER_SIDE.get(asked, (ChallengeType.HEAD_TURN, Direction.LEFT))
 
     def _position(self, at_ms: float) -> tuple[Span, float]:
         """Which span is played now, and the moment of the clip."""

@@ -46,8 +46,8 @@ class Obedient:
         """The action with this person's variations: how far, how fast, and each time anew."""
         match challenge.type:
             case ChallengeType.HEAD_TURN:
-                side = "left" if challenge.direction is Direction.LEFT else "right"
-                return self._varied(actions.head_turn(side))
+                left = challenge.direction is Direction.LEFT
+                return self._varied(actions.head_turn("left" if left else "right"))
             case ChallengeType.NOD:
                 nods = [self._varied(actions.nod()) for _ in range(challenge.count)]
                 return actions.sequence(*nods, pause_ms=self._chance.uniform(200, 300))
@@ -74,11 +74,11 @@ class Obedient:
 
     def _natural_blinks(self) -> actions.Action:
         """People blink some fifteen times a minute, asked or not."""
-        times_ms, pulses = 0.0, list[actions.Pulse]()
-        while times_ms < 120_000:
-            times_ms += self._chance.uniform(2_000, 6_000)
-            pulses += actions.blink().delayed(times_ms).pulses
-        return actions.Action(times_ms, tuple(pulses))
+        time_ms, pulses = 0.0, list[actions.Pulse]()
+        while time_ms < 120_000:
+            time_ms += self._chance.uniform(2_000, 6_000)
+            pulses += actions.blink().delayed(time_ms).pulses
+        return actions.Action(time_ms, tuple(pulses))
 
 
 def _muttering(at_ms: float) -> actions.Expression:
@@ -154,7 +154,8 @@ class WavedPhoto(StillPhoto):
         middle = (width / 2, height / 2)
         angle_deg, scale = 4 * math.sin(1.3 * t_s), 1.05 + 0.05 * math.sin(0.9 * t_s)
         matrix = cv2.getRotationMatrix2D(middle, angle_deg, scale)
-        matrix[:, 2] += (14 * math.sin(1.7 * t_s), 9 * math.sin(2.3 * t_s))
+        matrix[0, 2] += 14 * math.sin(1.7 * t_s)
+        matrix[1, 2] += 9 * math.sin(2.3 * t_s)
         moved = cv2.warpAffine(self._photo, matrix, SIZE, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(moved, dtype=np.uint8)
 

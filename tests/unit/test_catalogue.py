@@ -1,0 +1,52 @@
+"""Whatever key the server can send, the catalogue has a sentence for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kyc_rtc.alerts.catalogue import AlertType
+from kyc_rtc.decision.verdict import ReasonCode
+from kyc_rtc.detection.evidence import Sign
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.vision.quality import QualityIssue
+
+CATALOGUE: dict[str, str] = json.loads(
+    (Path(__file__).parent.parent.parent / "static" / "i18n" / "en.json").read_text("utf-8")
+)
+COUNTED = (ChallengeType.NOD, ChallengeType.BLINK)
+UNTURNED = [kind for kind in ChallengeType if kind is not ChallengeType.HEAD_TURN]
+CHALLENGES = [
+    *(Challenge(ChallengeType.HEAD_TURN, side) for side in Direction),
+    *(Challenge(kind) for kind in UNTURNED),
+]
+KEYS = {
+    "hints of challenges": [hint.value for hint in Hint],
+    "hints of quality": [issue.hint for issue in QualityIssue],
+    "instructions": [challenge.instruction for challenge in CHALLENGES],
+    "reasons": [f"reason.{code.value}" for code in ReasonCode],
+    "reasons of signs": [f"reason.{sign.value}" for sign in Sign],
+    "recommendations": [f"recommendation.{code.value}" for code in ReasonCode],
+    "alerts": [alert.message_key for alert in AlertType],
+}
+
+
+@pytest.mark.parametrize("group", KEYS)
+def test_every_key_has_a_sentence(group: str) -> None:
+    missing = [key for key in KEYS[group] if not CATALOGUE.get(key, "").strip()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_what_is_counted_is_said_in_the_singular_and_in_the_plural(kind: ChallengeType) -> None:
+    key = Challenge(kind).instruction
+    assert "{count}" in CATALOGUE[key]
+    assert "{" not in CATALOGUE[f"{key}.one"]
+
+
+def test_sentences_are_short_enough_for_a_phone() -> None:
+    shown_live = [*KEYS["hints of challenges"], *KEYS["hints of quality"], *KEYS["instructions"]]
+    assert [key for key in shown_live if len(CATALOGUE[key]) > 70] == []
