@@ -173,15 +173,15 @@ export class LiveStep {
     if (result.passed) {
       buzz();
       this.#view.setProgress(1);
-      this.#showResultHint('');
-    } else {
-      this.#showResultHint(result.hint ? this.#words.text(result.hint) : '');
-    }
-    this.#view.flash(result.passed ? 'pass' : 'again');
-    if (result.passed) this.#view.setPrompt({ icon: 'passed', text: this.#words.text('live.passed'), tone: 'good' });
-    else if (result.will_retry) {
+      this.#view.flash('pass');
+      this.#view.setPrompt({ icon: 'passed', text: this.#words.text('live.passed'), tone: 'good' });
+    } else if (result.will_retry) {
+      this.#view.flash('again');
       this.#view.setPrompt({ icon: 'again', text: this.#words.text('live.retry'), tone: 'warn' });
+    } else {
+      this.#view.setPrompt({ icon: 'look', text: this.#words.text('live.go_on') });
     }
+    this.#showResultHint(!result.passed && result.hint ? this.#words.text(result.hint) : '');
   }
 
   #forgetChallenge() {
@@ -197,6 +197,7 @@ export class LiveStep {
     this.#link = state;
     this.#view.setLink(state);
     this.#view.setDim(state === 'down');
+    if (state === 'down') this.#view.setTime(null); // the server's clock stands still meanwhile
     this.#showState();
   }
 
