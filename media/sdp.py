@@ -94,7 +94,9 @@ def _check_mids(description: SessionDescription) -> None:
     mids = [media.rtp.muxId for media in description.media]
     if not all(mids) or len(set(mids)) != len(mids):
         raise BadSdp("every media section needs an a=mid of its own")
-    bundled = [mid for group in description.group if group.semantic == "BUNDLE" for mid in group.items]
+    bundled = [
+        mid for group in description.group if group.semantic == "BUNDLE" for mid in group.items
+    ]
     if not set(bundled) <= set(mids):
         raise BadSdp("a=group:BUNDLE names a media section that is not there")
 

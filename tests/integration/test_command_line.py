@@ -1,0 +1,89 @@
+"""The command line: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from kyc_rtc.__main__ import main
+from kyc_rtc.keys import api_key_hash
+from tests.support.applicant import PortraitApplicant
+from tests.support.portrait_actions import blink, head_turn, sequence
+
+
+@pytest.fixture
+def recording(face_model: Path, tmp_path: Path) -> Path:
+    """Five seconds of the portrait, turning its head and blinking."""
+    path = tmp_path / "portrait.mp4"
+    applicant = PortraitApplicant(face_model)
+    applicant.act(sequence(head_turn("left"), blink(2)))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
+        for number in range(100):
+            picture = av.VideoFrame.from_ndarray(applicant.draw(number * 50.0), format="bgr24")
+            picture.pts, picture.time_base = number, Fraction(1, 20)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_analyze_prints_verdict_evidence_and_timings(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", str(recording), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["status"] in ("PASSED", "FAILED", "INCONCLUSIVE")
+    assert report["frames"]["analysed"] == report["frames"]["with_face"] == 100
+    assert set(report["evidence"]) == {"texture", "blink", "temporal", "geometry"}
+    stages = report["timings"]["cpu_ms_per_frame"]
+    assert {"convert", "observe", "total"} <= set(stages)
+    assert stages["total"]["mean"] > stages["observe"]["mean"] > 0
+    assert main(["analyze", str(recording)]) == 0
+    assert report["status"] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"not a video", b"\x00\x00\x00\x18ftypmp42" + b"\xff" * 500]
+)
+def test_analyze_refuses_what_is_no_video(
+    content: bytes | None, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "junk.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["analyze", str(path)]) == 2
+    assert "kyc-rtc:" in capsys.readouterr().err
+
+
+def test_keys_prints_a_key_and_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys"]) == 0
+    shown = capsys.readouterr().out
+    key = shown.split(": ")[1].split()[0]
+    assert api_key_hash(key) in shown
+
+
+def test_settings_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings"]) == 0
+    assert "KYC_RTC_MEDIA__SILENCE_LIMIT_MS" in capsys.readouterr().out
+
+
+def test_models_verify_says_what_to_put_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "verify", "--cache-dir", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "face_landmarker.task" in told
+    assert str(tmp_path) in told
+    assert "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff" in told
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["dance"])
+    assert ended.value.code == 2
+    assert "dance" in capsys.readouterr().err
