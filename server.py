@@ -16,6 +16,7 @@ from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.memory import limit_arenas
 from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.archive import StoredArchive
@@ -87,6 +88,7 @@ async def _life(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted. Exit status 2 where a setting or the model stands in the way."""
+    limit_arenas()
     options = _parser().parse_args(arguments)
     overrides: dict[str, Any] = {
         name: value

@@ -13,6 +13,7 @@ from kyc_rtc.errors import AtCapacity, BadRequest, Conflict, NotFound
 from kyc_rtc.frames import decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.memory import give_back
 from kyc_rtc.sessions.door import (
     AlertView,
     AnswerView,
@@ -244,6 +245,7 @@ class SessionManager:
             self._live.pop(key, None)
             self._tasks.pop(key, None)
             self._services.metrics.live_sessions.set(self._joined_count())
+        await self._services.pool.run(give_back)
 
     # Admission
 
