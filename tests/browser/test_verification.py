@@ -67,6 +67,7 @@ async def test_a_recorded_person_who_does_other_things_is_not(
         (WavedPhoto, {"no_motion", "challenge_timeout"}),
         (Loop, {"video_loop"}),
     ],
+    ids=["contrary", "freezing", "still photo", "waved photo", "loop"],
 )
 async def test_nothing_else_is_verified_and_the_page_says_so(
     attack: Callable[[Path], Person],
