@@ -49,6 +49,7 @@ async def test_from_the_link_to_a_challenge(
     assert await tab.page.evaluate(FITS_SIDEWAYS)
     assert await tab.page.evaluate("document.querySelector('#preview').videoWidth > 0")
     await tab.until("kycTest.messages.filter(m => m.type === 'frame').length > 10")
+    await tab.until("kycTest.messages.some(m => m.type === 'challenge_progress')")
     assert_protocol(await tab.messages())
     await tab.page.click("#stop")
     await tab.step("result")

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-_RISE_SHARE = 0.38
+RISE_SHARE = 0.38
 """People move out faster than back; an action that mirrored itself would look like a played-back film."""
 
 
@@ -62,8 +62,8 @@ class Pulse:
         """The expression at `t_ms` of the action's time; neutral outside the pulse."""
         ramps_ms = self.duration_ms - self.hold_ms
         since_ms = t_ms - self.start_ms
-        risen = since_ms / (ramps_ms * _RISE_SHARE)
-        left = (self.duration_ms - since_ms) / (ramps_ms * (1 - _RISE_SHARE))
+        risen = since_ms / (ramps_ms * RISE_SHARE)
+        left = (self.duration_ms - since_ms) / (ramps_ms * (1 - RISE_SHARE))
         phase = min(max(min(risen, left), 0.0), 1.0)
         return self.peak.scaled((1 - math.cos(math.pi * phase)) / 2)
 
