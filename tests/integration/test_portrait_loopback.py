@@ -14,24 +14,21 @@ from tests.integration.conftest import Serve
 from tests.support.applicant import Call, PortraitApplicant, obey
 
 ALL_FIVE = LivenessSettings(challenges=5)
-IMPATIENT = LivenessSettings(challenges=2, attempts=1, time_limit_ms=2_500)
+IMPATIENT = LivenessSettings(challenges=2, attempts=1, time_limit_ms=6_000)
 
 
 async def test_the_portrait_answers_all_five_challenges_and_passes(
     serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
 ) -> None:
     base_url = await serve(Settings(data_dir=tmp_path, liveness=ALL_FIVE))
-    for seed in (1, 2):  # the prompts are drawn at random, and an applicant may try again
-        applicant = PortraitApplicant(face_model, seed)
-        call = Call(http, base_url, applicant.draw)
-        call.on_challenge = lambda challenge, who=applicant: who.act(obey(challenge))  # type: ignore[misc]
-        try:
-            await call.start()
-            verdict = await call.verdict(within_s=90)
-        finally:
-            await call.aclose()
-        if verdict["status"] == "PASSED":
-            break
+    applicant = PortraitApplicant(face_model)
+    call = Call(http, base_url, applicant.draw)
+    call.on_challenge = lambda challenge: applicant.act(obey(challenge))
+    try:
+        await call.start()
+        verdict = await call.verdict(within_s=90)
+    finally:
+        await call.aclose()
     assert verdict["status"] == "PASSED", call.account()
     passed = {m["challenge_type"] for m in call.of_type("challenge_result") if m["passed"]}
     assert passed == {kind.value for kind in ChallengeType}
@@ -84,7 +81,8 @@ async def test_two_people_at_once_do_not_disturb_each_other(
         for call in calls:
             await call.aclose()
     assert calls[0].session_id != calls[1].session_id
-    assert any(m["passed"] for m in calls[0].of_type("challenge_result"))
+    answers = [m["passed"] for m in calls[0].of_type("challenge_result")]
+    assert answers == [True, True], calls[0].account()
     assert verdicts[1]["status"] != "PASSED"
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kyc_rtc.detection.loop import LoopFinder, thumbnail
 
-COPY, UNLIKE = 0.12, 0.3
+COPY, UNLIKE = 0.06, 0.3
 
 
 def wandering(steps: int, seed: int) -> NDArray[np.float32]:
