@@ -20,12 +20,15 @@ from kyc_rtc.memory import limit_arenas
 from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.archive import StoredArchive
+from kyc_rtc.sessions.label_desk import LabelDesk, read_reference
 from kyc_rtc.sessions.manager import SessionManager
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.states import FINAL
 from kyc_rtc.settings import Settings, load_settings
 from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.footage import SqlFootageRepository
+from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.sessions import SqlSessionRepository
 from kyc_rtc.telemetry import Metrics, configure_logging
 from kyc_rtc.vision.model_store import ModelStore
@@ -49,7 +52,7 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
     clock = clock or SystemClock()
     metrics = Metrics()
     model = ModelStore(settings.cache_dir).fetch(FACE_MODEL)
-    database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'kyc.sqlite3'}")
+    database = Database(settings.store_url)
     pool = AnalysisPool(settings.limits.analysis_threads)
     sessions = SqlSessionRepository(database, FINAL)
     alerts = SqlAlertRepository(database)
@@ -62,13 +65,14 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
         clock=clock,
         metrics=metrics,
         pool=pool,
-        archive=StoredArchive(sessions, alerts),
+        archive=StoredArchive(sessions, alerts, SqlFootageRepository(database)),
         new_peer=new_peer,
         new_analysis=lambda: new_analysis(model, clock),
         issuer=Issuer(settings.liveness),
     )
     manager = SessionManager(services, sessions, alerts)
-    return create_app(settings, clock, metrics, manager, _life(database, manager, pool))
+    labels = LabelDesk(SqlLabelRepository(database), clock, metrics, read_reference())
+    return create_app(settings, clock, metrics, manager, labels, _life(database, manager, pool))
 
 
 @asynccontextmanager

@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from kyc_rtc.errors import KycError
+from kyc_rtc.errors import BadRequest, KycError
 from kyc_rtc.evaluation.settings_table import settings_table
 from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.settings import load_settings
 from kyc_rtc.vision.model_store import ModelStore
 
 FACE_MODEL = "face_landmarker"
+_OF_CLIPS = ("codec", "kbps", "fps", "loss", "limit", "images")
+"""Options of `evaluate` that say how clips are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_analyze(commands)
     _add_evaluate(commands)
+    _add_evaluate_challenges(commands)
     _add_bench(commands)
     _add_models(commands)
     keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
@@ -52,6 +56,25 @@ def _add_analyze(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate", help="error rates on the clips of a manifest, or on labelled sessions"
+    )
+    what = evaluate.add_mutually_exclusive_group(required=True)
+    what.add_argument("--manifest", type=Path, help="tab-separated list")
+    what.add_argument("--from-db", action="store_true", help="labelled sessions, as they went")
+    evaluate.add_argument("--database-url", help="of --from-db; without it that of the settings")
+    evaluate.add_argument("--out", type=Path, required=True, help="folder for report and plots")
+    evaluate.add_argument("--codec", choices=("vp8", "h264"), help="without it: as recorded")
+    evaluate.add_argument("--kbps", type=int, help="kbit/s of the codec (600)")
+    evaluate.add_argument("--fps", type=float, help="at most so many frames a second")
+    evaluate.add_argument("--loss", type=float, default=0.0, help="share of packets lost, 0 to 1")
+    evaluate.add_argument("--jobs", type=int, default=1, help="processes")
+    evaluate.add_argument("--limit", type=int, help="so many clips, spread over the species")
+    evaluate.add_argument("--images", action="store_true", help="pictures too, as still videos")
+    evaluate.set_defaults(command=_evaluate)
+
+
+def _add_evaluate_challenges(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate-challenges", help="judges against hand-labelled actions"
     )
@@ -101,6 +124,40 @@ def _analyze(options: argparse.Namespace) -> int:
 
     report = analyze_file(options.video, ModelStore(None).fetch(FACE_MODEL))
     print(json.dumps(report, indent=2) if options.json else summary(report))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from kyc_rtc.evaluation import evaluate as command  # noqa: PLC0415 - loads the nets
+
+    if options.from_db:
+        return _evaluate_stored(options)
+    if options.database_url is not None:
+        raise BadRequest("--database-url goes with --from-db")
+    clips = command.choose_clips(options.manifest, images=options.images, limit=options.limit)
+    job = command.new_job(
+        ModelStore(None).fetch(FACE_MODEL),
+        codec=options.codec,
+        kbps=options.kbps,
+        fps=options.fps,
+        loss=options.loss,
+    )
+    command.evaluate(clips, job, options.out, processes=options.jobs)
+    print(options.out / "report.md")
+    return 0
+
+
+def _evaluate_stored(options: argparse.Namespace) -> int:
+    from kyc_rtc.evaluation import evaluate as command  # noqa: PLC0415 - loads the nets
+    from kyc_rtc.evaluation import from_db  # noqa: PLC0415 - needs the database's drivers
+
+    given = [name for name in _OF_CLIPS if getattr(options, name)]
+    if given:
+        raise BadRequest(f"--from-db analyses no clip again: leave out --{', --'.join(given)}")
+    settings = load_settings()
+    results = from_db.read_results(options.database_url or settings.store_url)
+    command.write_report(results, from_db.served_under(settings), options.out)
+    print(options.out / "report.md")
     return 0
 
 

@@ -158,6 +158,11 @@ class Settings(_Group):
     def scores_exposed(self) -> bool:
         return self.development if self.expose_scores is None else self.expose_scores
 
+    @property
+    def store_url(self) -> str:
+        """The database's URL: as set, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'kyc.sqlite3'}"
+
     @model_validator(mode="after")
     def _production_is_locked(self) -> Settings:
         if self.development:

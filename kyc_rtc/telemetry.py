@@ -73,6 +73,38 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._add_labels()
+
+    def _add_labels(self) -> None:
+        """What labels and scores tell of the verdicts. Gauges: a corrected label takes one away."""
+        self.labelled = Gauge(
+            "kyc_labelled_sessions", "Sessions by their label", ["label"], registry=self.registry
+        )
+        self.false_positives = Gauge(
+            "kyc_false_positives", "Labelled bona fide, verdict FAILED", registry=self.registry
+        )
+        self.false_negatives = Gauge(
+            "kyc_false_negatives", "Labelled an attack, verdict PASSED", registry=self.registry
+        )
+        self.scored = Gauge(
+            "kyc_scored_sessions",
+            "Verdicts with a deepfake score, by ISO week (last, current)",
+            ["week"],
+            registry=self.registry,
+        )
+        self.score_psi = Gauge(
+            "kyc_score_psi",
+            "Population stability index of the deepfake scores against the calibration set",
+            ["week"],
+            registry=self.registry,
+        )
+        self.score_psi_by_chance = Gauge(
+            "kyc_score_psi_by_chance",
+            "What kyc_score_psi exceeds by chance in one week of twenty",
+            ["week"],
+            registry=self.registry,
+        )
+
     def exposition(self) -> bytes:
         """All figures in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)

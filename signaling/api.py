@@ -14,7 +14,7 @@ from kyc_rtc.sessions.door import Command, CommandType, SessionDoor, SessionView
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.auth import Gate
-from signaling.endpoints import Access, Endpoint, answer, read_body
+from signaling.endpoints import Access, Endpoint, answer, read_body, user_agent
 
 V1 = "/api/v1"
 MAX_ALERTS = 200
@@ -174,7 +174,7 @@ class KycApi:
     async def offer(self, request: web.Request) -> web.Response:
         session_id = self._applicant_session(request)
         body = await read_body(request, schemas.Offer)
-        negotiated = await self._door.offer(session_id, body.sdp)
+        negotiated = await self._door.offer(session_id, body.sdp, user_agent(request))
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
     async def active_alerts(self, request: web.Request) -> web.Response:

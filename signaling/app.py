@@ -12,12 +12,14 @@ from aiohttp import web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.sessions.door import SessionDoor
+from kyc_rtc.sessions.labels import LabelDoor
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
 from signaling.auth import Gate, Tokens, resolve_secret
 from signaling.endpoints import Handler, routes_of
 from signaling.errors import error_middleware
+from signaling.labels import LabelApi
 from signaling.openapi import describe
 from signaling.pages import Pages, security_headers
 from signaling.whip import Whip
@@ -30,6 +32,7 @@ def create_app(
     clock: Clock,
     metrics: Metrics,
     door: SessionDoor,
+    labels: LabelDoor,
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
@@ -39,12 +42,12 @@ def create_app(
     )
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     gate = Gate(settings, tokens)
-    endpoints = KycApi(door, gate, settings).endpoints()
+    endpoints = (*KycApi(door, gate, settings).endpoints(), *LabelApi(labels, gate).endpoints())
     app.add_routes(routes_of(endpoints))
     app.add_routes(Whip(door, gate, settings).routes())
     app.add_routes(Pages(STATIC, development=settings.development).routes())
     app.router.add_get(V1, _description(json.dumps(describe(endpoints))))
-    app.router.add_get("/metrics", _exposition(metrics, gate))
+    app.router.add_get("/metrics", _exposition(metrics, labels, gate))
 
     async def behind_the_door(_app: web.Application) -> AsyncIterator[None]:
         async with life:
@@ -61,9 +64,10 @@ def _description(document: str) -> Handler:
     return openapi
 
 
-def _exposition(metrics: Metrics, gate: Gate) -> Handler:
+def _exposition(metrics: Metrics, labels: LabelDoor, gate: Gate) -> Handler:
     async def prometheus(request: web.Request) -> web.Response:
         gate.require_institution(request)
+        await labels.measure()
         metrics.tasks.set(len(asyncio.all_tasks()))
         headers = {"Content-Type": metrics.content_type}
         return web.Response(body=metrics.exposition(), headers=headers)

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ValidationError
 from kyc_rtc.errors import BadRequest, UnsupportedContentType
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MAX_USER_AGENT_CHARS = 512
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -59,6 +61,11 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
         return model.model_validate_json(await request.read())
     except ValidationError as error:
         raise BadRequest(_describe(error), hint="see /api/v1 for the schema") from None
+
+
+def user_agent(request: web.Request) -> str:
+    """The program that the client says it is, cut to a bounded length; empty where it says nothing."""
+    return request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
 
 
 def _describe(error: ValidationError) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.sessions.labels import AttackSpecies, LabelSource, SessionLabel
 
 
 class _Request(BaseModel):
@@ -47,6 +48,22 @@ class Offer(_Request):
 
 class Acknowledge(_Request):
     acknowledged_by: str = Field(min_length=1, max_length=256)
+
+
+class LabelSession(_Request):
+    label: Annotated[SessionLabel, Field(strict=False)]
+    source: Annotated[LabelSource, Field(strict=False)]
+    labelled_by: str = Field(min_length=1, max_length=256)
+    species: Annotated[AttackSpecies, Field(strict=False)] | None = Field(
+        None, description="of an attack only"
+    )
+    note: str | None = Field(None, max_length=2_000)
+
+    @model_validator(mode="after")
+    def _only_attacks_have_a_species(self) -> Self:
+        if self.species is not None and self.label is not SessionLabel.ATTACK:
+            raise ValueError("only an attack has a species")
+        return self
 
 
 class ErrorBody(_Answer):
@@ -178,3 +195,37 @@ class AlertStatistics(_Answer):
     last_24_h: int
     by_severity: dict[str, int]
     by_type: dict[str, int]
+
+
+class LabelAnswer(_Answer):
+    session_id: str
+    label: str
+    species: str | None
+    source: str
+    labelled_by: str
+    note: str | None
+    labelled_at: str
+
+
+class LabelledCounts(_Answer):
+    labelled: int
+    bona_fide: int
+    attacks: int
+    false_positives: int = Field(description="bona fide, verdict FAILED")
+    false_negatives: int = Field(description="attack, verdict PASSED")
+
+
+class LabelWeek(LabelledCounts):
+    week: str = Field(description="ISO 8601 week of the verdict, such as 2026-W07")
+    scored: int = Field(description="verdicts with a deepfake score, labelled or not")
+    psi: float | None = Field(description="population stability index; null below 50 scores")
+    psi_by_chance: float | None = Field(
+        description="what psi exceeds by chance in one week of twenty"
+    )
+
+
+class LabelStatisticsAnswer(LabelledCounts):
+    by_source: dict[str, LabelledCounts]
+    by_species: dict[str, LabelledCounts]
+    weeks: list[LabelWeek] = Field(description="the last 26 with a verdict, the oldest first")
+    has_reference: bool = Field(description="whether there are scores to measure drift against")

@@ -8,6 +8,7 @@ from kyc_rtc.errors import BadSdp, Conflict, UnsupportedContentType
 from kyc_rtc.sessions.door import SessionDoor
 from kyc_rtc.settings import IceServer, Settings
 from signaling.auth import Gate
+from signaling.endpoints import user_agent
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -39,7 +40,8 @@ class Whip:
         """An offer becomes a peer: 201, the answer, and where to find it (4.2)."""
         session_id = self._applicant_session(request)
         _require_type(request, SDP)
-        negotiated = await self._door.offer(session_id, await _text(request))
+        sdp = await _text(request)
+        negotiated = await self._door.offer(session_id, sdp, user_agent(request))
         location = f"/whip/{session_id}/{negotiated.peer_id}"
         response = web.Response(
             status=201,

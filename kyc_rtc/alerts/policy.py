@@ -63,6 +63,19 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
         case ReasonCode.BLINK_PATTERN:
             return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
+        case ReasonCode.FACE_SWAP | ReasonCode.GENERATED_FACE:
+            return AlertType.DEEPFAKE_DETECTED, Severity.CRITICAL
+        case ReasonCode.RECAPTURE:
+            return AlertType.REPLAY_DETECTED, Severity.HIGH
+        case (
+            ReasonCode.STREAM_TIMING
+            | ReasonCode.REPEATED_FRAMES
+            | ReasonCode.SEEN_BEFORE
+            | ReasonCode.CLIENT_MISMATCH
+            | ReasonCode.CAPTURE_MISMATCH
+            | ReasonCode.NO_PULSE
+        ):
+            return None  # advisory: told with the evidence, and never a reason of a verdict
         case ReasonCode.VIDEO_LOOP | ReasonCode.PLANAR_MOTION:
             return AlertType.REPLAY_DETECTED, Severity.CRITICAL
         case ReasonCode.FROZEN_FRAMES | ReasonCode.NO_MOTION:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from kyc_rtc.decision.findings import Findings, Mode
-from kyc_rtc.detection.evidence import AnalyserName, Evidence
+from kyc_rtc.detection.evidence import ADVISORY, AnalyserName, Evidence
 
 _NEUTRAL = 0.5
 """What evidence says that speaks neither for nor against an attack."""
@@ -31,7 +31,11 @@ def deepfake_score(evidence: Sequence[Evidence], confidence_threshold: float) ->
     calm statement stands. So a calm analyser never outvotes an alarm, and raising a score, or the
     confidence of an alarm, never lowers the result.
     """
-    counted = [e for e in evidence if e.confidence > 0 and e.confidence >= confidence_threshold]
+    counted = [
+        e
+        for e in evidence
+        if e.confidence > 0 and e.confidence >= confidence_threshold and e.analyser not in ADVISORY
+    ]
     if not counted:
         return None
     innocent = math.prod(1.0 - _alarm(e) for e in counted)

@@ -14,7 +14,7 @@ from typing import assert_never
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
 from kyc_rtc.decision.fusion import deepfake_score, liveness_score
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
-from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
+from kyc_rtc.detection.evidence import ADVISORY, AnalyserName, Evidence, Sign
 from kyc_rtc.vision.quality import QualityIssue
 
 HARD_SIGNS = frozenset(
@@ -92,6 +92,7 @@ def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[Rea
         reason_for_sign(sign)
         for item in evidence
         if item.confidence > 0 and item.confidence >= confidence_threshold
+        if item.analyser not in ADVISORY
         for sign in item.signs
         if sign in HARD_SIGNS
     ]
@@ -100,7 +101,11 @@ def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[Rea
 def _alarms(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[ReasonCode]:
     """The signs of confident alarms, the strongest evidence first."""
     alarms = [
-        e for e in evidence if e.score > 0.5 and e.confidence >= thresholds.confidence_threshold
+        e
+        for e in evidence
+        if e.score > 0.5
+        and e.confidence >= thresholds.confidence_threshold
+        and e.analyser not in ADVISORY
     ]
     alarms.sort(key=lambda e: e.score * e.confidence, reverse=True)
     return [reason_for_sign(sign) for item in alarms for sign in item.signs]

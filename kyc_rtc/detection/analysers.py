@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from kyc_rtc.detection.blink import BlinkAnalyser
-from kyc_rtc.detection.evidence import Analyser
+from kyc_rtc.detection.evidence import Analyser, AnalyserName
+from kyc_rtc.detection.experts import Expert, ExpertAnalyser
 from kyc_rtc.detection.geometry import GeometryAnalyser
+from kyc_rtc.detection.measures import FaceNet, Measures
+from kyc_rtc.detection.pulse import PulseAnalyser
+from kyc_rtc.detection.stream import StreamAnalyser
 from kyc_rtc.detection.temporal import TemporalAnalyser
 from kyc_rtc.detection.texture import TextureAnalyser
 
 
-def new_analysers() -> tuple[Analyser, ...]:
-    """New analysers for one stream; each keeps what it has seen of it."""
-    return (TextureAnalyser(), BlinkAnalyser(), TemporalAnalyser(), GeometryAnalyser())
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned from examples. A species without an expert has no evidence of its own."""
+
+    net: FaceNet | None = None
+    experts: Mapping[AnalyserName, Expert] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The detectors of one stream: the shared measures, updated first, and the analysers."""
+
+    measures: Measures
+    analysers: tuple[Analyser, ...]
+
+
+def new_suite(learned: Learned | None = None) -> Suite:
+    """New detectors for one stream; each keeps what it has seen of it."""
+    learned = learned or Learned()
+    measures = Measures(learned.net)
+    experts = (ExpertAnalyser(name, measures, expert) for name, expert in learned.experts.items())
+    return Suite(
+        measures,
+        (
+            TextureAnalyser(),
+            BlinkAnalyser(),
+            TemporalAnalyser(),
+            GeometryAnalyser(),
+            *experts,
+            StreamAnalyser(),
+            PulseAnalyser(),
+        ),
+    )

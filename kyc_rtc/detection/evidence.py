@@ -18,6 +18,15 @@ class AnalyserName(StrEnum):
     BLINK = "blink"
     TEMPORAL = "temporal"
     GEOMETRY = "geometry"
+    SWAP = "swap"
+    GENERATED = "generated"
+    RECAPTURE = "recapture"
+    STREAM = "stream"
+    PULSE = "pulse"
+
+
+ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
+"""Told to whoever reads the evidence, and never counted in a score or a verdict."""
 
 
 class Sign(StrEnum):
@@ -31,6 +40,15 @@ class Sign(StrEnum):
     VIDEO_LOOP = "video_loop"
     NO_MOTION = "no_motion"
     PLANAR_MOTION = "planar_motion"
+    FACE_SWAP = "face_swap"
+    GENERATED_FACE = "generated_face"
+    RECAPTURE = "recapture"
+    STREAM_TIMING = "stream_timing"
+    REPEATED_FRAMES = "repeated_frames"
+    SEEN_BEFORE = "seen_before"
+    CLIENT_MISMATCH = "client_mismatch"
+    CAPTURE_MISMATCH = "capture_mismatch"
+    NO_PULSE = "no_pulse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +79,15 @@ class Sample:
 
     `image_bgr` is the picture as captured (before any enhancement), shape (height, width, 3) uint8;
     `luma` the same in grey, (height, width) uint8. `quality.judgeable` is False where detection must
-    not judge (too dark, blurred, small, occluded…).
+    not judge (too dark, blurred, small, occluded…). `received_at_ms`: the monotonic clock when the
+    frame was delivered; beside `observation.captured_at_ms` it tells how the source's clock runs.
     """
 
     image_bgr: BgrImage
     luma: BgrImage
     observation: FaceObservation
     quality: FaceQuality
+    received_at_ms: float
 
 
 class Analyser(Protocol):

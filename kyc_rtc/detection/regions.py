@@ -13,7 +13,7 @@ from kyc_rtc.vision.geometry import FACE_OVAL, aligned_crop, eye_centres, fit_si
 from kyc_rtc.vision.observation import Landmarks
 
 CROP_PX = 160
-_EYE_DISTANCE = 0.3
+EYE_DISTANCE = 0.3
 _INNER, _RING_FROM, _RING_TO = 0.8, 1.08, 1.35
 """Sizes of the regions as multiples of the face oval."""
 
@@ -30,23 +30,33 @@ class Regions:
     scale: float
 
 
-def crop(luma: BgrImage, landmarks: Landmarks) -> BgrImage:
-    """The face upright in a grey square of 160 pixels."""
-    return aligned_crop(luma, landmarks, CROP_PX, eye_distance=_EYE_DISTANCE)
+def crop(image: BgrImage, landmarks: Landmarks) -> BgrImage:
+    """The face upright in a square of 160 pixels, in colour or grey as the picture."""
+    return aligned_crop(image, landmarks, CROP_PX, eye_distance=EYE_DISTANCE)
 
 
 def regions(landmarks: Landmarks) -> Regions:
     """The regions of the crop that `crop` makes with these landmarks."""
-    half = _EYE_DISTANCE * CROP_PX / 2
+    oval, scale = _fitted(landmarks)
+    inner = filled(oval, _INNER)
+    ring = filled(oval, _RING_TO) & ~filled(oval, _RING_FROM)
+    return Regions(inner, ring, scale)
+
+
+def face_oval(landmarks: Landmarks) -> NDArray[np.float64]:
+    """The contour of the face in the crop, shape (n, 2)."""
+    return _fitted(landmarks)[0]
+
+
+def _fitted(landmarks: Landmarks) -> tuple[NDArray[np.float64], float]:
+    half = EYE_DISTANCE * CROP_PX / 2
     eyes = np.array([(CROP_PX / 2 - half, 0.4 * CROP_PX), (CROP_PX / 2 + half, 0.4 * CROP_PX)])
     fit = fit_similarity(eye_centres(landmarks), eyes)
-    oval = fit.apply(landmarks[list(FACE_OVAL), :2])
-    inner = _filled(oval, _INNER)
-    ring = _filled(oval, _RING_TO) & ~_filled(oval, _RING_FROM)
-    return Regions(inner, ring, fit.scale)
+    return fit.apply(landmarks[list(FACE_OVAL), :2]), fit.scale
 
 
-def _filled(oval: NDArray[np.float64], size: float) -> NDArray[np.bool_]:
+def filled(oval: NDArray[np.float64], size: float) -> NDArray[np.bool_]:
+    """Mask of the crop, shape (160, 160): the contour, scaled about its centre and filled."""
     centre = oval.mean(axis=0)
     mask = np.zeros((CROP_PX, CROP_PX), np.uint8)
     cv2.fillPoly(mask, [np.round(centre + (oval - centre) * size).astype(np.int32)], 255)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from scipy.stats import chi2
 
 from kyc_rtc.clock import SystemClock
+from kyc_rtc.evaluation.metrics import wilson_interval
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, new_tracker
@@ -110,16 +110,6 @@ def observe_clip(path: Path, model_path: Path, rate_fps: int | None) -> Course:
             seen = observer.observe(frame.to_bgr(), now_ms, frame.sequence)
             course.append((now_ms, read_signals(seen.face) if seen.face else None))
     return course
-
-
-def wilson_interval(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval for a proportion (JASA 22, 1927); (0, 1) where nothing was counted."""
-    if total == 0:
-        return 0.0, 1.0
-    share, weight = hits / total, z * z / total
-    middle = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def poisson_interval(events: int) -> tuple[float, float]:

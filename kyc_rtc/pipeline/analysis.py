@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.detection.evidence import Analyser, Evidence, Sample
+from kyc_rtc.detection.analysers import Suite
+from kyc_rtc.detection.evidence import Evidence, Sample
+from kyc_rtc.detection.recurrence import FootageRecorder
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.vision.enhance import Enhancer
 from kyc_rtc.vision.face_quality import QualityGate, assess_face
@@ -31,10 +33,16 @@ class Stage(StrEnum):
     OBSERVE = "observe"
     QUALITY = "quality"
     TRACK = "track"
+    MEASURES = "measures"
     TEXTURE = "texture"
     BLINK = "blink"
     TEMPORAL = "temporal"
     GEOMETRY = "geometry"
+    SWAP = "swap"
+    GENERATED = "generated"
+    RECAPTURE = "recapture"
+    STREAM = "stream"
+    PULSE = "pulse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +70,15 @@ class FrameResult:
 class FrameAnalysis:
     """The detectors of one session, with their memory. One call at a time; `close` frees them."""
 
-    def __init__(self, observer: FaceObserver, analysers: Sequence[Analyser], clock: Clock) -> None:
+    def __init__(self, observer: FaceObserver, suite: Suite, clock: Clock) -> None:
         self._observer = observer
-        self._analysers = tuple(analysers)
+        self._measures = suite.measures
+        self._analysers = suite.analysers
         self._clock = clock
         self._enhancer = Enhancer()
         self._gate = QualityGate()
         self._tracker = FaceTracker()
+        self._footage = FootageRecorder()
         self._previous_quality: FaceQuality | None = None
 
     def analyse(self, frame: Frame) -> FrameResult:
@@ -77,6 +87,7 @@ class FrameAnalysis:
         with self._timed(cpu_ms, Stage.CONVERT):
             image = _bounded(frame.to_bgr())
             luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+            self._footage.update(frame.captured_at_ms, luma)
         with self._timed(cpu_ms, Stage.ENHANCE):
             # The last frame's face tells whether this one needs help: light changes slowly.
             last = self._previous_quality.image if self._previous_quality else None
@@ -88,7 +99,9 @@ class FrameAnalysis:
             issues = self._gate.update(quality, frame.captured_at_ms)
         with self._timed(cpu_ms, Stage.TRACK):
             track = self._tracker.update(observation, image, usable=quality.judgeable)
-        sample = Sample(image, luma, observation, quality)
+        sample = Sample(image, luma, observation, quality, frame.received_at_ms)
+        with self._timed(cpu_ms, Stage.MEASURES):
+            self._measures.update(sample)
         for analyser in self._analysers:
             with self._timed(cpu_ms, Stage(analyser.name.value)):
                 analyser.update(sample)
@@ -103,6 +116,14 @@ class FrameAnalysis:
             enhanced=shown is not image,
             cpu_ms=cpu_ms,
         )
+
+    def measures(self) -> dict[str, float]:
+        """What the experts judge by, so far; NaN where too little was seen."""
+        return self._measures.values()
+
+    def record(self) -> bytes:
+        """The record of the footage so far, for `detection.recurrence.recurs`."""
+        return self._footage.record()
 
     def close(self) -> None:
         """Free the observer. Idempotent."""

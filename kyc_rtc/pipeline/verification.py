@@ -105,6 +105,7 @@ class Verification:
         self._run = run
         self._phase = Phase.CHECKING_QUALITY
         self._verdict: Verdict | None = None
+        self._decided_on: Findings | None = None
         self._evidence: tuple[Evidence, ...] = ()
         self._issues: tuple[QualityIssue, ...] = ()
         self._issue_frames: Counter[QualityIssue] = Counter()
@@ -127,6 +128,11 @@ class Verification:
     def evidence(self) -> tuple[Evidence, ...]:
         """What the analysers last said."""
         return self._evidence
+
+    @property
+    def findings(self) -> Findings:
+        """What the verdict rests on; before the verdict, what it would rest on now."""
+        return self._decided_on or self._findings(None)
 
     @property
     def frames(self) -> int:
@@ -223,7 +229,8 @@ class Verification:
 
     def _decide(self, ending: Ending | None) -> tuple[VerificationEvent, ...]:
         self._phase = Phase.DECIDED
-        self._verdict = decide(self._findings(ending), self._thresholds)
+        self._decided_on = self._findings(ending)
+        self._verdict = decide(self._decided_on, self._thresholds)
         return (Decided(self._verdict),)
 
     def _findings(self, ending: Ending | None) -> Findings:

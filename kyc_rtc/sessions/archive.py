@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import structlog
 
+from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.alerts import AlertRepository
+from kyc_rtc.storage.footage import FootageRecord, FootageRepository
 from kyc_rtc.storage.records import AlertRecord, SessionRecord
 from kyc_rtc.storage.sessions import SessionRepository
 
@@ -14,9 +16,12 @@ log = structlog.get_logger(__name__)
 class StoredArchive:
     """`Archive` on the repositories."""
 
-    def __init__(self, sessions: SessionRepository, alerts: AlertRepository) -> None:
+    def __init__(
+        self, sessions: SessionRepository, alerts: AlertRepository, footage: FootageRepository
+    ) -> None:
         self._sessions = sessions
         self._alerts = alerts
+        self._footage = footage
 
     async def save(self, record: SessionRecord) -> None:
         """Store a live session's record.
@@ -33,3 +38,9 @@ class StoredArchive:
         for alert in alerts:
             await self._alerts.add(alert)
             log.warning("alert", alert_id=alert.alert_id, type=alert.type, severity=alert.severity)
+
+    async def keep_footage(self, record: FootageRecord) -> None:
+        await self._footage.add(record)
+
+    async def earlier_footage(self, except_session: SessionId, limit: int) -> list[bytes]:
+        return await self._footage.latest(limit, except_session)

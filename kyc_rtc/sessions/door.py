@@ -106,8 +106,11 @@ class SessionDoor(Protocol):
     async def status(self, session_id: str) -> SessionView:
         """The session as it stands."""
 
-    async def offer(self, session_id: str, sdp: str) -> AnswerView:
-        """Connect the camera; replaces an earlier peer. Raises `BadSdp`, `Conflict`, `AtCapacity`."""
+    async def offer(self, session_id: str, sdp: str, user_agent: str = "") -> AnswerView:
+        """Connect the camera; replaces an earlier peer. Raises `BadSdp`, `Conflict`, `AtCapacity`.
+
+        `user_agent`: the program that the client says it is.
+        """
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
         """Add ICE candidates to a peer. Raises `BadSdp`, `Conflict`."""

@@ -11,6 +11,7 @@ import structlog
 
 from kyc_rtc.alerts.policy import alerts_for
 from kyc_rtc.decision.verdict import Verdict
+from kyc_rtc.detection.evidence import Evidence, Sign
 from kyc_rtc.errors import Conflict
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import SessionId, new_alert_id, new_challenge_id
@@ -31,6 +32,8 @@ from kyc_rtc.pipeline.verification import (
     VerificationEvent,
 )
 from kyc_rtc.sessions import messages
+from kyc_rtc.sessions.advice import Advice
+from kyc_rtc.sessions.footage import seen_before
 from kyc_rtc.sessions.outbox import Outbox, Transmit
 from kyc_rtc.sessions.ports import AnalysisPort, Services
 from kyc_rtc.sessions.states import FINAL, MOVES, SessionState, state_of
@@ -56,6 +59,7 @@ class Judgement:
         self._planned = list(services.issuer.plan())
         run = ChallengeRun(self._planned, settings.liveness, new_challenge_id, services.issuer)
         self._verification = Verification(run, settings)
+        self._advice = Advice()
         self._analysis: AnalysisPort | None = None
         self._one_at_a_time = asyncio.Lock()
         self._asked: dict[str, dict[str, Any]] = {}
@@ -93,6 +97,7 @@ class Judgement:
                 log.exception("analysis_failed", session_id=self.record.session_id)
                 await self._act(self._verification.conclude(Ending.INTERNAL_ERROR), transmit)
                 return None
+            self._advice.watch(result)
             self.media_ms = result.captured_at_ms
             self._first_frame_ms = self._first_frame_ms or self._clock.monotonic_ms()
             if self.record.state == SessionState.CONNECTING:
@@ -110,6 +115,14 @@ class Judgement:
         """Bring the session to its verdict now; nothing happens after one."""
         async with self._one_at_a_time:
             await self._act(self._verification.conclude(ending), transmit)
+
+    def advise(self, sign: Sign) -> None:
+        """Add a sign to the stream's evidence; it counts in no verdict."""
+        self._advice.note(sign)
+
+    def capture_reported(self, fields: Mapping[str, Any]) -> None:
+        """The client said what its camera is set to."""
+        self._advice.capture_reported(fields)
 
     def order(self, challenge: Challenge) -> None:
         """Ask for one more challenge.
@@ -167,6 +180,9 @@ class Judgement:
                 case ChallengeEnded():
                     self._note_ended(event)
                 case Decided(verdict):
+                    await self._look_back()
+                    if self.record.state in FINAL:
+                        return  # given up, or stopped, while that was looked up
                     await self._decide(verdict, transmit)
                 case _:
                     pass
@@ -194,6 +210,21 @@ class Judgement:
     def _note_ended(self, event: ChallengeEnded) -> None:
         self._running = None
         self._asked[event.challenge_id]["passed"] = event.passed
+
+    async def _look_back(self) -> None:
+        """Compare with earlier sessions. The verdict is formed, and stands without it."""
+        record = self._analysis.record() if self._analysis is not None else b""
+        if not record:
+            return
+        session_id = SessionId(self.record.session_id)
+        try:
+            if await seen_before(record, session_id, self._services):
+                self._advice.note(Sign.SEEN_BEFORE)
+        except Exception:
+            log.exception("footage_not_compared", session_id=session_id)
+
+    def _evidence(self) -> tuple[Evidence, ...]:
+        return self._advice.joined_to(self._verification.evidence)
 
     async def _decide(self, verdict: Verdict, transmit: Transmit | None) -> None:
         """Store the verdict and its alerts, then let it be told."""
@@ -239,7 +270,7 @@ class Judgement:
             "deepfake_score": scores.deepfake,
             "evidence": tuple(
                 {"analyser": e.analyser.value, **messages.evidence_fields(e)}
-                for e in self._verification.evidence
+                for e in self._evidence()
             ),
             "challenges": tuple(dict(asked) for asked in self._asked.values()),
         }
@@ -257,6 +288,7 @@ class Judgement:
         message = messages.frame_message(
             result,
             self._verification.scores(),
+            self._evidence(),
             analysed_fps=(self._verification.frames - 1) / elapsed_s,
             dropped=dropped,
             latency_ms=latency_ms,

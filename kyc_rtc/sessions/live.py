@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.errors import BadMessage, Conflict
 from kyc_rtc.frames import BgrImage, Frame, Mailbox
 from kyc_rtc.ids import PeerId, new_peer_id
@@ -164,6 +165,10 @@ class LiveSession:
         self._finish_if_final()
         return result
 
+    def advise(self, sign: Sign) -> None:
+        """Add a sign to the stream's evidence; it counts in no verdict."""
+        self._judgement.advise(sign)
+
     async def order(self, challenge: Challenge) -> None:
         """Ask the applicant for one more challenge."""
         self._require_running()
@@ -246,8 +251,10 @@ class LiveSession:
                 self._ready = True
             case InboundType.CANCEL:
                 await self.cancel()
-            case InboundType.CAPTURE_INFO | InboundType.STATS:
-                pass  # advisory; that something came is noted by the peer
+            case InboundType.CAPTURE_INFO:
+                self._judgement.capture_reported(inbound.fields)
+            case InboundType.STATS:
+                pass  # that something came is noted by the peer
 
     async def _watch_deadlines(self) -> None:
         settings = self._services.settings

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.errors import AtCapacity, BadRequest, Conflict, NotFound
 from kyc_rtc.frames import decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
@@ -29,9 +30,13 @@ from kyc_rtc.sessions.views import alert_view, session_view
 from kyc_rtc.storage.alerts import AlertRepository
 from kyc_rtc.storage.records import SessionRecord
 from kyc_rtc.storage.sessions import SessionRepository
+from media.fingerprint import mismatch
 from media.sdp import parse_fragment, parse_offer
 
 SWEEP_INTERVAL_MS = 30_000.0
+
+_SURE_MISMATCH = ("/other", "/firefox")
+"""Chromium and Safari write offers so alike that a mismatch between them may be a new version's."""
 
 log = structlog.get_logger(__name__)
 
@@ -118,10 +123,15 @@ class SessionManager:
     async def status(self, session_id: str) -> SessionView:
         return self._view(await self._find(session_id))
 
-    async def offer(self, session_id: str, sdp: str) -> AnswerView:
+    async def offer(self, session_id: str, sdp: str, user_agent: str = "") -> AnswerView:
         offer = parse_offer(sdp, self._settings.media.max_offer_bytes)
         session = await self._join(session_id)
         peer_id, answer = await session.offer(offer)
+        found = mismatch(offer.sdp, user_agent)
+        if found is not None:
+            log.info("client_mismatch", session_id=session_id, found=found)
+            if found.endswith(_SURE_MISMATCH):
+                session.advise(Sign.CLIENT_MISMATCH)
         return AnswerView(peer_id, answer)
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:

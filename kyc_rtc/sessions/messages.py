@@ -139,7 +139,13 @@ def reasons_of(codes: Iterable[ReasonCode | str]) -> tuple[dict[str, str], ...]:
 
 
 def frame_message(
-    result: FrameResult, scores: Scores, *, analysed_fps: float, dropped: int, latency_ms: float
+    result: FrameResult,
+    scores: Scores,
+    evidence: Iterable[Evidence],
+    *,
+    analysed_fps: float,
+    dropped: int,
+    latency_ms: float,
 ) -> Outbound:
     """The live view of one analysed frame, for development and demonstrations."""
     face = result.observation.face
@@ -158,7 +164,7 @@ def frame_message(
             "pitch_deg": round(face.pose.pitch_deg, 1) if face else None,
             "roll_deg": round(face.pose.roll_deg, 1) if face else None,
             "box": box,
-            "evidence": {e.analyser.value: evidence_fields(e) for e in result.evidence},
+            "evidence": {e.analyser.value: evidence_fields(e) for e in evidence},
             "analysed_fps": round(analysed_fps, 1),
             "dropped": dropped,
             "latency_ms": round(latency_ms, 1),

@@ -8,10 +8,11 @@ from typing import Protocol, TypeVar
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.frames import Frame
-from kyc_rtc.ids import PeerId
+from kyc_rtc.ids import PeerId, SessionId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import Settings
+from kyc_rtc.storage.footage import FootageRecord
 from kyc_rtc.storage.records import AlertRecord, SessionRecord
 from kyc_rtc.telemetry import Metrics
 from media.peer import PeerEvent
@@ -45,6 +46,7 @@ class AnalysisPort(Protocol):
     """The detectors of one session, such as `pipeline.analysis.FrameAnalysis`."""
 
     def analyse(self, frame: Frame) -> FrameResult: ...
+    def record(self) -> bytes: ...
     def close(self) -> None: ...
 
 
@@ -62,6 +64,12 @@ class Archive(Protocol):
 
     async def raise_alerts(self, alerts: tuple[AlertRecord, ...]) -> None:
         """Store alerts."""
+
+    async def keep_footage(self, record: FootageRecord) -> None:
+        """Store what later sessions are compared with."""
+
+    async def earlier_footage(self, except_session: SessionId, limit: int) -> list[bytes]:
+        """The records of other sessions, the newest first."""
 
 
 PeerFactory = Callable[[PeerId, MediaTimeline, FrameSink], PeerPort]

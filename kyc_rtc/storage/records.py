@@ -24,6 +24,7 @@ from kyc_rtc.storage.values import (
 MAX_USER_ID_LENGTH = 256
 MAX_ACTOR_LENGTH = 256
 MAX_WORD_LENGTH = 64
+MAX_NOTE_LENGTH = 2_000
 MAX_REASONS = 64
 
 
@@ -125,6 +126,34 @@ class AlertStatistics:
     last_24_h: int
     by_severity: Mapping[str, int]
     by_type: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRecord:
+    """What somebody found out about a session after its verdict. Only an attack has a species.
+
+    Raises:
+        BadRequest: a field cannot be stored.
+    """
+
+    session_id: SessionId
+    label: str
+    source: str
+    labelled_by: str
+    labelled_at_ms: int
+    species: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        for name in ("label", "source"):
+            check_text(name, getattr(self, name), MAX_WORD_LENGTH)
+        check_text("labelled_by", self.labelled_by, MAX_ACTOR_LENGTH)
+        if self.species is not None:
+            check_text("species", self.species, MAX_WORD_LENGTH)
+        if self.note is not None:
+            check_text("note", self.note, MAX_NOTE_LENGTH, min_length=0)
+        check_integer("labelled_at_ms", self.labelled_at_ms)
 
 
 def check_actor(acknowledged_by: str) -> None:

@@ -10,12 +10,19 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
 )
 
-from kyc_rtc.storage.records import MAX_ACTOR_LENGTH, MAX_USER_ID_LENGTH, MAX_WORD_LENGTH
+from kyc_rtc.storage.records import (
+    MAX_ACTOR_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_USER_ID_LENGTH,
+    MAX_WORD_LENGTH,
+)
 from kyc_rtc.storage.values import MAX_ID_LENGTH
 
 metadata = MetaData(
@@ -52,6 +59,7 @@ sessions = Table(
     Column("challenges", JSON(none_as_null=True), nullable=True),
     Index(None, "state", "expires_at_ms"),
     Index(None, "parent_id"),
+    Index(None, "updated_at_ms"),
 )
 
 alerts = Table(
@@ -73,4 +81,38 @@ alerts = Table(
     Column("acknowledged_by", String(MAX_ACTOR_LENGTH), nullable=True),
     Index(None, "acknowledged_at_ms", "created_at_ms"),
     Index(None, "session_id"),
+)
+
+labels = Table(
+    "labels",
+    metadata,
+    # SQLite numbers rows by itself in a column of this very type only.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("label", String(MAX_WORD_LENGTH), nullable=False),
+    Column("species", String(MAX_WORD_LENGTH), nullable=True),
+    Column("source", String(MAX_WORD_LENGTH), nullable=False),
+    Column("labelled_by", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("note", String(MAX_NOTE_LENGTH), nullable=True),
+    Column("labelled_at_ms", BigInteger, nullable=False),
+    Index(None, "session_id", "source"),
+)
+
+footage = Table(
+    "footage",
+    metadata,
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index(None, "created_at_ms"),
 )

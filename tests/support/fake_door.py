@@ -25,6 +25,7 @@ class FakeDoor:
         self.sessions: dict[str, SessionView] = {}
         self.alerts: dict[str, AlertView] = {}
         self.calls: list[tuple[str, Any]] = []
+        self.user_agents: list[str] = []
         self.refusal: KycError | None = None
 
     def _check(self, name: str, detail: Any = None) -> None:
@@ -63,8 +64,9 @@ class FakeDoor:
             raise NotFound("no such session")
         return self.sessions[session_id]
 
-    async def offer(self, session_id: str, sdp: str) -> AnswerView:
+    async def offer(self, session_id: str, sdp: str, user_agent: str = "") -> AnswerView:
         self._check("offer", sdp)
+        self.user_agents.append(user_agent)
         await self.status(session_id)
         return AnswerView("the-peer", "v=0\r\n")
 

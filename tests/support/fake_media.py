@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from kyc_rtc.clock import Clock
+from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.errors import BadSdp
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
@@ -83,9 +84,9 @@ class FakePeer:
         for event in (Connected(), ChannelOpened("kyc"), CameraStarted()):
             self._events.put_nowait(event)
 
-    def say(self, kind: str) -> None:
+    def say(self, kind: str, **fields: Any) -> None:
         """The client sends a message."""
-        self.deliver(json.dumps({"v": 1, "seq": 0, "type": kind}))
+        self.deliver(json.dumps({"v": 1, "seq": 0, "type": kind, **fields}))
 
     def deliver(self, data: str | bytes) -> None:
         self.last_heard_ms = self._clock.monotonic_ms()
@@ -107,11 +108,14 @@ class FakePeer:
 
 @dataclass
 class FakeAnalysis:
-    """An `AnalysisPort` whose results the test writes: `issues` for all frames from now on."""
+    """An `AnalysisPort` whose results the test writes: `issues` and `evidence` of all frames from
+    now on, and the `footage` of the session."""
 
     issues: tuple[QualityIssue, ...] = (QualityIssue.NO_FACE,)
     failure: Exception | None = None
     closed: bool = False
+    footage: bytes = b""
+    evidence: tuple[Evidence, ...] = ()
     analysed: list[Frame] = field(default_factory=list)
 
     def analyse(self, frame: Frame) -> FrameResult:
@@ -124,10 +128,13 @@ class FakeAnalysis:
             quality=FaceQuality(self.issues, None, 0.0),
             issues=self.issues,
             track=no_face_track(),
-            evidence=(),
+            evidence=self.evidence,
             enhanced=False,
             cpu_ms={Stage.OBSERVE: 10.0},
         )
+
+    def record(self) -> bytes:
+        return self.footage
 
     def close(self) -> None:
         self.closed = True

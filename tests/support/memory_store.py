@@ -17,8 +17,10 @@ from kyc_rtc.storage import (
     EXPIRED,
     INTERRUPTED,
     MAX_ALERTS_LISTED,
+    MAX_FOOTAGE_LISTED,
     AlertRecord,
     AlertStatistics,
+    FootageRecord,
     SessionRecord,
 )
 from kyc_rtc.storage.alerts import DAY_MS
@@ -34,9 +36,11 @@ class MemoryStore:
         self.final_states = frozenset(final_states)
         self.session_rows: dict[SessionId, SessionRecord] = {}
         self.alert_rows: dict[AlertId, AlertRecord] = {}
+        self.footage_rows: dict[SessionId, FootageRecord] = {}
         self.failure: KycError | None = None
         self.sessions = MemorySessionRepository(self)
         self.alerts = MemoryAlertRepository(self)
+        self.footage = MemoryFootageRepository(self)
 
     async def reached(self) -> None:
         """Give way once; raise `failure` if one is set."""
@@ -102,6 +106,7 @@ class MemorySessionRepository:
         await self._store.reached()
         if self._store.session_rows.pop(session_id, None) is None:
             return False
+        self._store.footage_rows.pop(session_id, None)
         for child in list(self._store.session_rows.values()):
             if child.parent_id == session_id:
                 self._put(replace(child, parent_id=None))
@@ -175,6 +180,29 @@ class MemoryAlertRepository:
             return self._store.alert_rows[alert_id]
         except KeyError:
             raise NotFound("no such alert") from None
+
+
+class MemoryFootageRepository:
+    """`FootageRepository` over a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def add(self, record: FootageRecord) -> None:
+        await self._store.reached()
+        if record.session_id in self._store.footage_rows:
+            raise Conflict("the session has a record")
+        if record.session_id not in self._store.session_rows:
+            raise NotFound("no such session")
+        self._store.footage_rows[record.session_id] = record
+
+    async def latest(self, limit: int, except_session: SessionId) -> list[bytes]:
+        check_limit(limit, MAX_FOOTAGE_LISTED)
+        await self._store.reached()
+        rows = self._store.footage_rows.values()
+        others = [row for row in rows if row.session_id != except_session]
+        others.sort(key=lambda row: (-row.created_at_ms, row.session_id))
+        return [row.record for row in others[:limit]]
 
 
 def a_session(**changes: Any) -> SessionRecord:

@@ -125,9 +125,8 @@ def sample(at_ms: int, luma: BgrImage, seen: Face | None, quality: FaceQuality =
     """One analysed frame."""
     faces = (seen,) if seen is not None else ()
     observation = FaceObservation(at_ms, at_ms, (luma.shape[1], luma.shape[0]), faces)
-    return Sample(
-        cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR).astype(np.uint8), luma, observation, quality
-    )
+    image_bgr = cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR).astype(np.uint8)
+    return Sample(image_bgr, luma, observation, quality, float(at_ms))
 
 
 def blinked(mesh: Mesh, closure: float) -> Mesh:

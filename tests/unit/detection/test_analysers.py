@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc_rtc.detection.analysers import new_analysers
+from kyc_rtc.detection.analysers import Learned, new_suite
 from kyc_rtc.detection.calibration import CLEAR, NEUTRAL, ramp, score
 from kyc_rtc.detection.evidence import AnalyserName, Evidence
+from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.geometry import GeometryAnalyser
 from kyc_rtc.vision.observation import HeadPose
 from tests.unit.detection import synthetic
@@ -17,13 +18,29 @@ from tests.unit.detection import synthetic
 LUMA = synthetic.as_luma(synthetic.texture())
 
 
+class Alarmed:
+    """An expert that is sure of everything it is asked about."""
+
+    def probability(self, measures: dict[str, float]) -> float:
+        return 1.0
+
+
+LEARNED = Learned(None, dict.fromkeys(SIGNS, Alarmed()))
+
+
 def test_there_is_one_of_each() -> None:
-    assert sorted(analyser.name for analyser in new_analysers()) == sorted(AnalyserName)
+    analysers = new_suite(LEARNED).analysers
+    assert sorted(analyser.name for analyser in analysers) == sorted(AnalyserName)
+
+
+def test_a_species_without_an_expert_has_no_evidence() -> None:
+    names = {analyser.name for analyser in new_suite().analysers}
+    assert names == set(AnalyserName) - set(SIGNS)
 
 
 @pytest.mark.parametrize("frames", [0, 3])
 def test_nobody_judges_without_frames(frames: int) -> None:
-    for analyser in new_analysers():
+    for analyser in new_suite(LEARNED).analysers:
         for index in range(frames):
             seen = synthetic.face(synthetic.face_mesh())
             analyser.update(synthetic.sample(index * 40, LUMA, seen))
@@ -32,7 +49,7 @@ def test_nobody_judges_without_frames(frames: int) -> None:
 
 def test_nobody_judges_what_is_not_judgeable_or_has_no_face() -> None:
     seen = synthetic.face(synthetic.face_mesh())
-    for analyser in new_analysers():
+    for analyser in new_suite(LEARNED).analysers:
         for index in range(300):
             analyser.update(synthetic.sample(index * 40, LUMA, seen, synthetic.DARK))
             analyser.update(synthetic.sample(index * 40 + 20, LUMA, None))

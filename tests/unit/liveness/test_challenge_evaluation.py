@@ -12,8 +12,8 @@ from kyc_rtc.evaluation.challenges import (
     evaluate_challenges,
     poisson_interval,
     read_labels,
-    wilson_interval,
 )
+from kyc_rtc.evaluation.metrics import wilson_interval
 from kyc_rtc.liveness.catalogue import ChallengeType, Direction
 
 LABELS = Path(__file__).parents[2] / "data" / "challenge_labels.tsv"

@@ -21,7 +21,12 @@ from media.timeline import MediaTimeline
 from media.video_track import FrameSink
 from tests.support.clock import ManualClock, settle
 from tests.support.fake_media import DirectPool, FakeAnalysis, FakePeer
-from tests.support.memory_store import MemoryAlertRepository, MemorySessionRepository, MemoryStore
+from tests.support.memory_store import (
+    MemoryAlertRepository,
+    MemoryFootageRepository,
+    MemorySessionRepository,
+    MemoryStore,
+)
 from tests.support.offers import browser_like_offer
 
 _OWN_TASKS = ("session", "analyse", "watchdog", "peer")
@@ -35,6 +40,7 @@ class Stage:
     clock: ManualClock
     sessions: MemorySessionRepository
     alerts: MemoryAlertRepository
+    footage: MemoryFootageRepository
     analysis: FakeAnalysis = field(default_factory=FakeAnalysis)
     peers: list[FakePeer] = field(default_factory=list)
 
@@ -88,13 +94,19 @@ async def make_stage() -> AsyncIterator[MakeStage]:
             clock=clock,
             metrics=Metrics(),
             pool=DirectPool(),
-            archive=StoredArchive(sessions, alerts),
+            archive=StoredArchive(sessions, alerts, store.footage),
             new_peer=new_peer,
             new_analysis=lambda: analysis,
             issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw
         )
         stage = Stage(
-            SessionManager(services, sessions, alerts), clock, sessions, alerts, analysis, peers
+            SessionManager(services, sessions, alerts),
+            clock,
+            sessions,
+            alerts,
+            store.footage,
+            analysis,
+            peers,
         )
         made.append(stage)
         return stage

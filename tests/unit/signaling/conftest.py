@@ -15,6 +15,7 @@ from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from tests.support.clock import ManualClock
 from tests.support.fake_door import FakeDoor
+from tests.support.fake_labels import FakeLabels
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[[Settings], Any]
@@ -26,17 +27,24 @@ def door() -> FakeDoor:
 
 
 @pytest.fixture
+def labels() -> FakeLabels:
+    return FakeLabels()
+
+
+@pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
 
 
 @pytest.fixture
-async def make_client(door: FakeDoor, clock: ManualClock) -> AsyncIterator[MakeClient]:
+async def make_client(
+    door: FakeDoor, labels: FakeLabels, clock: ManualClock
+) -> AsyncIterator[MakeClient]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(settings: Settings) -> Client:
             life = contextlib.nullcontext()
-            app = create_app(settings, clock, Metrics(), door, life)
+            app = create_app(settings, clock, Metrics(), door, labels, life)
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield make

@@ -53,6 +53,18 @@ async def test_offer_is_answered_to_the_holder_of_the_token(client: Client, door
     assert door.calls[-1] == ("offer", "v=0")
 
 
+@pytest.mark.parametrize("length", [0, 100, 512, 5_000])
+async def test_the_door_is_told_the_clients_program(
+    client: Client, door: FakeDoor, length: int
+) -> None:
+    body = await start(client)
+    url = f"/api/v1/kyc/sessions/{body['session_id']}/offer"
+    headers = bearer(body["client_token"]) | {"User-Agent": "x" * length}
+    response = await client.post(url, json={"type": "offer", "sdp": "v=0"}, headers=headers)
+    assert response.status == 200
+    assert door.user_agents == ["x" * min(length, 512)]
+
+
 @pytest.mark.parametrize("token", ["", "junk", "a.b.c", "x" * 5_000, "eyJhbGciOiJub25lIn0.e30."])
 async def test_offer_without_a_valid_token_is_refused(client: Client, token: str) -> None:
     body = await start(client)

@@ -50,6 +50,15 @@ async def test_create_answers_201_with_location_and_ice_servers(
     assert turn.endswith('username="u\\"1"; credential="p\\\\w"; credential-type="password"')
 
 
+async def test_the_door_is_told_the_clients_program(
+    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+) -> None:
+    url, headers = joined
+    await client.post(url, data="v=0\r\n", headers=headers | {"User-Agent": "OBS/32.0"})
+    await client.post(url, data="v=0\r\n", headers=headers | {"User-Agent": "y" * 5_000})
+    assert door.user_agents == ["OBS/32.0", "y" * 512]
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
 async def test_another_content_type_is_415(
     client: Client, joined: tuple[str, dict[str, str]], kind: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kyc_rtc.storage import Database, SqlAlertRepository, SqlSessionRepository
+from kyc_rtc.storage import Database, SqlAlertRepository, SqlFootageRepository, SqlSessionRepository
 from tests.support.memory_store import MemoryStore
 from tests.unit.storage.postgresql import cluster
 from tests.unit.storage.stores import FINAL_STATES, Store, living_workers, opened
@@ -17,11 +17,15 @@ from tests.unit.storage.stores import FINAL_STATES, Store, living_workers, opene
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
         memory = MemoryStore(FINAL_STATES)
-        yield Store(memory.sessions, memory.alerts)
+        yield Store(memory.sessions, memory.alerts, memory.footage)
         return
     url = _url(request, tmp_path)
     async with opened(url) as database:
-        yield Store(SqlSessionRepository(database, FINAL_STATES), SqlAlertRepository(database))
+        yield Store(
+            SqlSessionRepository(database, FINAL_STATES),
+            SqlAlertRepository(database),
+            SqlFootageRepository(database),
+        )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

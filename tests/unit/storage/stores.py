@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete
 
-from kyc_rtc.storage import AlertRepository, Database, SessionRepository
+from kyc_rtc.storage import AlertRepository, Database, FootageRepository, SessionRepository
 from kyc_rtc.storage.tables import sessions
 
 FINAL_STATES = ("passed", "failed", "expired", "interrupted")
@@ -18,10 +18,11 @@ FINAL_STATES = ("passed", "failed", "expired", "interrupted")
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Both repositories over one store."""
+    """The repositories over one store."""
 
     sessions: SessionRepository
     alerts: AlertRepository
+    footage: FootageRepository
 
 
 @asynccontextmanager

@@ -1,0 +1,73 @@
+"""An expert for each species of attack: what the measures together say of it, as a probability.
+
+One class for all attacks would hide them from each other: a generated head moves more calmly than a
+person and a swapped face less so, and what betrays the one clears the other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from kyc_rtc.detection.calibration import ramp
+from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sample, Sign
+from kyc_rtc.detection.measures import Measures
+
+SIGNS = {
+    AnalyserName.SWAP: Sign.FACE_SWAP,
+    AnalyserName.GENERATED: Sign.GENERATED_FACE,
+    AnalyserName.RECAPTURE: Sign.RECAPTURE,
+}
+_EVERY_MS = 1_000
+_MIN_SPAN_MS, _FULL_SPAN_MS = 1_500, 6_000
+_MIN_ANSWERS = 4
+
+
+class Expert(Protocol):
+    """Judges one species."""
+
+    def probability(self, measures: dict[str, float]) -> float:
+        """How probably the stream is an attack of the species, were half of all streams attacks.
+
+        `measures` has a value for each of `MEASURE_NAMES`, NaN where too little was seen.
+        """
+
+
+class ExpertAnalyser:
+    """Asks one expert about the measures that all experts of a stream share, once a second."""
+
+    def __init__(self, name: AnalyserName, measures: Measures, expert: Expert) -> None:
+        self.name = name
+        self._measures = measures
+        self._expert = expert
+        self._probability = 0.5
+        self._asked_ms: int | None = None
+
+    def update(self, _sample: Sample) -> None:
+        """Ask again, if it is time. The measures have taken this frame before any expert is asked."""
+        _, now_ms = self._measures.span_ms
+        if not self._enough() or (
+            self._asked_ms is not None and now_ms - self._asked_ms < _EVERY_MS
+        ):
+            return
+        self._asked_ms = now_ms
+        found = self._expert.probability(self._measures.values())
+        self._probability = min(1.0, max(0.0, found)) if math.isfinite(found) else 0.5
+
+    def _enough(self) -> bool:
+        first_ms, last_ms = self._measures.span_ms
+        return last_ms - first_ms >= _MIN_SPAN_MS and self._measures.net_answers >= _MIN_ANSWERS
+
+    def evidence(self) -> Evidence:
+        """The statement on all judgeable frames so far."""
+        span_ms = self._measures.span_ms
+        if self._asked_ms is None:
+            return Evidence(self.name, 0.5, 0.0, span_ms)
+        return expert_evidence(self.name, self._probability, span_ms)
+
+
+def expert_evidence(name: AnalyserName, probability: float, span_ms: tuple[int, int]) -> Evidence:
+    """What an expert's probability is worth after so much of the stream."""
+    confidence = 0.4 + 0.5 * ramp(span_ms[1] - span_ms[0], _MIN_SPAN_MS, _FULL_SPAN_MS)
+    signs = (SIGNS[name],) if probability > 0.5 else ()
+    return Evidence(name, probability, confidence, span_ms, signs)

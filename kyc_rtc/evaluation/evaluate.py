@@ -1,0 +1,121 @@
+"""The evaluation as a command: a manifest's clips through the pipeline, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kyc_rtc.errors import BadRequest
+from kyc_rtc.evaluation.manifest import Clip, read_manifest, spread
+from kyc_rtc.evaluation.markdown import plot_names, to_markdown
+from kyc_rtc.evaluation.plots import draw_det, draw_scores
+from kyc_rtc.evaluation.report import build_report, sections
+from kyc_rtc.evaluation.results import ClipResult, Conditions
+from kyc_rtc.evaluation.runner import Job, run_clips
+from kyc_rtc.settings import load_settings
+
+_KBPS = 600
+
+
+def evaluate(clips: Sequence[Clip], job: Job, out: Path, *, processes: int = 1) -> dict[str, Any]:
+    """Run the clips, tell each on stderr, write the report into the folder `out`, and return it.
+
+    Raises:
+        BadRequest: `out` cannot be written. ModelError: the model cannot be loaded.
+    """
+    _make_folder(out)  # before the hours of work
+    told = 0
+
+    def tell(result: ClipResult) -> None:
+        nonlocal told
+        told += 1
+        print(f"{told}/{len(clips)} {result.status.value} {result.name}", file=sys.stderr)
+
+    results = run_clips(clips, job, processes=processes, done=tell)
+    return write_report(results, job.conditions, out)
+
+
+def choose_clips(manifest: Path, *, images: bool, limit: int | None) -> list[Clip]:
+    """The manifest's videos, and with `images` its pictures; at most `limit`, spread over species.
+
+    Raises:
+        BadRequest: the manifest is wrong, or nothing is left.
+    """
+    if limit is not None and limit < 1:
+        raise BadRequest(f"at least one clip, not {limit}")
+    clips = [clip for clip in read_manifest(manifest) if images or not clip.still]
+    chosen = clips if limit is None else spread(clips, limit)
+    if not chosen:
+        raise BadRequest(f"{manifest} has no clip to evaluate")
+    return chosen
+
+
+def new_job(
+    model: Path,
+    *,
+    codec: str | None = None,
+    kbps: int | None = None,
+    fps: float | None = None,
+    loss: float = 0.0,
+) -> Job:
+    """The job under the settings of this machine. A codec's rate is 600 kbit/s unless asked for,
+    the frames a second those that a server takes.
+
+    Raises:
+        SettingsError: the settings are wrong. BadRequest: the conditions are.
+    """
+    settings = load_settings()
+    conditions = Conditions(
+        codec=codec,
+        kbps=_KBPS if codec and kbps is None else kbps,
+        fps=settings.target_fps if fps is None else fps,
+        loss=loss,
+        confidence_threshold=settings.confidence_threshold,
+        deepfake_threshold=settings.deepfake_threshold,
+    )
+    return Job(model, settings, conditions)
+
+
+def write_report(
+    results: Sequence[ClipResult], conditions: Conditions, out: Path
+) -> dict[str, Any]:
+    """Write `report.json`, `report.md` and each section's plots into the folder `out`.
+
+    Raises:
+        BadRequest: it cannot be written.
+    """
+    report = build_report(results, conditions)
+    _make_folder(out)
+    try:
+        text = json.dumps(report, indent=1, allow_nan=False)
+        (out / "report.json").write_text(text + "\n", encoding="utf-8")
+        (out / "report.md").write_text(to_markdown(report), encoding="utf-8")
+        for name, clips in sections(results).items():
+            det_name, scores_name = plot_names(name)
+            title = _title(conditions)
+            draw_det(clips, out / det_name, title)
+            draw_scores(clips, out / scores_name, title, conditions.deepfake_threshold)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    return report
+
+
+def _title(conditions: Conditions) -> str:
+    if conditions.codec is None:
+        return "as recorded"
+    title = f"{conditions.codec.upper()} at {conditions.kbps} kbit/s"
+    return title + (f", {conditions.loss:.1%} packet loss" if conditions.loss else "")
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> BadRequest:
+    return BadRequest(f"{out} cannot be written: {error.strerror or 'unknown reason'}")

@@ -1,0 +1,140 @@
+"""What an evaluation found for each clip, and under which conditions: values, ready for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from kyc_rtc.decision.findings import Findings
+from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.errors import BadRequest
+from kyc_rtc.evaluation.manifest import Label, Use
+
+UNREADABLE = "unreadable"
+"""The reason of a clip that could not be decoded: a non-response, told apart in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What lies between the recording and the analysis.
+
+    `codec` None: the frames as recorded. `fps`: the highest rate. `loss`: chance, 0 to 1, that an
+    RTP packet is lost. `seed` is that of the loss. The thresholds are those of the settings.
+
+    Raises:
+        BadRequest: a number is out of range, or a rate or loss is given without a codec.
+    """
+
+    codec: str | None = None
+    kbps: int | None = None
+    fps: float = 30.0
+    loss: float = 0.0
+    seed: int = 0
+    confidence_threshold: float = 0.3
+    deepfake_threshold: float = 0.65
+
+    def __post_init__(self) -> None:
+        if self.codec is None and (self.kbps is not None or self.loss > 0):
+            raise BadRequest("a bit rate or a loss needs a codec")
+        if self.codec is not None and not (self.kbps and 10 <= self.kbps <= 100_000):
+            raise BadRequest(f"a codec needs a rate of 10 to 100000 kbit/s, not {self.kbps}")
+        if not (0 < self.fps <= 240 and 0 <= self.loss < 1):
+            raise BadRequest(f"{self.fps} frames a second with loss {self.loss}: out of range")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The last evidence of one analyser."""
+
+    score: float
+    confidence: float
+    signs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCounts:
+    """Frames analysed, those on which detection could judge, and those with a face."""
+
+    analysed: int = 0
+    judgeable: int = 0
+    with_face: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMeasures:
+    """Medians over the frames, for results by group; None where nothing could be measured.
+
+    `ita_deg`: individual typology angle of the cheeks. `width_px`: width of the face in the analysed
+    picture. `luma`: mean luma of the face, 0 to 255.
+    """
+
+    ita_deg: float | None = None
+    width_px: float | None = None
+    luma: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClipResult:
+    """One clip after the pipeline.
+
+    `deepfake_score` is the clip's score; None is a non-response of the scores. `evidence` maps the
+    analyser's name to its statement, `cpu_ms` each stage to its mean CPU milliseconds per frame,
+    `measures` the names of what experts judge by to their values, None where too little was seen.
+    `findings` is what the verdict rests on; it is not written.
+    """
+
+    name: str
+    label: Label
+    species: str
+    group: str
+    model: str
+    use: Use
+    source: str
+    still: bool
+    status: VerdictStatus
+    reasons: tuple[str, ...]
+    deepfake_score: float | None
+    liveness_score: float | None
+    evidence: dict[str, Statement] = field(default_factory=dict)
+    frames: FrameCounts = FrameCounts()
+    face: FaceMeasures = FaceMeasures()
+    cpu_ms: dict[str, float] = field(default_factory=dict)
+    measures: dict[str, float | None] = field(default_factory=dict)
+    findings: Findings | None = None
+
+    @property
+    def bona_fide(self) -> bool:
+        return self.label is Label.BONA_FIDE
+
+    def fields(self) -> dict[str, Any]:
+        """Plain values for JSON; `name` stands under `path`, as in the manifest.
+
+        Raises:
+            ValueError: a number is not finite.
+        """
+        plain: dict[str, Any] = _plain(asdict(replace(self, findings=None)))
+        del plain["findings"]
+        return {"path": plain.pop("name")} | plain
+
+
+def scores_of(results: Iterable[ClipResult]) -> list[float]:
+    """The scores of those that have one."""
+    return [r.deepfake_score for r in results if r.deepfake_score is not None]
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case str():
+            return str(value)
+        case float():
+            if not math.isfinite(value):
+                raise ValueError("a result that is not a finite number")
+            return round(value, 6)
+        case _:
+            return value

@@ -1,0 +1,105 @@
+"""The learned parts, loaded from the files that are shipped: the face net and the experts."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from kyc_rtc.detection.analysers import Learned
+from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.experts import SIGNS
+from kyc_rtc.detection.measures import MEASURE_NAMES, NET_CROP_PX, QUESTIONS
+from kyc_rtc.errors import ModelError
+from kyc_rtc.frames import BgrImage
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+FACE_NET, CALIBRATION = "face_net.onnx", "experts.json"
+_MOST_LOG_ODDS = 6.0
+
+
+class OnnxFaceNet:
+    """The face net on onnxruntime: one thread, shared by all sessions (its `run` is thread-safe)."""
+
+    def __init__(self, path: Path) -> None:
+        self._session = _session(path)
+
+    def logits(self, crop_bgr: BgrImage) -> NDArray[np.float32]:
+        """Log-odds for each of `QUESTIONS`, shape (6,), of a crop (128, 128, 3)."""
+        if crop_bgr.shape != (NET_CROP_PX, NET_CROP_PX, 3):
+            raise ValueError(f"a crop of {NET_CROP_PX} pixels in colour, not {crop_bgr.shape}")
+        faces = crop_bgr[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+        (logits,) = self._session.run(["logits"], {"faces": np.ascontiguousarray(faces)})
+        return np.asarray(logits, np.float32).reshape(len(QUESTIONS))
+
+
+class OnnxExpert:
+    """Trees on the measures, and the curve that makes a probability of what they say (Platt, 1999)."""
+
+    def __init__(self, path: Path, slope: float, offset: float) -> None:
+        self._session = _session(path)
+        self._slope, self._offset = slope, offset
+
+    def probability(self, measures: dict[str, float]) -> float:
+        """See `Expert.probability`."""
+        row = np.array([[measures[name] for name in MEASURE_NAMES]], np.float32)
+        _, shares = self._session.run(None, {"X": row})
+        return calibrated(float(np.asarray(shares)[0, 1]), self._slope, self._offset)
+
+
+def calibrated(share: float, slope: float, offset: float) -> float:
+    """A probability from the share of trees that say attack; `slope` is never negative."""
+    raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
+    raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
+    return 1.0 / (1.0 + math.exp(-(slope * raw + offset)))
+
+
+@lru_cache(maxsize=8)
+def load_learned(folder: Path = SHIPPED) -> Learned:
+    """The net and the experts of a folder, loaded once for the process; none from an empty one.
+
+    Raises:
+        ModelError: a file is missing or is not what its name says.
+    """
+    if not (folder / FACE_NET).exists():
+        return Learned()
+    net = OnnxFaceNet(folder / FACE_NET)
+    if not (folder / CALIBRATION).exists():
+        return Learned(net)
+    curves = _curves(folder / CALIBRATION)
+    experts = {
+        name: OnnxExpert(folder / f"{name.value}.onnx", *curves[name.value])
+        for name in SIGNS
+        if name.value in curves
+    }
+    return Learned(net, experts)
+
+
+def _curves(path: Path) -> dict[str, tuple[float, float]]:
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if fields["measures"] != list(MEASURE_NAMES):
+            raise ModelError(f"{path} is of other measures than this version's", hint="train again")
+        return {
+            str(AnalyserName(name)): (max(0.0, float(curve["slope"])), float(curve["offset"]))
+            for name, curve in fields["experts"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is no table of experts: {error!r}") from error
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # The analysis pool has a thread for each processor already.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(f"{path} cannot be loaded: {error}") from error

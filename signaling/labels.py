@@ -1,0 +1,80 @@
+"""The REST API of labels: what was found out later, and what it says about the verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from aiohttp import web
+
+from kyc_rtc.sessions.labels import LabelDoor, LabelStatistics, LabelView, NewLabel, WeekView
+from signaling import schemas
+from signaling.answers import iso
+from signaling.api import V1
+from signaling.auth import Gate
+from signaling.endpoints import Access, Endpoint, answer, read_body
+
+
+class LabelApi:
+    """Handlers of the label endpoints. Knows labels only by their door."""
+
+    def __init__(self, door: LabelDoor, gate: Gate) -> None:
+        self._door = door
+        self._gate = gate
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All of them, as they are routed and described."""
+        return (
+            Endpoint(
+                "POST", f"{V1}/kyc/sessions/{{session_id}}/label", self.label,
+                "Say what a session turned out to be", Access.INSTITUTION,
+                schemas.LabelAnswer, 201, schemas.LabelSession,
+                problems=(400, 401, 404, 409, 413, 415),
+            ),
+            Endpoint(
+                "GET", f"{V1}/kyc/labels/statistics", self.statistics,
+                "Wrong verdicts and score drift over time", Access.INSTITUTION,
+                schemas.LabelStatisticsAnswer, problems=(401,),
+            ),
+        )  # fmt: skip
+
+    async def label(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        body = await read_body(request, schemas.LabelSession)
+        label = NewLabel(
+            label=body.label,
+            source=body.source,
+            labelled_by=body.labelled_by,
+            species=body.species,
+            note=body.note,
+        )
+        stored = await self._door.label(request.match_info["session_id"], label)
+        return answer(_label(stored), status=201)
+
+    async def statistics(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        return answer(_statistics(await self._door.statistics()))
+
+
+def _label(view: LabelView) -> schemas.LabelAnswer:
+    fields = asdict(view)
+    labelled_at = iso(fields.pop("labelled_at_ms"))
+    return schemas.LabelAnswer(**fields, labelled_at=labelled_at)
+
+
+def _statistics(found: LabelStatistics) -> schemas.LabelStatisticsAnswer:
+    by_source, by_species = (
+        {name: schemas.LabelledCounts(**asdict(counts)) for name, counts in table.items()}
+        for table in (found.by_source, found.by_species)
+    )
+    return schemas.LabelStatisticsAnswer(
+        **asdict(found.total),
+        by_source=by_source,
+        by_species=by_species,
+        weeks=[_week(week) for week in found.weeks],
+        has_reference=found.has_reference,
+    )
+
+
+def _week(view: WeekView) -> schemas.LabelWeek:
+    fields = asdict(view)
+    return schemas.LabelWeek(**fields.pop("errors"), **fields)

@@ -1,0 +1,255 @@
+"""What the label repository does, over each database."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from alembic import command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kyc_rtc.errors import BadRequest, Conflict, NotFound
+from kyc_rtc.ids import SessionId, new_session_id
+from kyc_rtc.storage import (
+    Database,
+    LabelRecord,
+    Outcome,
+    SessionRecord,
+    SqlLabelRepository,
+    SqlSessionRepository,
+)
+from kyc_rtc.storage.labels import MAX_LABELS_OF_SESSION, WEEK_MS, week_start_ms
+from kyc_rtc.storage.schema import alembic_config
+from tests.support.memory_store import a_session
+from tests.unit.storage.stores import FINAL_STATES
+
+MONDAY_MS = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp() * 1_000)
+
+
+@pytest.fixture
+def labels(database: Database) -> SqlLabelRepository:
+    return SqlLabelRepository(database)
+
+
+@pytest.fixture
+def sessions(database: Database) -> SqlSessionRepository:
+    return SqlSessionRepository(database, FINAL_STATES)
+
+
+def judged(status: str = "PASSED", **changes: Any) -> SessionRecord:
+    values = {
+        "state": status.lower(),
+        "verdict_status": status,
+        "deepfake_score": 0.3,
+        "updated_at_ms": MONDAY_MS,
+        "evidence": ({"analyser": "swap", "score": 0.3, "confidence": 0.9, "reasons": []},),
+    }
+    return a_session(**(values | changes))
+
+
+def a_label(session_id: SessionId, label: str = "attack", **changes: Any) -> LabelRecord:
+    values: dict[str, Any] = {"source": "agent", "labelled_by": "agent-7", "labelled_at_ms": 5_000}
+    return LabelRecord(session_id=session_id, label=label, **(values | changes))
+
+
+async def test_every_label_is_kept_in_order(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    session = judged()
+    await sessions.add(session)
+    assert await labels.history(session.session_id) == []
+    records = [
+        a_label(session.session_id, species="replay", note="zoë: «phone»\n", labelled_at_ms=9_000),
+        a_label(session.session_id, "bona_fide", source="chargeback"),  # a clock went back
+        a_label(session.session_id, "bona_fide", note=""),
+    ]
+    for record in records:
+        await labels.add(record)
+    assert await labels.history(session.session_id) == records
+    assert await labels.history(new_session_id()) == []
+    assert await labels.history(SessionId("\x00")) == []
+
+
+async def test_sessions_of_an_older_program_can_be_labelled(
+    database: Database, sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    session = judged()
+    await sessions.add(session)
+    async with database.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+    await labels.add(a_label(session.session_id))
+    assert [one.session for one in await labels.labelled()] == [session]
+
+
+async def test_a_label_needs_a_session_with_a_verdict(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    with pytest.raises(NotFound):
+        await labels.add(a_label(new_session_id()))
+    waiting = a_session()
+    cancelled = a_session(state="cancelled")
+    for session in (waiting, cancelled):
+        await sessions.add(session)
+        with pytest.raises(Conflict, match="no verdict"):
+            await labels.add(a_label(session.session_id))
+        assert await labels.history(session.session_id) == []
+
+
+async def test_a_session_takes_so_many_labels(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    session, other = judged(), judged()
+    for one in (session, other):
+        await sessions.add(one)
+    for _ in range(MAX_LABELS_OF_SESSION):
+        await labels.add(a_label(session.session_id))
+    with pytest.raises(Conflict, match="takes no more"):
+        await labels.add(a_label(session.session_id))
+    await labels.add(a_label(other.session_id))
+    assert len(await labels.history(session.session_id)) == MAX_LABELS_OF_SESSION
+
+
+async def test_labels_that_come_at_once_are_all_kept(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    session = judged()
+    await sessions.add(session)
+    records = [a_label(session.session_id, labelled_by=f"agent-{n}") for n in range(20)]
+    await asyncio.gather(*map(labels.add, records))
+    kept = await labels.history(session.session_id)
+    assert {record.labelled_by for record in kept} == {record.labelled_by for record in records}
+
+
+async def test_labels_go_with_their_session(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    session, other = judged(), judged()
+    for one in (session, other):
+        await sessions.add(one)
+        await labels.add(a_label(one.session_id))
+    await sessions.delete(session.session_id)
+    assert await labels.history(session.session_id) == []
+    assert [one.session for one in await labels.labelled()] == [other]
+
+
+async def test_outcomes_count_each_session_once(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    assert await labels.outcomes(by_source=False) == []
+    corrected, twice, later = (
+        judged(),
+        judged(),
+        judged("FAILED", updated_at_ms=MONDAY_MS + WEEK_MS),
+    )
+    for session in (corrected, twice, later):
+        await sessions.add(session)
+    for label in (
+        a_label(corrected.session_id, species="replay"),
+        a_label(corrected.session_id, "bona_fide"),
+        a_label(twice.session_id, "bona_fide"),
+        a_label(twice.session_id, source="chargeback", species="face_swap"),
+        a_label(later.session_id, "bona_fide"),
+    ):
+        await labels.add(label)
+    next_week = MONDAY_MS + WEEK_MS
+    found = await labels.outcomes(by_source=False)
+    assert set(found) == {
+        Outcome(MONDAY_MS, "bona_fide", None, "PASSED", None, 1),
+        Outcome(MONDAY_MS, "attack", "face_swap", "PASSED", None, 1),
+        Outcome(next_week, "bona_fide", None, "FAILED", None, 1),
+    }
+    assert set(await labels.outcomes(by_source=True)) == {
+        Outcome(MONDAY_MS, "bona_fide", None, "PASSED", "agent", 2),
+        Outcome(MONDAY_MS, "attack", "face_swap", "PASSED", "chargeback", 1),
+        Outcome(next_week, "bona_fide", None, "FAILED", "agent", 1),
+    }
+
+
+async def test_labelled_sessions_come_page_by_page(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    records = [judged(user_id=f"applicant-{n}") for n in range(5)]
+    for record in (*records, judged()):
+        await sessions.add(record)
+    for record in records:
+        await labels.add(a_label(record.session_id, source="chargeback"))
+    newest = a_label(records[0].session_id, "bona_fide", note="corrected")
+    await labels.add(newest)
+    pages, after = [], 0
+    while page := await labels.labelled(after, 2):
+        pages.append(page)
+        after = page[-1].number
+    assert [len(page) for page in pages] == [2, 2, 1]
+    found = [one for page in pages for one in page]
+    assert [one.session for one in found] == [*records[1:], records[0]]
+    assert found[-1].label == newest
+    for limit in (0, 1_001):
+        with pytest.raises(BadRequest):
+            await labels.labelled(0, limit)
+
+
+async def test_scores_are_counted_by_week_and_bin(
+    sessions: SqlSessionRepository, labels: SqlLabelRepository
+) -> None:
+    sunday_ms = MONDAY_MS - 1
+    for record in (
+        *(judged(deepfake_score=score) for score in (0.0, 0.0999, 0.1, 0.5, 1.0)),
+        judged("INCONCLUSIVE", deepfake_score=None),
+        a_session(deepfake_score=0.7, updated_at_ms=MONDAY_MS),  # no verdict yet
+        judged("FAILED", deepfake_score=0.9, updated_at_ms=sunday_ms),
+        judged(deepfake_score=0.2, updated_at_ms=MONDAY_MS + WEEK_MS - 1),
+    ):
+        await sessions.add(record)
+    last_week = MONDAY_MS - WEEK_MS
+    everything = {last_week: (0, 0, 1), MONDAY_MS: (2, 2, 2)}
+    assert await labels.weekly_scores((0.1, 0.5), 0) == everything
+    assert await labels.weekly_scores((0.1, 0.5), MONDAY_MS) == {MONDAY_MS: (2, 2, 2)}
+    assert await labels.weekly_scores((0.5,), MONDAY_MS + WEEK_MS) == {}
+
+
+@given(st.integers(0, 2**42))
+def test_a_week_begins_on_monday(unix_ms: int) -> None:
+    start_ms = week_start_ms(unix_ms)
+    assert 0 <= unix_ms - start_ms < WEEK_MS
+    assert (start_ms + 3 * 86_400_000) % WEEK_MS == 0
+    assert week_start_ms(start_ms) == start_ms
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"label": ""},
+        {"label": "x" * 65},
+        {"source": ""},
+        {"labelled_by": ""},
+        {"labelled_by": "x" * 257},
+        {"labelled_by": "nul\x00"},
+        {"note": "x" * 2_001},
+        {"note": "\ud800"},
+        {"species": ""},
+        {"labelled_at_ms": -1},
+    ],
+)
+def test_what_cannot_be_stored_is_no_label(changes: dict[str, Any]) -> None:
+    values = {"label": "attack"} | changes
+    with pytest.raises(BadRequest):
+        a_label(new_session_id(), **values)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None
+)
+@given(
+    note=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=200)
+)
+async def test_any_note_comes_back(database: Database, note: str) -> None:
+    session = judged()
+    await SqlSessionRepository(database, FINAL_STATES).add(session)
+    repository = SqlLabelRepository(database)
+    record = a_label(session.session_id, note=note, labelled_by=f"'; DROP TABLE labels; --{note}")
+    await repository.add(record)
+    assert await repository.history(session.session_id) == [record]

