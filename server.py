@@ -18,6 +18,7 @@ from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.memory import limit_arenas
 from kyc_rtc.pipeline.factory import new_analysis
+from kyc_rtc.pipeline.nets import SHIPPED, load_learned
 from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.archive import StoredArchive
 from kyc_rtc.sessions.label_desk import LabelDesk, read_reference
@@ -52,6 +53,8 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
     clock = clock or SystemClock()
     metrics = Metrics()
     model = ModelStore(settings.cache_dir).fetch(FACE_MODEL)
+    learned = settings.detection.weights_dir or SHIPPED
+    load_learned(learned)  # what is broken is told before anything listens
     database = Database(settings.store_url)
     pool = AnalysisPool(settings.limits.analysis_threads)
     sessions = SqlSessionRepository(database, FINAL)
@@ -67,7 +70,7 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
         pool=pool,
         archive=StoredArchive(sessions, alerts, SqlFootageRepository(database)),
         new_peer=new_peer,
-        new_analysis=lambda: new_analysis(model, clock),
+        new_analysis=lambda: new_analysis(model, clock, learned),
         issuer=Issuer(settings.liveness),
     )
     manager = SessionManager(services, sessions, alerts)

@@ -47,10 +47,21 @@ class LivenessSettings(_Group):
     )
 
 
+STRICT_DEEPFAKE_SCORE = 0.4
+"""See docs/detection.md for what it refuses and lets in."""
+
+
 class DetectionSettings(_Group):
     """What a stream must offer before its evidence counts."""
 
     min_judgeable_frames: int = Field(40, ge=1, description="fewer make the verdict INCONCLUSIVE")
+    operating_point: Literal["balanced", "strict"] = Field(
+        "balanced",
+        description="balanced refuses about 2% of people; strict refuses more, and lets fewer attacks in",
+    )
+    weights_dir: Path | None = Field(
+        None, description="folder of the face net and the experts; none uses those that are shipped"
+    )
 
 
 class IceServer(_Group):
@@ -157,6 +168,15 @@ class Settings(_Group):
     @property
     def scores_exposed(self) -> bool:
         return self.development if self.expose_scores is None else self.expose_scores
+
+    @property
+    def failing_deepfake_score(self) -> float:
+        """The deepfake score from which a session fails, at the operating point."""
+        match self.detection.operating_point:
+            case "balanced":
+                return self.deepfake_threshold
+            case "strict":
+                return min(self.deepfake_threshold, STRICT_DEEPFAKE_SCORE)
 
     @property
     def store_url(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +14,12 @@ from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.evidence import AnalyserName, Evidence
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
 from training.fit_experts import Table, cross_calibrated, cross_fitted
 from training.measure import Measured
+from training.people import Item
 
 SPECIES = {
     AnalyserName.SWAP: frozenset({"face_swap"}),
@@ -24,6 +27,21 @@ SPECIES = {
     AnalyserName.RECAPTURE: frozenset({"replay"}),
 }
 """The attacks that each expert is for; it is taught nothing about the others."""
+
+
+NET_ALONE = ("net_recapture", "net_screen")
+
+
+_PICTURES_WEIGHT = 400.0
+"""All pictures together weigh as much as so many clips."""
+
+MIN_FRAMES = 20
+
+
+def columns_for(expert: AnalyserName) -> list[int]:
+    """What an expert may look at. Few recaptures are filmed, so that theirs has the net alone."""
+    wanted = NET_ALONE if expert is AnalyserName.RECAPTURE else MEASURE_NAMES
+    return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +66,43 @@ def vector(measures: Mapping[str, float | None]) -> list[float]:
     return [np.nan if value is None else value for value in values]
 
 
-def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> tuple[Table, list[int]]:
-    """What an expert is taught, of the columns it may look at; and the index of each row."""
+def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
+    """What an expert is taught, of the columns that it may look at."""
     chosen = [
         at
         for at, result in enumerate(rows.results)
         if result.use is Use.ANY
         and result.evidence
-        and result.frames.judgeable >= 20
+        and result.frames.judgeable >= MIN_FRAMES
         and (result.bona_fide or result.species in SPECIES[expert])
     ]
     attack = np.array([not rows.results[at].bona_fide for at in chosen])
-    masked = np.full((len(chosen), len(MEASURE_NAMES)), np.nan)
-    masked[:, columns] = rows.measures[chosen][:, columns]
-    return Table(masked, attack, rows.fold[chosen], np.ones(len(chosen))), chosen
+    measures = seen_by(rows.measures[chosen], columns)
+    return Table(measures, attack, rows.fold[chosen], np.ones(len(chosen)))
+
+
+def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """The measures (n, m), NaN outside of `columns`."""
+    masked = np.full_like(measures, np.nan)
+    masked[:, columns] = measures[:, columns]
+    return masked
+
+
+def table_of_pictures(
+    items: Sequence[Item], fold: Sequence[int], crops: Path, answers: Path
+) -> Table:
+    """Single pictures for the recapture expert: bona fide, and prints and screens, by the net alone."""
+    notes = json.loads((crops / "crops.json").read_text())
+    columns = [MEASURE_NAMES.index(name) for name in NET_ALONE]
+    asked = [QUESTIONS.index(name.removeprefix("net_")) for name in NET_ALONE]
+    chosen = [
+        (at, note["item"]) for at, note in enumerate(notes) if not items[note["item"]].is_video
+    ]
+    measures = np.full((len(chosen), len(MEASURE_NAMES)), np.nan)
+    measures[:, columns] = np.load(answers)[[at for at, _ in chosen]][:, asked]
+    attack = np.array([items[item].task is not None for _, item in chosen])
+    weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
+    return Table(measures, attack, np.array([fold[item] for _, item in chosen]), weight)
 
 
 def judged(
@@ -90,13 +131,9 @@ def _statement(evidence: Evidence) -> Statement:
     return Statement(evidence.score, evidence.confidence, tuple(s.value for s in evidence.signs))
 
 
-def held_out_probabilities(
-    rows: Rows, expert: AnalyserName, columns: Sequence[int]
-) -> NDArray[np.float64]:
+def held_out_probabilities(rows: Rows, table: Table, columns: Sequence[int]) -> NDArray[np.float64]:
     """Of every row (n,), those of other species and for testing only included, each by a model and
     a curve that saw nothing of its fold."""
-    table, chosen = table_of(rows, expert, columns)
-    masked = np.full_like(rows.measures, np.nan)
-    masked[:, columns] = rows.measures[:, columns]
-    raw = cross_fitted(table, masked, rows.fold)
-    return cross_calibrated(raw, table, chosen, rows.fold)
+    raw = cross_fitted(table, seen_by(rows.measures, columns), rows.fold)
+    taught = cross_fitted(table, table.measures, table.fold)
+    return cross_calibrated(raw, rows.fold, taught, table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,16 +42,11 @@ class Platt:
         return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset))))
 
 
-def columns_of(prefixes: Sequence[str]) -> list[int]:
-    """Columns of the measures whose names begin with one of `prefixes`."""
-    return [at for at, name in enumerate(MEASURE_NAMES) if name.startswith(tuple(prefixes))]
-
-
-def new_model() -> Pipeline:
+def new_model(rows: int) -> Pipeline:
     """Extremely randomised trees (Geurts et al., 2006): few streams, many measures of unlike scales."""
     trees = ExtraTreesClassifier(
         TREES,
-        min_samples_leaf=4,
+        min_samples_leaf=max(4, rows // 100),
         max_features=0.3,
         class_weight="balanced",
         random_state=SEED,
@@ -72,7 +66,7 @@ def cross_fitted(table: Table, measures: Floats, fold: NDArray[np.int64]) -> Flo
 
 def fitted(table: Table, keep: NDArray[np.bool_]) -> Pipeline:
     """The model of the rows of `keep`."""
-    model = new_model()
+    model = new_model(int(keep.sum()))
     weight = {"extratreesclassifier__sample_weight": table.weight[keep]}
     model.fit(table.measures[keep], table.attack[keep], **weight)
     return model
@@ -91,17 +85,25 @@ def platt(raw: Floats, attack: NDArray[np.bool_], weight: Floats) -> Platt:
     return Platt(float(max(model.coef_[0, 0], 0.0)), float(model.intercept_[0]))
 
 
-def cross_calibrated(
-    raw: Floats, table: Table, chosen: Sequence[int], fold: NDArray[np.int64]
-) -> Floats:
-    """Probabilities of all streams: each fold's by a curve fitted on the others. `chosen`: the rows of
-    `raw` that the table has."""
-    found, known = np.full(len(raw), np.nan), raw[list(chosen)]
+def cross_calibrated(raw: Floats, fold: NDArray[np.int64], taught: Floats, table: Table) -> Floats:
+    """Probabilities of all streams: each fold's by a curve fitted on the others. `taught`: the
+    cross-fitted log-odds of the table's own rows."""
+    found = np.full(len(raw), np.nan)
     for number in np.unique(fold):
         keep = table.fold != number
-        curve = platt(known[keep], table.attack[keep], table.weight[keep])
+        curve = platt(taught[keep], table.attack[keep], table.weight[keep])
         found[fold == number] = curve.probability(raw[fold == number])
     return found
+
+
+def joined(one: Table, other: Table) -> Table:
+    """The rows of both."""
+    return Table(
+        np.concatenate([one.measures, other.measures]),
+        np.concatenate([one.attack, other.attack]),
+        np.concatenate([one.fold, other.fold]),
+        np.concatenate([one.weight, other.weight]),
+    )
 
 
 def as_onnx(model: Pipeline) -> bytes:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from kyc_rtc.decision.findings import Findings, Mode
-from kyc_rtc.detection.evidence import ADVISORY, AnalyserName, Evidence
+from kyc_rtc.detection.evidence import ADVISORY, EXPERTS, AnalyserName, Evidence
 
 _NEUTRAL = 0.5
 """What evidence says that speaks neither for nor against an attack."""
@@ -26,10 +26,9 @@ _UNPROMPTED_CEILING = 0.5
 def deepfake_score(evidence: Sequence[Evidence], confidence_threshold: float) -> float | None:
     """How surely the stream is an attack, 0..1; None where no evidence is confident enough.
 
-    Alarms (scores above 0.5, weighed by their confidence) add up as independent causes do, a noisy-or
-    (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3.2); with no alarm, the least
-    calm statement stands. So a calm analyser never outvotes an alarm, and raising a score, or the
-    confidence of an alarm, never lowers the result.
+    Suspicions add up as independent causes do, a noisy-or (Pearl, Probabilistic Reasoning in
+    Intelligent Systems, 1988, 4.3.2). So a calm analyser never outvotes an alarm, and raising a
+    score, or the confidence of a statement, never lowers the result.
     """
     counted = [
         e
@@ -38,13 +37,13 @@ def deepfake_score(evidence: Sequence[Evidence], confidence_threshold: float) ->
     ]
     if not counted:
         return None
-    innocent = math.prod(1.0 - _alarm(e) for e in counted)
-    if innocent < 1.0:
-        return min(1.0, _NEUTRAL + (1.0 - _NEUTRAL) * (1.0 - innocent))
-    return max(min(e.score, _NEUTRAL) for e in counted)
+    return min(1.0, max(0.0, 1.0 - math.prod(1.0 - suspicion(e) for e in counted)))
 
 
-def _alarm(evidence: Evidence) -> float:
+def suspicion(evidence: Evidence) -> float:
+    """What one statement adds, 0..1: a probability is taken as it is, a score from neutral on."""
+    if evidence.analyser in EXPERTS:
+        return evidence.score * evidence.confidence
     excess = max(0.0, evidence.score - _NEUTRAL) / (1.0 - _NEUTRAL)
     return min(1.0, excess * evidence.confidence)
 

@@ -25,6 +25,9 @@ class AnalyserName(StrEnum):
     PULSE = "pulse"
 
 
+EXPERTS = frozenset({AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.RECAPTURE})
+"""Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""
+
 ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
 """Told to whoever reads the evidence, and never counted in a score or a verdict."""
 

@@ -16,6 +16,7 @@ from kyc_rtc.ids import new_challenge_id
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult, Stage
 from kyc_rtc.pipeline.factory import new_analysis
+from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.pipeline.verification import Ending, Verification
 from kyc_rtc.sessions.messages import evidence_fields, reasons_of, rounded
 from kyc_rtc.settings import Settings, load_settings
@@ -35,7 +36,7 @@ def analyze_file(
     settings = settings or load_settings()
     nothing_asked = ChallengeRun((), settings.liveness, new_challenge_id)
     verification = Verification(nothing_asked, settings, Mode.PASSIVE)
-    analysis = new_analysis(model, clock)
+    analysis = new_analysis(model, clock, settings.detection.weights_dir or SHIPPED)
     tally = _Tally()
     started_ms = clock.monotonic_ms()
     try:

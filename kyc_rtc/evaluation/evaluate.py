@@ -15,6 +15,7 @@ from kyc_rtc.evaluation.plots import draw_det, draw_scores
 from kyc_rtc.evaluation.report import build_report, sections
 from kyc_rtc.evaluation.results import ClipResult, Conditions
 from kyc_rtc.evaluation.runner import Job, run_clips
+from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.settings import load_settings
 
 _KBPS = 600
@@ -74,9 +75,9 @@ def new_job(
         fps=settings.target_fps if fps is None else fps,
         loss=loss,
         confidence_threshold=settings.confidence_threshold,
-        deepfake_threshold=settings.deepfake_threshold,
+        deepfake_threshold=settings.failing_deepfake_score,
     )
-    return Job(model, settings, conditions)
+    return Job(model, settings, conditions, settings.detection.weights_dir or SHIPPED)
 
 
 def write_report(

@@ -52,7 +52,7 @@ def served_under(settings: Settings) -> Conditions:
     return Conditions(
         fps=settings.target_fps,
         confidence_threshold=settings.confidence_threshold,
-        deepfake_threshold=settings.deepfake_threshold,
+        deepfake_threshold=settings.failing_deepfake_score,
     )
 
 

@@ -98,7 +98,7 @@ class Verification:
         self._settings = settings
         self._thresholds = Thresholds(
             liveness_threshold=settings.liveness_threshold,
-            deepfake_threshold=settings.deepfake_threshold,
+            deepfake_threshold=settings.failing_deepfake_score,
             confidence_threshold=settings.confidence_threshold,
             min_judgeable_frames=settings.detection.min_judgeable_frames,
         )

@@ -20,6 +20,11 @@ IMPATIENT = {
 }
 """Two challenges, one attempt of 3.5 s at each: whoever does not answer is done in 12 s."""
 
+def without_experts(folder: Path) -> dict[str, str]:
+    """Settings for the portrait: an animated photograph is what the experts are there to find."""
+    return {"DETECTION__WEIGHTS_DIR": str(folder)}
+
+
 FEW = {"LIVENESS__CHALLENGES": "1", "LIVENESS__MAX_NODS": "1"}
 """A head turn only, so that the institution chooses the rest: a recording cannot do everything."""
 
@@ -56,15 +61,17 @@ def _serve(folder: Path, settings: dict[str, str]) -> Iterator[LiveServer]:
 def server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    """A server with the settings that it comes with."""
-    yield from _serve(tmp_path_factory.mktemp("server"), {})
+    """A server with the settings that it comes with, but for the experts."""
+    folder = tmp_path_factory.mktemp("server")
+    yield from _serve(folder, without_experts(folder))
 
 
 @pytest.fixture(scope="session")
 def impatient_server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    yield from _serve(tmp_path_factory.mktemp("impatient"), IMPATIENT)
+    folder = tmp_path_factory.mktemp("impatient")
+    yield from _serve(folder, IMPATIENT | without_experts(folder))
 
 
 @pytest.fixture

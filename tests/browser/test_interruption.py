@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from tests.browser.conftest import without_experts
 from tests.support.browser import AT_A_CHALLENGE, ApplicantPage
 from tests.support.browser_camera import CATALOGUE, SENTENCES
 from tests.support.browser_people import Contrary, Obedient
@@ -21,7 +22,7 @@ RECONNECTING = "document.querySelector('#link').dataset.state === 'down'"
 @pytest.fixture
 def mortal_server(face_model: Path, tmp_path: Path) -> Iterator[LiveServer]:
     """A server of its own, for a test that kills it."""
-    server = LiveServer(tmp_path, {})
+    server = LiveServer(tmp_path, without_experts(tmp_path))
     server.start()
     yield server
     assert server.stop() == 0

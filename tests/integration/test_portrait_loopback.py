@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import ClientSession
 
 from kyc_rtc.liveness.catalogue import ChallengeType
-from kyc_rtc.settings import LivenessSettings, Settings
+from kyc_rtc.settings import DetectionSettings, LivenessSettings, Settings
 from tests.integration.conftest import Serve
 from tests.support.applicant import Call, PortraitApplicant, obey
 
@@ -20,7 +20,9 @@ IMPATIENT = LivenessSettings(challenges=2, attempts=1, time_limit_ms=6_000)
 async def test_the_portrait_answers_all_five_challenges_and_passes(
     serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
 ) -> None:
-    base_url = await serve(Settings(data_dir=tmp_path, liveness=ALL_FIVE))
+    # The portrait is an animated photograph: what the experts are there to find. Without them.
+    detection = DetectionSettings(weights_dir=tmp_path)
+    base_url = await serve(Settings(data_dir=tmp_path, liveness=ALL_FIVE, detection=detection))
     applicant = PortraitApplicant(face_model)
     call = Call(http, base_url, applicant.draw)
     call.on_challenge = lambda challenge: applicant.act(obey(challenge))

@@ -23,8 +23,16 @@ statements = st.builds(
 many = st.lists(statements, min_size=1, max_size=5)
 
 
-def statement(score: float, confidence: float = 1.0) -> Evidence:
-    return Evidence(AnalyserName.TEXTURE, score, confidence, (0, 9_000))
+def statement(
+    score: float, confidence: float = 1.0, name: AnalyserName = AnalyserName.TEXTURE
+) -> Evidence:
+    return Evidence(name, score, confidence, (0, 9_000))
+
+
+def expert(
+    score: float, confidence: float = 1.0, name: AnalyserName = AnalyserName.SWAP
+) -> Evidence:
+    return statement(score, confidence, name)
 
 
 @pytest.mark.parametrize(
@@ -33,13 +41,17 @@ def statement(score: float, confidence: float = 1.0) -> Evidence:
         ([], None),
         ([statement(0.9, 0.29)], None),
         ([statement(0.9, 0.0)], None),
-        ([statement(0.2)], 0.2),
-        ([statement(0.2), statement(0.4)], 0.4),
-        ([statement(0.5)], 0.5),
+        ([statement(0.2)], 0.0),
+        ([statement(0.5)], 0.0),
         ([statement(1.0)], 1.0),
-        ([statement(0.9, 0.5)], 0.7),
-        ([statement(0.75), statement(0.75)], 0.875),
-        ([statement(0.9), *[statement(0.0)] * 5], 0.9),
+        ([statement(0.9, 0.5)], 0.4),
+        ([statement(0.75), statement(0.75)], 0.75),
+        ([statement(0.9), *[statement(0.0)] * 5], 0.8),
+        ([expert(0.2)], 0.2),
+        ([expert(0.2), expert(0.2, name=AnalyserName.GENERATED)], 0.36),
+        ([expert(0.8, 0.5), statement(0.75)], 0.7),
+        ([statement(0.9, name=AnalyserName.PULSE)], None),
+        ([statement(0.9, name=AnalyserName.STREAM), expert(0.1)], 0.1),
     ],
 )
 def test_deepfake_score_of_known_evidence(evidence: list[Evidence], expected: float | None) -> None:

@@ -1,0 +1,113 @@
+"""The learned parts: what is shipped loads and answers; what is broken is refused and named."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.experts import SIGNS
+from kyc_rtc.detection.measures import MEASURE_NAMES, NET_CROP_PX, QUESTIONS
+from kyc_rtc.errors import ModelError
+from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET, SHIPPED, calibrated, load_learned
+
+CROP = np.random.default_rng(4).integers(0, 255, (NET_CROP_PX, NET_CROP_PX, 3), np.uint8)
+UNSEEN = dict.fromkeys(MEASURE_NAMES, math.nan)
+LARGEST_BYTES = 5 * 2**20
+
+
+def test_what_is_shipped_answers() -> None:
+    learned = load_learned()
+    assert set(learned.experts) == set(SIGNS)
+    assert learned.net is not None
+    logits = learned.net.logits(CROP)
+    assert logits.shape == (len(QUESTIONS),)
+    assert np.isfinite(logits).all()
+    for expert in learned.experts.values():
+        assert 0.0 <= expert.probability(UNSEEN) <= 1.0
+
+
+def test_nobody_is_accused_for_what_was_not_seen() -> None:
+    for expert in load_learned().experts.values():
+        assert expert.probability(UNSEEN) < 0.5
+
+
+def test_what_is_shipped_is_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in SHIPPED.glob("*.onnx")}
+    assert len(sizes) == 1 + len(SIGNS)
+    assert max(sizes.values()) <= LARGEST_BYTES
+
+
+def test_it_is_loaded_once() -> None:
+    assert load_learned(SHIPPED) is load_learned(SHIPPED)
+
+
+def test_the_net_looks_at_a_crop_of_its_size_only() -> None:
+    net = load_learned().net
+    assert net is not None
+    with pytest.raises(ValueError, match="a crop of 128 pixels"):
+        net.logits(CROP[:64])
+
+
+def test_the_net_sees_colours_in_their_order() -> None:
+    net = load_learned().net
+    assert net is not None
+    assert not np.allclose(net.logits(CROP), net.logits(np.ascontiguousarray(CROP[..., ::-1])))
+
+
+def test_an_empty_folder_has_nothing_to_say(tmp_path: Path) -> None:
+    learned = load_learned(tmp_path)
+    assert learned.net is None
+    assert not learned.experts
+
+
+def copied(folder: Path) -> Path:
+    shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
+    return folder
+
+
+def test_experts_of_other_measures_are_refused(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    fields = json.loads((folder / CALIBRATION).read_text())
+    fields["measures"].reverse()
+    (folder / CALIBRATION).write_text(json.dumps(fields))
+    with pytest.raises(ModelError, match="of other measures") as told:
+        load_learned(folder)
+    assert told.value.hint == "train again"
+
+
+@pytest.mark.parametrize(
+    "junk", ["", "[]", "null", "{}", '{"measures": 1}', '{"measures": [], "experts": 3}', "{" * 9_999]
+)
+def test_a_table_that_is_none_is_refused(junk: str, tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    (folder / CALIBRATION).write_text(junk)
+    with pytest.raises(ModelError):
+        load_learned(folder)
+
+
+@pytest.mark.parametrize("name", [FACE_NET, f"{AnalyserName.SWAP.value}.onnx"])
+@pytest.mark.parametrize("content", [b"", b"junk" * 999, bytes(2**20)])
+def test_a_net_that_is_none_is_refused_and_named(name: str, content: bytes, tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name):
+        load_learned(folder)
+
+
+@given(
+    share=st.floats(0, 1), more=st.floats(0, 1), slope=st.floats(0, 5), offset=st.floats(-5, 5)
+)
+def test_more_trees_that_accuse_never_lower_the_probability(
+    share: float, more: float, slope: float, offset: float
+) -> None:
+    low, high = sorted((share, more))
+    before, after = calibrated(low, slope, offset), calibrated(high, slope, offset)
+    assert 0.0 <= before <= after <= 1.0

@@ -1,0 +1,70 @@
+"""`python -m training --data FOLDER --work FOLDER`: from recordings to the files in kyc_rtc/weights."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from kyc_rtc.evaluation.manifest import read_manifest
+from kyc_rtc.pipeline.nets import SHIPPED
+from kyc_rtc.vision.model_store import ModelStore
+from training.crops import gather
+from training.crossfit import table_of_pictures
+from training.fit_nets import learning_curve, run
+from training.measure import fold_of_names, load, measure
+from training.people import Item, folds, read_items
+from training.release import release
+
+NET_FOLDS, EXPERT_FOLDS = 3, 10
+_SHARES, _SEEDS = (0.2, 0.4, 0.7, 1.0), 3
+
+
+def main() -> None:
+    """Every step, or those that are named; what an earlier step made is read from the work folder."""
+    options = _options()
+    manifest, work = options.data / "manifest.tsv", options.work
+    items = read_items(manifest)
+    fold = folds(items, NET_FOLDS)
+    model = ModelStore(None).fetch("face_landmarker")
+    steps = options.steps or ("crops", "nets", "curve", "measure", "experts")
+    if "crops" in steps:
+        gather(items, fold, model, work / "crops", options.jobs)
+    if "nets" in steps:
+        _write(work / "nets.json", run(work / "crops", items, fold, work / "nets"))
+    if "curve" in steps:
+        found = learning_curve(work / "crops", items, fold, _SHARES, _SEEDS)
+        _write(work / "learning_curve.json", found)
+    names = _names(manifest, items, fold)
+    if "measure" in steps:
+        measure(manifest, names, work / "nets", model, work / "measured", options.jobs)
+    if "experts" in steps:
+        finer = folds(items, EXPERT_FOLDS)
+        measured = load(work / "measured", _names(manifest, items, finer))
+        pictures = table_of_pictures(items, finer, work / "crops", work / "nets" / "answers.npy")
+        release(measured, pictures, work, options.out)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.tsv")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="for what is made on the way, 4 GB"
+    )
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the weights go")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="crops nets curve measure experts")
+    return parser.parse_args()
+
+
+def _names(manifest: Path, items: list[Item], fold: list[int]) -> dict[str, int]:
+    by_path = {item.path: number for item, number in zip(items, fold, strict=True)}
+    return fold_of_names([clip for clip in read_manifest(manifest) if not clip.still], by_path)
+
+
+def _write(path: Path, found: object) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

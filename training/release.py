@@ -1,0 +1,160 @@
+"""The release: experts fitted on all clips, their curves, and what they are worth on unseen ones."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kyc_rtc.decision.findings import Thresholds
+from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.experts import SIGNS
+from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.evaluation.evaluate import write_report
+from kyc_rtc.evaluation.manifest import Use
+from kyc_rtc.evaluation.results import ClipResult
+from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET
+from training.crossfit import (
+    Rows,
+    columns_for,
+    held_out_probabilities,
+    judged,
+    rows_of,
+    table_of,
+)
+from training.fit_experts import Platt, Table, as_onnx, cross_fitted, fitted, joined, platt
+from training.measure import CONDITIONS, Measured
+from training.tables import tables
+
+MAX_BPCER = 0.02
+"""Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
+settings have: the operating point `balanced`."""
+
+CAUTION = {
+    AnalyserName.SWAP: 0.0,
+    AnalyserName.GENERATED: 0.5,
+    AnalyserName.RECAPTURE: 1.5,
+}
+"""Log-odds taken from an expert: a live swap can answer a challenge, so that it is suspected first; a
+generated head cannot; a print or a screen has to pass the rigid-motion and life signs as well."""
+
+_CAUTIONS = np.arange(0.0, 6.0, 0.05)
+_EDGES = [round(0.5 + 0.05 * step, 2) for step in range(11)]
+REFERENCE = "reference_scores.json"
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """An expert: what it says of every row when it has not seen it, and its curve on all."""
+
+    held_out: Floats
+    curve: Platt
+    onnx: bytes
+
+
+def release(measured: Measured, pictures: Table, work: Path, out: Path) -> None:
+    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts."""
+    rows = rows_of(measured)
+    more = {AnalyserName.RECAPTURE: pictures}
+    size = len(measured.fold)
+    taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
+    caution = least_caution(rows, taught, size)
+    write_weights(taught, caution, work / "nets" / "release" / FACE_NET, out)
+    results = cautious(rows, taught, caution)
+    for number, (name, conditions) in enumerate(CONDITIONS.items()):
+        some = results[number * size : (number + 1) * size]
+        write_report(some, conditions, work / "reports" / name)
+    (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
+    found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
+    (work / "reports" / "tables.md").write_text(found, "utf-8")
+
+
+def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
+    """Cross-fit, calibrate and fit one expert; `more`: rows beside those of the clips."""
+    columns = columns_for(name)
+    table = table_of(rows, name, columns)
+    table = table if more is None else joined(table, more)
+    held_out = held_out_probabilities(rows, table, columns)
+    taught = cross_fitted(table, table.measures, table.fold)
+    curve = platt(taught, table.attack, table.weight)
+    return Taught(held_out, curve, as_onnx(fitted(table, np.ones(len(table.attack), np.bool_))))
+
+
+def weighed(name: AnalyserName, taught: Taught) -> Taught:
+    """The expert with the caution that its species deserves beside the others."""
+    caution = CAUTION[name]
+    held_out = np.array([lowered(float(value), caution) for value in taught.held_out])
+    return replace(
+        taught, held_out=held_out, curve=Platt(taught.curve.slope, taught.curve.offset - caution)
+    )
+
+
+def least_caution(rows: Rows, taught: Mapping[AnalyserName, Taught], size: int) -> float:
+    """The least log-odds to take from every probability so that at most 2% of people are refused.
+
+    The curves suppose that half of all streams are attacks of a species; that few are is what this
+    says (Bayes: it adds to the log-odds). Set on bona fide clips, under the first condition.
+    """
+    for caution in _CAUTIONS:
+        results = cautious(replace_rows(rows, size), _first(taught, size), float(caution))
+        bona_fide = [r for r in results if r.bona_fide and r.use is Use.ANY]
+        failed = sum(r.status is VerdictStatus.FAILED for r in bona_fide)
+        if failed <= MAX_BPCER * len(bona_fide):
+            return float(caution)
+    return float(_CAUTIONS[-1])
+
+
+def replace_rows(rows: Rows, size: int) -> Rows:
+    """The rows of the first condition."""
+    return Rows(rows.measures[:size], rows.results[:size], rows.fold[:size])
+
+
+def _first(taught: Mapping[AnalyserName, Taught], size: int) -> dict[AnalyserName, Taught]:
+    return {name: replace(one, held_out=one.held_out[:size]) for name, one in taught.items()}
+
+
+def cautious(rows: Rows, taught: Mapping[AnalyserName, Taught], caution: float) -> list[ClipResult]:
+    """Every result as its held-out experts would have it."""
+    thresholds = Thresholds()
+    found = []
+    for at, result in enumerate(rows.results):
+        told = {name: lowered(float(one.held_out[at]), caution) for name, one in taught.items()}
+        found.append(judged(result, told, thresholds))
+    return found
+
+
+def lowered(probability: float, caution: float) -> float:
+    """A probability with `caution` taken from its log-odds."""
+    odds = max(probability, 1e-9) / max(1 - probability, 1e-9) * float(np.exp(-caution))
+    return odds / (1 + odds)
+
+
+def write_weights(
+    taught: Mapping[AnalyserName, Taught], caution: float, net: Path, out: Path
+) -> None:
+    """The files that the server loads."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(net, out / FACE_NET)
+    curves: dict[str, dict[str, float]] = {}
+    for name, one in taught.items():
+        (out / f"{name.value}.onnx").write_bytes(one.onnx)
+        offset = one.curve.offset - caution
+        curves[name.value] = {"slope": round(one.curve.slope, 4), "offset": round(offset, 4)}
+    fields: dict[str, Any] = {"measures": list(MEASURE_NAMES), "experts": curves}
+    (out / CALIBRATION).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+
+
+def reference(results: Sequence[ClipResult]) -> dict[str, list[float]]:
+    """Histogram of the scores of bona fide clips: what drift is measured against."""
+    scores = [r.deepfake_score for r in results if r.bona_fide and r.deepfake_score is not None]
+    counts, _ = np.histogram(scores, bins=_EDGES)
+    return {"edges": _EDGES, "counts": [int(count) for count in counts]}

@@ -1,0 +1,132 @@
+"""Tables on the experts: what each family of measures adds, and at which moments a swap shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from kyc_rtc.detection.appearance import APPEARANCE_NAMES
+from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES
+from kyc_rtc.detection.movement import MOVEMENT_NAMES
+from kyc_rtc.evaluation.manifest import Use
+from kyc_rtc.evaluation.results import ClipResult
+from training.crossfit import Rows, held_out_probabilities, table_of
+from training.measure import CONDITIONS
+
+Floats = NDArray[np.float64]
+
+FAMILIES = {"movement": MOVEMENT_NAMES, "appearance": APPEARANCE_NAMES, "net": NET_NAMES}
+AGAINST: dict[str, Callable[[ClipResult], bool]] = {
+    "face swaps": lambda r: r.species == "face_swap",
+    "heads": lambda r: r.species == "talking_head" and r.use is Use.ANY,
+    "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
+}
+_MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
+_STUDIO = ("styletalk_", "dreamtalk_")
+
+
+def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
+    """All tables as Markdown."""
+    parts = [_experts(rows, held_out, size), _families(rows, size), _moments(rows, size)]
+    return "\n".join(parts)
+
+
+def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
+    lines = [
+        "| condition | expert | swaps | halves | heads | heads, test only | swaps against studio |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for number, name in enumerate(CONDITIONS):
+        part = slice(number * size, (number + 1) * size)
+        results = rows.results[part]
+        for expert, values in held_out.items():
+            cells = [
+                auc(results, values[part], AGAINST["face swaps"]),
+                halves(results, values[part]),
+            ]
+            cells += [
+                auc(results, values[part], AGAINST[key]) for key in ("heads", "heads, test only")
+            ]
+            cells.append(auc(results, values[part], AGAINST["face swaps"], studio=True))
+            lines.append(f"| {name} | {expert.value} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _families(rows: Rows, size: int) -> str:
+    """AUC of each expert with one family of measures alone, and without it; first condition."""
+    lines = ["| expert | measures | its species | halves |", "|---|---|---|---|"]
+    for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
+        sets = {"all": set(MEASURE_NAMES)}
+        sets |= {f"{name} alone": set(names) for name, names in FAMILIES.items()}
+        sets |= {f"without {n}": set(MEASURE_NAMES) - set(names) for n, names in FAMILIES.items()}
+        for label, names in sets.items():
+            columns = [at for at, name in enumerate(MEASURE_NAMES) if name in names]
+            table = table_of(rows, expert, columns)
+            values = held_out_probabilities(rows, table, columns)[:size]
+            cells = (
+                auc(rows.results[:size], values, AGAINST[species]),
+                halves(rows.results[:size], values),
+            )
+            lines.append(f"| {expert.value} | {label} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _moments(rows: Rows, size: int) -> str:
+    """AUC of single measures between the halves of one recording, by moment; either direction."""
+    moments = ("", ".turned", ".moving", ".mouth_open")
+    lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
+    names = [*_MOMENT_MEASURES, "net_swap", "net_blended"]
+    for name in names:
+        cells = []
+        for moment in moments:
+            key = f"{name}{moment}"
+            if key not in MEASURE_NAMES:
+                cells.append("")
+                continue
+            values = rows.measures[:size, MEASURE_NAMES.index(key)]
+            cells.append(halves(rows.results[:size], values, folded=True))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def auc(
+    results: list[ClipResult],
+    values: Floats,
+    attack: Callable[[ClipResult], bool],
+    *,
+    studio: bool = False,
+) -> str:
+    """Area under the curve against bona fide clips (the clean studio ones alone), with n."""
+    attacks = [v for r, v in zip(results, values, strict=True) if attack(r) and _judged(r, v)]
+    bona_fide = [
+        v
+        for r, v in zip(results, values, strict=True)
+        if r.bona_fide and _judged(r, v) and (not studio or any(s in r.name for s in _STUDIO))
+    ]
+    return _figure(bona_fide, attacks)
+
+
+def halves(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
+    """The same between the two halves of recordings of live swaps."""
+    sides: dict[str, list[float]] = {"deepfacelive_left": [], "deepfacelive_right": []}
+    for result, value in zip(results, values, strict=True):
+        for side, found in sides.items():
+            if side in result.name and _judged(result, value):
+                found.append(value)
+    return _figure(*sides.values(), folded=folded)
+
+
+def _judged(result: ClipResult, value: float) -> bool:
+    return result.frames.judgeable >= 20 and bool(np.isfinite(value))
+
+
+def _figure(bona_fide: list[float], attacks: list[float], *, folded: bool = False) -> str:
+    if not bona_fide or not attacks:
+        return "–"
+    truth = [0] * len(bona_fide) + [1] * len(attacks)
+    area = float(roc_auc_score(truth, bona_fide + attacks))
+    return f"{max(area, 1 - area) if folded else area:.2f} ({len(attacks)}/{len(bona_fide)})"
