@@ -20,7 +20,7 @@ from kyc_rtc.vision.geometry import aligned_crop, mouth_openness
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import Face
 from media.file_source import read_frames
-from media.transcode import through_codec
+from media.transcode import Codec, through_codec
 from training.people import Item
 from training.synthesis import Donor, Edit, MeshSwap, Puppet, Recapture, Redrawn, SelfBlend
 
@@ -181,7 +181,7 @@ def _sent(
     )
     arrived = {
         frame.captured_at_ms * FPS // 1000: frame
-        for frame in through_codec(frames, "vp8", kbps, FPS, 0.0, int(rng.integers(2**31)))
+        for frame in through_codec(frames, Codec.VP8, kbps, FPS, 0.0, int(rng.integers(2**31)))
     }
     usable = [at for at in sorted(arrived) if seen[at][1] is not None]
     picked = {usable[round(x)] for x in np.linspace(0, len(usable) - 1, CROPS_A_VARIANT)}

@@ -81,7 +81,10 @@ def warp_mesh(image: BgrImage, source: Floats, target: Floats, size: tuple[int, 
     points = np.concatenate([map_xy[inside], np.ones((int(inside.sum()), 1), np.float32)], axis=1)
     map_xy[inside] = np.einsum("ni,nij->nj", points, affine[label[inside]])
     return np.asarray(
-        cv2.remap(image, map_xy, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+        cv2.remap(
+            image, map_xy[..., 0], map_xy[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
     )
 
 

@@ -72,6 +72,19 @@ class _Reference:
         return _Sample(captured_at_ms, eyes_px, affine.ravel(), rest.ravel())
 
 
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Unexplained motion over what a photograph shows.
+
+    `at_least` allows for the noise of small faces and few frames, so that noise is not taken for
+    life: above 1.75 alive. `at_most` does not, so that a calm face is not taken for a photograph:
+    below 1 still.
+    """
+
+    at_least: float
+    at_most: float
+
+
 class LifeMeter:
     """Measures life over the latest 8 s of faces, fed in order of capture. Memory is bounded."""
 
@@ -106,11 +119,8 @@ class LifeMeter:
         while self.span_ms > _WINDOW_MS:
             self._samples.popleft()
 
-    def life(self) -> float | None:
-        """Unexplained motion over what a photograph shows: below 1 still, above 1.75 alive.
-
-        None while the window is shorter than 2 s.
-        """
+    def life(self) -> Life | None:
+        """Unexplained motion over what a photograph shows; None while the window is under 2 s."""
         if self.span_ms < _MIN_SPAN_MS or len(self._samples) < _MIN_SAMPLES:
             return None
         width = max(1, round(_SMOOTHING_MS * len(self._samples) / self.span_ms))
@@ -122,7 +132,8 @@ class LifeMeter:
         rest = _smoothed(np.array([sample.rest for sample in self._samples]), width)
         rest -= basis @ (basis.T @ rest)
         eyes_px = float(np.mean([sample.eyes_px for sample in self._samples]))
-        return _ratio(rest) / _noisiness(eyes_px, width)
+        found = _ratio(rest)
+        return Life(found / _noisiness(eyes_px, width), found)
 
 
 def _noisiness(eyes_px: float, width: int) -> float:

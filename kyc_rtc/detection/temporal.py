@@ -23,7 +23,7 @@ _COPY_MISMATCH = 0.06
 600 and 250 kbit/s, stay below 0.01 (n = 54). A puppet that nods twice alike reaches 0.12."""
 
 _STILL, _ALIVE = 1.05, 1.75
-"""Of `LifeMeter.life`: between them nothing is known."""
+"""Of `Life`: between them nothing is known."""
 
 _LIFE_EVERY_MS = 500
 
@@ -109,10 +109,10 @@ class TemporalAnalyser:
         life = self._life.life()
         if life is None:
             return
-        if life >= _ALIVE:
+        if life.at_least >= _ALIVE:
             # Later life clears a calm beginning; a photograph never shows any.
             self._life_seen_ms, self._still = now_ms, False
-        elif life <= _STILL and self._life.full:
+        elif life.at_most <= _STILL and self._life.full:
             self._still = True
 
     def _look_at_grain(self, now_ms: int, luma: BgrImage, face: Face) -> None:

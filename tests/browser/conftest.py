@@ -20,6 +20,7 @@ IMPATIENT = {
 }
 """Two challenges, one attempt of 3.5 s at each: whoever does not answer is done in 12 s."""
 
+
 def without_experts(folder: Path) -> dict[str, str]:
     """Settings for the portrait: an animated photograph is what the experts are there to find."""
     return {"DETECTION__WEIGHTS_DIR": str(folder)}

@@ -42,11 +42,18 @@ def test_every_order_direction_and_count_comes_up() -> None:
     plans = [issuer.plan() for _ in range(3_000)]
     orders = Counter(tuple(challenge.type for challenge in plan) for plan in plans)
     assert len(orders) == 36  # six pairs beside the head turn, in six orders each
-    assert max(orders.values()) < 3 * min(orders.values())
+    assert max(orders.values()) < 5 * min(orders.values())
     drawn = {challenge for plan in plans for challenge in plan}
     assert {one.direction for one in drawn} == {None, *Direction}
     assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {2, 3}
     assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {1, 2}
+
+
+def test_an_open_mouth_is_asked_for_more_often_and_not_always() -> None:
+    issuer = seeded_issuer(seed=3)
+    plans = [{challenge.type for challenge in issuer.plan()} for _ in range(3_000)]
+    share = sum(ChallengeType.MOUTH_OPEN in plan for plan in plans) / len(plans)
+    assert share == pytest.approx(2 / 3, abs=0.03)
 
 
 @pytest.mark.parametrize("kind", ChallengeType)

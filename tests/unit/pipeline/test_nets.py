@@ -84,7 +84,8 @@ def test_experts_of_other_measures_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "junk", ["", "[]", "null", "{}", '{"measures": 1}', '{"measures": [], "experts": 3}', "{" * 9_999]
+    "junk",
+    ["", "[]", "null", "{}", '{"measures": 1}', '{"measures": [], "experts": 3}', "{" * 9_999],
 )
 def test_a_table_that_is_none_is_refused(junk: str, tmp_path: Path) -> None:
     folder = copied(tmp_path)
@@ -102,9 +103,7 @@ def test_a_net_that_is_none_is_refused_and_named(name: str, content: bytes, tmp_
         load_learned(folder)
 
 
-@given(
-    share=st.floats(0, 1), more=st.floats(0, 1), slope=st.floats(0, 5), offset=st.floats(-5, 5)
-)
+@given(share=st.floats(0, 1), more=st.floats(0, 1), slope=st.floats(0, 5), offset=st.floats(-5, 5))
 def test_more_trees_that_accuse_never_lower_the_probability(
     share: float, more: float, slope: float, offset: float
 ) -> None:

@@ -52,7 +52,14 @@ def test_rows_are_linked_by_group_model_halves_and_generator(tmp_path: Path) -> 
     manifest = tmp_path / "m.tsv"
     manifest.write_text(HEADER + "\n".join(rows) + "\n")
     items = read_items(manifest)
-    assert [one.task for one in items] == [None, "swap", "generated", "generated", "recapture", None]
+    assert [one.task for one in items] == [
+        None,
+        "swap",
+        "generated",
+        "generated",
+        "recapture",
+        None,
+    ]
     assert [one.is_video for one in items] == [True, True, True, True, False, True]
     fold = folds(items, 4)
     assert fold[0] == fold[1]

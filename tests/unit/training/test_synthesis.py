@@ -27,6 +27,7 @@ PICTURE: BgrImage = np.repeat(synthetic.as_luma(synthetic.texture())[..., None],
 OTHER: BgrImage = np.repeat(synthetic.as_luma(synthetic.texture(9))[..., None], 3, axis=2)
 LANDMARKS: Landmarks = synthetic.face_mesh().astype(np.float32)
 FAR = np.s_[:6, :6]
+SHIFT = np.array([7, -4])
 
 
 def new(kind: Callable[..., Edit], seed: int = 2) -> Edit:
@@ -47,9 +48,9 @@ def test_a_warp_brings_points_where_they_are_wanted() -> None:
     spot = np.zeros_like(PICTURE)
     centre = source.mean(axis=0).round().astype(int)
     spot[centre[1] - 2 : centre[1] + 3, centre[0] - 2 : centre[0] + 3] = 255
-    warped = warp_mesh(spot, source, source + (7.0, -4.0), (synthetic.WIDTH, synthetic.HEIGHT))
+    warped = warp_mesh(spot, source, source + SHIFT, (synthetic.WIDTH, synthetic.HEIGHT))
     y, x = np.argwhere(warped[..., 0] > 128).mean(axis=0)
-    assert (x, y) == pytest.approx(centre + (7, -4), abs=0.6)
+    assert (x, y) == pytest.approx(centre + SHIFT, abs=0.6)
 
 
 def test_a_mask_is_one_in_the_face_and_nothing_far_from_it() -> None:
@@ -63,7 +64,8 @@ def test_a_mask_is_one_in_the_face_and_nothing_far_from_it() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_swap_changes_the_face_and_nothing_else(kind: Callable[..., Edit], seed: int) -> None:
     drawn = new(kind, seed)(PICTURE, LANDMARKS)
-    assert (drawn.shape, drawn.dtype) == (PICTURE.shape, np.uint8)
+    assert drawn.shape == PICTURE.shape
+    assert drawn.dtype == np.uint8
     change = np.abs(drawn.astype(int) - PICTURE)
     x, y = synthetic.CENTRE.astype(int)
     assert change[y - 20 : y + 20, x - 20 : x + 20].mean() > 0.5
