@@ -46,7 +46,7 @@ CAUTION = {
 generated head cannot; a print or a screen has to pass the rigid-motion and life signs as well."""
 
 _CAUTIONS = np.arange(0.0, 6.0, 0.05)
-_EDGES = [round(0.5 + 0.05 * step, 2) for step in range(11)]
+_EDGES = [round(0.1 * step, 1) for step in range(11)]
 REFERENCE = "reference_scores.json"
 
 Floats = NDArray[np.float64]
