@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
 from pathlib import Path
 
 from kyc_rtc.evaluation.manifest import read_manifest
@@ -12,14 +11,12 @@ from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.vision.model_store import ModelStore
 from training.crops import gather
 from training.crossfit import table_of_pictures
-from training.drawn import draw_all, measure_drawn
 from training.fit_nets import learning_curve, run
 from training.measure import fold_of_names, load, measure
 from training.people import Item, folds, read_items
-from training.release import Beside, release
+from training.release import release
 
 NET_FOLDS, EXPERT_FOLDS = 3, 10
-DRAWN = "drawn.pickle"
 _SHARES, _SEEDS = (0.25, 0.5, 1.0), 2
 
 
@@ -30,7 +27,7 @@ def main() -> None:
     items = read_items(manifest)
     fold = folds(items, NET_FOLDS)
     model = ModelStore(None).fetch("face_landmarker")
-    steps = options.steps or ("crops", "nets", "curve", "measure", "drawn", "experts")
+    steps = options.steps or ("crops", "nets", "curve", "measure", "experts")
     if "crops" in steps:
         gather(items, fold, model, work / "crops", options.jobs)
     if "nets" in steps:
@@ -41,16 +38,11 @@ def main() -> None:
     names = _names(manifest, items, fold)
     if "measure" in steps:
         measure(manifest, names, work / "nets", model, work / "measured", options.jobs)
-    if "drawn" in steps:
-        clips = draw_all(items, fold, model, work / "drawn", options.jobs)
-        measure_drawn(clips, work / "nets", model, work / "measured" / DRAWN, options.jobs)
     if "experts" in steps:
         finer = folds(items, EXPERT_FOLDS)
         measured = load(work / "measured", _names(manifest, items, finer))
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets" / "answers.npy")
-        of_stem = {item.path.stem: number for item, number in zip(items, finer, strict=True)}
-        drawn = pickle.loads((work / "measured" / DRAWN).read_bytes())  # noqa: S301 - our own file
-        release(measured, Beside(pictures, drawn, of_stem), work, options.out)
+        release(measured, pictures, work, options.out)
 
 
 def _options() -> argparse.Namespace:
@@ -61,9 +53,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the weights go")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument(
-        "steps", nargs="*", metavar="STEP", help="crops nets curve measure drawn experts"
-    )
+    parser.add_argument("steps", nargs="*", metavar="STEP", help="crops nets curve measure experts")
     return parser.parse_args()
 
 

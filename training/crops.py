@@ -96,7 +96,7 @@ def _clip_crops(work: tuple[int, Item, tuple[Path, ...], Path]) -> Crops:
         crops += _sent(seen, [image for image, _ in seen], index, item.task, "recorded", rng)
     if item.task is None and item.use == "any":
         for kind, task in SYNTHETIC.items():
-            edit = new_edit(kind, donors, seen[0][0].shape, model, rng)
+            edit = _new_edit(kind, donors, seen[0][0].shape, model, rng)
             if edit is not None:
                 crops += _sent(seen, _edited(seen, edit), index, task, kind, rng)
     return crops
@@ -107,7 +107,7 @@ def observe(path: Path, model: Path) -> Seen:
     seen: Seen = []
     with MediaPipeObserver(model) as observer:
         for frame in islice(_thinned(read_frames(path, SystemClock()), FPS), FPS * SECONDS):
-            image = scaled(frame.to_bgr(), _LONG_SIDE_PX)
+            image = _scaled(frame.to_bgr(), _LONG_SIDE_PX)
             observed = observer.observe(image, frame.captured_at_ms, frame.sequence)
             seen.append((image, observed.face))
     return seen
@@ -121,7 +121,7 @@ def _thinned(frames: Iterable[Frame], fps: int) -> Iterator[Frame]:
             yield frame
 
 
-def scaled(image: BgrImage, long_side_px: int) -> BgrImage:
+def _scaled(image: BgrImage, long_side_px: int) -> BgrImage:
     """The picture with its long side at most so long, sides even."""
     scale = long_side_px / max(image.shape[:2])
     if scale >= 1:
@@ -130,7 +130,7 @@ def scaled(image: BgrImage, long_side_px: int) -> BgrImage:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def new_edit(
+def _new_edit(
     kind: str,
     donors: Sequence[Path],
     shape: tuple[int, ...],
@@ -157,7 +157,7 @@ def _donor(path: Path, model: Path) -> Donor | None:
     with MediaPipeObserver(model) as observer:
         best: tuple[float, Donor] | None = None
         for frame in islice(_thinned(read_frames(path, SystemClock()), 4), 8):
-            image = scaled(frame.to_bgr(), _LONG_SIDE_PX)
+            image = _scaled(frame.to_bgr(), _LONG_SIDE_PX)
             face = observer.observe(image, frame.captured_at_ms, frame.sequence).face
             if face and (best is None or abs(face.pose.yaw_deg) < best[0]):
                 best = abs(face.pose.yaw_deg), Donor(image, face.landmarks)
@@ -179,7 +179,7 @@ def _sent(
     """Crops of the clip as it arrives: scaled, through VP8 at a rate drawn for it."""
     kbps = int(np.exp(rng.uniform(np.log(180), np.log(1000))))
     side = int(rng.integers(320, _LONG_SIDE_PX + 1))
-    scaled = [scaled(image, side) for image in images]
+    scaled = [_scaled(image, side) for image in images]
     ratio = scaled[0].shape[1] / images[0].shape[1]
     frames = (
         Frame(at * 1000 // FPS, 0.0, at, lambda image=image: image)  # type: ignore[misc]
@@ -216,7 +216,7 @@ def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
             image = cv2.imread(str(item.path))
             if image is None:
                 continue
-            framed = _framed(scaled(np.asarray(image, np.uint8), _LONG_SIDE_PX))
+            framed = _framed(_scaled(np.asarray(image, np.uint8), _LONG_SIDE_PX))
             # An empty picture between two makes the observer search anew instead of following.
             observer.observe(np.zeros_like(framed), 200 * number, 2 * number)
             face = observer.observe(framed, 200 * number + 100, 2 * number + 1).face

@@ -44,15 +44,6 @@ def columns_for(expert: AnalyserName) -> list[int]:
     return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
 
 
-DRAWN_FOR = {
-    AnalyserName.SWAP: frozenset({"mesh_swap", "redrawn"}),
-    AnalyserName.GENERATED: frozenset({"puppet"}),
-    AnalyserName.RECAPTURE: frozenset({"recapture"}),
-}
-_DRAWN_WEIGHT = 0.3
-"""A drawn clip beside a recorded one under one condition."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Every clip under every condition, in one order: `measures` (n, m), and whose row it is."""
@@ -88,27 +79,6 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
     attack = np.array([not rows.results[at].bona_fide for at in chosen])
     measures = seen_by(rows.measures[chosen], columns)
     return Table(measures, attack, rows.fold[chosen], np.ones(len(chosen)))
-
-
-def table_of_drawn(
-    results: Sequence[ClipResult],
-    fold: Mapping[str, int],
-    expert: AnalyserName,
-    columns: Sequence[int],
-) -> Table:
-    """The attacks of our own making that an expert is for; `fold` by the stem of what they are drawn in."""
-    chosen = [
-        result
-        for result in results
-        if result.species in DRAWN_FOR[expert] and result.frames.judgeable >= MIN_FRAMES
-    ]
-    measures = np.array([vector(result.measures) for result in chosen])
-    return Table(
-        seen_by(measures.reshape(len(chosen), len(MEASURE_NAMES)), columns),
-        np.ones(len(chosen), np.bool_),
-        np.array([fold[result.group] for result in chosen], np.int64),
-        np.full(len(chosen), _DRAWN_WEIGHT),
-    )
 
 
 def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:

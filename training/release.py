@@ -28,7 +28,6 @@ from training.crossfit import (
     judged,
     rows_of,
     table_of,
-    table_of_drawn,
 )
 from training.fit_experts import Platt, Table, as_onnx, cross_fitted, fitted, joined, platt
 from training.measure import CONDITIONS, Measured
@@ -54,21 +53,6 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """What experts learn from beside the clips: pictures, and drawn clips with the fold of each stem."""
-
-    pictures: Table
-    drawn: list[ClipResult]
-    fold: Mapping[str, int]
-
-    def table(self, name: AnalyserName) -> Table:
-        """The rows for one expert."""
-        columns = columns_for(name)
-        rows = table_of_drawn(self.drawn, self.fold, name, columns)
-        return joined(rows, self.pictures) if name is AnalyserName.RECAPTURE else rows
-
-
-@dataclass(frozen=True, slots=True)
 class Taught:
     """An expert: what it says of every row when it has not seen it, and its curve on all."""
 
@@ -77,11 +61,12 @@ class Taught:
     onnx: bytes
 
 
-def release(measured: Measured, beside: Beside, work: Path, out: Path) -> None:
+def release(measured: Measured, pictures: Table, work: Path, out: Path) -> None:
     """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts."""
     rows = rows_of(measured)
+    more = {AnalyserName.RECAPTURE: pictures}
     size = len(measured.fold)
-    taught = {name: weighed(name, teach(rows, name, beside.table(name))) for name in SIGNS}
+    taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
     caution = least_caution(rows, taught, size)
     write_weights(taught, caution, work / "nets" / "release" / FACE_NET, out)
     results = cautious(rows, taught, caution)
@@ -93,10 +78,11 @@ def release(measured: Measured, beside: Beside, work: Path, out: Path) -> None:
     (work / "reports" / "tables.md").write_text(found, "utf-8")
 
 
-def teach(rows: Rows, name: AnalyserName, more: Table) -> Taught:
+def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     """Cross-fit, calibrate and fit one expert; `more`: rows beside those of the clips."""
     columns = columns_for(name)
-    table = joined(table_of(rows, name, columns), more)
+    table = table_of(rows, name, columns)
+    table = table if more is None else joined(table, more)
     held_out = held_out_probabilities(rows, table, columns)
     taught = cross_fitted(table, table.measures, table.fold)
     curve = platt(taught, table.attack, table.weight)
