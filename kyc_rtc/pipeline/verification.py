@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
@@ -149,8 +149,11 @@ class Verification:
         if self._verdict is not None:
             return Scores(self._verdict.liveness_score, self._verdict.deepfake_score)
         findings = self._findings(None)
+        # A challenge that is still open is neither met nor missed.
+        unmet = findings.challenges_failed + findings.challenges_timed_out
+        answered = replace(findings, challenges_asked=findings.challenges_passed + unmet)
         return Scores(
-            liveness_score(findings),
+            liveness_score(answered),
             deepfake_score(self._evidence, self._settings.confidence_threshold),
         )
 
