@@ -79,10 +79,11 @@ def obedient(verification: Verification, limit_ms: int = 60_000) -> Iterator[Ver
 
 def test_an_open_challenge_neither_helps_nor_harms_the_running_score() -> None:
     verification = new_verification()
-    told = []
-    for event in obedient(verification):
-        if isinstance(event, ChallengeIssued):
-            told.append(verification.scores().liveness)
+    told = [
+        verification.scores().liveness
+        for event in obedient(verification)
+        if isinstance(event, ChallengeIssued)
+    ]
     assert told[0] is None
     assert all(score is not None and score > 0.9 for score in told[1:])
     assert len(told) == len(PLAN) > 1
