@@ -77,7 +77,8 @@ def wilson_interval(hits: int, total: int, z: float = _Z95) -> Interval:
     share, weight = hits / total, z * z / total
     middle = (share + weight / 2) / (1 + weight)
     half = z * math.sqrt(share * (1 - share) / total + weight / (4 * total)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Rounding must not push a bound past the share itself, which it does at 0 of 3.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def auc(bona_fide: ArrayLike, attack: ArrayLike) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kyc_rtc.evaluation.metrics import (
@@ -72,6 +72,7 @@ def test_auc_and_eer_by_hand(
 
 
 @given(SCORES, SCORES)
+@example([0.1] * 3, [0.0] * 3)
 def test_auc_is_the_share_of_pairs_and_turns_round(low: list[float], high: list[float]) -> None:
     wins = [1.0 if a > b else 0.5 if a == b else 0.0 for a in high for b in low]
     area = auc(low, high)
