@@ -42,7 +42,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
         if error.status < 400:
             raise
         return _plain(error.status, error.reason.lower().replace(" ", "_"), error.reason)
-    except Exception:
+    except Exception:  # the root of the request
         log.exception("request_failed", method=request.method, path=request.path)
         return _plain(500, "internal_error", "the server failed on this request; it was logged")
 

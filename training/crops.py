@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -20,7 +20,7 @@ from kyc_rtc.vision.geometry import aligned_crop, mouth_openness
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import Face
 from media.file_source import read_frames
-from media.transcode import Codec, through_codec
+from media.transcode import Codec, at_rate, through_codec
 from training.people import Item
 from training.synthesis import Donor, Edit, MeshSwap, Puppet, Recapture, Redrawn, SelfBlend
 
@@ -106,19 +106,11 @@ def observe(path: Path, model: Path) -> Seen:
     """The first 8 s at 10 frames a second, long side at most 640 pixels, each with its face."""
     seen: Seen = []
     with MediaPipeObserver(model) as observer:
-        for frame in islice(_thinned(read_frames(path, SystemClock()), FPS), FPS * SECONDS):
+        for frame in islice(at_rate(read_frames(path, SystemClock()), FPS), FPS * SECONDS):
             image = _scaled(frame.to_bgr(), _LONG_SIDE_PX)
             observed = observer.observe(image, frame.captured_at_ms, frame.sequence)
             seen.append((image, observed.face))
     return seen
-
-
-def _thinned(frames: Iterable[Frame], fps: int) -> Iterator[Frame]:
-    next_ms = 0.0
-    for frame in frames:
-        if frame.captured_at_ms >= next_ms:
-            next_ms = max(next_ms + 1000 / fps, frame.captured_at_ms - 500 / fps)
-            yield frame
 
 
 def _scaled(image: BgrImage, long_side_px: int) -> BgrImage:
@@ -156,7 +148,7 @@ def _donor(path: Path, model: Path) -> Donor | None:
     """The most frontal of a clip's first frames."""
     with MediaPipeObserver(model) as observer:
         best: tuple[float, Donor] | None = None
-        for frame in islice(_thinned(read_frames(path, SystemClock()), 4), 8):
+        for frame in islice(at_rate(read_frames(path, SystemClock()), 4), 8):
             image = _scaled(frame.to_bgr(), _LONG_SIDE_PX)
             face = observer.observe(image, frame.captured_at_ms, frame.sequence).face
             if face and (best is None or abs(face.pose.yaw_deg) < best[0]):

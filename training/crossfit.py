@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
-from kyc_rtc.detection.evidence import AnalyserName, Evidence
+from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
 from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
 from kyc_rtc.evaluation.manifest import Use
@@ -123,17 +123,21 @@ def judged(
         status=verdict.status,
         reasons=tuple(reason.value for reason in verdict.reasons),
         deepfake_score=verdict.deepfake_score,
-        evidence={e.analyser.value: _statement(e) for e in evidence},
+        evidence={e.analyser.value: Statement.of(e) for e in evidence},
     )
 
 
-def _statement(evidence: Evidence) -> Statement:
-    return Statement(evidence.score, evidence.confidence, tuple(s.value for s in evidence.signs))
+def held_out_log_odds(
+    rows: Rows, table: Table, columns: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Raw log-odds of every row, those of other species and for testing only included, and of the
+    table's own rows; each by a model that saw nothing of its fold."""
+    measures = np.concatenate([seen_by(rows.measures, columns), table.measures])
+    odds = cross_fitted(table, measures, np.concatenate([rows.fold, table.fold]))
+    return odds[: len(rows.fold)], odds[len(rows.fold) :]
 
 
 def held_out_probabilities(rows: Rows, table: Table, columns: Sequence[int]) -> NDArray[np.float64]:
-    """Of every row (n,), those of other species and for testing only included, each by a model and
-    a curve that saw nothing of its fold."""
-    raw = cross_fitted(table, seen_by(rows.measures, columns), rows.fold)
-    taught = cross_fitted(table, table.measures, table.fold)
+    """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
+    raw, taught = held_out_log_odds(rows, table, columns)
     return cross_calibrated(raw, rows.fold, taught, table)

@@ -24,12 +24,12 @@ from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET
 from training.crossfit import (
     Rows,
     columns_for,
-    held_out_probabilities,
+    held_out_log_odds,
     judged,
     rows_of,
     table_of,
 )
-from training.fit_experts import Platt, Table, as_onnx, cross_fitted, fitted, joined, platt
+from training.fit_experts import Platt, Table, as_onnx, cross_calibrated, fitted, joined, platt
 from training.measure import CONDITIONS, Measured
 from training.tables import tables
 
@@ -83,8 +83,8 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     columns = columns_for(name)
     table = table_of(rows, name, columns)
     table = table if more is None else joined(table, more)
-    held_out = held_out_probabilities(rows, table, columns)
-    taught = cross_fitted(table, table.measures, table.fold)
+    raw, taught = held_out_log_odds(rows, table, columns)
+    held_out = cross_calibrated(raw, rows.fold, taught, table)
     curve = platt(taught, table.attack, table.weight)
     return Taught(held_out, curve, as_onnx(fitted(table, np.ones(len(table.attack), np.bool_))))
 

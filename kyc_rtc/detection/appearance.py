@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kyc_rtc.detection.flicker import fine_part, log_level
 from kyc_rtc.detection.moments import Ledger, Moment
 from kyc_rtc.detection.regions import crop, face_oval, filled, regions
 from kyc_rtc.frames import BgrImage
@@ -154,11 +155,9 @@ def change_measures(
 ) -> dict[str, float]:
     """Change between two aligned grey crops, shape (n, n), inside the face and against its ring."""
     change = after - before
-    fine = np.abs(change - cv2.GaussianBlur(change, (0, 0), 2))
-    whole = np.abs(change)
     logs = [
-        math.log(float(values[mask].mean()) + 0.1)
-        for values in (whole, fine)
+        log_level(values, mask)
+        for values in (np.abs(change), fine_part(change))
         for mask in (inner, ring)
     ]
     return {

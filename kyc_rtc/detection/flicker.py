@@ -6,6 +6,8 @@ changes its fine structure less than its surround, because the net's noise is sm
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,15 @@ def fine_change(before: BgrImage, after: BgrImage, regions: Regions) -> float:
 
     Both pictures are aligned grey crops, shape (n, n), of consecutive frames.
     """
-    change = after.astype(np.float32) - before.astype(np.float32)
-    fine = np.abs(change - cv2.GaussianBlur(change, (0, 0), 2))
-    return float(np.log(_mean(fine, regions.inner) + 0.1) - np.log(_mean(fine, regions.ring) + 0.1))
+    fine = fine_part(after.astype(np.float32) - before.astype(np.float32))
+    return log_level(fine, regions.inner) - log_level(fine, regions.ring)
 
 
-def _mean(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
-    return float(values[mask].mean())
+def fine_part(change: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The size of a change's fine structure, shape (n, n): what a blur of two pixels takes away."""
+    return np.asarray(np.abs(change - cv2.GaussianBlur(change, (0, 0), 2)), np.float32)
+
+
+def log_level(values: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+    """The mean under the mask, in log units, with a floor of a tenth of a luma step."""
+    return math.log(float(values[mask].mean()) + 0.1)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kyc_rtc.decision.findings import Findings
 from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.manifest import Label, Use
 
@@ -51,6 +52,10 @@ class Statement:
     score: float
     confidence: float
     signs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Statement:
+        return cls(evidence.score, evidence.confidence, tuple(s.value for s in evidence.signs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,10 +217,7 @@ def _judged(clip: Clip, tally: _Tally, verification: Verification) -> ClipResult
     verdict = verification.verdict
     if verdict is None:
         raise RuntimeError("a concluded verification has a verdict")
-    evidence = {
-        e.analyser.value: Statement(e.score, e.confidence, tuple(s.value for s in e.signs))
-        for e in verification.evidence
-    }
+    evidence = {e.analyser.value: Statement.of(e) for e in verification.evidence}
     reasons = tuple(reason.value for reason in verdict.reasons)
     scores = (verdict.deepfake_score, verdict.liveness_score)
     result = _result(clip, tally, verdict.status, reasons, scores, evidence)

@@ -93,7 +93,7 @@ class Judgement:
             try:
                 analysis = await self._ensure_analysis()
                 result = await self._services.pool.run(lambda: analysis.analyse(frame))
-            except Exception:
+            except Exception:  # whatever the libraries raise: fail closed
                 log.exception("analysis_failed", session_id=self.record.session_id)
                 await self._act(self._verification.conclude(Ending.INTERNAL_ERROR), transmit)
                 return None
@@ -220,7 +220,7 @@ class Judgement:
         try:
             if await seen_before(record, session_id, self._services):
                 self._advice.note(Sign.SEEN_BEFORE)
-        except Exception:
+        except Exception:  # advice of any kind that breaks must not cost the verdict
             log.exception("footage_not_compared", session_id=session_id)
 
     def _evidence(self) -> tuple[Evidence, ...]:

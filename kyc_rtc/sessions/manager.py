@@ -249,7 +249,7 @@ class SessionManager:
     async def _run(self, key: SessionId, session: LiveSession) -> None:
         try:
             await session.run()
-        except Exception:
+        except Exception:  # the root of the session's task
             log.exception("session_broke", session_id=key)
         finally:
             self._live.pop(key, None)

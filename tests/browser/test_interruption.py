@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -28,13 +29,21 @@ def mortal_server(face_model: Path, tmp_path: Path) -> Iterator[LiveServer]:
     assert server.stop() == 0
 
 
+async def at_a_challenge(
+    browser: Browser, server: LiveServer, face_model: Path
+) -> tuple[dict[str, Any], ApplicantPage]:
+    """A session that has come to its first challenge, and its page."""
+    session = server.start_session()
+    tab = await ApplicantPage.open(browser, Obedient(face_model))
+    await tab.follow(session["join_url"])
+    await tab.until(AT_A_CHALLENGE)
+    return session, tab
+
+
 async def test_after_a_power_cut_the_page_starts_over_by_itself(
     browser: Browser, mortal_server: LiveServer, face_model: Path
 ) -> None:
-    first = mortal_server.start_session()
-    tab = await ApplicantPage.open(browser, Obedient(face_model))
-    await tab.follow(first["join_url"])
-    await tab.until(AT_A_CHALLENGE)
+    first, tab = await at_a_challenge(browser, mortal_server, face_model)
     mortal_server.kill()
     mortal_server.start()
     view = mortal_server.session(first["session_id"], first["client_token"])
@@ -51,10 +60,7 @@ async def test_after_a_power_cut_the_page_starts_over_by_itself(
 async def test_a_dropped_peer_is_replaced_and_the_same_session_goes_on(
     browser: Browser, server: LiveServer, face_model: Path
 ) -> None:
-    session = server.start_session()
-    tab = await ApplicantPage.open(browser, Obedient(face_model))
-    await tab.follow(session["join_url"])
-    await tab.until(AT_A_CHALLENGE)
+    session, tab = await at_a_challenge(browser, server, face_model)
     await tab.drop_peer()
     await tab.step("result", within_s=60)
     assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
@@ -67,10 +73,7 @@ async def test_a_dropped_peer_is_replaced_and_the_same_session_goes_on(
 async def test_an_outage_is_told_and_mended(
     browser: Browser, server: LiveServer, face_model: Path
 ) -> None:
-    session = server.start_session()
-    tab = await ApplicantPage.open(browser, Obedient(face_model))
-    await tab.follow(session["join_url"])
-    await tab.until(AT_A_CHALLENGE)
+    session, tab = await at_a_challenge(browser, server, face_model)
     server.pause()
     try:
         await tab.until(RECONNECTING)
