@@ -4,6 +4,12 @@ FAILED         an attack was seen, another person took over, or challenges were 
                the picture was good
 INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence
 PASSED         nothing is missing
+
+Each reason has a weight of 0..1, how much of the verdict rests on it. What is a matter of yes or no
+decides alone, or stands alone in the way of a pass: 1. What is a matter of degree weighs as much as
+was measured: the high deepfake score itself, an alarm what it adds to that score, passed challenges
+the liveness score. That a recording was asked nothing is context: 0. So worse evidence never makes
+its reason lighter.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
-from kyc_rtc.decision.fusion import deepfake_score, liveness_score
+from kyc_rtc.decision.fusion import deepfake_score, liveness_score, suspicion
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
 from kyc_rtc.detection.evidence import ADVISORY, AnalyserName, Evidence, Sign
 from kyc_rtc.vision.quality import QualityIssue
@@ -27,6 +33,9 @@ MAX_UNASKED_ACTIONS = 2
 """So many clear actions that nobody asked for, and no pass: a recording that shows them all will now
 and then meet the prompts by chance, and this is what gives it away."""
 
+_WEIGHT_DIGITS = 3
+"""More would be noise."""
+
 
 def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     """The verdict on a verification. Total: every combination of findings has one."""
@@ -40,7 +49,12 @@ def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
         status, reasons = VerdictStatus.INCONCLUSIVE, [*lacking, *_context(findings)]
     else:
         status, reasons = VerdictStatus.PASSED, [_passed(findings)]
-    return Verdict(status, tuple(dict.fromkeys(reasons)), liveness, score)
+    measured = _measured(findings, thresholds, score, liveness)
+    weights = {reason: round(measured.get(reason, 1.0), _WEIGHT_DIGITS) for reason in reasons}
+    # Stable: among equals, the order in which the policy gives them stays.
+    heaviest_first = sorted(weights.items(), key=lambda weighed: weighed[1], reverse=True)
+    codes, figures = zip(*heaviest_first, strict=True)
+    return Verdict(status, codes, liveness, score, figures)
 
 
 def reason_for_sign(sign: Sign) -> ReasonCode:
@@ -48,15 +62,33 @@ def reason_for_sign(sign: Sign) -> ReasonCode:
     return ReasonCode(sign.value)
 
 
+def _measured(
+    findings: Findings, thresholds: Thresholds, score: float | None, liveness: float | None
+) -> dict[ReasonCode, float]:
+    """The weights, 0..1, of the reasons that are a matter of degree. All others weigh 1."""
+    weights = {
+        ReasonCode.DEEPFAKE_SCORE_HIGH: score or 0.0,
+        ReasonCode.CHALLENGES_PASSED: liveness or 0.0,
+    }
+    if findings.mode is Mode.PASSIVE:
+        weights[ReasonCode.NOT_ASKED] = 0.0
+    for item in _alarms(findings.evidence, thresholds):
+        for sign in item.signs:
+            if sign not in HARD_SIGNS:
+                reason = reason_for_sign(sign)
+                weights[reason] = max(weights.get(reason, 0.0), suspicion(item))
+    return weights
+
+
 def _failing(findings: Findings, thresholds: Thresholds, score: float | None) -> list[ReasonCode]:
-    """What makes the verdict FAILED, heaviest first. Empty after an internal error."""
+    """What makes the verdict FAILED. Empty after an internal error."""
     if findings.internal_error:
         return []
     reasons = _hard(findings.evidence, thresholds.confidence_threshold)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     if not _poor(findings) and _high(score, thresholds):
-        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarms(findings.evidence, thresholds)]
+        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
     if _conditions_are_good(findings, thresholds):
         reasons += _unmet(findings)
     return reasons
@@ -65,7 +97,7 @@ def _failing(findings: Findings, thresholds: Thresholds, score: float | None) ->
 def _lacking(
     findings: Findings, thresholds: Thresholds, score: float | None, liveness: float | None
 ) -> list[ReasonCode]:
-    """What stands between these findings and PASSED, heaviest first."""
+    """What stands between these findings and PASSED."""
     reasons = _hard(findings.evidence, 0.0)
     if findings.internal_error:
         reasons.insert(0, ReasonCode.INTERNAL_ERROR)
@@ -81,7 +113,7 @@ def _lacking(
     if not enough_was_judged(findings, thresholds):
         reasons.append(ReasonCode.TOO_FEW_FRAMES)
     if _high(score, thresholds):
-        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarms(findings.evidence, thresholds)]
+        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
     if findings.mode is Mode.LIVE:
         reasons += _unanswered(findings, thresholds, liveness)
     return reasons
@@ -90,25 +122,27 @@ def _lacking(
 def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[ReasonCode]:
     return [
         reason_for_sign(sign)
-        for item in evidence
-        if item.confidence > 0 and item.confidence >= confidence_threshold
-        if item.analyser not in ADVISORY
+        for item in _confident(evidence, confidence_threshold)
         for sign in item.signs
         if sign in HARD_SIGNS
     ]
 
 
-def _alarms(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[ReasonCode]:
-    """The signs of confident alarms, the strongest evidence first."""
-    alarms = [
+def _alarming(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[ReasonCode]:
+    return [reason_for_sign(sign) for item in _alarms(evidence, thresholds) for sign in item.signs]
+
+
+def _alarms(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[Evidence]:
+    return [e for e in _confident(evidence, thresholds.confidence_threshold) if e.score > 0.5]
+
+
+def _confident(evidence: Iterable[Evidence], confidence_threshold: float) -> list[Evidence]:
+    """The statements that count: no advice, and none of an analyser that could not judge."""
+    return [
         e
         for e in evidence
-        if e.score > 0.5
-        and e.confidence >= thresholds.confidence_threshold
-        and e.analyser not in ADVISORY
+        if e.confidence > 0 and e.confidence >= confidence_threshold and e.analyser not in ADVISORY
     ]
-    alarms.sort(key=lambda e: e.score * e.confidence, reverse=True)
-    return [reason_for_sign(sign) for item in alarms for sign in item.signs]
 
 
 def _high(score: float | None, thresholds: Thresholds) -> bool:

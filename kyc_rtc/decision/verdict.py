@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 
 class VerdictStatus(StrEnum):
@@ -52,18 +53,53 @@ class ReasonCode(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+class WeightWord(StrEnum):
+    """A weight in a word. The sentence for the agent is `weight.<value>` in the catalogue."""
+
+    DECISIVE = "decisive"
+    STRONG = "strong"
+    MODERATE = "moderate"
+    SLIGHT = "slight"
+    NONE = "none"
+
+
+def weight_word(weight: float) -> WeightWord:
+    """The word for a weight of 0..1: decisive at 1, strong from 0.5 on, moderate from 0.25 on."""
+    if weight >= 1.0:
+        return WeightWord.DECISIVE
+    if weight >= 0.5:
+        return WeightWord.STRONG
+    if weight >= 0.25:
+        return WeightWord.MODERATE
+    return WeightWord.SLIGHT if weight > 0.0 else WeightWord.NONE
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The outcome. `reasons` stands in order of weight and is never empty.
 
     `liveness_score`: 0..1, higher is more surely a live person who answered. `deepfake_score`: 0..1,
-    higher is more surely an attack. Either is None where nothing could be judged.
+    higher is more surely an attack. Either is None where nothing could be judged. `weights`: how much
+    of the verdict rests on each reason, 0..1, in the order of `reasons`, the heaviest first; 1 decides
+    alone, 0 is told for context only.
+
+    Raises:
+        ValueError: not one weight in 0..1 for each reason, or a heavier one after a lighter one.
     """
 
     status: VerdictStatus
     reasons: tuple[ReasonCode, ...]
     liveness_score: float | None
     deepfake_score: float | None
+    weights: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(self.reasons):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.reasons)} reasons")
+        if not all(0.0 <= weight <= 1.0 for weight in self.weights):
+            raise ValueError(f"weights lie in 0..1, not {self.weights}")
+        if any(light < heavy for light, heavy in pairwise(self.weights)):
+            raise ValueError(f"the heaviest reason comes first, not {self.weights}")
 
     @property
     def verified(self) -> bool:

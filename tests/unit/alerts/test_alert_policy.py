@@ -94,7 +94,7 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
 
 
 def verdict_of(status: VerdictStatus, *reasons: ReasonCode) -> Verdict:
-    return Verdict(status, reasons, liveness_score=0.4, deepfake_score=None)
+    return Verdict(status, reasons, 0.4, None, weights=(1.0,) * len(reasons))
 
 
 def raised(verdict: Verdict) -> list[Raised]:
@@ -143,7 +143,8 @@ def test_reasons_of_one_type_share_an_alert(verdict: Verdict, expected: list[Rai
 
 
 def test_an_alert_names_its_own_reasons_in_order_of_weight() -> None:
-    verdict = Verdict(FAILED, (R.GEOMETRY, R.NO_MOTION, R.TEXTURE, R.GEOMETRY), 0.2, 0.8)
+    reasons = (R.GEOMETRY, R.NO_MOTION, R.TEXTURE, R.GEOMETRY)
+    verdict = Verdict(FAILED, reasons, 0.2, 0.8, weights=(0.9, 0.7, 0.7, 0.1))
     first, second = alerts_for(verdict)
     assert first.message_key == "alert.deepfake_detected"
     assert first.details == {
@@ -166,12 +167,18 @@ def test_severities_have_an_order() -> None:
     assert [severity.rank for severity in (S.LOW, S.MEDIUM, S.HIGH, S.CRITICAL)] == [0, 1, 2, 3]
 
 
+def _judged(
+    status: VerdictStatus, reasons: list[ReasonCode], liveness: float | None, deepfake: float | None
+) -> Verdict:
+    return Verdict(status, tuple(reasons), liveness, deepfake, weights=(1.0,) * len(reasons))
+
+
 verdicts = st.builds(
-    Verdict,
+    _judged,
     status=st.sampled_from(VerdictStatus),
-    reasons=st.lists(st.sampled_from(ReasonCode), min_size=1, max_size=12).map(tuple),
-    liveness_score=st.none() | st.floats(0, 1),
-    deepfake_score=st.none() | st.floats(0, 1),
+    reasons=st.lists(st.sampled_from(ReasonCode), min_size=1, max_size=12),
+    liveness=st.none() | st.floats(0, 1),
+    deepfake=st.none() | st.floats(0, 1),
 )
 
 
