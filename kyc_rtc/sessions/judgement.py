@@ -235,6 +235,7 @@ class Judgement:
             deepfake_score=verdict.deepfake_score,
             verdict_status=verdict.status.value,
             reasons=tuple(code.value for code in verdict.reasons),
+            reason_weights=verdict.weights,
         )
         await self._services.archive.raise_alerts(self._alerts(verdict))
         self._services.metrics.verdicts.labels(verdict.status.value).inc()

@@ -33,7 +33,8 @@ class SessionRecord:
     """One verification. Times are milliseconds since the Unix epoch.
 
     `parent_id` names the session that this one repeats, `attempt` counts from 1. Scores lie in 0..1.
-    `evidence` and `challenges` hold JSON objects, at most 64 KiB each.
+    `evidence` and `challenges` hold JSON objects, at most 64 KiB each. `reason_weights`: one of 0..1
+    for each of `reasons`; None before the verdict, and where an older version gave it.
 
     Raises:
         BadRequest: a field is longer, larger or other than what can be stored.
@@ -55,6 +56,7 @@ class SessionRecord:
     reasons: tuple[str, ...] = ()
     evidence: tuple[JsonObject, ...] | None = None
     challenges: tuple[JsonObject, ...] | None = None
+    reason_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         self._check_texts()
@@ -63,6 +65,7 @@ class SessionRecord:
         check_integer("attempt", self.attempt, minimum=1)
         check_score("liveness_score", self.liveness_score)
         check_score("deepfake_score", self.deepfake_score)
+        self._check_weights()
         for name in ("evidence", "challenges"):
             values = getattr(self, name)
             if values is not None:
@@ -81,6 +84,15 @@ class SessionRecord:
         for reason in self.reasons:
             check_text("reasons", reason, MAX_WORD_LENGTH)
         object.__setattr__(self, "reasons", tuple(str(reason) for reason in self.reasons))
+
+    def _check_weights(self) -> None:
+        if self.reason_weights is None:
+            return
+        if len(self.reason_weights) != len(self.reasons):
+            raise BadRequest("reason_weights: one for each reason is needed")
+        for weight in self.reason_weights:
+            check_score("reason_weights", weight)
+        object.__setattr__(self, "reason_weights", tuple(self.reason_weights))
 
 
 @dataclass(frozen=True, slots=True)

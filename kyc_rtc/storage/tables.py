@@ -57,6 +57,7 @@ sessions = Table(
     Column("reasons", JSON, nullable=False),
     Column("evidence", JSON(none_as_null=True), nullable=True),
     Column("challenges", JSON(none_as_null=True), nullable=True),
+    Column("reason_weights", JSON(none_as_null=True), nullable=True),
     Index(None, "state", "expires_at_ms"),
     Index(None, "parent_id"),
     Index(None, "updated_at_ms"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import stat
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def _differences(connection: Connection) -> list[Any]:
     return list(compare_metadata(context, metadata))
 
 
+def _has_weights(connection: Connection) -> bool:
+    columns = inspect(connection).get_columns("sessions")
+    return "reason_weights" in {column["name"] for column in columns}
+
+
 def _tables(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names())
 
@@ -49,6 +55,23 @@ async def test_the_migrations_lead_back_to_nothing(database: Database) -> None:
         assert await connection.run_sync(_tables) == {"alembic_version"}
         await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
         assert await connection.run_sync(_differences) == []
+
+
+async def test_weights_come_and_go_and_sessions_stay(database: Database) -> None:
+    repository = SqlSessionRepository(database, {"expired"})
+    weighed = a_session(reasons=("frozen_frames", "texture"), reason_weights=(1.0, 0.4))
+    unweighed = a_session(reasons=("time_limit",))
+    await repository.add(weighed)
+    await repository.add(unweighed)
+    async with database.begin() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0003"))
+        assert not await connection.run_sync(_has_weights)
+        left = await connection.execute(text("SELECT session_id FROM sessions"))
+        assert {row.session_id for row in left} == {weighed.session_id, unweighed.session_id}
+        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+    # What an earlier version wrote has no weights, and reads back so.
+    assert await repository.get(weighed.session_id) == replace(weighed, reason_weights=None)
+    assert await repository.get(unweighed.session_id) == unweighed
 
 
 async def test_opening_again_keeps_what_is_there(sqlite_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +36,7 @@ json_values = st.recursive(
 )
 json_objects = st.dictionaries(texts(20, 0), json_values, max_size=4)
 json_lists = st.none() | st.lists(json_objects, max_size=3).map(tuple)
+weighed = st.lists(st.tuples(texts(64), st.floats(0, 1)), max_size=5)
 session_records = st.builds(
     SessionRecord,
     session_id=st.builds(new_session_id),
@@ -53,6 +55,13 @@ session_records = st.builds(
     evidence=json_lists,
     challenges=json_lists,
 )
+
+
+def explained(record: SessionRecord, reasons: list[tuple[str, float]]) -> SessionRecord:
+    weights = tuple(weight for _, weight in reasons)
+    return replace(record, reasons=tuple(text for text, _ in reasons), reason_weights=weights)
+
+
 round_trips = settings(
     max_examples=60,
     deadline=None,
@@ -61,7 +70,7 @@ round_trips = settings(
 
 
 @round_trips
-@given(record=session_records)
+@given(record=session_records | st.builds(explained, session_records, weighed))
 async def test_any_session_comes_back_as_it_went_in(store: Store, record: SessionRecord) -> None:
     await store.sessions.add(record)
     assert await store.sessions.get(record.session_id) == record
@@ -91,6 +100,7 @@ async def test_the_largest_of_everything_comes_back(store: Store) -> None:
         frames_processed=MAX_INTEGER,
         deepfake_score=5e-324,
         reasons=(largest * 64,) * 64,
+        reason_weights=(1.0, 5e-324, *(1 / 3,) * 62),
         evidence=({"x": "y" * (MAX_JSON_BYTES - 13)}, {}),
         challenges=({"least": -1.7976931348623157e308, "most": -MAX_INTEGER},),
     )
@@ -123,6 +133,10 @@ def nested(depth: int) -> dict[str, Any]:
         {"verdict_status": ""},
         {"reasons": ("a\x00b",)},
         {"reasons": ("x",) * 65},
+        {"reason_weights": (1.0,)},
+        {"reason_weights": (), "reasons": ("x",)},
+        {"reason_weights": (1.01,), "reasons": ("x",)},
+        {"reason_weights": (float("nan"),), "reasons": ("x",)},
         {"evidence": ({"x": "a\x00b"},)},
         {"evidence": ({"a\x00b": 1},)},
         {"evidence": ({"x": float("inf")},)},
@@ -175,9 +189,12 @@ def test_a_value_that_contains_itself_is_refused() -> None:
 def test_a_record_shares_nothing_with_its_maker() -> None:
     signs = ["texture"]
     evidence: dict[str, Any] = {"signs": signs}
-    record = a_session(evidence=[evidence], reasons=["texture"])
+    weights = [0.5]
+    record = a_session(evidence=[evidence], reasons=["texture"], reason_weights=weights)
     signs.append("geometry")
     evidence.clear()
+    weights.clear()
+    assert record.reason_weights == (0.5,)
     assert record.evidence == ({"signs": ["texture"]},)
     assert record.reasons == ("texture",)
 
