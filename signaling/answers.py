@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 
+from kyc_rtc.decision.verdict import weight_word
 from kyc_rtc.sessions.door import AlertView, FrameView, SessionView
 from signaling import schemas
 
@@ -34,14 +35,14 @@ def session_status(view: SessionView) -> schemas.SessionStatus:
         face_detected=view.face_detected,
         liveness_score=view.liveness_score,
         deepfake_score=view.deepfake_score,
-        reasons=reasons(view),
+        reasons=weighed_reasons(view),
         challenges=[dataclasses.asdict(challenge) for challenge in view.challenges],
         evidence=[dict(item) for item in view.evidence],
     )
 
 
 def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
-    """What the applicant may know: no scores."""
+    """What the applicant may know: no scores, and no weights."""
     return schemas.ApplicantStatus(
         session_id=view.session_id,
         state=view.state,
@@ -75,7 +76,7 @@ def verification(view: SessionView, alerts: tuple[AlertView, ...]) -> schemas.Ve
         status=view.status or "INCONCLUSIVE",
         liveness_score=view.liveness_score,
         deepfake_score=view.deepfake_score,
-        reasons=reasons(view),
+        reasons=weighed_reasons(view),
         recommendations=[f"recommendation.{code}" for code in view.reasons],
         alerts=[alert(item).model_dump() for item in alerts],
     )
@@ -98,6 +99,20 @@ def alert(view: AlertView) -> schemas.AlertBody:
 
 def reasons(view: SessionView) -> list[schemas.Reason]:
     return [schemas.Reason(code=code, text=f"reason.{code}") for code in view.reasons]
+
+
+def weighed_reasons(view: SessionView) -> list[schemas.WeighedReason]:
+    """For the institution: the reasons with their weights, where these are known."""
+    weights = view.reason_weights or (None,) * len(view.reasons)
+    return [
+        schemas.WeighedReason(
+            code=reason.code,
+            text=reason.text,
+            weight=weight,
+            weight_text=None if weight is None else weight_word(weight).text,
+        )
+        for reason, weight in zip(reasons(view), weights, strict=True)
+    ]
 
 
 def verified(view: SessionView) -> bool | None:

@@ -114,7 +114,15 @@ class FrameAnswer(_Answer):
 
 class Reason(_Answer):
     code: str
-    text: str
+    text: str = Field(description="key of the sentence in the catalogue")
+
+
+class WeighedReason(Reason):
+    weight: float | None = Field(
+        description="how much of the verdict rests on it, 0 (context) to 1 (decides alone); "
+        "null where an earlier version gave the verdict"
+    )
+    weight_text: str | None = Field(description="key of the word for the weight in the catalogue")
 
 
 class VerificationAnswer(_Answer):
@@ -123,7 +131,7 @@ class VerificationAnswer(_Answer):
     status: str
     liveness_score: float | None
     deepfake_score: float | None
-    reasons: list[Reason]
+    reasons: list[WeighedReason]
     recommendations: list[str]
     alerts: list[dict[str, Any]]
 
@@ -144,7 +152,7 @@ class SessionStatus(_Answer):
     face_detected: bool
     liveness_score: float | None
     deepfake_score: float | None
-    reasons: list[Reason]
+    reasons: list[WeighedReason]
     challenges: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
 

@@ -122,6 +122,7 @@ def judged(
         findings=findings,
         status=verdict.status,
         reasons=tuple(reason.value for reason in verdict.reasons),
+        weights=verdict.weights,
         deepfake_score=verdict.deepfake_score,
         evidence={e.analyser.value: Statement.of(e) for e in evidence},
     )

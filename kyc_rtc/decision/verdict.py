@@ -62,6 +62,11 @@ class WeightWord(StrEnum):
     SLIGHT = "slight"
     NONE = "none"
 
+    @property
+    def text(self) -> str:
+        """The key of the sentence."""
+        return f"weight.{self.value}"
+
 
 def weight_word(weight: float) -> WeightWord:
     """The word for a weight of 0..1: decisive at 1, strong from 0.5 on, moderate from 0.25 on."""

@@ -18,7 +18,7 @@ from kyc_rtc.pipeline.analysis import FrameResult, Stage
 from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.pipeline.verification import Ending, Verification
-from kyc_rtc.sessions.messages import evidence_fields, reasons_of, rounded
+from kyc_rtc.sessions.messages import evidence_fields, rounded, weighed_reasons_of
 from kyc_rtc.settings import Settings, load_settings
 from media.file_source import read_frames
 
@@ -84,7 +84,7 @@ def _report(
         "mode": Mode.PASSIVE.value,
         "status": verdict.status.value,
         "verified": verdict.verified,
-        "reasons": list(reasons_of(verdict.reasons)),
+        "reasons": list(weighed_reasons_of(verdict)),
         "liveness_score": rounded(verdict.liveness_score),
         "deepfake_score": rounded(verdict.deepfake_score),
         "evidence": {e.analyser.value: evidence_fields(e) for e in verification.evidence},

@@ -83,6 +83,7 @@ def _result(one: LabelledSession, applicant: int) -> ClipResult:
         still=False,
         status=VerdictStatus(session.verdict_status or VerdictStatus.INCONCLUSIVE),
         reasons=session.reasons,
+        weights=session.reason_weights,
         deepfake_score=session.deepfake_score,
         liveness_score=session.liveness_score,
         evidence=_statements(session.evidence or ()),

@@ -87,6 +87,7 @@ class ClipResult:
     `deepfake_score` is the clip's score; None is a non-response of the scores. `evidence` maps the
     analyser's name to its statement, `cpu_ms` each stage to its mean CPU milliseconds per frame,
     `measures` the names of what experts judge by to their values, None where too little was seen.
+    `weights` has that of each of `reasons`, 0 to 1; None where there was no verdict, or one without.
     `findings` is what the verdict rests on; it is not written.
     """
 
@@ -107,6 +108,7 @@ class ClipResult:
     face: FaceMeasures = FaceMeasures()
     cpu_ms: dict[str, float] = field(default_factory=dict)
     measures: dict[str, float | None] = field(default_factory=dict)
+    weights: tuple[float, ...] | None = None
     findings: Findings | None = None
 
     @property

@@ -221,7 +221,7 @@ def _judged(clip: Clip, tally: _Tally, verification: Verification) -> ClipResult
     reasons = tuple(reason.value for reason in verdict.reasons)
     scores = (verdict.deepfake_score, verdict.liveness_score)
     result = _result(clip, tally, verdict.status, reasons, scores, evidence)
-    return replace(result, findings=verification.findings)
+    return replace(result, weights=verdict.weights, findings=verification.findings)
 
 
 def _result(

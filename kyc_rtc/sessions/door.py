@@ -40,7 +40,10 @@ class AlertView:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """All that is known of a session. Scores are 0..1 or None; times are Unix milliseconds."""
+    """All that is known of a session. Scores are 0..1 or None; times are Unix milliseconds.
+
+    `reason_weights`: one of 0..1 for each of `reasons`, as in a `Verdict`; None where it is not known.
+    """
 
     session_id: str
     user_id: str
@@ -58,6 +61,7 @@ class SessionView:
     can_retry: bool
     challenges: tuple[ChallengeView, ...] = ()
     evidence: tuple[Mapping[str, Any], ...] = ()
+    reason_weights: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kyc_rtc import __version__
-from kyc_rtc.decision.verdict import ReasonCode, Verdict
+from kyc_rtc.decision.verdict import ReasonCode, Verdict, weight_word
 from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.liveness.run import ChallengeEnded, ChallengeIssued, ChallengeProgressed, RunFinished
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -126,6 +126,7 @@ def verdict_message(verdict: Verdict, exposure: Exposure) -> Outbound:
     }
     if exposure.scores:
         fields |= {
+            "reasons": list(weighed_reasons_of(verdict)),
             "liveness_score": rounded(verdict.liveness_score),
             "deepfake_score": rounded(verdict.deepfake_score),
         }
@@ -136,6 +137,15 @@ def reasons_of(codes: Iterable[ReasonCode | str]) -> tuple[dict[str, str], ...]:
     """Reason codes with the keys of their sentences."""
     values = (ReasonCode(code).value for code in codes)
     return tuple({"code": value, "text": f"reason.{value}"} for value in values)
+
+
+def weighed_reasons_of(verdict: Verdict) -> tuple[dict[str, Any], ...]:
+    """A verdict's reasons as above, with their weights of 0..1 and the keys of the words for these."""
+    weighed = zip(reasons_of(verdict.reasons), verdict.weights, strict=True)
+    return tuple(
+        {**reason, "weight": weight, "weight_text": weight_word(weight).text}
+        for reason, weight in weighed
+    )
 
 
 def frame_message(

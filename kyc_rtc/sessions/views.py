@@ -36,6 +36,7 @@ def session_view(record: SessionRecord, max_attempts: int) -> SessionView:
         can_retry=record.state in RETRYABLE and record.attempt < max_attempts,
         challenges=challenges,
         evidence=record.evidence or (),
+        reason_weights=record.reason_weights,
     )
 
 

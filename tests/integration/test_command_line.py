@@ -39,6 +39,8 @@ def test_analyze_prints_verdict_evidence_and_timings(
     assert main(["analyze", str(recording), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["status"] in ("PASSED", "FAILED", "INCONCLUSIVE")
+    assert all(0 <= reason["weight"] <= 1 for reason in report["reasons"])
+    assert all(reason["weight_text"].startswith("weight.") for reason in report["reasons"])
     assert report["frames"]["analysed"] == report["frames"]["with_face"] == 100
     assert set(report["evidence"]) == set(AnalyserName)
     stages = report["timings"]["cpu_ms_per_frame"]

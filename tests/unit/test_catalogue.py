@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kyc_rtc.alerts.catalogue import AlertType
-from kyc_rtc.decision.verdict import ReasonCode
+from kyc_rtc.decision.verdict import ReasonCode, WeightWord
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
@@ -30,6 +30,7 @@ KEYS = {
     "reasons": [f"reason.{code.value}" for code in ReasonCode],
     "reasons of signs": [f"reason.{sign.value}" for sign in Sign],
     "recommendations": [f"recommendation.{code.value}" for code in ReasonCode],
+    "weights": [word.text for word in WeightWord],
     "alerts": [alert.message_key for alert in AlertType],
 }
 

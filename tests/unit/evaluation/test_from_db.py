@@ -52,6 +52,7 @@ async def _store(url: str, rows: tuple[Row, ...]) -> list[str]:
             liveness_score=0.7,
             frames_processed=200,
             reasons=("challenges_passed",),
+            reason_weights=None if number else (0.7,),  # the others are of an earlier version
             evidence=EVIDENCE,
         )
         await sessions.add(record)
@@ -75,6 +76,8 @@ def test_results_are_the_sessions_as_they_were_judged(url: str) -> None:
     first, unspecified = results[0], results[-1]
     assert (first.label, first.species, first.source) == (Label.ATTACK, "face_swap", "agent")
     assert (first.status, first.deepfake_score) == (VerdictStatus.FAILED, 0.8)
+    assert (first.reasons, first.weights) == (("challenges_passed",), (0.7,))
+    assert unspecified.weights is None
     assert first.frames == FrameCounts(analysed=200)
     assert first.evidence == {
         "swap": Statement(0.81, 0.9, ("face_swap",)),
@@ -92,7 +95,10 @@ def test_the_command_writes_the_report(
     assert main(["evaluate", "--from-db", "--database-url", url, "--out", str(out)]) == 0
     assert capsys.readouterr().out.strip() == str(out / "report.md")
     text = (out / "report.json").read_text()
-    section = json.loads(text)["sections"]["video"]
+    report = json.loads(text)
+    assert [clip["weights"] for clip in report["clips"]] == [[0.7], *[None] * 5]
+    assert report["clips"][0]["reasons"] == ["challenges_passed"]
+    section = report["sections"]["video"]
     assert section["clips"] == len(ROWS)
     assert section["bona_fide"]["bpcer"]["value"] == 0.5
     assert section["species"]["face_swap"]["apcer"]["value"] == 0.5

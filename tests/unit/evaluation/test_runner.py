@@ -58,6 +58,8 @@ def test_a_clip_gives_everything_that_the_report_needs(footage: Path, face_model
     assert result.frames.analysed == result.frames.with_face == 3 * FPS
     assert result.status in VerdictStatus
     assert result.reasons
+    assert result.weights is not None
+    assert len(result.weights) == len(result.reasons)
     assert {"texture", "blink", "temporal", "geometry"} <= set(result.evidence)
     assert {"convert", "observe", "texture"} <= set(result.cpu_ms)
     assert result.cpu_ms["observe"] > 0
@@ -95,6 +97,7 @@ def test_what_cannot_be_decoded_is_a_non_response_and_stops_nothing(
     for place in (0, 2, 3):
         assert results[place].status is VerdictStatus.INCONCLUSIVE
         assert results[place].reasons == (UNREADABLE,)
+        assert results[place].weights is None
         assert results[place].deepfake_score is None
     assert results[1].frames.analysed > 10
 

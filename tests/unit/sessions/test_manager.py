@@ -69,6 +69,24 @@ async def test_the_session_ends_when_the_picture_never_gets_good(stage: Stage) -
     assert verdict["can_retry"]
 
 
+@pytest.mark.parametrize("exposed", [False, True])
+async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
+    make_stage: MakeStage, *, exposed: bool
+) -> None:
+    stage = make_stage(Settings(expose_scores=exposed))
+    session_id = await stage.join()
+    await stage.show(2)
+    view = await stage.manager.command(session_id, COMPLETE)
+    assert view.reason_weights == (1.0,) * len(view.reasons)
+    stored = await stage.sessions.get(SessionId(session_id))
+    assert stored.reason_weights == view.reason_weights
+    verdict = stage.peer.last_sent("verdict")
+    weighed = {"weight": 1.0, "weight_text": "weight.decisive"} if exposed else {}
+    assert verdict["reasons"] == [
+        {"code": code, "text": f"reason.{code}"} | weighed for code in view.reasons
+    ]
+
+
 async def test_the_verdict_is_stored_before_it_is_told(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -29,6 +30,17 @@ async def start(client: Client) -> dict[str, Any]:
     assert response.status == 201
     body: dict[str, Any] = await response.json()
     return body
+
+
+def decided(door: FakeDoor, session_id: str, **changes: Any) -> None:
+    """Give the session a verdict with three reasons."""
+    door.sessions[session_id] = dataclasses.replace(
+        door.sessions[session_id],
+        state="failed",
+        status="FAILED",
+        reasons=("no_motion", "texture", "not_asked"),
+        **changes,
+    )
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -94,6 +106,52 @@ async def test_the_applicant_learns_no_scores(client: Client) -> None:
     url = f"/api/v1/kyc/sessions/{body['session_id']}"
     status = await (await client.get(url, headers=bearer(body["client_token"]))).json()
     assert not {key for key in status if "score" in key}
+
+
+async def test_the_institution_reads_how_much_each_reason_weighs(
+    client: Client, door: FakeDoor
+) -> None:
+    body = await start(client)
+    decided(door, body["session_id"], reason_weights=(1.0, 0.62, 0.0))
+    status = await client.get(
+        "/api/v1/kyc/get-session-status", params={"session_id": body["session_id"]}
+    )
+    assert (await status.json())["reasons"] == [
+        {
+            "code": code,
+            "text": f"reason.{code}",
+            "weight": weight,
+            "weight_text": f"weight.{word}",
+        }
+        for code, weight, word in (
+            ("no_motion", 1.0, "decisive"),
+            ("texture", 0.62, "strong"),
+            ("not_asked", 0.0, "none"),
+        )
+    ]
+
+
+async def test_weights_that_nobody_stored_are_null(client: Client) -> None:
+    session_id = (await start(client))["session_id"]
+    done = await client.post("/api/v1/kyc/complete-verification", json={"session_id": session_id})
+    (reason,) = (await done.json())["reasons"]
+    assert (reason["code"], reason["weight"], reason["weight_text"]) == (
+        "completed_early", None, None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("exposed", [False, True])
+async def test_the_applicant_learns_no_weights(
+    make_client: MakeClient, door: FakeDoor, tmp_path: Path, *, exposed: bool
+) -> None:
+    client: Client = await make_client(Settings(data_dir=tmp_path, expose_scores=exposed))
+    body = await start(client)
+    decided(door, body["session_id"], reason_weights=(1.0, 0.62, 0.0))
+    url = f"/api/v1/kyc/sessions/{body['session_id']}"
+    answer = await client.get(url, headers=bearer(body["client_token"]))
+    assert "weight" not in await answer.text()
+    reasons = (await answer.json())["reasons"]
+    assert [reason["code"] for reason in reasons] == ["no_motion", "texture", "not_asked"]
 
 
 async def test_the_original_flow_keeps_its_fields(client: Client) -> None:
