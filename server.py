@@ -30,6 +30,7 @@ from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.labels import SqlLabelRepository
+from kyc_rtc.storage.measures import SqlMeasuresRepository
 from kyc_rtc.storage.sessions import SqlSessionRepository
 from kyc_rtc.telemetry import Metrics, configure_logging
 from kyc_rtc.vision.model_store import ModelStore
@@ -68,7 +69,9 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
         clock=clock,
         metrics=metrics,
         pool=pool,
-        archive=StoredArchive(sessions, alerts, SqlFootageRepository(database)),
+        archive=StoredArchive(
+            sessions, alerts, SqlFootageRepository(database), SqlMeasuresRepository(database)
+        ),
         new_peer=new_peer,
         new_analysis=lambda: new_analysis(model, clock, learned),
         issuer=Issuer(settings.liveness),

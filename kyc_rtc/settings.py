@@ -62,6 +62,9 @@ class DetectionSettings(_Group):
     weights_dir: Path | None = Field(
         None, description="folder of the face net and the experts; none uses those that are shipped"
     )
+    keep_measures: bool = Field(
+        True, description="store what experts judged by, so that labelled sessions can teach them"
+    )
 
 
 class IceServer(_Group):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
+from kyc_rtc.errors import KycError
 from kyc_rtc.evaluation.manifest import read_manifest
 from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.vision.model_store import ModelStore
 from training.crops import gather
 from training.crossfit import table_of_pictures
 from training.fit_nets import learning_curve, run
+from training.labelled import Lessons, read_lessons
 from training.measure import fold_of_names, load, measure
 from training.people import Item, folds, read_items
 from training.release import release
@@ -28,6 +31,7 @@ def main() -> None:
     fold = folds(items, NET_FOLDS)
     model = ModelStore(None).fetch("face_landmarker")
     steps = options.steps or ("crops", "nets", "curve", "measure", "experts")
+    lessons = _lessons(options.labelled)
     if "crops" in steps:
         gather(items, fold, model, work / "crops", options.jobs)
     if "nets" in steps:
@@ -42,7 +46,7 @@ def main() -> None:
         finer = folds(items, EXPERT_FOLDS)
         measured = load(work / "measured", _names(manifest, items, finer))
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets" / "answers.npy")
-        release(measured, pictures, work, options.out)
+        release(measured, pictures, lessons, work, options.out)
 
 
 def _options() -> argparse.Namespace:
@@ -53,8 +57,28 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the weights go")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--labelled",
+        metavar="DATABASE_URL",
+        help="a server's, whose labelled sessions teach experts",
+    )
     parser.add_argument("steps", nargs="*", metavar="STEP", help="crops nets curve measure experts")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.labelled and options.steps and "experts" not in options.steps:
+        parser.error("--labelled is for the step experts")
+    return options
+
+
+def _lessons(url: str | None) -> Lessons:
+    """Those of a server's database. Read first: what is wrong is told before the hours of work."""
+    if url is None:
+        return Lessons()
+    try:
+        lessons = read_lessons(url, EXPERT_FOLDS)
+    except KycError as error:
+        sys.exit(f"--labelled: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+    print(lessons.report(), flush=True)
+    return lessons
 
 
 def _names(manifest: Path, items: list[Item], fold: list[int]) -> dict[str, int]:

@@ -24,7 +24,7 @@ from training.people import Item
 SPECIES = {
     AnalyserName.SWAP: frozenset({"face_swap"}),
     AnalyserName.GENERATED: frozenset({"talking_head", "deepfake_other"}),
-    AnalyserName.RECAPTURE: frozenset({"replay"}),
+    AnalyserName.RECAPTURE: frozenset({"replay", "print_or_replay"}),
 }
 """The attacks that each expert is for; it is taught nothing about the others."""
 

@@ -30,6 +30,8 @@ from training.crossfit import (
     table_of,
 )
 from training.fit_experts import Platt, Table, as_onnx, cross_calibrated, fitted, joined, platt
+from training.labelled import Lessons
+from training.lessons import beside
 from training.measure import CONDITIONS, Measured
 from training.tables import tables
 
@@ -61,10 +63,10 @@ class Taught:
     onnx: bytes
 
 
-def release(measured: Measured, pictures: Table, work: Path, out: Path) -> None:
+def release(measured: Measured, pictures: Table, lessons: Lessons, work: Path, out: Path) -> None:
     """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts."""
     rows = rows_of(measured)
-    more = {AnalyserName.RECAPTURE: pictures}
+    more = beside({AnalyserName.RECAPTURE: pictures}, lessons)
     size = len(measured.fold)
     taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
     caution = least_caution(rows, taught, size)
@@ -76,6 +78,7 @@ def release(measured: Measured, pictures: Table, work: Path, out: Path) -> None:
     (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
     found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
     (work / "reports" / "tables.md").write_text(found, "utf-8")
+    (work / "reports" / "labelled.md").write_text(lessons.report(), "utf-8")
 
 
 def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:

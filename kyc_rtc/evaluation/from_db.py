@@ -26,9 +26,7 @@ def read_results(url: str) -> list[ClipResult]:
         SettingsError: the database cannot be opened.
         BadRequest: there is none, or it has no labelled session.
     """
-    location = async_url(url)
-    if is_sqlite(location) and not sqlite_path(location).is_file():
-        raise BadRequest("database_url: there is no such file", hint="opening would make one")
+    require_database(url)
     results = to_results(asyncio.run(_read(url)))
     if not results:
         raise BadRequest(
@@ -36,6 +34,13 @@ def read_results(url: str) -> list[ClipResult]:
             hint="labels come in by POST /api/v1/kyc/sessions/{session_id}/label",
         )
     return results
+
+
+def require_database(url: str) -> None:
+    """Raise BadRequest where SQLite's file is not there, SettingsError where the URL is none."""
+    location = async_url(url)
+    if is_sqlite(location) and not sqlite_path(location).is_file():
+        raise BadRequest("database_url: there is no such file", hint="opening would make one")
 
 
 def to_results(labelled: Sequence[LabelledSession]) -> list[ClipResult]:

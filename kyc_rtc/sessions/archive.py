@@ -7,6 +7,7 @@ import structlog
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.alerts import AlertRepository
 from kyc_rtc.storage.footage import FootageRecord, FootageRepository
+from kyc_rtc.storage.measures import MeasuresRecord, MeasuresRepository
 from kyc_rtc.storage.records import AlertRecord, SessionRecord
 from kyc_rtc.storage.sessions import SessionRepository
 
@@ -17,11 +18,16 @@ class StoredArchive:
     """`Archive` on the repositories."""
 
     def __init__(
-        self, sessions: SessionRepository, alerts: AlertRepository, footage: FootageRepository
+        self,
+        sessions: SessionRepository,
+        alerts: AlertRepository,
+        footage: FootageRepository,
+        measures: MeasuresRepository,
     ) -> None:
         self._sessions = sessions
         self._alerts = alerts
         self._footage = footage
+        self._measures = measures
 
     async def save(self, record: SessionRecord) -> None:
         """Store a live session's record.
@@ -44,3 +50,6 @@ class StoredArchive:
 
     async def earlier_footage(self, except_session: SessionId, limit: int) -> list[bytes]:
         return await self._footage.latest(limit, except_session)
+
+    async def keep_measures(self, record: MeasuresRecord) -> None:
+        await self._measures.add(record)

@@ -34,6 +34,7 @@ from kyc_rtc.pipeline.verification import (
 from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.advice import Advice
 from kyc_rtc.sessions.footage import seen_before
+from kyc_rtc.sessions.measures import keep_measures
 from kyc_rtc.sessions.outbox import Outbox, Transmit
 from kyc_rtc.sessions.ports import AnalysisPort, Services
 from kyc_rtc.sessions.states import FINAL, MOVES, SessionState, state_of
@@ -163,11 +164,15 @@ class Judgement:
         return tuple(self._asked.values())
 
     async def aclose(self) -> None:
-        """Free the detectors and end the followers. Idempotent."""
+        """Keep the measures behind a verdict, free the detectors, end the followers. Idempotent."""
         async with self._one_at_a_time:
             analysis, self._analysis = self._analysis, None
             if analysis is not None:
-                await self._services.pool.run(analysis.close)
+                try:
+                    if self.record.verdict_status is not None:
+                        await keep_measures(analysis, self.record.session_id, self._services)
+                finally:
+                    await self._services.pool.run(analysis.close)
         self.outbox.close()
 
     async def _act(self, events: tuple[VerificationEvent, ...], transmit: Transmit | None) -> None:

@@ -13,6 +13,7 @@ from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.footage import FootageRecord
+from kyc_rtc.storage.measures import MeasuresRecord
 from kyc_rtc.storage.records import AlertRecord, SessionRecord
 from kyc_rtc.telemetry import Metrics
 from media.peer import PeerEvent
@@ -47,6 +48,7 @@ class AnalysisPort(Protocol):
 
     def analyse(self, frame: Frame) -> FrameResult: ...
     def record(self) -> bytes: ...
+    def measures(self) -> dict[str, float]: ...
     def close(self) -> None: ...
 
 
@@ -70,6 +72,9 @@ class Archive(Protocol):
 
     async def earlier_footage(self, except_session: SessionId, limit: int) -> list[bytes]:
         """The records of other sessions, the newest first."""
+
+    async def keep_measures(self, record: MeasuresRecord) -> None:
+        """Store what the experts judged by."""
 
 
 PeerFactory = Callable[[PeerId, MediaTimeline, FrameSink], PeerPort]

@@ -1,4 +1,4 @@
-"""Storage: sessions, alerts, labels and footage in SQLite or PostgreSQL, behind small protocols."""
+"""Storage: sessions, alerts, labels, footage and measures in SQLite or PostgreSQL, behind small protocols."""
 
 from kyc_rtc.storage.alerts import MAX_ALERTS_LISTED, AlertRepository, SqlAlertRepository
 from kyc_rtc.storage.database import Database
@@ -10,6 +10,12 @@ from kyc_rtc.storage.footage import (
     SqlFootageRepository,
 )
 from kyc_rtc.storage.labels import LabelledSession, LabelRepository, Outcome, SqlLabelRepository
+from kyc_rtc.storage.measures import (
+    LabelledMeasures,
+    MeasuresRecord,
+    MeasuresRepository,
+    SqlMeasuresRepository,
+)
 from kyc_rtc.storage.records import AlertRecord, AlertStatistics, LabelRecord, SessionRecord
 from kyc_rtc.storage.sessions import (
     EXPIRED,
@@ -35,12 +41,16 @@ __all__ = [
     "JsonValue",
     "LabelRecord",
     "LabelRepository",
+    "LabelledMeasures",
     "LabelledSession",
+    "MeasuresRecord",
+    "MeasuresRepository",
     "Outcome",
     "SessionRecord",
     "SessionRepository",
     "SqlAlertRepository",
     "SqlFootageRepository",
     "SqlLabelRepository",
+    "SqlMeasuresRepository",
     "SqlSessionRepository",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
-from kyc_rtc.errors import BadRequest, Conflict, NotFound
+from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.once import insert_once
 from kyc_rtc.storage.tables import footage
 from kyc_rtc.storage.values import MAX_ID_LENGTH, check_integer, check_limit, check_text
 
@@ -65,17 +65,7 @@ class SqlFootageRepository:
             "created_at_ms": record.created_at_ms,
             "record": record.record,
         }
-        try:
-            async with self._database.begin() as connection:
-                await connection.execute(insert(footage).values(row))
-        except IntegrityError:
-            statement = select(footage.c.session_id).where(
-                footage.c.session_id == record.session_id
-            )
-            async with self._database.begin() as connection:
-                known = await connection.scalar(statement) is not None
-            missing = NotFound("no such session")
-            raise (Conflict("the session has a record") if known else missing) from None
+        await insert_once(self._database, footage, row)
 
     async def latest(self, limit: int, except_session: SessionId) -> list[bytes]:
         check_limit(limit, MAX_FOOTAGE_LISTED)

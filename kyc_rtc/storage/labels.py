@@ -146,7 +146,7 @@ class SqlLabelRepository:
         return [_label(row) for row in rows]
 
     async def outcomes(self, *, by_source: bool) -> list[Outcome]:
-        newest = _newest(by_source=by_source)
+        newest = newest_labels(by_source=by_source)
         week = _week(sessions.c.updated_at_ms).label("week")
         keys: list[ColumnElement[Any]] = [
             week, labels.c.label, labels.c.species, sessions.c.verdict_status,
@@ -177,7 +177,7 @@ class SqlLabelRepository:
         self, after: int = 0, limit: int = MAX_LABELLED_LISTED
     ) -> list[LabelledSession]:
         check_limit(limit, MAX_LABELLED_LISTED)
-        newest = _newest(by_source=False)
+        newest = newest_labels()
         columns = [column.label(f"label_{column.name}") for column in labels.c]
         statement = (
             select(sessions, *columns)
@@ -219,7 +219,7 @@ class SqlLabelRepository:
         return {week: tuple(row) for week, row in counts.items()}
 
 
-def _newest(*, by_source: bool) -> Subquery:
+def newest_labels(*, by_source: bool = False) -> Subquery:
     """The number of the newest label of each session, or of each session and source."""
     keys = (labels.c.session_id, labels.c.source) if by_source else (labels.c.session_id,)
     return select(func.max(labels.c.number).label("number")).group_by(*keys).subquery()

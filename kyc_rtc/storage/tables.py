@@ -117,3 +117,15 @@ footage = Table(
     Column("record", LargeBinary, nullable=False),
     Index(None, "created_at_ms"),
 )
+
+measures = Table(
+    "measures",
+    metadata,
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("by_name", JSON, nullable=False),
+)

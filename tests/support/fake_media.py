@@ -109,12 +109,13 @@ class FakePeer:
 @dataclass
 class FakeAnalysis:
     """An `AnalysisPort` whose results the test writes: `issues` and `evidence` of all frames from
-    now on, and the `footage` of the session."""
+    now on, the `footage` and the `measured` figures of the session."""
 
     issues: tuple[QualityIssue, ...] = (QualityIssue.NO_FACE,)
     failure: Exception | None = None
     closed: bool = False
     footage: bytes = b""
+    measured: dict[str, float] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     analysed: list[Frame] = field(default_factory=list)
 
@@ -135,6 +136,9 @@ class FakeAnalysis:
 
     def record(self) -> bytes:
         return self.footage
+
+    def measures(self) -> dict[str, float]:
+        return self.measured
 
     def close(self) -> None:
         self.closed = True

@@ -21,6 +21,7 @@ from kyc_rtc.storage import (
     AlertRecord,
     AlertStatistics,
     FootageRecord,
+    MeasuresRecord,
     SessionRecord,
 )
 from kyc_rtc.storage.alerts import DAY_MS
@@ -30,17 +31,19 @@ from kyc_rtc.storage.values import check_limit
 
 
 class MemoryStore:
-    """Both repositories over shared rows. Set `failure` and every call raises it."""
+    """The repositories over shared rows. Set `failure` and every call raises it."""
 
     def __init__(self, final_states: Collection[str] = (EXPIRED,)) -> None:
         self.final_states = frozenset(final_states)
         self.session_rows: dict[SessionId, SessionRecord] = {}
         self.alert_rows: dict[AlertId, AlertRecord] = {}
         self.footage_rows: dict[SessionId, FootageRecord] = {}
+        self.measures_rows: dict[SessionId, MeasuresRecord] = {}
         self.failure: KycError | None = None
         self.sessions = MemorySessionRepository(self)
         self.alerts = MemoryAlertRepository(self)
         self.footage = MemoryFootageRepository(self)
+        self.measures = MemoryMeasuresRepository(self)
 
     async def reached(self) -> None:
         """Give way once; raise `failure` if one is set."""
@@ -107,6 +110,7 @@ class MemorySessionRepository:
         if self._store.session_rows.pop(session_id, None) is None:
             return False
         self._store.footage_rows.pop(session_id, None)
+        self._store.measures_rows.pop(session_id, None)
         for child in list(self._store.session_rows.values()):
             if child.parent_id == session_id:
                 self._put(replace(child, parent_id=None))
@@ -203,6 +207,21 @@ class MemoryFootageRepository:
         others = [row for row in rows if row.session_id != except_session]
         others.sort(key=lambda row: (-row.created_at_ms, row.session_id))
         return [row.record for row in others[:limit]]
+
+
+class MemoryMeasuresRepository:
+    """`MeasuresRepository` over a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def add(self, record: MeasuresRecord) -> None:
+        await self._store.reached()
+        if record.session_id in self._store.measures_rows:
+            raise Conflict("the session has measures already")
+        if record.session_id not in self._store.session_rows:
+            raise NotFound("no such session")
+        self._store.measures_rows[record.session_id] = record
 
 
 def a_session(**changes: Any) -> SessionRecord:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from kyc_rtc.ids import PeerId
+from kyc_rtc.ids import PeerId, SessionId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.sessions.archive import StoredArchive
 from kyc_rtc.sessions.manager import SessionManager
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.states import FINAL
 from kyc_rtc.settings import Settings
+from kyc_rtc.storage import MeasuresRecord
 from kyc_rtc.telemetry import Metrics
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
@@ -24,6 +25,7 @@ from tests.support.fake_media import DirectPool, FakeAnalysis, FakePeer
 from tests.support.memory_store import (
     MemoryAlertRepository,
     MemoryFootageRepository,
+    MemoryMeasuresRepository,
     MemorySessionRepository,
     MemoryStore,
 )
@@ -41,6 +43,8 @@ class Stage:
     sessions: MemorySessionRepository
     alerts: MemoryAlertRepository
     footage: MemoryFootageRepository
+    measures_repository: MemoryMeasuresRepository
+    measures: dict[SessionId, MeasuresRecord]
     analysis: FakeAnalysis = field(default_factory=FakeAnalysis)
     peers: list[FakePeer] = field(default_factory=list)
 
@@ -94,7 +98,7 @@ async def make_stage() -> AsyncIterator[MakeStage]:
             clock=clock,
             metrics=Metrics(),
             pool=DirectPool(),
-            archive=StoredArchive(sessions, alerts, store.footage),
+            archive=StoredArchive(sessions, alerts, store.footage, store.measures),
             new_peer=new_peer,
             new_analysis=lambda: analysis,
             issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw
@@ -105,6 +109,8 @@ async def make_stage() -> AsyncIterator[MakeStage]:
             sessions,
             alerts,
             store.footage,
+            store.measures,
+            store.measures_rows,
             analysis,
             peers,
         )

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kyc_rtc.storage import Database, SqlAlertRepository, SqlFootageRepository, SqlSessionRepository
+from kyc_rtc.storage import (
+    Database,
+    SqlAlertRepository,
+    SqlFootageRepository,
+    SqlMeasuresRepository,
+    SqlSessionRepository,
+)
 from tests.support.memory_store import MemoryStore
 from tests.unit.storage.postgresql import cluster
 from tests.unit.storage.stores import FINAL_STATES, Store, living_workers, opened
@@ -17,7 +23,7 @@ from tests.unit.storage.stores import FINAL_STATES, Store, living_workers, opene
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
         memory = MemoryStore(FINAL_STATES)
-        yield Store(memory.sessions, memory.alerts, memory.footage)
+        yield Store(memory.sessions, memory.alerts, memory.footage, memory.measures)
         return
     url = _url(request, tmp_path)
     async with opened(url) as database:
@@ -25,6 +31,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             SqlSessionRepository(database, FINAL_STATES),
             SqlAlertRepository(database),
             SqlFootageRepository(database),
+            SqlMeasuresRepository(database),
         )
 
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete
 
-from kyc_rtc.storage import AlertRepository, Database, FootageRepository, SessionRepository
+from kyc_rtc.storage import (
+    AlertRepository,
+    Database,
+    FootageRepository,
+    MeasuresRepository,
+    SessionRepository,
+)
 from kyc_rtc.storage.tables import sessions
 
 FINAL_STATES = ("passed", "failed", "expired", "interrupted")
@@ -23,6 +29,7 @@ class Store:
     sessions: SessionRepository
     alerts: AlertRepository
     footage: FootageRepository
+    measures: MeasuresRepository
 
 
 @asynccontextmanager

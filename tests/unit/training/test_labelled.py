@@ -1,0 +1,247 @@
+"""Labelled sessions become lessons: what is usable teaches, what is not is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.errors import BadRequest, SettingsError
+from kyc_rtc.storage import (
+    Database,
+    LabelledMeasures,
+    LabelRecord,
+    MeasuresRecord,
+    SqlLabelRepository,
+    SqlMeasuresRepository,
+    SqlSessionRepository,
+)
+from kyc_rtc.storage.values import MAX_JSON_BYTES
+from tests.support.memory_store import a_session
+from training.labelled import MOST, Lessons, Unused, fold_of, read_lessons, to_lessons
+
+FIRST, SECOND = MEASURE_NAMES[:2]
+
+
+def record(
+    measures: object = None, label: str = "bona_fide", species: str | None = None, user: str = "u"
+) -> LabelledMeasures:
+    """A labelled session; `measures` as text is stored as it is, None is none."""
+    if measures is None or isinstance(measures, str):
+        return LabelledMeasures(1, user, label, species, measures)
+    return LabelledMeasures(1, user, label, species, json.dumps(measures))
+
+
+def test_a_session_is_a_row_with_gaps() -> None:
+    lessons = to_lessons([record({FIRST: 2, SECOND: -0.5}), record({SECOND: 1.5})], 10)
+    assert lessons.measures.shape == (2, len(MEASURE_NAMES))
+    assert lessons.measures[0, :2].tolist() == [2.0, -0.5]
+    assert np.isnan(lessons.measures[0, 2:]).all()
+    assert math.isnan(lessons.measures[1, 0])
+    assert lessons.species == ("bona_fide", "bona_fide")
+    assert not lessons.unused
+
+
+@pytest.mark.parametrize(
+    ("label", "species", "taught"),
+    [
+        ("bona_fide", None, "bona_fide"),
+        ("bona_fide", "replay", "bona_fide"),
+        ("attack", "face_swap", "face_swap"),
+        ("attack", "talking_head", "talking_head"),
+        ("attack", "deepfake_other", "deepfake_other"),
+        ("attack", "replay", "replay"),
+        ("attack", "print_or_replay", "print_or_replay"),
+        ("attack", None, Unused.SPECIES),
+        ("attack", "bona_fide", Unused.SPECIES),
+        ("attack", "mask", Unused.SPECIES),
+        ("", None, Unused.LABEL),
+        ("Attack", "replay", Unused.LABEL),
+    ],
+)
+def test_the_label_says_what_a_session_teaches(
+    label: str, species: str | None, taught: str | Unused
+) -> None:
+    lessons = to_lessons([record({FIRST: 1.0}, label, species)], 10)
+    if isinstance(taught, Unused):
+        assert (lessons.species, dict(lessons.unused)) == ((), {taught: 1})
+    else:
+        assert (lessons.species, dict(lessons.unused)) == ((taught,), {})
+
+
+@pytest.mark.parametrize(
+    ("stored", "unused"),
+    [
+        (None, {Unused.NO_MEASURES: 1}),
+        ({}, {Unused.NO_MEASURES: 1}),
+        ({"of_another_version": 1.0}, {Unused.NAME: 1, Unused.NO_MEASURES: 1}),
+        ({FIRST: None, SECOND: "1"}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
+        ({FIRST: True}, {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
+        ({FIRST: [1.0], SECOND: {"x": 1}}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
+        ({FIRST: MOST + 1, SECOND: -1e300}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
+        (f'{{"{FIRST}": NaN, "{SECOND}": Infinity}}', {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
+        (f'{{"{FIRST}": 1e999}}', {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
+        (f'{{"{FIRST}": 1{"0" * 400}}}', {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
+        (f'{{"{FIRST}": 1{"0" * 5_000}}}', {Unused.UNREADABLE: 1}),
+        ("", {Unused.UNREADABLE: 1}),
+        ("null", {Unused.UNREADABLE: 1}),
+        ("[1.0]", {Unused.UNREADABLE: 1}),
+        ("1.0", {Unused.UNREADABLE: 1}),
+        ('{"', {Unused.UNREADABLE: 1}),
+        ("[" * MAX_JSON_BYTES, {Unused.UNREADABLE: 1}),
+        ('{"a":' * 10_000, {Unused.UNREADABLE: 1}),
+        (f'{{"{FIRST}": 1.0}}'.ljust(MAX_JSON_BYTES + 1), {Unused.UNREADABLE: 1}),
+    ],
+)
+def test_junk_teaches_nothing_and_is_counted(stored: object, unused: dict[Unused, int]) -> None:
+    lessons = to_lessons([record(stored)], 10)
+    assert lessons.species == ()
+    assert lessons.measures.shape == (0, len(MEASURE_NAMES))
+    assert dict(lessons.unused) == unused
+
+
+def test_what_is_usable_of_a_row_is_used() -> None:
+    stored = {FIRST: MOST, SECOND: "x", "of_another_version": 1.0}
+    lessons = to_lessons([record(stored)], 10)
+    assert lessons.measures[0, 0] == MOST
+    assert np.isnan(lessons.measures[0, 1:]).all()
+    assert dict(lessons.unused) == {Unused.NAME: 1, Unused.VALUE: 1}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+STORED = (
+    st.none()
+    | st.text(max_size=40)
+    | JSON.map(json.dumps)
+    | st.dictionaries(st.sampled_from(MEASURE_NAMES) | st.text(max_size=5), JSON).map(json.dumps)
+)
+RECORDS = st.builds(
+    LabelledMeasures,
+    number=st.integers(1),
+    user_id=st.text(max_size=8),
+    label=st.sampled_from(["bona_fide", "attack"]) | st.text(max_size=5),
+    species=st.none() | st.sampled_from(["face_swap", "replay"]) | st.text(max_size=5),
+    measures=STORED,
+)
+SESSIONS = (Unused.LABEL, Unused.SPECIES, Unused.NO_MEASURES, Unused.UNREADABLE)
+
+
+@given(st.lists(RECORDS, max_size=12), st.integers(1, 12))
+def test_every_session_teaches_or_is_counted(records: list[LabelledMeasures], folds: int) -> None:
+    lessons = to_lessons(records, folds)
+    count = len(lessons.species)
+    assert count + sum(lessons.unused.get(reason, 0) for reason in SESSIONS) == len(records)
+    assert lessons.measures.shape == (count, len(MEASURE_NAMES))
+    assert lessons.fold.shape == (count,)
+    assert lessons.fold.dtype == np.int64
+    assert set(lessons.fold.tolist()) <= set(range(folds))
+    seen = ~np.isnan(lessons.measures)
+    assert seen.any(axis=1).all()
+    assert (np.abs(lessons.measures[seen]) <= MOST).all()
+
+
+@given(st.lists(st.text(max_size=12), min_size=1, max_size=20), st.integers(1, 12))
+def test_an_applicant_is_on_one_side_of_a_fold(users: list[str], folds: int) -> None:
+    lessons = to_lessons([record({FIRST: 1.0}, user=user) for user in (*users, *users)], folds)
+    assert lessons.fold[: len(users)].tolist() == lessons.fold[len(users) :].tolist()
+    assert lessons.fold[0] == fold_of(users[0], folds)
+
+
+def test_applicants_are_spread_over_the_folds() -> None:
+    counts = np.bincount([fold_of(f"customer-{n}", 10) for n in range(2_000)], minlength=10)
+    assert counts.min() > 150
+
+
+def test_the_report_counts_and_names_nobody() -> None:
+    records = [record({FIRST: 1.0}, "attack", "replay", user="Ada-Applicant")] * 2
+    records += [record({FIRST: 1.0}), record(), record({FIRST: 1.0}, "attack", "<b>mask</b>")]
+    told = to_lessons(records, 10).report()
+    assert "| bona_fide | 1 |\n" in told
+    assert "| replay | 2 |\n" in told
+    assert f"- 1 {Unused.NO_MEASURES.value}\n" in told
+    assert f"- 1 {Unused.SPECIES.value}\n" in told
+    assert "Ada" not in told
+    assert "mask" not in told
+    assert "Left out" in Lessons().report()
+
+
+# From a database
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.sqlite3"
+
+
+Row = tuple[dict[str, float] | None, list[tuple[str, str | None]]]
+"""Measures, and the labels in their order."""
+
+
+async def store(url: str, rows: list[Row], junk: str | None = None) -> None:
+    """One applicant's sessions. `junk` takes the place of all stored JSON."""
+    database = Database(url)
+    await database.open()
+    for measured, labels in rows:
+        session = a_session(user_id="Ada-Applicant", state="passed", verdict_status="PASSED")
+        await SqlSessionRepository(database, {"expired"}).add(session)
+        if measured:
+            await SqlMeasuresRepository(database).add(MeasuresRecord(session.session_id, measured))
+        for label, species in labels:
+            values: dict[str, Any] = {"source": "agent", "labelled_by": "a", "labelled_at_ms": 1}
+            found = LabelRecord(session.session_id, label, species=species, **values)
+            await SqlLabelRepository(database).add(found)
+    if junk is not None:
+        async with database.begin() as connection:
+            await connection.execute(text("UPDATE measures SET by_name = :junk"), {"junk": junk})
+    await database.aclose()
+
+
+def test_the_newest_label_of_each_session_teaches(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[Row] = [
+        ({FIRST: 1.0}, [("attack", "replay"), ("bona_fide", None)]),
+        ({FIRST: 2.0, SECOND: 3.0}, [("bona_fide", None), ("attack", "face_swap")]),
+        (None, [("bona_fide", None)]),
+        ({FIRST: 4.0}, []),
+    ]
+    asyncio.run(store(url, rows))
+    lessons = read_lessons(url, 10)
+    assert lessons.species == ("bona_fide", "face_swap")
+    assert lessons.measures[:, 0].tolist() == [1.0, 2.0]
+    assert dict(lessons.unused) == {Unused.NO_MEASURES: 1}
+    assert lessons.fold.tolist() == [fold_of("Ada-Applicant", 10)] * 2
+    assert "Ada" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("junk", ["no json", '{"x": 1', "[]", '"text"', "", "{]"])
+def test_a_spoilt_row_costs_no_other(url: str, junk: str) -> None:
+    asyncio.run(store(url, [({FIRST: 1.0}, [("bona_fide", None)])], junk))
+    asyncio.run(store(url, [({FIRST: 2.0}, [("bona_fide", None)])]))
+    lessons = read_lessons(url, 10)
+    assert lessons.measures[:, 0].tolist() == [2.0]
+    assert dict(lessons.unused) == {Unused.UNREADABLE: 1}
+
+
+def test_a_database_that_is_not_there_or_has_no_label_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadRequest, match="no such file"):
+        read_lessons(url, 10)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(SettingsError):
+        read_lessons("mysql://nowhere/at_all", 10)
+    asyncio.run(store(url, [({FIRST: 1.0}, [])]))
+    with pytest.raises(BadRequest, match="no labelled session"):
+        read_lessons(url, 10)

@@ -1,0 +1,168 @@
+"""Labelled sessions change what an expert is taught, and nothing that is reported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.experts import SIGNS
+from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.evaluation.results import ClipResult
+from kyc_rtc.pipeline.nets import FACE_NET, SHIPPED, load_learned
+from kyc_rtc.storage import LabelledMeasures
+from tests.unit.evaluation.results import clip_result
+from training.labelled import Lessons, to_lessons
+from training.measure import CONDITIONS, Measured
+from training.people import TASK_OF_SPECIES
+
+pytest.importorskip("sklearn", reason="experts are trained with requirements/train.txt")
+pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
+
+from training import fit_experts
+from training import release as release_module
+from training.crossfit import NET_ALONE, SPECIES, rows_of
+from training.fit_experts import Table
+from training.lessons import beside, table_of_lessons
+from training.release import release, teach
+
+FIRST = MEASURE_NAMES[0]
+FOLDS = 3
+KINDS = ("bona_fide", "face_swap", "bona_fide", "talking_head", "bona_fide", "replay")
+
+
+def clips() -> Measured:
+    """36 clips under each condition. No measure tells attacks; the first is 6 or -6 by turns."""
+    rng = np.random.default_rng(5)
+    results: dict[str, list[ClipResult]] = {}
+    for name in CONDITIONS:
+        results[name] = []
+        for at in range(36):
+            values = dict(zip(MEASURE_NAMES, rng.normal(size=len(MEASURE_NAMES)), strict=True))
+            values[FIRST] = 6.0 if at // 6 % 2 else -6.0
+            kind = KINDS[at % 6]
+            found = clip_result(f"{at}.mp4", kind, 0.1 + at / 100, evidence={"swap": (0.5, 0.9)})
+            results[name].append(replace(found, measures=dict(values)))
+    return Measured(results, [at % 36 // 12 for at in range(36)])
+
+
+def pictures() -> Table:
+    """Twelve for the recapture expert, by the net alone."""
+    measures = np.full((12, len(MEASURE_NAMES)), np.nan)
+    for name in NET_ALONE:
+        measures[:, MEASURE_NAMES.index(name)] = np.arange(12) % 2
+    return Table(measures, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12))
+
+
+def sessions(count: int = 60) -> Lessons:
+    """Labelled sessions: in swaps the first measure is high, and otherwise low."""
+    rng = np.random.default_rng(9)
+    records = []
+    for at in range(count):
+        values = dict(zip(MEASURE_NAMES, rng.normal(size=len(MEASURE_NAMES)), strict=True))
+        values[FIRST] = 6.0 if at % 2 else -6.0
+        label, species = ("attack", "face_swap") if at % 2 else ("bona_fide", None)
+        records.append(LabelledMeasures(at, f"customer-{at}", label, species, json.dumps(values)))
+    return to_lessons(records, FOLDS)
+
+
+def one(species: str | None, **measures: float) -> Lessons:
+    label = "attack" if species else "bona_fide"
+    return to_lessons([LabelledMeasures(1, "u", label, species, json.dumps(measures))], FOLDS)
+
+
+def test_every_species_that_a_label_may_name_has_its_expert() -> None:
+    named = {species for species, task in TASK_OF_SPECIES.items() if task is not None}
+    assert named == set().union(*SPECIES.values())
+
+
+@pytest.mark.parametrize(
+    ("species", "experts"),
+    [
+        (None, {"swap": False, "generated": False, "recapture": False}),
+        ("face_swap", {"swap": True}),
+        ("talking_head", {"generated": True}),
+        ("deepfake_other", {"generated": True}),
+        ("replay", {"recapture": True}),
+        ("print_or_replay", {"recapture": True}),
+    ],
+)
+def test_a_session_teaches_the_experts_of_its_species(
+    species: str | None, experts: dict[str, bool]
+) -> None:
+    lessons = one(species, **{FIRST: 1.0, NET_ALONE[0]: 2.0})
+    tables = {name.value: table_of_lessons(lessons, name) for name in SIGNS}
+    assert {name: bool(t.attack[0]) for name, t in tables.items() if len(t.attack)} == experts
+    for name in experts:
+        table = tables[name]
+        assert table.fold.tolist() == lessons.fold.tolist()
+        assert table.weight.tolist() == [1.0]
+        assert table.measures[0, MEASURE_NAMES.index(NET_ALONE[0])] == 2.0
+        # The recapture expert may look at nothing but the net.
+        assert np.isnan(table.measures[0, 0]) == (name == "recapture")
+
+
+def test_a_row_in_which_an_expert_sees_nothing_does_not_teach_it() -> None:
+    lessons = one(None, **{FIRST: 1.0})
+    assert len(table_of_lessons(lessons, AnalyserName.SWAP).attack) == 1
+    assert len(table_of_lessons(lessons, AnalyserName.RECAPTURE).attack) == 0
+
+
+def test_without_lessons_nothing_is_joined() -> None:
+    more = {AnalyserName.RECAPTURE: pictures()}
+    assert beside(more, Lessons()) == more
+
+
+def test_lessons_stand_beside_what_is_there() -> None:
+    found = beside({AnalyserName.RECAPTURE: pictures()}, sessions(4))
+    sizes = {name.value: (len(t.attack), int(t.attack.sum())) for name, t in found.items()}
+    assert sizes == {"swap": (4, 2), "generated": (2, 0), "recapture": (14, 6)}
+
+
+def test_labelled_sessions_change_what_an_expert_says_of_clips(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fit_experts, "TREES", 60)
+    rows = rows_of(clips())
+    high = rows.measures[:, 0] > 0
+    more = beside({}, sessions())
+    gaps = []
+    for table in (None, more[AnalyserName.SWAP]):
+        held_out = teach(rows, AnalyserName.SWAP, table).held_out
+        assert held_out.shape == (len(rows.results),)
+        gaps.append(held_out[high].mean() - held_out[~high].mean())
+    assert abs(gaps[0]) < 0.2
+    assert gaps[1] > 0.3
+
+
+def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[int] = []
+
+    def write_report(results: list[ClipResult], _conditions: object, out: Path) -> None:
+        reported.append(len(results))
+        out.mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(fit_experts, "TREES", 5)
+    monkeypatch.setattr(release_module, "write_report", write_report)
+    monkeypatch.setattr(
+        release_module, "tables", lambda rows, _held_out, _size: str(len(rows.fold))
+    )
+    net = tmp_path / "nets" / "release" / FACE_NET
+    net.parent.mkdir(parents=True)
+    net.write_bytes((SHIPPED / FACE_NET).read_bytes())
+    experts = {}
+    for name, lessons in (("without", Lessons()), ("with", sessions())):
+        release(clips(), pictures(), lessons, tmp_path, tmp_path / name)
+        experts[name] = (tmp_path / name / "swap.onnx").read_bytes()
+        told = (tmp_path / "reports" / "labelled.md").read_text()
+        assert ("| face_swap | 30 |" in told) == (name == "with")
+    assert reported == [36] * 6
+    assert (tmp_path / "reports" / "tables.md").read_text() == "108"
+    assert experts["with"] != experts["without"]
+    assert set(load_learned(tmp_path / "with").experts) == set(SIGNS)
