@@ -1,4 +1,4 @@
-"""Crops to train on: every clip, and the attacks drawn into bona fide ones, through a live codec."""
+"""Pairs of crops to train on: every clip, and the attacks drawn into bona fide ones, through a live codec."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from kyc_rtc.clock import SystemClock
-from kyc_rtc.detection.regions import EYE_DISTANCE
+from kyc_rtc.detection.pairs import PAIR_PX, cut
 from kyc_rtc.frames import BgrImage, Frame
-from kyc_rtc.vision.geometry import aligned_crop, mouth_openness
+from kyc_rtc.vision.geometry import mouth_openness
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import Face
 from media.file_source import read_frames
@@ -24,10 +24,12 @@ from media.transcode import Codec, at_rate, through_codec
 from training.people import Item
 from training.synthesis import Donor, Edit, MeshSwap, Puppet, Recapture, Redrawn, SelfBlend
 
-CROP_PX = 144
-FPS, SECONDS = 10, 8
-CROPS_A_VARIANT = 14
-CODEC_DRAWS = 3
+FPS, SECONDS = 15, 6
+PAIRS_A_VARIANT = 10
+CODEC_DRAWS = 2
+_APART_FRAMES = (1, 1, 2)
+"""Between the pictures of a pair, drawn: 67 or 133 ms, as far as serving lets them be."""
+
 _LONG_SIDE_PX = 640
 
 SYNTHETIC = {
@@ -42,14 +44,15 @@ SYNTHETIC = {
 
 @dataclass(frozen=True, slots=True)
 class CropNote:
-    """What a crop is. `item`: index in the manifest; `task`: None where bona fide.
+    """What a pair is. `item`: index in the manifest; `task`: None where bona fide.
 
-    `kind`: "recorded" or a key of `SYNTHETIC`. `fps_kbps_px`: how it was sent.
+    `kind`: "recorded" or a key of `SYNTHETIC`. `paired`: False where there is no second picture.
     """
 
     item: int
     task: str | None
     kind: str
+    paired: bool
     kbps: int
     long_side_px: int
     yaw_deg: float
@@ -63,7 +66,7 @@ Crops = list[tuple[BgrImage, CropNote]]
 def gather(
     items: Sequence[Item], fold: Sequence[int], model: Path, out: Path, jobs: int = 2
 ) -> None:
-    """Write `crops.npy` (n, 144, 144, 3) BGR uint8 and `crops.json` (n notes) into `out`."""
+    """Write `crops.npy` (n, 192, 192, 4), first BGR and second luma, uint8, and `crops.json` (n notes)."""
     out.mkdir(parents=True, exist_ok=True)
     donors: dict[int, list[Path]] = {}
     for item, number in zip(items, fold, strict=True):
@@ -103,7 +106,7 @@ def _clip_crops(work: tuple[int, Item, tuple[Path, ...], Path]) -> Crops:
 
 
 def observe(path: Path, model: Path) -> Seen:
-    """The first 8 s at 10 frames a second, long side at most 640 pixels, each with its face."""
+    """The first 6 s at 15 frames a second, long side at most 640 pixels, each with its face."""
     seen: Seen = []
     with MediaPipeObserver(model) as observer:
         for frame in islice(at_rate(read_frames(path, SystemClock()), FPS), FPS * SECONDS):
@@ -178,23 +181,26 @@ def _sent(
         for at, image in enumerate(scaled)
     )
     arrived = {
-        frame.captured_at_ms * FPS // 1000: frame
+        frame.sequence: frame
         for frame in through_codec(frames, Codec.VP8, kbps, FPS, 0.0, int(rng.integers(2**31)))
     }
-    usable = [at for at in sorted(arrived) if seen[at][1] is not None]
-    picked = {usable[round(x)] for x in np.linspace(0, len(usable) - 1, CROPS_A_VARIANT)}
+    apart = int(rng.choice(_APART_FRAMES))
+    usable = [at for at in sorted(arrived) if seen[at][1] is not None and at + apart in arrived]
+    if not usable:
+        return []
+    picked = {usable[round(x)] for x in np.linspace(0, len(usable) - 1, PAIRS_A_VARIANT)}
     crops: Crops = []
     for at in sorted(picked):
         face = seen[at][1]
         if face is None:
             continue
-        crop = aligned_crop(
-            arrived[at].to_bgr(), face.landmarks * ratio, CROP_PX, eye_distance=EYE_DISTANCE
-        )
+        after = np.asarray(cv2.cvtColor(arrived[at + apart].to_bgr(), cv2.COLOR_BGR2GRAY), np.uint8)
+        landmarks = face.landmarks * ratio
+        pair = np.dstack([cut(arrived[at].to_bgr(), landmarks), cut(after, landmarks)])
         note = CropNote(
-            index, task, kind, kbps, side, face.pose.yaw_deg, mouth_openness(face.landmarks)
+            index, task, kind, True, kbps, side, face.pose.yaw_deg, mouth_openness(face.landmarks)
         )
-        crops.append((crop, note))
+        crops.append((pair, note))
     return crops
 
 
@@ -214,12 +220,13 @@ def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
             face = observer.observe(framed, 200 * number + 100, 2 * number + 1).face
             if face is None or face.width_px < 40:
                 continue
-            crop = aligned_crop(framed, face.landmarks, CROP_PX, eye_distance=EYE_DISTANCE)
+            crop = cut(framed, face.landmarks)
+            pair = np.dstack([crop, np.zeros((PAIR_PX, PAIR_PX), np.uint8)])
             note = CropNote(
-                index, item.task, "recorded", 0, max(framed.shape), face.pose.yaw_deg,
+                index, item.task, "recorded", False, 0, max(framed.shape), face.pose.yaw_deg,
                 mouth_openness(face.landmarks),
             )  # fmt: skip
-            crops.append((crop, note))
+            crops.append((pair, note))
     return crops
 
 

@@ -13,37 +13,39 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from kyc_rtc.detection.measures import QUESTIONS
+from kyc_rtc.detection.measures import QUESTIONS, net_name
+from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.pipeline.nets import FACE_NET
 from training.crops import SYNTHETIC
 from training.nets import Backbone, FaceNet, Heads, balanced, export, fit_heads, statistics_of
 from training.people import Item
 
-AUGMENTED_VIEWS = (1,)
-"""Seeds of the augmented views of each crop that the heads learn from, beside the plain one."""
+AUGMENTATIONS = (1,)
+"""Seeds under which the heads learn from each pair once more, beside the pair as it is."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The crops' notes and statistics (views, n, d), the plain view first."""
+    """The crops' notes and statistics (n, views, d): as served first, then augmented."""
 
     notes: list[dict[str, Any]]
-    views: list[Floats]
+    statistics: list[Floats]
 
     @classmethod
     def load(cls, folder: Path) -> Gathered:
         """What `crops.gather` wrote; statistics are computed once and kept beside it."""
         notes = json.loads((folder / "crops.json").read_text())
         images = np.load(folder / "crops.npy", mmap_mode="r")
-        views = []
-        for seed in (None, *AUGMENTED_VIEWS):
+        paired = np.array([note["paired"] for note in notes])
+        statistics = []
+        for seed in (None, *AUGMENTATIONS):
             path = folder / f"statistics_{seed}.npy"
             if not path.exists():
-                np.save(path, statistics_of(images, seed))
-            views.append(np.load(path))
-        return cls(notes, views)
+                np.save(path, statistics_of(images, paired, seed))
+            statistics.append(np.load(path))
+        return cls(notes, statistics)
 
     def labels(self) -> Floats:
         """(n, questions): 1 attack, 0 bona fide, NaN not asked."""
@@ -62,9 +64,9 @@ def fit(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> H
     groups = [
         f"{items[gathered.notes[at]['item']].source} {gathered.notes[at]['kind']}" for at in chosen
     ]
-    count = len(gathered.views)
+    count = len(gathered.statistics)
     return fit_heads(
-        np.concatenate([view[chosen] for view in gathered.views]),
+        np.concatenate([one[chosen] for one in gathered.statistics]),
         np.concatenate([labels] * count),
         np.concatenate([balanced(labels, groups)] * count),
     )
@@ -79,10 +81,10 @@ def run(folder: Path, items: Sequence[Item], fold: Sequence[int], out: Path) -> 
     """Train and export the net of every fold and the one for release; figures of the held-out crops."""
     gathered = Gathered.load(folder)
     folds = item_folds(gathered, fold)
-    answers = np.zeros((len(folds), len(QUESTIONS)), np.float32)
+    answers = np.zeros((len(folds), len(VIEWS), len(QUESTIONS)), np.float32)
     for number in np.unique(folds):
         heads = fit(gathered, items, folds != number)
-        answers[folds == number] = heads.logits(gathered.views[0][folds == number])
+        answers[folds == number] = heads.logits(gathered.statistics[0][folds == number])
         _export(heads, out / f"fold{number}")
     _export(fit(gathered, items, np.ones(len(folds), np.bool_)), out / "release")
     np.save(out / "answers.npy", answers)
@@ -95,7 +97,7 @@ def _export(heads: Heads, folder: Path) -> None:
 
 
 def summary(gathered: Gathered, items: Sequence[Item], answers: Floats) -> dict[str, Any]:
-    """AUC by clip, all folds together, of each question for each kind of attack."""
+    """AUC by clip, all folds together, of each answer of the net for each kind of attack."""
     clips: dict[tuple[int, str], list[Floats]] = defaultdict(list)
     for note, row in zip(gathered.notes, answers, strict=True):
         clips[note["item"], note["kind"]].append(row)
@@ -110,9 +112,13 @@ def summary(gathered: Gathered, items: Sequence[Item], answers: Floats) -> dict[
                 kinds[name].append(row)
         bona_fide = np.array(kinds.pop("bona_fide any"))
         for name, rows in sorted(kinds.items()):
+            shown = VIEWS if video else VIEWS[:1]
             found = {
-                question: round(_auc(bona_fide[:, at], np.array(rows)[:, at]), 3)
-                for at, question in enumerate(QUESTIONS)
+                net_name(view, question): round(
+                    _auc(bona_fide[:, v, q], np.array(rows)[:, v, q]), 3
+                )
+                for v, view in enumerate(shown)
+                for q, question in enumerate(QUESTIONS)
             }
             report[f"{'video' if video else 'picture'} {name}"] = {"n": len(rows), **found}
     return report
@@ -136,12 +142,15 @@ def learning_curve(
             for seed in range(seeds):
                 rng = np.random.default_rng(seed)
                 chosen = rng.random(len(items))[item] if by == "people" else rng.random(len(item))
-                answers = np.zeros((len(folds), len(QUESTIONS)), np.float32)
+                answers = np.zeros((len(folds), len(VIEWS), len(QUESTIONS)), np.float32)
                 for number in np.unique(folds):
                     heads = fit(gathered, items, (folds != number) & (chosen < share))
-                    answers[folds == number] = heads.logits(gathered.views[0][folds == number])
+                    answers[folds == number] = heads.logits(gathered.statistics[0][folds == number])
                 report = summary(gathered, items, answers)
                 found.append((report["video face_swap any"], report["video mesh_swap"]))
-            swap, blended = [f["swap"] for f, _ in found], [f["blended"] for _, f in found]
-            rows.append({"share": share, "of": by, "swap": swap, "blended": blended})
+            row: dict[str, Any] = {"share": share, "of": by}
+            for view in VIEWS:
+                row[f"swap {view}"] = [swaps[net_name(view, "swap")] for swaps, _ in found]
+                row[f"blended {view}"] = [drawn[net_name(view, "blended")] for _, drawn in found]
+            rows.append(row)
     return rows

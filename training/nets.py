@@ -21,13 +21,16 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from kyc_rtc.detection.measures import NET_CROP_PX
-from kyc_rtc.frames import BgrImage
+from kyc_rtc.detection.net_views import NET_PX, VIEWS, views
+from kyc_rtc.detection.pairs import PAIR_PX, flow_between
 
 _TAPPED_BLOCKS = (0, 2, 4, 7, 10)
 """Of 16: strides 2, 4, 8, 16, 16. The later blocks know objects and see no texture any more."""
 
 _MEAN, _DEVIATION = 127.0, 128.0
+_MOST = 6.0
+"""Deviations beyond which a statistic counts no further."""
+
 _FACE_CENTRE, _FACE_RADII = (0.5, 0.56), (0.30, 0.42)
 """The inner face in an aligned crop, in shares of its side: what a swap replaces."""
 
@@ -81,7 +84,8 @@ def _inner_mask(side: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """Linear heads on standardised statistics: `weights` (d, questions), `offsets` (questions,)."""
+    """Linear heads on standardised statistics, apart for each view: `mean`, `deviation` (views, d),
+    `weights` (views, d, questions), `offsets` (views, questions)."""
 
     mean: Floats
     deviation: Floats
@@ -89,13 +93,14 @@ class Heads:
     offsets: Floats
 
     def logits(self, statistics: Floats) -> Floats:
-        """(n, d) to log-odds (n, questions)."""
-        scaled = (statistics - self.mean) / self.deviation
-        return np.asarray(np.clip(scaled, -6, 6) @ self.weights + self.offsets, np.float32)
+        """(n, views, d) to log-odds (n, views, questions); NaN where a view is missing."""
+        scaled = np.clip((statistics - self.mean) / self.deviation, -_MOST, _MOST)
+        found = np.einsum("nvd,vdq->nvq", scaled, self.weights, optimize=True) + self.offsets
+        return np.asarray(found, np.float32)
 
 
 class FaceNet(nn.Module):
-    """Backbone and heads in one: (n, 3, 128, 128) RGB 0..255 to log-odds (n, questions)."""
+    """Backbone and heads in one: views (3, 3, 128, 128) RGB 0..255 to log-odds (views, questions)."""
 
     def __init__(self, backbone: Backbone, heads: Heads) -> None:
         super().__init__()
@@ -103,31 +108,65 @@ class FaceNet(nn.Module):
         for name in ("mean", "deviation", "weights", "offsets"):
             self.register_buffer(name, torch.from_numpy(getattr(heads, name)))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        scaled = (self.backbone(images) - self.mean) / self.deviation
-        logits: torch.Tensor = scaled.clamp(-6, 6) @ self.weights + self.offsets
+    def forward(self, shown: torch.Tensor) -> torch.Tensor:
+        scaled = ((self.backbone(shown) - self.mean) / self.deviation).clamp(-_MOST, _MOST)
+        logits: torch.Tensor = torch.bmm(scaled[:, None], self.weights)[:, 0] + self.offsets
         return logits
 
 
-def statistics_of(images: NDArray[np.uint8], seed: int | None, batch: int = 64) -> Floats:
-    """Statistics (n, d) of crops (n, 144, 144, 3): as served, or under `seed` each as another
-    camera, distance, light and codec would show it."""
+def statistics_of(
+    pairs: NDArray[np.uint8], paired: NDArray[np.bool_], seed: int | None, batch: int = 32
+) -> Floats:
+    """Statistics (n, views, d) of pairs (n, 192, 192, 4), BGR first and luma after, as served, or under
+    `seed` each as another camera, distance and light would show it. Where there is no second
+    picture (`paired` False) the views of change are NaN."""
     backbone, rng = Backbone().to(memory_format=torch.channels_last), np.random.default_rng(seed)
-    parts: list[Floats] = []
+    found: list[Floats] = []
     with torch.inference_mode():
-        for at in range(0, len(images), batch):
-            chosen = images[at : at + batch]
-            shown = [centred(i) if seed is None else augmented(i, rng) for i in chosen]
-            parts.append(backbone(as_tensor(np.stack(shown))).numpy())
-    return np.concatenate(parts)
+        for at in range(0, len(pairs), batch):
+            shown = [
+                shown_views(
+                    pair if seed is None else augmented(pair, rng, still=not both), still=not both
+                )
+                for pair, both in zip(pairs[at : at + batch], paired[at : at + batch], strict=True)
+            ]
+            flat = backbone(as_tensor(np.concatenate(shown))).numpy()
+            rows = np.full((len(shown), len(VIEWS), flat.shape[1]), np.nan, np.float32)
+            rows[
+                [r for r, one in enumerate(shown) for _ in one],
+                [v for one in shown for v in range(len(one))],
+            ] = flat
+            found.append(rows)
+    return np.concatenate(found)
+
+
+def shown_views(pair: NDArray[np.uint8], *, still: bool) -> NDArray[np.uint8]:
+    """The views (3, 128, 128, 3) of a pair (192, 192, 4), or the first alone (1, …) of a still."""
+    first, second = np.ascontiguousarray(pair[..., :3]), np.ascontiguousarray(pair[..., 3])
+    if still:
+        nowhere = np.zeros((PAIR_PX, PAIR_PX, 2), np.float32)
+        return views(first, second, nowhere)[:1]
+    before = np.asarray(cv2.cvtColor(first, cv2.COLOR_BGR2GRAY), np.uint8)
+    return views(first, second, flow_between(before, second))
 
 
 def fit_heads(
     statistics: Floats, labels: Floats, weights: NDArray[np.float64], decay: float = 1e-2
 ) -> Heads:
-    """Weighted logistic regression, each question on the rows whose label (n, questions) is not NaN."""
+    """Weighted logistic regression for each view, (n, views, d), each question on the rows whose label
+    (n, questions) is not NaN and that have the view."""
+    parts = []
+    for view in range(statistics.shape[1]):
+        has = ~np.isnan(statistics[:, view, 0])
+        parts.append(_fit_view(statistics[has, view], labels[has], weights[has], decay))
+    return Heads(*(np.stack(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _fit_view(
+    statistics: Floats, labels: Floats, weights: NDArray[np.float64], decay: float
+) -> tuple[Floats, Floats, Floats, Floats]:
     mean, deviation = statistics.mean(axis=0), statistics.std(axis=0) + 1e-3
-    x = torch.from_numpy(np.clip((statistics - mean) / deviation, -6, 6))
+    x = torch.from_numpy(np.clip((statistics - mean) / deviation, -_MOST, _MOST))
     y = torch.from_numpy(labels)
     asked = ~torch.isnan(y)
     share = torch.from_numpy(weights.astype(np.float32))[:, None] * asked
@@ -145,7 +184,7 @@ def fit_heads(
         return total
 
     optimiser.step(loss)
-    return Heads(mean, deviation, w.detach().numpy(), b.detach().numpy())
+    return mean, deviation, w.detach().numpy(), b.detach().numpy()
 
 
 def _halved(share: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
@@ -162,42 +201,42 @@ def as_tensor(images_bgr: NDArray[np.uint8]) -> torch.Tensor:
     return tensor.contiguous(memory_format=torch.channels_last)
 
 
-def centred(image_bgr: BgrImage) -> BgrImage:
-    """A crop as serving shows it to the net."""
-    size = (NET_CROP_PX, NET_CROP_PX)
-    return np.asarray(cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+def augmented(
+    pair: NDArray[np.uint8], rng: np.random.Generator, *, still: bool
+) -> NDArray[np.uint8]:
+    """A pair (192, 192, 4) as another camera, distance and light would show it; alike for every label.
 
-
-def augmented(image: BgrImage, rng: np.random.Generator) -> BgrImage:
-    """A crop as another camera, distance, light and codec would show it; alike for every label."""
-    image = _moved(image, rng)
-    if rng.random() < 0.6:
-        px = int(rng.integers(48, NET_CROP_PX))
-        small = cv2.resize(image, (px, px), interpolation=cv2.INTER_AREA)
-        size = (NET_CROP_PX, NET_CROP_PX)
-        image = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    if rng.random() < 0.3:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.4)), np.uint8)
-    light = image.astype(np.float32) * rng.uniform(0.75, 1.25) + rng.uniform(-18, 18)
-    light = light * rng.uniform(0.92, 1.08, 3)
-    if rng.random() < 0.3:
-        light += rng.normal(0, rng.uniform(0, 6), light.shape)
-    image = np.clip(light, 0, 255).astype(np.uint8)
+    Clips have been through a live codec already, single pictures have not: JPEG stands in for it.
+    """
+    pair = _moved(pair, rng)
+    size = (PAIR_PX, PAIR_PX)
     if rng.random() < 0.5:
+        px = int(rng.integers(96, PAIR_PX))
+        small = cv2.resize(pair, (px, px), interpolation=cv2.INTER_AREA)
+        pair = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    if rng.random() < 0.2:
+        pair = np.asarray(cv2.GaussianBlur(pair, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
+    light = pair * rng.uniform(0.75, 1.25) + rng.uniform(-18, 18)
+    light = light * np.append(rng.uniform(0.92, 1.08, 3), 1.0)
+    if rng.random() < 0.3:
+        light = light + rng.normal(0, rng.uniform(0, 4), light.shape)
+    pair = np.clip(light, 0, 255).astype(np.uint8)
+    if still and rng.random() < 0.7:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))]
-        _, packed = cv2.imencode(".jpg", image, quality)
-        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-    return image
+        _, packed = cv2.imencode(".jpg", np.ascontiguousarray(pair[..., :3]), quality)
+        first = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+        pair = np.dstack([first, pair[..., 3]])
+    return pair
 
 
-def _moved(image: BgrImage, rng: np.random.Generator) -> BgrImage:
-    side = image.shape[0]
-    scale = rng.uniform(0.94, 1.08) * NET_CROP_PX / side
-    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.uniform(-4, 4), scale)
-    matrix[:, 2] += NET_CROP_PX / 2 - side / 2 + rng.uniform(-4, 4, 2)
-    size = (NET_CROP_PX, NET_CROP_PX)
+def _moved(pair: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    matrix = cv2.getRotationMatrix2D(
+        (PAIR_PX / 2, PAIR_PX / 2), rng.uniform(-4, 4), rng.uniform(0.94, 1.08)
+    )
+    matrix[:, 2] += rng.uniform(-6, 6, 2)
+    size = (PAIR_PX, PAIR_PX)
     moved = cv2.warpAffine(
-        image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        pair, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     if rng.random() < 0.5:
         moved = moved[:, ::-1]
@@ -205,13 +244,12 @@ def _moved(image: BgrImage, rng: np.random.Generator) -> BgrImage:
 
 
 def export(net: FaceNet, path: Path) -> None:
-    """Write the net as ONNX: input `faces` (n, 3, 128, 128) RGB 0..255, output `logits` (n, questions)."""
-    example = torch.zeros(2, 3, NET_CROP_PX, NET_CROP_PX)
+    """Write the net as ONNX: input `views` (3, 3, 128, 128) RGB 0..255, output `logits` (3, questions)."""
+    example = torch.zeros(len(VIEWS), 3, NET_PX, NET_PX)
     options: dict[str, Any] = {"dynamo": False, "opset_version": 17}
     torch.onnx.export(
         net.to(memory_format=torch.contiguous_format), (example,), str(path),
-        input_names=["faces"], output_names=["logits"],
-        dynamic_axes={"faces": {0: "n"}, "logits": {0: "n"}}, **options,
+        input_names=["views"], output_names=["logits"], **options,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Protocol
 
 import numpy as np
@@ -9,11 +10,11 @@ from numpy.typing import NDArray
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES, AppearanceMeter
 from kyc_rtc.detection.evidence import Sample
+from kyc_rtc.detection.flow import FLOW_NAMES, FlowMeter
 from kyc_rtc.detection.moments import Ledger, Moment, moments_of
 from kyc_rtc.detection.movement import MOVEMENT_NAMES, MovementMeter
-from kyc_rtc.detection.regions import EYE_DISTANCE
-from kyc_rtc.frames import BgrImage
-from kyc_rtc.vision.geometry import aligned_crop
+from kyc_rtc.detection.net_views import VIEWS, Views, views
+from kyc_rtc.detection.pairs import Pair, PairCutter
 from kyc_rtc.vision.observation import Face
 
 QUESTIONS = ("swap", "blended", "generated", "puppet", "recapture", "screen")
@@ -21,31 +22,36 @@ QUESTIONS = ("swap", "blended", "generated", "puppet", "recapture", "screen")
 attacks, which have the look of a few tools; the second on drawn ones, which have none but that of
 what every such attack does. Experts weigh the two."""
 
-NET_CROP_PX = 128
-NET_EVERY_MS = 400
-"""A net sees two or three faces a second: neighbouring frames tell it the same."""
+_NET_MOMENTS = (Moment.TURNED, Moment.MOVING, Moment.MOUTH_OPEN)
+_BY_MOMENT = frozenset({"swap", "blended"})
+"""Live swaps are what breaks at some moments more than at others."""
 
-_NET_MOMENTS = (Moment.FRONTAL, Moment.TURNED, Moment.MOVING, Moment.MOUTH_OPEN)
+
+def net_name(view: str, question: str) -> str:
+    """The measure that one answer of the net gives."""
+    return f"net_{view}_{question}"
+
 
 NET_NAMES = tuple(
     name
+    for view in VIEWS
     for question in QUESTIONS
+    for answer in (net_name(view, question),)
     for name in (
-        f"net_{question}",
-        f"net_{question}.high",
-        f"net_{question}.low",
-        f"net_{question}.spread",
-        *(f"net_{question}.{moment.value}" for moment in _NET_MOMENTS),
+        answer,
+        f"{answer}.high",
+        f"{answer}.spread",
+        *(f"{answer}.{moment.value}" for moment in _NET_MOMENTS if question in _BY_MOMENT),
     )
 )
-MEASURE_NAMES = (*MOVEMENT_NAMES, *APPEARANCE_NAMES, *NET_NAMES)
+MEASURE_NAMES = (*MOVEMENT_NAMES, *APPEARANCE_NAMES, *FLOW_NAMES, *NET_NAMES)
 
 
 class FaceNet(Protocol):
-    """A net that looks at one aligned face."""
+    """A net that looks at one face in all its views."""
 
-    def logits(self, crop_bgr: BgrImage) -> NDArray[np.float32]:
-        """Log-odds for each of `QUESTIONS`, shape (6,), of a crop (128, 128, 3)."""
+    def logits(self, views: Views) -> NDArray[np.float32]:
+        """Log-odds (3, 6) for each of `VIEWS` and of `QUESTIONS`."""
 
 
 class Measures:
@@ -55,10 +61,11 @@ class Measures:
         self._net = net
         self._movement = MovementMeter()
         self._appearance = AppearanceMeter()
+        self._pairs = PairCutter()
+        self._flow = FlowMeter()
         self._answers = Ledger()
         self._before: tuple[int, Face] | None = None
         self._first_ms: int | None = None
-        self._next_net_ms = 0
         self._last_ms = 0
         self._values: dict[str, float] | None = None
 
@@ -69,14 +76,15 @@ class Measures:
 
     @property
     def net_answers(self) -> int:
-        """How many faces the net has seen."""
-        return self._answers.count(f"net_{QUESTIONS[0]}")
+        """How many pairs the net has seen."""
+        return self._answers.count(net_name(VIEWS[0], QUESTIONS[0]))
 
     def update(self, sample: Sample) -> None:
         """Take one analysed frame into account; about 2 ms on average at 10 frames a second."""
         face = sample.observation.face
         if face is None or not sample.quality.judgeable:
             self._before = None
+            self._pairs.reset()
             return
         now_ms = sample.observation.captured_at_ms
         self._values = None
@@ -90,14 +98,18 @@ class Measures:
             self._before = (now_ms, face)
         self._movement.update(now_ms, face, moments)
         self._appearance.update(now_ms, sample.image_bgr, face, moments)
-        if self._net is not None and now_ms >= self._next_net_ms:
-            self._next_net_ms = now_ms + NET_EVERY_MS
-            self._ask(self._net, sample.image_bgr, face, moments)
+        pair = self._pairs.update(now_ms, sample.image_bgr, sample.luma, face)
+        if pair is not None:
+            self._flow.update(pair)
+            self._ask(pair, moments)
 
-    def _ask(self, net: FaceNet, image: BgrImage, face: Face, moments: tuple[Moment, ...]) -> None:
-        crop = aligned_crop(image, face.landmarks, NET_CROP_PX, eye_distance=EYE_DISTANCE)
-        for question, logit in zip(QUESTIONS, net.logits(crop), strict=True):
-            self._answers.add(f"net_{question}", float(logit), moments)
+    def _ask(self, pair: Pair, moments: tuple[Moment, ...]) -> None:
+        if self._net is None:
+            return
+        answers = self._net.logits(views(pair.first_bgr, pair.second, pair.flow))
+        for view, row in zip(VIEWS, answers, strict=True):
+            for question, logit in zip(QUESTIONS, row, strict=True):
+                self._answers.add(net_name(view, question), float(logit), moments)
 
     def values(self) -> dict[str, float]:
         """The measures of `MEASURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""
@@ -106,11 +118,11 @@ class Measures:
         return self._values
 
     def _summed_up(self) -> dict[str, float]:
-        found = self._movement.values() | self._appearance.values()
-        for name in (f"net_{question}" for question in QUESTIONS):
+        found = self._movement.values() | self._appearance.values() | self._flow.values()
+        for view, question in itertools.product(VIEWS, QUESTIONS):
+            name = net_name(view, question)
             found[name] = self._answers.mean(name)
             found[f"{name}.high"] = self._answers.quantile(name, 0.8)
-            found[f"{name}.low"] = self._answers.quantile(name, 0.2)
             found[f"{name}.spread"] = self._answers.deviation(name)
             for moment in _NET_MOMENTS:
                 found[f"{name}.{moment.value}"] = self._answers.mean(name, moment, least=2)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyc_rtc.frames import BgrImage
-from kyc_rtc.vision.geometry import FACE_OVAL, aligned_crop, eye_centres, fit_similarity
+from kyc_rtc.vision.geometry import FACE_OVAL, aligned_crop, alignment
 from kyc_rtc.vision.observation import Landmarks
 
 CROP_PX = 160
@@ -49,15 +49,13 @@ def face_oval(landmarks: Landmarks) -> NDArray[np.float64]:
 
 
 def _fitted(landmarks: Landmarks) -> tuple[NDArray[np.float64], float]:
-    half = EYE_DISTANCE * CROP_PX / 2
-    eyes = np.array([(CROP_PX / 2 - half, 0.4 * CROP_PX), (CROP_PX / 2 + half, 0.4 * CROP_PX)])
-    fit = fit_similarity(eye_centres(landmarks), eyes)
+    fit = alignment(landmarks, CROP_PX, EYE_DISTANCE)
     return fit.apply(landmarks[list(FACE_OVAL), :2]), fit.scale
 
 
-def filled(oval: NDArray[np.float64], size: float) -> NDArray[np.bool_]:
-    """Mask of the crop, shape (160, 160): the contour, scaled about its centre and filled."""
+def filled(oval: NDArray[np.float64], size: float, side_px: int = CROP_PX) -> NDArray[np.bool_]:
+    """Mask of a crop, shape (side, side): the contour, scaled about its centre and filled."""
     centre = oval.mean(axis=0)
-    mask = np.zeros((CROP_PX, CROP_PX), np.uint8)
+    mask = np.zeros((side_px, side_px), np.uint8)
     cv2.fillPoly(mask, [np.round(centre + (oval - centre) * size).astype(np.int32)], 255)
     return mask > 0

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from kyc_rtc.detection.analysers import Learned
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_CROP_PX, QUESTIONS
+from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
 from kyc_rtc.errors import ModelError
-from kyc_rtc.frames import BgrImage
 
 SHIPPED = Path(__file__).parent.parent / "weights"
 FACE_NET, CALIBRATION = "face_net.onnx", "experts.json"
@@ -30,13 +30,13 @@ class OnnxFaceNet:
     def __init__(self, path: Path) -> None:
         self._session = _session(path)
 
-    def logits(self, crop_bgr: BgrImage) -> NDArray[np.float32]:
-        """Log-odds for each of `QUESTIONS`, shape (6,), of a crop (128, 128, 3)."""
-        if crop_bgr.shape != (NET_CROP_PX, NET_CROP_PX, 3):
-            raise ValueError(f"a crop of {NET_CROP_PX} pixels in colour, not {crop_bgr.shape}")
-        faces = crop_bgr[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32)
-        (logits,) = self._session.run(["logits"], {"faces": np.ascontiguousarray(faces)})
-        return np.asarray(logits, np.float32).reshape(len(QUESTIONS))
+    def logits(self, views: Views) -> NDArray[np.float32]:
+        """Log-odds (3, 6) of views (3, 128, 128, 3); see `FaceNet.logits`."""
+        if views.shape != (len(VIEWS), NET_PX, NET_PX, 3):
+            raise ValueError(f"{len(VIEWS)} views of {NET_PX} pixels in colour, not {views.shape}")
+        shown = views[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+        (logits,) = self._session.run(["logits"], {"views": np.ascontiguousarray(shown)})
+        return np.asarray(logits, np.float32).reshape(len(VIEWS), len(QUESTIONS))
 
 
 class OnnxExpert:

@@ -162,6 +162,13 @@ def eye_centres(landmarks: Landmarks) -> Floats:
     return np.stack([corners[:2].mean(axis=0), corners[2:].mean(axis=0)])
 
 
+def alignment(landmarks: Landmarks, size: int, eye_distance: float) -> Similarity:
+    """The similarity from the frame to the crop that `aligned_crop` makes."""
+    half = eye_distance * size / 2
+    target = np.array([(size / 2 - half, 0.4 * size), (size / 2 + half, 0.4 * size)])
+    return fit_similarity(eye_centres(landmarks), target)
+
+
 def aligned_crop(
     image: BgrImage, landmarks: Landmarks, size: int, *, eye_distance: float = 0.3
 ) -> BgrImage:
@@ -170,10 +177,7 @@ def aligned_crop(
     The eye centres come to lie `eye_distance * size` apart, level, centred, at 0.4 of the height.
     What lies outside the picture repeats its border.
     """
-    eyes = eye_centres(landmarks)
-    half = eye_distance * size / 2
-    target = np.array([(size / 2 - half, 0.4 * size), (size / 2 + half, 0.4 * size)])
-    fit = fit_similarity(eyes, target)
+    fit = alignment(landmarks, size, eye_distance)
     shrunk, factor = _shrunk(image, fit.scale)
     matrix = np.column_stack([fit.scale / factor * fit.rotation, fit.shift])
     warped = cv2.warpAffine(
