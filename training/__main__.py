@@ -7,15 +7,17 @@ import json
 import sys
 from pathlib import Path
 
+from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.errors import KycError
 from kyc_rtc.evaluation.manifest import read_manifest
 from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.vision.model_store import ModelStore
 from training.crops import gather
-from training.crossfit import table_of_pictures
+from training.crossfit import table_of_drawn, table_of_pictures
+from training.drawn import draw_puppets, drawn_from
 from training.fit_nets import learning_curve, run
 from training.labelled import Lessons, read_lessons
-from training.measure import fold_of_names, load, measure
+from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
 from training.people import Item, folds, read_items
 from training.release import release
 
@@ -42,11 +44,18 @@ def main() -> None:
     names = _names(manifest, items, fold)
     if "measure" in steps:
         measure(manifest, names, work / "nets", model, work / "measured", options.jobs)
+        drawn = draw_puppets(read_manifest(manifest), model, work / "drawn", options.jobs)
+        source = {clip.name: names[drawn_from(clip.name)] for clip in drawn}
+        measure_drawn(drawn, source, work / "nets", model, work / "measured", options.jobs)
     if "experts" in steps:
         finer = folds(items, EXPERT_FOLDS)
-        measured = load(work / "measured", _names(manifest, items, finer))
+        finer_names = _names(manifest, items, finer)
+        measured = load(work / "measured", finer_names)
+        animated = load_drawn(work / "measured")
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets" / "answers.npy")
-        release(measured, pictures, lessons, work, options.out)
+        puppets = table_of_drawn(animated, [finer_names[drawn_from(one.name)] for one in animated])
+        more = {AnalyserName.RECAPTURE: pictures, AnalyserName.PUPPET: puppets}
+        release(measured, more, lessons, work, options.out)
 
 
 def _options() -> argparse.Namespace:

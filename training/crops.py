@@ -30,7 +30,7 @@ CODEC_DRAWS = 2
 _APART_FRAMES = (1, 1, 2)
 """Between the pictures of a pair, drawn: 67 or 133 ms, as far as serving lets them be."""
 
-_LONG_SIDE_PX = 640
+LONG_SIDE_PX = 640
 
 SYNTHETIC = {
     "self_blend": "blended",
@@ -110,13 +110,13 @@ def observe(path: Path, model: Path) -> Seen:
     seen: Seen = []
     with MediaPipeObserver(model) as observer:
         for frame in islice(at_rate(read_frames(path, SystemClock()), FPS), FPS * SECONDS):
-            image = _scaled(frame.to_bgr(), _LONG_SIDE_PX)
+            image = scaled(frame.to_bgr(), LONG_SIDE_PX)
             observed = observer.observe(image, frame.captured_at_ms, frame.sequence)
             seen.append((image, observed.face))
     return seen
 
 
-def _scaled(image: BgrImage, long_side_px: int) -> BgrImage:
+def scaled(image: BgrImage, long_side_px: int) -> BgrImage:
     """The picture with its long side at most so long, sides even."""
     scale = long_side_px / max(image.shape[:2])
     if scale >= 1:
@@ -152,7 +152,7 @@ def _donor(path: Path, model: Path) -> Donor | None:
     with MediaPipeObserver(model) as observer:
         best: tuple[float, Donor] | None = None
         for frame in islice(at_rate(read_frames(path, SystemClock()), 4), 8):
-            image = _scaled(frame.to_bgr(), _LONG_SIDE_PX)
+            image = scaled(frame.to_bgr(), LONG_SIDE_PX)
             face = observer.observe(image, frame.captured_at_ms, frame.sequence).face
             if face and (best is None or abs(face.pose.yaw_deg) < best[0]):
                 best = abs(face.pose.yaw_deg), Donor(image, face.landmarks)
@@ -173,12 +173,12 @@ def _sent(
 ) -> Crops:
     """Crops of the clip as it arrives: scaled, through VP8 at a rate drawn for it."""
     kbps = int(np.exp(rng.uniform(np.log(180), np.log(1000))))
-    side = int(rng.integers(320, _LONG_SIDE_PX + 1))
-    scaled = [_scaled(image, side) for image in images]
-    ratio = scaled[0].shape[1] / images[0].shape[1]
+    side = int(rng.integers(320, LONG_SIDE_PX + 1))
+    sent = [scaled(image, side) for image in images]
+    ratio = sent[0].shape[1] / images[0].shape[1]
     frames = (
         Frame(at * 1000 // FPS, 0.0, at, lambda image=image: image)  # type: ignore[misc]
-        for at, image in enumerate(scaled)
+        for at, image in enumerate(sent)
     )
     arrived = {
         frame.sequence: frame
@@ -214,7 +214,7 @@ def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
             image = cv2.imread(str(item.path))
             if image is None:
                 continue
-            framed = _framed(_scaled(np.asarray(image, np.uint8), _LONG_SIDE_PX))
+            framed = _framed(scaled(np.asarray(image, np.uint8), LONG_SIDE_PX))
             # An empty picture between two makes the observer search anew instead of following.
             observer.observe(np.zeros_like(framed), 200 * number, 2 * number)
             face = observer.observe(framed, 200 * number + 100, 2 * number + 1).face

@@ -14,22 +14,26 @@ from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS, net_name
+from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
 from training.fit_experts import Table, cross_calibrated, cross_fitted
-from training.measure import Measured
+from training.measure import CONDITIONS, Measured
 from training.people import Item
 
 SPECIES = {
     AnalyserName.SWAP: frozenset({"face_swap"}),
     AnalyserName.GENERATED: frozenset({"talking_head", "deepfake_other"}),
+    AnalyserName.PUPPET: frozenset({"puppet"}),
     AnalyserName.RECAPTURE: frozenset({"replay", "print_or_replay"}),
 }
 """The attacks that each expert is for; it is taught nothing about the others."""
 
 
-NET_ALONE = ("net_recapture", "net_screen")
+ASKED_OF_PICTURES = ("recapture", "screen")
+NET_ALONE = tuple(net_name(VIEWS[0], question) for question in ASKED_OF_PICTURES)
+"""What a single picture has: no second one, so that nothing is known of its change."""
 
 
 _PICTURES_WEIGHT = 400.0
@@ -81,6 +85,15 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
     return Table(measures, attack, rows.fold[chosen], np.ones(len(chosen)))
 
 
+def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
+    """Clips of our own making for the puppet expert, each as often as a recorded one is there."""
+    chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
+    measures = np.array([vector(results[at].measures) for at in chosen])
+    weight = np.full(len(chosen), float(len(CONDITIONS)))
+    attack = np.ones(len(chosen), np.bool_)
+    return Table(measures, attack, np.array([fold[at] for at in chosen]), weight)
+
+
 def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
     """The measures (n, m), NaN outside of `columns`."""
     masked = np.full_like(measures, np.nan)
@@ -94,12 +107,12 @@ def table_of_pictures(
     """Single pictures for the recapture expert: bona fide, and prints and screens, by the net alone."""
     notes = json.loads((crops / "crops.json").read_text())
     columns = [MEASURE_NAMES.index(name) for name in NET_ALONE]
-    asked = [QUESTIONS.index(name.removeprefix("net_")) for name in NET_ALONE]
+    asked = [QUESTIONS.index(question) for question in ASKED_OF_PICTURES]
     chosen = [
         (at, note["item"]) for at, note in enumerate(notes) if not items[note["item"]].is_video
     ]
     measures = np.full((len(chosen), len(MEASURE_NAMES)), np.nan)
-    measures[:, columns] = np.load(answers)[[at for at, _ in chosen]][:, asked]
+    measures[:, columns] = np.load(answers)[[at for at, _ in chosen], 0][:, asked]
     attack = np.array([items[item].task is not None for _, item in chosen])
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(measures, attack, np.array([fold[item] for _, item in chosen]), weight)

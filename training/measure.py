@@ -20,6 +20,8 @@ CONDITIONS = {
 }
 """How phones on good and on weak links reach a server."""
 
+DRAWN = "drawn.pickle"
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -42,14 +44,44 @@ def measure(
         target = out / f"{name}.pickle"
         if target.exists():
             continue
-        found: dict[str, ClipResult] = {}
-        for number in sorted(set(fold.values())):
-            chosen = [clip for clip in clips if fold[clip.name] == number]
-            job = Job(model, Settings(), conditions, nets / f"fold{number}")
-            for result in run_clips(chosen, job, processes=jobs):
-                found[result.name] = result
+        found = _measured(clips, fold, nets, model, conditions, jobs)
         target.write_bytes(pickle.dumps([found[clip.name] for clip in clips]))
         print(f"{name}: {len(found)} clips", flush=True)
+
+
+def _measured(
+    clips: Sequence[Clip],
+    fold: dict[str, int],
+    nets: Path,
+    model: Path,
+    conditions: Conditions,
+    jobs: int,
+) -> dict[str, ClipResult]:
+    """The result of each clip by its name, each with the net of its fold."""
+    found: dict[str, ClipResult] = {}
+    for number in sorted(set(fold.values())):
+        chosen = [clip for clip in clips if fold[clip.name] == number]
+        job = Job(model, Settings(), conditions, nets / f"fold{number}")
+        for result in run_clips(chosen, job, processes=jobs):
+            found[result.name] = result
+    return found
+
+
+def measure_drawn(
+    clips: Sequence[Clip], fold: dict[str, int], nets: Path, model: Path, out: Path, jobs: int
+) -> None:
+    """Run drawn clips under the first of `CONDITIONS`; see `measure`."""
+    target = out / DRAWN
+    if not target.exists():
+        conditions = next(iter(CONDITIONS.values()))
+        found = _measured(clips, fold, nets, model, conditions, jobs)
+        target.write_bytes(pickle.dumps([found[clip.name] for clip in clips]))
+
+
+def load_drawn(out: Path) -> list[ClipResult]:
+    """What `measure_drawn` wrote."""
+    results: list[ClipResult] = pickle.loads((out / DRAWN).read_bytes())  # noqa: S301 - our own file
+    return results
 
 
 def load(out: Path, fold: dict[str, int]) -> Measured:

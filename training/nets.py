@@ -230,10 +230,9 @@ def augmented(
 
 
 def _moved(pair: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    matrix = cv2.getRotationMatrix2D(
-        (PAIR_PX / 2, PAIR_PX / 2), rng.uniform(-4, 4), rng.uniform(0.94, 1.08)
-    )
-    matrix[:, 2] += rng.uniform(-6, 6, 2)
+    middle, scale = (PAIR_PX / 2, PAIR_PX / 2), rng.uniform(0.94, 1.08)
+    turned = np.asarray(cv2.getRotationMatrix2D(middle, rng.uniform(-4, 4), scale), np.float64)
+    matrix = turned + np.column_stack([np.zeros((2, 2)), rng.uniform(-6, 6, 2)])
     size = (PAIR_PX, PAIR_PX)
     moved = cv2.warpAffine(
         pair, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

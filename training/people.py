@@ -15,6 +15,7 @@ TASK_OF_SPECIES = {
     "face_swap": "swap",
     "talking_head": "generated",
     "deepfake_other": "generated",
+    "puppet": "puppet",
     "replay": "recapture",
     "print_or_replay": "recapture",
 }

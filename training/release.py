@@ -22,6 +22,7 @@ from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET
 from training.crossfit import (
+    MIN_FRAMES,
     Rows,
     columns_for,
     held_out_log_odds,
@@ -39,13 +40,18 @@ MAX_BPCER = 0.02
 """Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
 settings have: the operating point `balanced`."""
 
-CAUTION = {
-    AnalyserName.SWAP: 0.0,
-    AnalyserName.GENERATED: 0.5,
-    AnalyserName.RECAPTURE: 1.5,
+FALSE_ALARMS = {
+    AnalyserName.SWAP: 0.010,
+    AnalyserName.GENERATED: 0.003,
+    AnalyserName.PUPPET: 0.004,
+    AnalyserName.RECAPTURE: 0.003,
 }
-"""Log-odds taken from an expert: a live swap can answer a challenge, so that it is suspected first; a
-generated head cannot; a print or a screen has to pass the rigid-motion and life signs as well."""
+"""The share of bona fide clips that each expert may refuse alone: `MAX_BPCER`, dealt out. A live swap can
+answer a challenge, so that it gets most; a generated head cannot; a print or a screen has to pass the
+signs of flatness and of life as well."""
+
+_ALONE = 0.722
+"""The probability from which on an expert that is sure of what it saw reaches the threshold alone."""
 
 _CAUTIONS = np.arange(0.0, 6.0, 0.05)
 _EDGES = [round(0.1 * step, 1) for step in range(11)]
@@ -63,12 +69,21 @@ class Taught:
     onnx: bytes
 
 
-def release(measured: Measured, pictures: Table, lessons: Lessons, work: Path, out: Path) -> None:
-    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts."""
+def release(
+    measured: Measured,
+    more: Mapping[AnalyserName, Table],
+    lessons: Lessons,
+    work: Path,
+    out: Path,
+) -> None:
+    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts.
+
+    `more`: what experts are taught beside the clips.
+    """
     rows = rows_of(measured)
-    more = beside({AnalyserName.RECAPTURE: pictures}, lessons)
+    more = beside(more, lessons)
     size = len(measured.fold)
-    taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
+    taught = {name: weighed(rows, name, teach(rows, name, more.get(name))) for name in SIGNS}
     caution = least_caution(rows, taught, size)
     write_weights(taught, caution, work / "nets" / "release" / FACE_NET, out)
     results = cautious(rows, taught, caution)
@@ -92,13 +107,30 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     return Taught(held_out, curve, as_onnx(fitted(table, np.ones(len(table.attack), np.bool_))))
 
 
-def weighed(name: AnalyserName, taught: Taught) -> Taught:
-    """The expert with the caution that its species deserves beside the others."""
-    caution = CAUTION[name]
+def weighed(rows: Rows, name: AnalyserName, taught: Taught) -> Taught:
+    """The expert with as much caution as keeps it within its share of false alarms."""
+    caution = own_caution(taught.held_out[_judged_people(rows)], FALSE_ALARMS[name])
     held_out = np.array([lowered(float(value), caution) for value in taught.held_out])
     return replace(
         taught, held_out=held_out, curve=Platt(taught.curve.slope, taught.curve.offset - caution)
     )
+
+
+def own_caution(bona_fide: Floats, share: float) -> float:
+    """The log-odds to take from an expert so that at most `share` of these held-out probabilities of
+    bona fide clips (n,) reach the threshold alone. Never negative: no expert is made bolder."""
+    odds = np.log(np.clip(bona_fide, 1e-9, None) / np.clip(1 - bona_fide, 1e-9, None))
+    highest = float(np.quantile(odds, 1 - share, method="higher")) + 1e-6
+    return max(0.0, highest - float(np.log(_ALONE / (1 - _ALONE))))
+
+
+def _judged_people(rows: Rows) -> list[int]:
+    """The rows, under all conditions, of bona fide clips with enough to judge."""
+    return [
+        at
+        for at, one in enumerate(rows.results)
+        if one.bona_fide and one.use is Use.ANY and one.frames.judgeable >= MIN_FRAMES
+    ]
 
 
 def least_caution(rows: Rows, taught: Mapping[AnalyserName, Taught], size: int) -> float:

@@ -63,7 +63,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
         case ReasonCode.BLINK_PATTERN:
             return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
-        case ReasonCode.FACE_SWAP | ReasonCode.GENERATED_FACE:
+        case ReasonCode.FACE_SWAP | ReasonCode.GENERATED_FACE | ReasonCode.ANIMATED_PHOTO:
             return AlertType.DEEPFAKE_DETECTED, Severity.CRITICAL
         case ReasonCode.RECAPTURE:
             return AlertType.REPLAY_DETECTED, Severity.HIGH

@@ -39,6 +39,7 @@ class ReasonCode(StrEnum):
     PLANAR_MOTION = "planar_motion"
     FACE_SWAP = "face_swap"
     GENERATED_FACE = "generated_face"
+    ANIMATED_PHOTO = "animated_photo"
     RECAPTURE = "recapture"
     STREAM_TIMING = "stream_timing"
     REPEATED_FRAMES = "repeated_frames"

@@ -20,12 +20,15 @@ class AnalyserName(StrEnum):
     GEOMETRY = "geometry"
     SWAP = "swap"
     GENERATED = "generated"
+    PUPPET = "puppet"
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"
 
 
-EXPERTS = frozenset({AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.RECAPTURE})
+EXPERTS = frozenset(
+    {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.PUPPET, AnalyserName.RECAPTURE}
+)
 """Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""
 
 ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
@@ -45,6 +48,7 @@ class Sign(StrEnum):
     PLANAR_MOTION = "planar_motion"
     FACE_SWAP = "face_swap"
     GENERATED_FACE = "generated_face"
+    ANIMATED_PHOTO = "animated_photo"
     RECAPTURE = "recapture"
     STREAM_TIMING = "stream_timing"
     REPEATED_FRAMES = "repeated_frames"

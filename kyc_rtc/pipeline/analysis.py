@@ -40,6 +40,7 @@ class Stage(StrEnum):
     GEOMETRY = "geometry"
     SWAP = "swap"
     GENERATED = "generated"
+    PUPPET = "puppet"
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"

@@ -1,0 +1,101 @@
+"""Animated photographs drawn as whole clips: what the puppet expert learns from, as no recorded ones exist.
+
+Swaps, screens and redrawn faces are not drawn as whole clips: an expert that learnt from those told
+recorded ones worse (docs/detection.md), or only such as were drawn by the same code.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from kyc_rtc.clock import SystemClock
+from kyc_rtc.evaluation.manifest import Clip, Label, Use
+from kyc_rtc.frames import BgrImage
+from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
+from media.file_source import read_frames
+from media.transcode import at_rate
+from training.crops import LONG_SIDE_PX, scaled
+from training.synthesis import Puppet
+
+PUPPET = "puppet"
+"""The species of these clips; no manifest has it."""
+
+_PREFIX = "puppet/"
+_FPS, _SECONDS = 15, 12
+_EVERY = 2
+
+
+def draw_puppets(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> list[Clip]:
+    """Every second bona fide video's first frame, animated by its movements, as files in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    sources = [
+        clip
+        for clip in clips
+        if clip.label is Label.BONA_FIDE and clip.use is Use.ANY and not clip.still
+    ][::_EVERY]
+    drawn = [_drawn_clip(clip, out) for clip in sources]
+    with ProcessPoolExecutor(jobs) as pool:
+        made = pool.map(partial(_draw, model=model), sources, [clip.path for clip in drawn])
+        return [clip for clip, ok in zip(drawn, made, strict=True) if ok]
+
+
+def drawn_from(name: str) -> str:
+    """The name of the clip that a drawn one was made of, and whose fold it shares."""
+    return name.removeprefix(_PREFIX)
+
+
+def _drawn_clip(clip: Clip, out: Path) -> Clip:
+    return replace(
+        clip,
+        name=f"{_PREFIX}{clip.name}",
+        path=out / f"puppet_{zlib.crc32(clip.name.encode()):08x}.mp4",
+        label=Label.ATTACK,
+        species=PUPPET,
+        source="drawn",
+    )
+
+
+def _draw(clip: Clip, path: Path, model: Path) -> bool:
+    """Whether there was a face to animate."""
+    if path.exists():
+        return path.stat().st_size > 0
+    cv2.setNumThreads(1)
+    images = list(_animated(clip, model))
+    if len(images) < _FPS:
+        path.touch()
+        return False
+    _write(images, path)
+    return True
+
+
+def _animated(clip: Clip, model: Path) -> Iterator[BgrImage]:
+    puppet = Puppet(np.random.default_rng(zlib.crc32(clip.name.encode())))
+    with MediaPipeObserver(model) as observer:
+        for frame in at_rate(read_frames(clip.path, SystemClock()), _FPS):
+            if frame.captured_at_ms > _SECONDS * 1_000:
+                return
+            image = scaled(frame.to_bgr(), LONG_SIDE_PX)
+            face = observer.observe(image, frame.captured_at_ms, frame.sequence).face
+            if face is not None:
+                yield puppet(image, face.landmarks)
+
+
+def _write(images: Sequence[BgrImage], path: Path) -> None:
+    height, width = (side & ~1 for side in images[0].shape[:2])
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=Fraction(_FPS), options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for image in images:
+            picture = np.ascontiguousarray(image[:height, :width])
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        file.mux(stream.encode())
