@@ -39,6 +39,14 @@ class Takes:
     idle: Span
     answers: Mapping[Asked, tuple[Span, ...]]
 
+    def shows(self, challenge: Challenge) -> bool:
+        """Whether there is a take for it."""
+        return (challenge.type, challenge.direction) in self.answers
+
+    def kinds(self) -> list[ChallengeType]:
+        """What can be asked beside a turn of the head."""
+        return [kind for kind, side in self.answers if side is None]
+
 
 WEBCAM = Takes(
     clip="c26d92d24ed2a18d",
@@ -51,7 +59,70 @@ WEBCAM = Takes(
         (ChallengeType.NOD, None): ((4_650, 6_850),),
     },
 )
-"""Somebody at a desk. The labels of this clip are in `tests/data/challenge_labels.tsv`."""
+"""Somebody at a desk. The labels of all these clips are in `tests/data/challenge_labels.tsv`."""
+
+PEOPLE = (
+    WEBCAM,
+    Takes(
+        clip="6e7aa54b519f395c",
+        idle=(12_250, 13_200),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.RIGHT): ((6_500, 9_000),),
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((9_000, 12_100),),
+            (ChallengeType.SMILE, None): ((700, 3_600),),
+        },
+    ),
+    Takes(
+        clip="c85aaf01a009a71a",
+        idle=(2_050, 2_850),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_850, 4_430),),
+            (ChallengeType.NOD, None): ((800, 2_050),),
+        },
+    ),
+    Takes(
+        clip="70f10a6c7ad4591b",
+        idle=(4_600, 5_850),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.RIGHT): ((5_850, 8_270),),
+            (ChallengeType.NOD, None): ((200, 1_350),),
+            (ChallengeType.SMILE, None): ((8_900, 9_800),),
+        },
+    ),
+    Takes(
+        clip="7fe30bcfd6949fc1",
+        idle=(4_300, 5_900),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_900, 4_250),),
+            (ChallengeType.BLINK, None): ((7_050, 7_900),),
+        },
+    ),
+    Takes(
+        clip="e422ed43b1b09d29",
+        idle=(2_700, 5_600),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((7_050, 10_200),),
+            (ChallengeType.BLINK, None): ((2_050, 6_250),),
+        },
+    ),
+    Takes(
+        clip="ffdae18058fd613f",
+        idle=(14_900, 16_500),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.RIGHT): ((12_000, 14_500),),
+            (ChallengeType.BLINK, None): ((250, 1_700),),
+        },
+    ),
+    Takes(
+        clip="67f517537ea7a633",
+        idle=(6_650, 7_300),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((3_700, 5_250),),
+            (ChallengeType.BLINK, None): ((5_950, 7_800),),
+        },
+    ),
+)
+"""Different people; a blink is two. Most turn to one side only: ask anew if the other is drawn."""
 
 _OTHER_SIDE: Mapping[Asked, Asked] = {
     (ChallengeType.HEAD_TURN, Direction.LEFT): (ChallengeType.HEAD_TURN, Direction.RIGHT),
