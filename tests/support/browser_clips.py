@@ -32,12 +32,14 @@ Span = tuple[int, int]
 class Takes:
     """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
 
-    `idle` is a calm span; between the prompts it is played to and fro.
+    `idle` is a calm span; between the prompts it is played to and fro. `middle` says where in the
+    picture's width the face is.
     """
 
     clip: str
     idle: Span
     answers: Mapping[Asked, tuple[Span, ...]]
+    middle: float = 0.5
 
     def shows(self, challenge: Challenge) -> bool:
         """Whether there is a take for it."""
@@ -88,14 +90,16 @@ PEOPLE = (
             (ChallengeType.NOD, None): ((200, 1_350),),
             (ChallengeType.SMILE, None): ((8_900, 9_800),),
         },
+        middle=0.41,
     ),
     Takes(
         clip="7fe30bcfd6949fc1",
         idle=(4_300, 5_900),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_900, 4_250),),
-            (ChallengeType.BLINK, None): ((7_050, 7_900),),
+            (ChallengeType.BLINK, None): ((8_500, 10_700),),
         },
+        middle=0.44,
     ),
     Takes(
         clip="e422ed43b1b09d29",
@@ -104,6 +108,7 @@ PEOPLE = (
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((7_050, 10_200),),
             (ChallengeType.BLINK, None): ((2_050, 6_250),),
         },
+        middle=0.36,
     ),
     Takes(
         clip="ffdae18058fd613f",
@@ -139,7 +144,9 @@ class Recorded:
 
     def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
         frames = read_frames(find_clip(folder, takes.clip), SystemClock())
-        self._frames = [(frame.captured_at_ms, _framed(frame.to_bgr())) for frame in frames]
+        self._frames = [
+            (frame.captured_at_ms, _framed(frame.to_bgr(), takes.middle)) for frame in frames
+        ]
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
         self._willing = willing
@@ -205,10 +212,10 @@ def find_clip(folder: Path, digest: str) -> Path:
     raise FileNotFoundError(f"no clip with SHA-256 {digest}… under {folder}")
 
 
-def _framed(picture: BgrImage) -> BgrImage:
-    """The middle of the picture, in the shape of a webcam's."""
+def _framed(picture: BgrImage, middle: float) -> BgrImage:
+    """The part of the picture about `middle` of its width, in the shape of a webcam's."""
     height, width = picture.shape[:2]
     crop_width = min(width, height * 4 // 3)
-    left = (width - crop_width) // 2
-    middle = picture[:, left : left + crop_width]
-    return np.asarray(cv2.resize(middle, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+    left = min(max(0, round(middle * width) - crop_width // 2), width - crop_width)
+    part = picture[:, left : left + crop_width]
+    return np.asarray(cv2.resize(part, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
