@@ -19,7 +19,7 @@ from tests.support.browser_camera import Person
 from tests.support.browser_checks import assert_refused
 from tests.support.browser_clips import WEBCAM, Recorded
 from tests.support.browser_people import Obedient
-from tests.support.browser_recapture import Recaptured, Setup, monitor, phone
+from tests.support.browser_recapture import Recaptured, Setup, laptop, monitor, phone
 from tests.support.browser_server import IMPATIENT, LiveServer, serving
 
 pytestmark = pytest.mark.browser
@@ -81,7 +81,7 @@ async def test_a_puppet_on_a_filmed_screen_is_not_verified(
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize("screen", [monitor, phone])
+@pytest.mark.parametrize("screen", [monitor, phone, laptop])
 async def test_a_recorded_person_on_a_filmed_screen_is_not_verified(
     screen: Callable[[np.random.Generator], Setup],
     browser: Browser,
