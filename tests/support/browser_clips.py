@@ -32,14 +32,15 @@ Span = tuple[int, int]
 class Takes:
     """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
 
-    `idle` is a calm span; between the prompts it is played to and fro. `middle` says where in the
-    picture's width the face is.
+    `idle` is a calm span; between the prompts it is played to and fro. `middle` says where the
+    face is, of the picture's width and height, and `height` how much of the height is shown.
     """
 
     clip: str
     idle: Span
     answers: Mapping[Asked, tuple[Span, ...]]
-    middle: float = 0.5
+    middle: tuple[float, float] = (0.5, 0.5)
+    height: float = 1.0
 
     def shows(self, challenge: Challenge) -> bool:
         """Whether there is a take for it."""
@@ -73,6 +74,8 @@ PEOPLE = (
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((9_000, 12_100),),
             (ChallengeType.SMILE, None): ((700, 3_600),),
         },
+        middle=(0.49, 0.64),
+        height=0.75,
     ),
     Takes(
         clip="c85aaf01a009a71a",
@@ -90,7 +93,7 @@ PEOPLE = (
             (ChallengeType.NOD, None): ((200, 1_350),),
             (ChallengeType.SMILE, None): ((8_900, 9_800),),
         },
-        middle=0.41,
+        middle=(0.41, 0.5),
     ),
     Takes(
         clip="7fe30bcfd6949fc1",
@@ -99,7 +102,7 @@ PEOPLE = (
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_900, 4_250),),
             (ChallengeType.BLINK, None): ((8_500, 10_700),),
         },
-        middle=0.44,
+        middle=(0.44, 0.5),
     ),
     Takes(
         clip="e422ed43b1b09d29",
@@ -108,7 +111,7 @@ PEOPLE = (
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((7_050, 10_200),),
             (ChallengeType.BLINK, None): ((2_050, 6_250),),
         },
-        middle=0.36,
+        middle=(0.36, 0.5),
     ),
     Takes(
         clip="ffdae18058fd613f",
@@ -144,9 +147,7 @@ class Recorded:
 
     def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
         frames = read_frames(find_clip(folder, takes.clip), SystemClock())
-        self._frames = [
-            (frame.captured_at_ms, _framed(frame.to_bgr(), takes.middle)) for frame in frames
-        ]
+        self._frames = [(frame.captured_at_ms, _framed(frame.to_bgr(), takes)) for frame in frames]
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
         self._willing = willing
@@ -212,10 +213,17 @@ def find_clip(folder: Path, digest: str) -> Path:
     raise FileNotFoundError(f"no clip with SHA-256 {digest}… under {folder}")
 
 
-def _framed(picture: BgrImage, middle: float) -> BgrImage:
-    """The part of the picture about `middle` of its width, in the shape of a webcam's."""
+def _framed(picture: BgrImage, takes: Takes) -> BgrImage:
+    """The part of the picture about the face, in the shape of a webcam's."""
     height, width = picture.shape[:2]
-    crop_width = min(width, height * 4 // 3)
-    left = min(max(0, round(middle * width) - crop_width // 2), width - crop_width)
-    part = picture[:, left : left + crop_width]
+    part_height = round(takes.height * height)
+    part_width = min(width, part_height * 4 // 3)
+    left = _start(takes.middle[0] * width, part_width, width)
+    top = _start(takes.middle[1] * height, part_height, height)
+    part = picture[top : top + part_height, left : left + part_width]
     return np.asarray(cv2.resize(part, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _start(middle: float, length: int, whole: int) -> int:
+    """Where a stretch of `length` begins that lies about `middle`, and within the whole."""
+    return min(max(0, round(middle) - length // 2), whole - length)
