@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,8 +137,10 @@ async def attempt(
 ) -> Outcome:
     """Hold the person before the camera until there is a verdict."""
     tab, session_id = await _begun(browser, server, person, takes)
-    with suppress(TimeoutError):  # which is told as `no_verdict`
+    try:
         await tab.step("result", RESULT_LIMIT_S)
+    except TimeoutError as error:  # counted as `no_verdict`; what happened until then helps to see why
+        print(error, file=sys.stderr)
     status, frames = server.status(session_id), await tab.messages("frame")
     results = await tab.messages("challenge_result")
     await tab.page.context.close()
