@@ -139,7 +139,7 @@ async def attempt(
     tab, session_id = await _begun(browser, server, person, takes)
     try:
         await tab.step("result", RESULT_LIMIT_S)
-    except TimeoutError as error:  # counted as `no_verdict`; what happened until then helps to see why
+    except TimeoutError as error:  # counted as `no_verdict`
         print(error, file=sys.stderr)
     status, frames = server.status(session_id), await tab.messages("frame")
     results = await tab.messages("challenge_result")
