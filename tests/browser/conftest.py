@@ -11,23 +11,12 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.support.browser import chromium_path, launch
 from tests.support.browser_people import Obedient
-from tests.support.browser_server import LiveServer
-
-IMPATIENT = {
-    "LIVENESS__CHALLENGES": "2",
-    "LIVENESS__ATTEMPTS": "1",
-    "LIVENESS__TIME_LIMIT_MS": "3500",
-}
-"""Two challenges, one attempt of 3.5 s at each: whoever does not answer is done in 12 s."""
+from tests.support.browser_server import FEW, IMPATIENT, LiveServer, serving
 
 
 def without_experts(folder: Path) -> dict[str, str]:
     """Settings for the portrait: an animated photograph is what the experts are there to find."""
     return {"DETECTION__WEIGHTS_DIR": str(folder)}
-
-
-FEW = {"LIVENESS__CHALLENGES": "1", "LIVENESS__MAX_NODS": "1"}
-"""A head turn only, so that the institution chooses the rest: a recording cannot do everything."""
 
 
 @pytest.fixture(scope="session")
@@ -47,24 +36,14 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
-def _serve(folder: Path, settings: dict[str, str]) -> Iterator[LiveServer]:
-    server = LiveServer(folder, settings)
-    server.start()
-    try:
-        yield server
-    finally:
-        status = server.stop()
-    assert status == 0
-    assert "Traceback" not in server.log(), server.log()
-
-
 @pytest.fixture(scope="session")
 def server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     """A server with the settings that it comes with, but for the experts."""
     folder = tmp_path_factory.mktemp("server")
-    yield from _serve(folder, without_experts(folder))
+    with serving(folder, without_experts(folder)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -72,14 +51,16 @@ def impatient_server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("impatient")
-    yield from _serve(folder, IMPATIENT | without_experts(folder))
+    with serving(folder, IMPATIENT | without_experts(folder)) as server:
+        yield server
 
 
 @pytest.fixture
 def ordering_server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    yield from _serve(tmp_path_factory.mktemp("ordering"), FEW)
+    with serving(tmp_path_factory.mktemp("ordering"), FEW) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -9,17 +9,14 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.support.browser import AT_A_CHALLENGE, ApplicantPage
-from tests.support.browser_camera import CATALOGUE, Person
+from tests.support.browser_attacks import Freezing, Loop, StillPhoto, WavedPhoto
+from tests.support.browser_camera import Person
+from tests.support.browser_checks import assert_refused, assert_verified
 from tests.support.browser_clips import WEBCAM, Recorded
-from tests.support.browser_people import Contrary, Freezing, Loop, Obedient, StillPhoto, WavedPhoto
+from tests.support.browser_people import Contrary, Obedient
 from tests.support.browser_server import LiveServer
 
 pytestmark = pytest.mark.browser
-
-NOT_PASSED = {
-    "FAILED": CATALOGUE["result.failed.title"],
-    "INCONCLUSIVE": CATALOGUE["result.inconclusive.title"],
-}
 
 
 async def test_a_person_who_does_what_the_page_asks_is_verified(
@@ -62,10 +59,10 @@ async def test_a_recorded_person_who_does_other_things_is_not(
     ("attack", "telling"),
     [
         (Contrary, {"challenge_failed", "challenge_timeout"}),
-        (Freezing, {"frozen_frames"}),
+        (lambda model: Freezing(Obedient(model)), {"frozen_frames"}),
         (StillPhoto, {"frozen_frames"}),
         (WavedPhoto, {"no_motion", "challenge_timeout"}),
-        (Loop, {"video_loop"}),
+        (lambda model: Loop(Obedient(model)), {"video_loop"}),
     ],
     ids=["contrary", "freezing", "still photo", "waved photo", "loop"],
 )
@@ -80,28 +77,3 @@ async def test_nothing_else_is_verified_and_the_page_says_so(
     tab = await ApplicantPage.open(browser, attack(face_model))
     await tab.follow(session["join_url"])
     await assert_refused(tab, impatient_server, session["session_id"], telling)
-
-
-async def assert_verified(tab: ApplicantPage, server: LiveServer, session_id: str) -> None:
-    """The page and the record both say PASSED, and the page had no trouble on the way."""
-    await tab.step("result", within_s=60)
-    assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
-    assert await tab.texts("#result-reason-list li") == [CATALOGUE["reason.challenges_passed"]]
-    status = server.status(session_id)
-    assert (status["status"], status["verified"]) == ("PASSED", True)
-    assert (tab.problems, await tab.violations()) == ([], [])
-
-
-async def assert_refused(
-    tab: ApplicantPage, server: LiveServer, session_id: str, telling: set[str]
-) -> None:
-    """The verdict is not PASSED, gives one of the `telling` reasons, and the page says all of them."""
-    await tab.step("result", within_s=60)
-    status = server.status(session_id)
-    assert status["status"] in NOT_PASSED, await tab.summary()
-    assert status["verified"] is False
-    assert telling & {reason["code"] for reason in status["reasons"]}, await tab.summary()
-    assert await tab.text("#result-title") == NOT_PASSED[status["status"]]
-    told = await tab.texts("#result-reason-list li")
-    assert set(told) == {CATALOGUE[reason["text"]] for reason in status["reasons"]}
-    assert (tab.problems, await tab.violations()) == ([], [])

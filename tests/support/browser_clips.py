@@ -32,12 +32,23 @@ Span = tuple[int, int]
 class Takes:
     """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
 
-    `idle` is a calm span; between the prompts it is played to and fro.
+    `idle` is a calm span; between the prompts it is played to and fro. `middle` says where the
+    face is, of the picture's width and height, and `height` how much of the height is shown.
     """
 
     clip: str
     idle: Span
     answers: Mapping[Asked, tuple[Span, ...]]
+    middle: tuple[float, float] = (0.5, 0.5)
+    height: float = 1.0
+
+    def shows(self, challenge: Challenge) -> bool:
+        """Whether there is a take for it."""
+        return (challenge.type, challenge.direction) in self.answers
+
+    def kinds(self) -> list[ChallengeType]:
+        """What can be asked beside a turn of the head."""
+        return [kind for kind, side in self.answers if side is None]
 
 
 WEBCAM = Takes(
@@ -51,7 +62,75 @@ WEBCAM = Takes(
         (ChallengeType.NOD, None): ((4_650, 6_850),),
     },
 )
-"""Somebody at a desk. The labels of this clip are in `tests/data/challenge_labels.tsv`."""
+"""Somebody at a desk. The labels of all these clips are in `tests/data/challenge_labels.tsv`."""
+
+PEOPLE = (
+    WEBCAM,
+    Takes(
+        clip="6e7aa54b519f395c",
+        idle=(12_250, 13_200),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.RIGHT): ((6_500, 9_000),),
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((9_000, 12_100),),
+            (ChallengeType.SMILE, None): ((700, 3_600),),
+        },
+        middle=(0.49, 0.64),
+        height=0.75,
+    ),
+    Takes(
+        clip="c85aaf01a009a71a",
+        idle=(2_050, 2_850),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_850, 4_430),),
+            (ChallengeType.NOD, None): ((800, 2_050),),
+        },
+    ),
+    Takes(
+        clip="70f10a6c7ad4591b",
+        idle=(4_600, 5_850),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.RIGHT): ((5_850, 8_270),),
+            (ChallengeType.NOD, None): ((200, 1_350),),
+            (ChallengeType.SMILE, None): ((8_900, 9_800),),
+        },
+        middle=(0.41, 0.5),
+    ),
+    Takes(
+        clip="7fe30bcfd6949fc1",
+        idle=(4_300, 5_900),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_900, 4_250),),
+            (ChallengeType.BLINK, None): ((8_500, 10_700),),
+        },
+        middle=(0.44, 0.5),
+    ),
+    Takes(
+        clip="e422ed43b1b09d29",
+        idle=(2_700, 5_600),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((7_050, 10_200),),
+            (ChallengeType.BLINK, None): ((2_050, 6_250),),
+        },
+        middle=(0.36, 0.5),
+    ),
+    Takes(
+        clip="ffdae18058fd613f",
+        idle=(14_900, 16_500),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.RIGHT): ((12_000, 14_500),),
+            (ChallengeType.BLINK, None): ((250, 1_700),),
+        },
+    ),
+    Takes(
+        clip="67f517537ea7a633",
+        idle=(6_650, 7_300),
+        answers={
+            (ChallengeType.HEAD_TURN, Direction.LEFT): ((3_700, 5_250),),
+            (ChallengeType.BLINK, None): ((5_950, 7_800),),
+        },
+    ),
+)
+"""Different people; a blink is two. Most turn to one side only: ask anew if the other is drawn."""
 
 _OTHER_SIDE: Mapping[Asked, Asked] = {
     (ChallengeType.HEAD_TURN, Direction.LEFT): (ChallengeType.HEAD_TURN, Direction.RIGHT),
@@ -68,7 +147,7 @@ class Recorded:
 
     def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
         frames = read_frames(find_clip(folder, takes.clip), SystemClock())
-        self._frames = [(frame.captured_at_ms, _framed(frame.to_bgr())) for frame in frames]
+        self._frames = [(frame.captured_at_ms, _framed(frame.to_bgr(), takes)) for frame in frames]
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
         self._willing = willing
@@ -134,10 +213,17 @@ def find_clip(folder: Path, digest: str) -> Path:
     raise FileNotFoundError(f"no clip with SHA-256 {digest}… under {folder}")
 
 
-def _framed(picture: BgrImage) -> BgrImage:
-    """The middle of the picture, in the shape of a webcam's."""
+def _framed(picture: BgrImage, takes: Takes) -> BgrImage:
+    """The part of the picture about the face, in the shape of a webcam's."""
     height, width = picture.shape[:2]
-    crop_width = min(width, height * 4 // 3)
-    left = (width - crop_width) // 2
-    middle = picture[:, left : left + crop_width]
-    return np.asarray(cv2.resize(middle, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+    part_height = round(takes.height * height)
+    part_width = min(width, part_height * 4 // 3)
+    left = _start(takes.middle[0] * width, part_width, width)
+    top = _start(takes.middle[1] * height, part_height, height)
+    part = picture[top : top + part_height, left : left + part_width]
+    return np.asarray(cv2.resize(part, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _start(middle: float, length: int, whole: int) -> int:
+    """Where a stretch of `length` begins that lies about `middle`, and within the whole."""
+    return min(max(0, round(middle) - length // 2), whole - length)

@@ -1,4 +1,4 @@
-"""Who sits before the browser's camera: the animated portrait, willing or not, and what imitates it."""
+"""Who sits before the browser's camera: the animated portrait, willing or not."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ from tests.support.portrait import AnimatedPortrait
 
 
 class Obedient:
-    """Does what the page asks, as people do it: never twice alike, and never quite still between."""
+    """Does what the page asks, as people do it: never twice alike, and never quite still between.
 
-    def __init__(self, model: Path, seed: int = 1) -> None:
-        self._portrait = AnimatedPortrait(model, SIZE)
+    As an attack it is a puppet: one photograph, animated, and nobody is there.
+    """
+
+    def __init__(self, model: Path, seed: int = 1, photo: BgrImage | None = None) -> None:
+        self._portrait = AnimatedPortrait(model, SIZE, photo)
         self._chance = random.Random(seed)  # noqa: S311  # the same person in every run
         self._blinks = self._natural_blinks()
         self._action: actions.Action | None = None
@@ -113,65 +116,3 @@ class Contrary(Obedient):
                 return Challenge(ChallengeType.MOUTH_OPEN)
             case _:
                 return Challenge(ChallengeType.SMILE)
-
-
-class Freezing(Obedient):
-    """Answers the first challenge; then the picture stands still, as a stopped video does."""
-
-    def __init__(self, model: Path) -> None:
-        super().__init__(model)
-        self._frozen = False
-        self._last: BgrImage | None = None
-
-    def sees(self, prompt: Prompt) -> None:
-        self._frozen = self._frozen or prompt.icon == "passed"
-        super().sees(prompt)
-
-    def draw(self, at_ms: float) -> BgrImage:
-        if self._last is None or not self._frozen:
-            self._last = super().draw(at_ms)
-        return self._last
-
-
-class StillPhoto:
-    """One picture, for ever."""
-
-    def __init__(self, model: Path) -> None:
-        self._photo = AnimatedPortrait(model, SIZE).render(actions.Expression())
-
-    def sees(self, prompt: Prompt) -> None:
-        """A photo does not read."""
-
-    def draw(self, at_ms: float) -> BgrImage:
-        return self._photo
-
-
-class WavedPhoto(StillPhoto):
-    """A photo that a hand moves, tilts and turns before the camera."""
-
-    def draw(self, at_ms: float) -> BgrImage:
-        t_s, (width, height) = at_ms / 1000, SIZE
-        middle = (width / 2, height / 2)
-        angle_deg, scale = 4 * math.sin(1.3 * t_s), 1.05 + 0.05 * math.sin(0.9 * t_s)
-        matrix = cv2.getRotationMatrix2D(middle, angle_deg, scale)
-        matrix[0, 2] += 14 * math.sin(1.7 * t_s)
-        matrix[1, 2] += 9 * math.sin(2.3 * t_s)
-        moved = cv2.warpAffine(self._photo, matrix, SIZE, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(moved, dtype=np.uint8)
-
-
-class Loop:
-    """A recording of somebody who sits there alive, over and over, whatever is asked."""
-
-    PERIOD_MS = 2_500
-    STEP_MS = 50
-
-    def __init__(self, model: Path) -> None:
-        person = Obedient(model)
-        self._frames = [person.draw(t) for t in range(0, self.PERIOD_MS, self.STEP_MS)]
-
-    def sees(self, prompt: Prompt) -> None:
-        """A recording does not read."""
-
-    def draw(self, at_ms: float) -> BgrImage:
-        return self._frames[int(at_ms / self.STEP_MS) % len(self._frames)]

@@ -11,12 +11,29 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent.parent
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 20.0
+
+IMPATIENT = {
+    "LIVENESS__CHALLENGES": "2",
+    "LIVENESS__ATTEMPTS": "1",
+    "LIVENESS__TIME_LIMIT_MS": "3500",
+}
+"""Two challenges, one attempt of 3.5 s at each: whoever does not answer is done in 12 s."""
+
+FEW = {
+    "LIVENESS__CHALLENGES": "1",
+    "LIVENESS__MAX_NODS": "1",
+    "LIVENESS__MIN_BLINKS": "2",
+    "LIVENESS__MAX_BLINKS": "2",
+}
+"""A head turn only, so that the institution chooses the rest: a recording cannot do everything."""
 
 
 def free_port() -> int:
@@ -121,3 +138,16 @@ class LiveServer:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             result: dict[str, Any] = json.load(answer)
             return result
+
+
+@contextmanager
+def serving(folder: Path, settings: dict[str, str]) -> Iterator[LiveServer]:
+    """A server that runs meanwhile, and ends well: no failure of its own is in its log."""
+    server = LiveServer(folder, settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        status = server.stop()
+    assert status == 0
+    assert "Traceback" not in server.log(), server.log()

@@ -1,9 +1,9 @@
 """An animated portrait: a photograph that blinks, turns, nods, smiles and opens its mouth.
 
-The photograph is scikit-image's `astronaut` (NASA, public domain), which ships with that package,
-so the tests have a face where no video of a person is at hand. MediaPipe finds its landmarks once;
-they become a surface in three dimensions, which `render` deforms, rotates about the neck, projects
-with perspective and draws triangle by triangle, from the back to the front.
+Unless another is given, the photograph is scikit-image's `astronaut` (NASA, public domain), which
+ships with that package, so the tests have a face where no video of a person is at hand. MediaPipe
+finds its landmarks once; they become a surface in three dimensions, which `render` deforms, rotates
+about the neck, projects with perspective and draws triangle by triangle, from the back to the front.
 """
 
 from __future__ import annotations
@@ -42,13 +42,15 @@ _YAW_GAIN = 1.3
 class AnimatedPortrait:
     """Renders the portrait with any expression; the mesh is found once, at construction.
 
-    `size` is (width, height) in pixels. Raises `RuntimeError` where MediaPipe, with the model at
-    `model_path`, sees no face in the photograph.
+    `size` is (width, height) in pixels. `photo` must show a face from the front which smiles with
+    parted lips, and some of what is around it. Raises `RuntimeError` where MediaPipe, with the model
+    at `model_path`, sees no face in the photograph.
     """
 
-    def __init__(self, model_path: Path, size: tuple[int, int] = (640, 480)) -> None:
-        photo_rgb = data.astronaut()  # type: ignore[no-untyped-call]  # scikit-image has no types
-        photo = np.ascontiguousarray(photo_rgb[..., ::-1])
+    def __init__(
+        self, model_path: Path, size: tuple[int, int] = (640, 480), photo: BgrImage | None = None
+    ) -> None:
+        photo = _astronaut() if photo is None else photo
         self._smiling = _reframe(photo, _find_landmarks(photo, model_path), size)
         landmarks = _find_landmarks(self._smiling, model_path)
         self._mesh = build_mesh(landmarks, size)
@@ -160,6 +162,11 @@ def _turned(points_xyz: Floats, mesh: Mesh, expression: Expression) -> Floats:
     moved = lifted + mesh.turn_weight[:, None] * (rotated - lifted) + mesh.pivot_xyz
     moved[:, :2] = centre + (moved[:, :2] - centre) / (1 + moved[:, 2:] / distance)
     return np.asarray(moved)
+
+
+def _astronaut() -> BgrImage:
+    photo_rgb = data.astronaut()  # type: ignore[no-untyped-call]  # scikit-image has no types
+    return np.ascontiguousarray(photo_rgb[..., ::-1])
 
 
 def _reframe(photo_bgr: BgrImage, landmarks_xyz: Floats, size: tuple[int, int]) -> BgrImage:

@@ -1,0 +1,65 @@
+"""The filmed screen that browser tests attack with: its grid comes from sampling, and runs repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kyc_rtc.frames import BgrImage
+from tests.support.browser_camera import Prompt
+from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
+
+HEAD_ON = replace(
+    laptop(np.random.default_rng(1)),
+    fill=1.2,
+    tilt_deg=(0.0, 0.0, 0.0),
+    tremor=0.0,
+    focus_px=0.3,
+    aperture=0.4,
+    noise=0.0,
+)
+
+
+class Grey:
+    """A plain picture, so that all structure in the film is the screen's."""
+
+    def sees(self, prompt: Prompt) -> None:
+        """It does not read."""
+
+    def draw(self, at_ms: float) -> BgrImage:
+        return np.full((SIZE[1], SIZE[0], 3), 150, np.uint8)
+
+
+def spectrum(setup: Setup) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Amplitude across the middle of the picture in green, by cycles per picture width."""
+    line = Recaptured(Grey(), setup).draw(0)[200:280, :, 1].mean(axis=0)
+    return np.abs(np.fft.rfft((line - line.mean()) * np.hanning(len(line)))) / len(line)
+
+
+@pytest.mark.parametrize("pitch", [2.5, 3.2])
+def test_coarse_pixels_show_as_they_are(pitch: float) -> None:
+    found = int(spectrum(replace(HEAD_ON, pitch=pitch))[20:].argmax()) + 20
+    assert found == pytest.approx(SIZE[0] / pitch, abs=1.5)
+
+
+def test_pixels_near_the_cameras_own_show_as_slow_moire() -> None:
+    found = int(spectrum(replace(HEAD_ON, pitch=1.1))[20:].argmax()) + 20
+    assert found == pytest.approx(SIZE[0] - SIZE[0] / 1.1, abs=1.5)  # folded at the sampling rate
+
+
+def test_a_lens_out_of_focus_hides_the_grid() -> None:
+    blurred = replace(HEAD_ON, pitch=1.1, focus_px=1.2, aperture=1.0)
+    assert spectrum(blurred)[20:].max() < 0.2 * spectrum(replace(HEAD_ON, pitch=1.1))[20:].max()
+
+
+@pytest.mark.parametrize("screen", [monitor, phone, laptop])
+def test_a_seed_repeats_a_film(screen: Callable[[np.random.Generator], Setup]) -> None:
+    setup = screen(np.random.default_rng(3))
+    films = [Recaptured(Grey(), setup, seed=3) for _ in range(2)]
+    for at_ms in (0, 40, 80):
+        first, second = (film.draw(at_ms) for film in films)
+        assert first.shape == (SIZE[1], SIZE[0], 3)
+        assert np.array_equal(first, second)
