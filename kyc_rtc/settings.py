@@ -47,7 +47,7 @@ class LivenessSettings(_Group):
     )
 
 
-STRICT_DEEPFAKE_SCORE = 0.4
+STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.4, 0.25
 """See docs/detection.md for what it refuses and lets in."""
 
 
@@ -149,6 +149,9 @@ class Settings(_Group):
 
     liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
     deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
+    review_threshold: Fraction = Field(
+        0.45, description="a deepfake score from it on passes nobody: an agent has to look"
+    )
     confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
 
@@ -180,6 +183,16 @@ class Settings(_Group):
                 return self.deepfake_threshold
             case "strict":
                 return min(self.deepfake_threshold, STRICT_DEEPFAKE_SCORE)
+
+    @property
+    def reviewing_deepfake_score(self) -> float:
+        """The deepfake score from which nobody passes, at the operating point."""
+        lower = min(self.review_threshold, self.failing_deepfake_score)
+        match self.detection.operating_point:
+            case "balanced":
+                return lower
+            case "strict":
+                return min(lower, STRICT_REVIEW_SCORE)
 
     @property
     def store_url(self) -> str:

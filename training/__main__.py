@@ -20,6 +20,7 @@ from training.labelled import Lessons, read_lessons
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
 from training.people import Item, folds, read_items
 from training.release import release
+from training.sources import leave_one_source_out
 
 NET_FOLDS, EXPERT_FOLDS = 3, 10
 _SHARES, _SEEDS = (0.25, 0.5, 1.0), 2
@@ -32,7 +33,7 @@ def main() -> None:
     items = read_items(manifest)
     fold = folds(items, NET_FOLDS)
     model = ModelStore(None).fetch("face_landmarker")
-    steps = options.steps or ("crops", "nets", "curve", "measure", "experts")
+    steps = options.steps or ("crops", "nets", "curve", "sources", "measure", "experts")
     lessons = _lessons(options.labelled)
     if "crops" in steps:
         gather(items, fold, model, work / "crops", options.jobs)
@@ -41,6 +42,8 @@ def main() -> None:
     if "curve" in steps:
         found = learning_curve(work / "crops", items, fold, _SHARES, _SEEDS)
         _write(work / "learning_curve.json", found)
+    if "sources" in steps:
+        _write(work / "sources.json", leave_one_source_out(work / "crops", items, fold))
     names = _names(manifest, items, fold)
     if "measure" in steps:
         measure(manifest, names, work / "nets", model, work / "measured", options.jobs)
@@ -71,7 +74,9 @@ def _options() -> argparse.Namespace:
         metavar="DATABASE_URL",
         help="a server's, whose labelled sessions teach experts",
     )
-    parser.add_argument("steps", nargs="*", metavar="STEP", help="crops nets curve measure experts")
+    parser.add_argument(
+        "steps", nargs="*", metavar="STEP", help="crops nets curve sources measure experts"
+    )
     options = parser.parse_args()
     if options.labelled and options.steps and "experts" not in options.steps:
         parser.error("--labelled is for the step experts")

@@ -59,6 +59,8 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return None
         case ReasonCode.DEEPFAKE_SCORE_HIGH:
             return AlertType.DEEPFAKE_DETECTED, Severity.CRITICAL
+        case ReasonCode.DEEPFAKE_SUSPECTED:
+            return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
         case ReasonCode.TEXTURE | ReasonCode.TEMPORAL | ReasonCode.GEOMETRY:
             return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
         case ReasonCode.BLINK_PATTERN:

@@ -48,15 +48,24 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What a verdict is measured against; the names are those of the settings."""
+    """What a verdict is measured against; the names are those of the settings.
+
+    A deepfake score from `deepfake_threshold` on fails; from `review_threshold` on it is no pass.
+    """
 
     liveness_threshold: float = 0.6
     deepfake_threshold: float = 0.65
+    review_threshold: float = 0.45
     confidence_threshold: float = 0.3
     min_judgeable_frames: int = 40
 
     def __post_init__(self) -> None:
-        fractions = (self.liveness_threshold, self.deepfake_threshold, self.confidence_threshold)
+        fractions = (
+            self.liveness_threshold,
+            self.review_threshold,
+            self.deepfake_threshold,
+            self.confidence_threshold,
+        )
         if not all(0.0 <= fraction <= 1.0 for fraction in fractions):
             raise ValueError(f"thresholds lie in 0..1, not {fractions}")
         if self.min_judgeable_frames < 1:

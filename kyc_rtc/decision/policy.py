@@ -2,7 +2,8 @@
 
 FAILED         an attack was seen, another person took over, or challenges were not met although
                the picture was good
-INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence
+INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence; or
+               suspicion is too great for a pass and too small for more
 PASSED         nothing is missing
 
 Each reason has a weight of 0..1, how much of the verdict rests on it. What is a matter of yes or no
@@ -68,6 +69,7 @@ def _measured(
     """The weights, 0..1, of the reasons that are a matter of degree. All others weigh 1."""
     weights = {
         ReasonCode.DEEPFAKE_SCORE_HIGH: score or 0.0,
+        ReasonCode.DEEPFAKE_SUSPECTED: score or 0.0,
         ReasonCode.CHALLENGES_PASSED: liveness or 0.0,
     }
     if findings.mode is Mode.PASSIVE:
@@ -114,6 +116,8 @@ def _lacking(
         reasons.append(ReasonCode.TOO_FEW_FRAMES)
     if _high(score, thresholds):
         reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
+    elif score is not None and score >= thresholds.review_threshold:
+        reasons += [ReasonCode.DEEPFAKE_SUSPECTED, *_alarming(findings.evidence, thresholds)]
     if findings.mode is Mode.LIVE:
         reasons += _unanswered(findings, thresholds, liveness)
     return reasons

@@ -48,6 +48,7 @@ class ReasonCode(StrEnum):
     CAPTURE_MISMATCH = "capture_mismatch"
     NO_PULSE = "no_pulse"
     DEEPFAKE_SCORE_HIGH = "deepfake_score_high"
+    DEEPFAKE_SUSPECTED = "deepfake_suspected"
     LIVENESS_SCORE_LOW = "liveness_score_low"
     COMPLETED_EARLY = "completed_early"
     TIME_LIMIT = "time_limit"

@@ -70,7 +70,7 @@ class PairCutter:
         if first is not None and 0 <= waited_ms < _APART_MS[0]:
             return None
         self._first = None
-        if first is not None and waited_ms <= _APART_MS[1]:
+        if first is not None and _APART_MS[0] <= waited_ms <= _APART_MS[1]:
             return _pair(first, luma, face)
         if (
             now_ms >= self._next_ms

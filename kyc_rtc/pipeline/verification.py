@@ -99,6 +99,7 @@ class Verification:
         self._thresholds = Thresholds(
             liveness_threshold=settings.liveness_threshold,
             deepfake_threshold=settings.failing_deepfake_score,
+            review_threshold=settings.reviewing_deepfake_score,
             confidence_threshold=settings.confidence_threshold,
             min_judgeable_frames=settings.detection.min_judgeable_frames,
         )

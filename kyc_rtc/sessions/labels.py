@@ -25,6 +25,7 @@ class AttackSpecies(StrEnum):
     FACE_SWAP = "face_swap"
     TALKING_HEAD = "talking_head"
     DEEPFAKE_OTHER = "deepfake_other"
+    PUPPET = "puppet"
     REPLAY = "replay"
     PRINT_OR_REPLAY = "print_or_replay"
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from kyc_rtc.detection.appearance import AppearanceMeter, change_measures
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.detection.experts import ExpertAnalyser
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_CROP_PX, Measures
+from kyc_rtc.detection.measures import MEASURE_NAMES, Measures
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.movement import MOVEMENT_NAMES, MovementMeter
+from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
 from kyc_rtc.detection.regions import regions
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.geometry import FACE_OVAL, NOSE
@@ -134,9 +135,9 @@ class Asked:
         self.shapes: list[tuple[int, ...]] = []
         self._logits = logits
 
-    def logits(self, crop_bgr: BgrImage) -> NDArray[np.float32]:
-        self.shapes.append(crop_bgr.shape)
-        return np.array(self._logits, np.float32)
+    def logits(self, views: Views) -> NDArray[np.float32]:
+        self.shapes.append(views.shape)
+        return np.array([np.add(self._logits, view) for view in range(len(VIEWS))], np.float32)
 
 
 def test_the_net_is_asked_on_a_schedule_and_its_answers_are_kept() -> None:
@@ -145,11 +146,13 @@ def test_the_net_is_asked_on_a_schedule_and_its_answers_are_kept() -> None:
     face = synthetic.face(synthetic.face_mesh())
     for now_ms in range(0, 4_000, 40):
         measures.update(synthetic.sample(now_ms, PICTURE[..., 0], face))
-    assert net.shapes == [(NET_CROP_PX, NET_CROP_PX, 3)] * 10
+    assert net.shapes == [(len(VIEWS), NET_PX, NET_PX, 3)] * 10
     found = measures.values()
-    assert (found["net_swap"], found["net_blended"], found["net_generated"]) == (2.0, -1.0, 0.5)
-    assert found["net_swap.frontal"] == 2.0
-    assert math.isnan(found["net_swap.turned"])
+    colour = [found[f"net_colour_{question}"] for question in ("swap", "blended", "generated")]
+    assert colour == [2.0, -1.0, 0.5]
+    assert (found["net_motion_swap"], found["net_change_swap"]) == (3.0, 4.0)
+    assert found["net_colour_swap.high"] == 2.0
+    assert math.isnan(found["net_colour_swap.turned"])
 
 
 def test_nothing_is_measured_where_nothing_can_be_judged() -> None:

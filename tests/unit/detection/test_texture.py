@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from kyc_rtc.detection.evidence import Evidence, Sign
 from kyc_rtc.detection.flicker import fine_change
 from kyc_rtc.detection.grain import measure_grain
 from kyc_rtc.detection.regions import crop, regions
-from kyc_rtc.detection.spectrum import moire_peak
+from kyc_rtc.detection.spectrum import MoireMeter
 from kyc_rtc.detection.texture import TextureAnalyser
 from kyc_rtc.vision.quality import FaceQuality
 from tests.unit.detection import synthetic
@@ -19,9 +21,9 @@ from tests.unit.detection import synthetic
 SEEN = synthetic.face(synthetic.face_mesh())
 
 
-def scene() -> NDArray[np.float32]:
-    """Soft shapes with the grain of a camera."""
-    rng = np.random.default_rng(8)
+def scene(seed: int = 8) -> NDArray[np.float32]:
+    """Soft shapes with the grain of a camera, another one for each seed."""
+    rng = np.random.default_rng(seed)
     shapes = cv2.GaussianBlur(synthetic.texture(), (0, 0), 4)
     return np.asarray(shapes + 4 * rng.normal(size=shapes.shape), np.float32)
 
@@ -40,12 +42,22 @@ def screen(picture: NDArray[np.float32], amplitude: float) -> NDArray[np.float32
     return np.asarray(picture + amplitude * np.sin(1.1 * x + 0.7 * y), np.float32)
 
 
+def peak(picture: NDArray[np.float32], frames: int = 20) -> float:
+    """The strongest line over frames to each of which a camera adds its grain."""
+    meter = MoireMeter()
+    for index in range(frames):
+        meter.update(synthetic.as_luma(picture, 6.0, index), SEEN)
+    return meter.peak
+
+
 def judged(
-    picture: NDArray[np.float32], frames: int = 60, quality: FaceQuality = synthetic.GOOD
+    draw: Callable[[int], NDArray[np.float32]],
+    frames: int = 120,
+    quality: FaceQuality = synthetic.GOOD,
 ) -> Evidence:
     analyser = TextureAnalyser()
     for index in range(frames):
-        luma = synthetic.as_luma(picture, 1.0, index)
+        luma = synthetic.as_luma(draw(index))
         analyser.update(synthetic.sample(index * 33, luma, SEEN, quality))
     return analyser.evidence()
 
@@ -60,42 +72,44 @@ def test_a_smooth_face_has_less_grain_than_its_surround() -> None:
 
 
 def test_a_smooth_face_raises_the_score() -> None:
-    plain, painted = judged(scene()), judged(face_smoothed(scene()))
+    plain, painted = judged(scene), judged(lambda n: face_smoothed(scene(n)))
     assert painted.score > max(plain.score, 0.5)
     assert painted.signs == (Sign.TEXTURE,)
 
 
 @pytest.mark.parametrize("amplitude", [6.0, 12.0])
 def test_a_grid_is_a_line_in_the_spectrum(amplitude: float) -> None:
-    plain = moire_peak(synthetic.as_luma(scene()), SEEN)
-    grid = moire_peak(synthetic.as_luma(screen(scene(), amplitude)), SEEN)
-    assert plain is not None
-    assert grid is not None
+    plain, grid = peak(scene()), peak(screen(scene(), amplitude))
     assert grid > plain + 1.0
-    assert judged(screen(scene(), 12.0)).score >= 0.65
+    assert judged(lambda n: screen(scene(n), amplitude)).score >= 0.65
+
+
+def test_a_grid_too_weak_for_one_frame_stands_out_of_many() -> None:
+    at_once = peak(screen(scene(), 1.2), frames=1) - peak(scene(), frames=1)
+    in_time = peak(screen(scene(), 1.2), frames=60) - peak(scene(), frames=60)
+    assert in_time > at_once + 0.2
+    assert peak(scene(), frames=60) < 1.05
 
 
 def test_block_edges_are_no_grid() -> None:
     y, x = np.mgrid[0 : synthetic.HEIGHT, 0 : synthetic.WIDTH]
     blocks = scene() + 8.0 * (((x // 8) + (y // 8)) % 2)
-    plain = moire_peak(synthetic.as_luma(scene()), SEEN)
-    blocky = moire_peak(synthetic.as_luma(blocks.astype(np.float32)), SEEN)
-    assert plain is not None
-    assert blocky is not None
-    assert blocky < plain + 1.0
+    assert peak(blocks.astype(np.float32)) < peak(scene()) + 1.0
 
 
 def test_a_face_at_the_edge_has_no_spectrum() -> None:
     mesh = synthetic.face_mesh()
     mesh[:, 0] -= 120
-    assert moire_peak(synthetic.as_luma(scene()), synthetic.face(mesh)) is None
+    meter = MoireMeter()
+    meter.update(synthetic.as_luma(scene()), synthetic.face(mesh))
+    assert (meter.count, meter.peak) == (0, 0.0)
 
 
 @pytest.mark.parametrize(
     ("frames", "quality"), [(0, synthetic.GOOD), (10, synthetic.GOOD), (60, synthetic.DARK)]
 )
 def test_too_little_is_not_judged(frames: int, quality: FaceQuality) -> None:
-    assert judged(scene(), frames, quality).confidence == 0.0
+    assert judged(scene, frames, quality).confidence == 0.0
 
 
 def test_a_starved_codec_silences_the_grain() -> None:

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_CROP_PX, QUESTIONS
+from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.net_views import NET_PX, VIEWS
 from kyc_rtc.errors import ModelError
 from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET, SHIPPED, calibrated, load_learned
 
-CROP = np.random.default_rng(4).integers(0, 255, (NET_CROP_PX, NET_CROP_PX, 3), np.uint8)
+SHOWN = np.random.default_rng(4).integers(0, 255, (len(VIEWS), NET_PX, NET_PX, 3), np.uint8)
 UNSEEN = dict.fromkeys(MEASURE_NAMES, math.nan)
 LARGEST_BYTES = 5 * 2**20
 
@@ -27,8 +28,8 @@ def test_what_is_shipped_answers() -> None:
     learned = load_learned()
     assert set(learned.experts) == set(SIGNS)
     assert learned.net is not None
-    logits = learned.net.logits(CROP)
-    assert logits.shape == (len(QUESTIONS),)
+    logits = learned.net.logits(SHOWN)
+    assert logits.shape == (len(VIEWS), len(QUESTIONS))
     assert np.isfinite(logits).all()
     for expert in learned.experts.values():
         assert 0.0 <= expert.probability(UNSEEN) <= 1.0
@@ -49,17 +50,17 @@ def test_it_is_loaded_once() -> None:
     assert load_learned(SHIPPED) is load_learned(SHIPPED)
 
 
-def test_the_net_looks_at_a_crop_of_its_size_only() -> None:
+def test_the_net_looks_at_views_of_its_size_only() -> None:
     net = load_learned().net
     assert net is not None
-    with pytest.raises(ValueError, match="a crop of 128 pixels"):
-        net.logits(CROP[:64])
+    with pytest.raises(ValueError, match="3 views of 128 pixels"):
+        net.logits(SHOWN[:, :64])
 
 
 def test_the_net_sees_colours_in_their_order() -> None:
     net = load_learned().net
     assert net is not None
-    assert not np.allclose(net.logits(CROP), net.logits(np.ascontiguousarray(CROP[..., ::-1])))
+    assert not np.allclose(net.logits(SHOWN), net.logits(np.ascontiguousarray(SHOWN[..., ::-1])))
 
 
 def test_an_empty_folder_has_nothing_to_say(tmp_path: Path) -> None:

@@ -58,6 +58,13 @@ def pictures() -> Table:
     return Table(measures, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12))
 
 
+def beside_clips() -> dict[AnalyserName, Table]:
+    """What the clips of `clips` do not have: pictures, and animated photographs."""
+    measures = np.random.default_rng(6).normal(size=(12, len(MEASURE_NAMES)))
+    puppets = Table(measures, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
+    return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
+
+
 def sessions(count: int = 60) -> Lessons:
     """Labelled sessions: in swaps the first measure is high, and otherwise low."""
     rng = np.random.default_rng(9)
@@ -120,7 +127,7 @@ def test_without_lessons_nothing_is_joined() -> None:
 def test_lessons_stand_beside_what_is_there() -> None:
     found = beside({AnalyserName.RECAPTURE: pictures()}, sessions(4))
     sizes = {name.value: (len(t.attack), int(t.attack.sum())) for name, t in found.items()}
-    assert sizes == {"swap": (4, 2), "generated": (2, 0), "recapture": (14, 6)}
+    assert sizes == {"swap": (4, 2), "generated": (2, 0), "puppet": (2, 0), "recapture": (14, 6)}
 
 
 def test_labelled_sessions_change_what_an_expert_says_of_clips(
@@ -158,7 +165,7 @@ def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
     net.write_bytes((SHIPPED / FACE_NET).read_bytes())
     experts = {}
     for name, lessons in (("without", Lessons()), ("with", sessions())):
-        release(clips(), pictures(), lessons, tmp_path, tmp_path / name)
+        release(clips(), beside_clips(), lessons, tmp_path, tmp_path / name)
         experts[name] = (tmp_path / name / "swap.onnx").read_bytes()
         told = (tmp_path / "reports" / "labelled.md").read_text()
         assert ("| face_swap | 30 |" in told) == (name == "with")
