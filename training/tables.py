@@ -10,8 +10,10 @@ from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES
+from kyc_rtc.detection.flow import FLOW_NAMES
+from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, net_name
 from kyc_rtc.detection.movement import MOVEMENT_NAMES
+from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import Rows, held_out_probabilities, table_of
@@ -19,7 +21,12 @@ from training.measure import CONDITIONS
 
 Floats = NDArray[np.float64]
 
-FAMILIES = {"movement": MOVEMENT_NAMES, "appearance": APPEARANCE_NAMES, "net": NET_NAMES}
+FAMILIES = {
+    "movement": MOVEMENT_NAMES,
+    "appearance": APPEARANCE_NAMES,
+    "flow": FLOW_NAMES,
+    "net": NET_NAMES,
+}
 AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "face swaps": lambda r: r.species == "face_swap",
     "heads": lambda r: r.species == "talking_head" and r.use is Use.ANY,
@@ -79,7 +86,8 @@ def _moments(rows: Rows, size: int) -> str:
     """AUC of single measures between the halves of one recording, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
     lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
-    names = [*_MOMENT_MEASURES, "net_swap", "net_blended"]
+    answers = [net_name(view, "swap") for view in VIEWS]
+    names = [*_MOMENT_MEASURES, *answers, net_name("motion", "blended")]
     for name in names:
         cells = []
         for moment in moments:

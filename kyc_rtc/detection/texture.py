@@ -69,14 +69,8 @@ class TextureAnalyser:
         span_ms = (self._first_ms or 0, self._last_ms)
         moire, smooth = self._moire.peak, self.smoothness()
         found = [
-            (
-                score(self._moire.peak, calm=0.5, neutral=1.05, clear=1.2, ceiling=0.95),
-                self._sure_of_moire(),
-            ),
-            (
-                score(self.smoothness(), calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64),
-                self._sure_of_grain(),
-            ),
+            (score(moire, calm=0.5, neutral=1.05, clear=1.2, ceiling=0.95), self._sure_of_moire()),
+            (score(smooth, calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64), self._sure_of_grain()),
         ]
         judged = [(value, sure) for value, sure in found if sure > 0]
         if not judged:
