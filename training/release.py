@@ -34,7 +34,7 @@ from training.fit_experts import Platt, Table, as_onnx, cross_calibrated, fitted
 from training.labelled import Lessons
 from training.lessons import beside
 from training.measure import CONDITIONS, Measured
-from training.tables import tables
+from training.tables import animated, operating, tables
 
 MAX_BPCER = 0.02
 """Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
@@ -62,9 +62,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """An expert: what it says of every row when it has not seen it, and its curve on all."""
+    """An expert: what it says of every row when it has not seen it, of the rows that it is taught beside
+    those (k,), and its curve on all."""
 
     held_out: Floats
+    beside: Floats
     curve: Platt
     onnx: bytes
 
@@ -92,6 +94,8 @@ def release(
         write_report(some, conditions, work / "reports" / name)
     (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
     found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
+    people = taught[AnalyserName.PUPPET].held_out[_judged_people(rows)]
+    found += operating(results[:size]) + animated(people, taught[AnalyserName.PUPPET].beside)
     (work / "reports" / "tables.md").write_text(found, "utf-8")
     (work / "reports" / "labelled.md").write_text(lessons.report(), "utf-8")
 
@@ -100,20 +104,30 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     """Cross-fit, calibrate and fit one expert; `more`: rows beside those of the clips."""
     columns = columns_for(name)
     table = table_of(rows, name, columns)
+    added = 0 if more is None else len(more.attack)
     table = table if more is None else joined(table, more)
     raw, taught = held_out_log_odds(rows, table, columns)
     held_out = cross_calibrated(raw, rows.fold, taught, table)
+    beside = cross_calibrated(taught, table.fold, taught, table)[len(table.attack) - added :]
     curve = platt(taught, table.attack, table.weight)
-    return Taught(held_out, curve, as_onnx(fitted(table, np.ones(len(table.attack), np.bool_))))
+    return Taught(
+        held_out, beside, curve, as_onnx(fitted(table, np.ones(len(table.attack), np.bool_)))
+    )
 
 
 def weighed(rows: Rows, name: AnalyserName, taught: Taught) -> Taught:
     """The expert with as much caution as keeps it within its share of false alarms."""
     caution = own_caution(taught.held_out[_judged_people(rows)], FALSE_ALARMS[name])
-    held_out = np.array([lowered(float(value), caution) for value in taught.held_out])
-    return replace(
-        taught, held_out=held_out, curve=Platt(taught.curve.slope, taught.curve.offset - caution)
+    return _lowered_by(taught, caution)
+
+
+def _lowered_by(taught: Taught, caution: float) -> Taught:
+    held_out, beside = (
+        np.array([lowered(float(value), caution) for value in values])
+        for values in (taught.held_out, taught.beside)
     )
+    curve = Platt(taught.curve.slope, taught.curve.offset - caution)
+    return replace(taught, held_out=held_out, beside=beside, curve=curve)
 
 
 def own_caution(bona_fide: Floats, share: float) -> float:

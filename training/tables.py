@@ -33,6 +33,7 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
 }
 _MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
+_SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
 _STUDIO = ("styletalk_", "dreamtalk_")
 
 
@@ -99,6 +100,29 @@ def _moments(rows: Rows, size: int) -> str:
             cells.append(halves(rows.results[:size], values, folded=True))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def operating(results: list[ClipResult]) -> str:
+    """How many clips of each species reach a deepfake score, first condition."""
+    kinds: dict[str, Callable[[ClipResult], bool]] = {
+        "bona fide": lambda r: r.bona_fide and r.use is Use.ANY,
+        **AGAINST,
+    }
+    lines = [f"| score from | {' | '.join(kinds)} |", "|---" * (len(kinds) + 1) + "|"]
+    for threshold in _SCORES:
+        cells = []
+        for chosen in kinds.values():
+            scores = [r.deepfake_score or 0.0 for r in results if chosen(r)]
+            cells.append(f"{sum(score >= threshold for score in scores)} of {len(scores)}")
+        lines.append(f"| {threshold:.2f} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def animated(people: Floats, puppets: Floats) -> str:
+    """The puppet expert on animated photographs of our own making, against bona fide clips."""
+    shares = [f"{float((puppets >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
+    found = _figure(people.tolist(), puppets.tolist())
+    return f"\nAnimated photographs, AUC {found}; share of them: {', '.join(shares)}.\n"
 
 
 def auc(
