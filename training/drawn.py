@@ -79,7 +79,8 @@ def _draw(clip: Clip, path: Path, model: Path) -> bool:
 
 
 def _animated(clip: Clip, model: Path) -> Iterator[BgrImage]:
-    puppet = Puppet(np.random.default_rng(zlib.crc32(clip.name.encode())))
+    rng = np.random.default_rng(zlib.crc32(clip.name.encode()))
+    puppet, hand = Puppet(rng), _Hand(rng)
     with MediaPipeObserver(model) as observer:
         for frame in at_rate(read_frames(clip.path, SystemClock()), _FPS):
             if frame.captured_at_ms > _SECONDS * 1_000:
@@ -87,7 +88,29 @@ def _animated(clip: Clip, model: Path) -> Iterator[BgrImage]:
             image = scaled(frame.to_bgr(), LONG_SIDE_PX)
             face = observer.observe(image, frame.captured_at_ms, frame.sequence).face
             if face is not None:
-                yield puppet(image, face.landmarks)
+                yield hand.held(puppet(image, face.landmarks), frame.captured_at_ms / 1_000)
+
+
+class _Hand:
+    """A camera that drifts, or stands: a fake that moves as a whole must not pass for a living one."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._size = rng.choice([0.0, rng.uniform(0.2, 1.0)]) * np.array([0.012, 0.012, 0.8])
+        self._hertz = rng.uniform(0.08, 0.35, (2, 3))
+        self._phase = rng.uniform(0, 2 * np.pi, (2, 3))
+
+    def held(self, image: BgrImage, at_s: float) -> BgrImage:
+        """The picture as it is filmed at a time: shifted by shares of its width, turned by degrees."""
+        sway = np.sin(2 * np.pi * self._hertz * at_s + self._phase).sum(axis=0) / 2
+        right, down, turn_deg = self._size * sway
+        height, width = image.shape[:2]
+        middle = (width / 2, height / 2)
+        turned = np.asarray(cv2.getRotationMatrix2D(middle, turn_deg, 1.03), np.float64)
+        shift = np.array([[0, 0, right * width], [0, 0, down * width]])
+        filmed = cv2.warpAffine(
+            image, turned + shift, (width, height), borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.asarray(filmed, np.uint8)
 
 
 def _write(images: Sequence[BgrImage], path: Path) -> None:
