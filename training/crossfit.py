@@ -14,7 +14,7 @@ from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS, net_name
+from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
@@ -42,10 +42,31 @@ _PICTURES_WEIGHT = 400.0
 MIN_FRAMES = 20
 
 
+ANSWERS = {
+    AnalyserName.SWAP: tuple(net_name(v, q) for v in VIEWS for q in ("swap", "blended")),
+    AnalyserName.GENERATED: (),
+    AnalyserName.PUPPET: tuple(net_name(view, "puppet") for view in VIEWS),
+    AnalyserName.RECAPTURE: (),
+}
+"""The net's answers that weigh beside the trees, where it is the best witness: among two hundred measures
+trees would drown them. Elsewhere they are measures like the others."""
+
+
 def columns_for(expert: AnalyserName) -> list[int]:
-    """What an expert may look at. Few recaptures are filmed, so that theirs has the net alone."""
-    wanted = NET_ALONE if expert is AnalyserName.RECAPTURE else MEASURE_NAMES
+    """What an expert's trees look at. Few recaptures are filmed, so that theirs have the net alone."""
+    match expert:
+        case AnalyserName.RECAPTURE:
+            wanted = set(NET_ALONE)
+        case AnalyserName.GENERATED:
+            wanted = set(MEASURE_NAMES)
+        case _:
+            wanted = set(MEASURE_NAMES) - set(NET_NAMES)
     return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
+
+
+def answers_of(expert: AnalyserName, measures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The expert's answers (n, k) among the measures (n, m)."""
+    return measures[:, [MEASURE_NAMES.index(name) for name in ANSWERS[expert]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +102,25 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
         and (result.bona_fide or result.species in SPECIES[expert])
     ]
     attack = np.array([not rows.results[at].bona_fide for at in chosen])
-    measures = seen_by(rows.measures[chosen], columns)
-    return Table(measures, attack, rows.fold[chosen], np.ones(len(chosen)))
+    whole = rows.measures[chosen]
+    return Table(
+        seen_by(whole, columns),
+        answers_of(expert, whole),
+        attack,
+        rows.fold[chosen],
+        np.ones(len(chosen)),
+    )
 
 
 def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
     """Clips of our own making for the puppet expert, each as often as a recorded one is there."""
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
-    measures = np.array([vector(results[at].measures) for at in chosen])
+    whole = np.array([vector(results[at].measures) for at in chosen])
+    measures = seen_by(whole, columns_for(AnalyserName.PUPPET))
+    answers = answers_of(AnalyserName.PUPPET, whole)
     weight = np.full(len(chosen), float(len(CONDITIONS)))
     attack = np.ones(len(chosen), np.bool_)
-    return Table(measures, attack, np.array([fold[at] for at in chosen]), weight)
+    return Table(measures, answers, attack, np.array([fold[at] for at in chosen]), weight)
 
 
 def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
@@ -115,7 +144,13 @@ def table_of_pictures(
     measures[:, columns] = np.load(answers)[[at for at, _ in chosen], 0][:, asked]
     attack = np.array([items[item].task is not None for _, item in chosen])
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
-    return Table(measures, attack, np.array([fold[item] for _, item in chosen]), weight)
+    return Table(
+        measures,
+        np.empty((len(chosen), 0)),
+        attack,
+        np.array([fold[item] for _, item in chosen]),
+        weight,
+    )
 
 
 def judged(
@@ -151,7 +186,10 @@ def held_out_log_odds(
     return odds[: len(rows.fold)], odds[len(rows.fold) :]
 
 
-def held_out_probabilities(rows: Rows, table: Table, columns: Sequence[int]) -> NDArray[np.float64]:
+def held_out_probabilities(
+    rows: Rows, expert: AnalyserName, table: Table, columns: Sequence[int]
+) -> NDArray[np.float64]:
     """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
     raw, taught = held_out_log_odds(rows, table, columns)
-    return cross_calibrated(raw, rows.fold, taught, table)
+    answers = answers_of(expert, rows.measures)[:, : table.answers.shape[1]]
+    return cross_calibrated(raw, answers, rows.fold, taught, table)

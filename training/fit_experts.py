@@ -17,29 +17,38 @@ from kyc_rtc.detection.measures import MEASURE_NAMES
 
 TREES = 300
 SEED = 3
+SHRINKAGE = 0.1
+"""Inverse strength of the penalty on the curve's weights."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Measures (n, m) of n streams, whether each is an attack (n,), its fold (n,), its weight (n,)."""
+    """Measures (n, m) of n streams, the net's answers (n, k) that weigh by themselves, whether each is an
+    attack (n,), its fold (n,), its weight (n,)."""
 
     measures: Floats
+    answers: Floats
     attack: NDArray[np.bool_]
     fold: NDArray[np.int64]
     weight: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Platt:
-    """Log-odds of a calibrated probability: `slope * raw + offset` (Platt, 1999)."""
+class Curve:
+    """Log-odds of a calibrated probability (Platt, 1999) with the net's answers beside the trees:
+    `slope * raw + offset + weights @ (answers - usual)`; an answer that is missing is the usual one."""
 
     slope: float
     offset: float
+    weights: Floats
+    usual: Floats
 
-    def probability(self, raw: Floats) -> Floats:
-        return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset))))
+    def probability(self, raw: Floats, answers: Floats) -> Floats:
+        """Of n streams, from the trees' log-odds (n,) and the net's answers (n, k)."""
+        beyond = np.nan_to_num(answers - self.usual) @ self.weights
+        return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset + beyond))))
 
 
 def new_model(rows: int) -> Pipeline:
@@ -57,6 +66,8 @@ def new_model(rows: int) -> Pipeline:
 
 def cross_fitted(table: Table, measures: Floats, fold: NDArray[np.int64]) -> Floats:
     """Raw log-odds of all streams `measures` (k, m), each by a model that saw nothing of its fold."""
+    if np.isnan(table.measures).all():
+        return np.zeros(len(measures))  # the expert looks at the net's answers alone
     raw = np.full(len(measures), np.nan)
     for number in np.unique(fold):
         held = fold == number
@@ -78,21 +89,36 @@ def log_odds(model: Pipeline, measures: Floats) -> Floats:
     return np.asarray(np.log(share / (1 - share)))
 
 
-def platt(raw: Floats, attack: NDArray[np.bool_], weight: Floats) -> Platt:
-    """Fit on cross-fitted values, attacks and bona fide presentations weighing the same."""
+def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
+    """Fit on the rows of `keep`, cross-fitted log-odds (n,) of the table's own rows, attacks and bona fide
+    presentations weighing the same. Few numbers weigh here, so that no measure drowns the net."""
+    attack, weight = table.attack[keep], table.weight[keep]
+    usual = _usual(table.answers[keep])
+    features = np.column_stack([raw[keep], np.nan_to_num(table.answers[keep] - usual)])
+    spread = features.std(axis=0) + 1e-6
     half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
-    model = LogisticRegression(C=1e6).fit(raw[:, None], attack, sample_weight=half * len(raw))
-    return Platt(float(max(model.coef_[0, 0], 0.0)), float(model.intercept_[0]))
+    model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
+    model.fit(features / spread, attack, sample_weight=half * len(attack))
+    slope, *weights = model.coef_[0] / spread
+    return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), usual)
 
 
-def cross_calibrated(raw: Floats, fold: NDArray[np.int64], taught: Floats, table: Table) -> Floats:
+def _usual(answers: Floats) -> Floats:
+    known = np.isfinite(answers)
+    total = np.where(known, answers, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(known.sum(axis=0), 1))
+
+
+def cross_calibrated(
+    raw: Floats, answers: Floats, fold: NDArray[np.int64], taught: Floats, table: Table
+) -> Floats:
     """Probabilities of all streams: each fold's by a curve fitted on the others. `taught`: the
     cross-fitted log-odds of the table's own rows."""
     found = np.full(len(raw), np.nan)
     for number in np.unique(fold):
-        keep = table.fold != number
-        curve = platt(taught[keep], table.attack[keep], table.weight[keep])
-        found[fold == number] = curve.probability(raw[fold == number])
+        held = fold == number
+        fitted_curve = curve(taught, table, table.fold != number)
+        found[held] = fitted_curve.probability(raw[held], answers[held])
     return found
 
 
@@ -100,6 +126,7 @@ def joined(one: Table, other: Table) -> Table:
     """The rows of both."""
     return Table(
         np.concatenate([one.measures, other.measures]),
+        np.concatenate([one.answers, other.answers]),
         np.concatenate([one.attack, other.attack]),
         np.concatenate([one.fold, other.fold]),
         np.concatenate([one.weight, other.weight]),

@@ -9,7 +9,7 @@ import numpy as np
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.evaluation.manifest import BONA_FIDE
-from training.crossfit import SPECIES, columns_for, seen_by
+from training.crossfit import SPECIES, answers_of, columns_for, seen_by
 from training.fit_experts import Table, joined
 from training.labelled import Lessons
 
@@ -31,4 +31,10 @@ def table_of_lessons(lessons: Lessons, expert: AnalyserName) -> Table:
     attack = np.array([one != BONA_FIDE for one in lessons.species], np.bool_)
     its_own = np.array([one in SPECIES[expert] for one in lessons.species], np.bool_)
     keep = (its_own | ~attack) & ~np.isnan(measures).all(axis=1)
-    return Table(measures[keep], attack[keep], lessons.fold[keep], np.ones(int(keep.sum())))
+    return Table(
+        measures[keep],
+        answers_of(expert, lessons.measures)[keep],
+        attack[keep],
+        lessons.fold[keep],
+        np.ones(int(keep.sum())),
+    )

@@ -22,15 +22,17 @@ from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET
 from training.crossfit import (
+    ANSWERS,
     MIN_FRAMES,
     Rows,
+    answers_of,
     columns_for,
     held_out_log_odds,
     judged,
     rows_of,
     table_of,
 )
-from training.fit_experts import Platt, Table, as_onnx, cross_calibrated, fitted, joined, platt
+from training.fit_experts import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
 from training.labelled import Lessons
 from training.lessons import beside
 from training.measure import CONDITIONS, Measured
@@ -67,7 +69,7 @@ class Taught:
 
     held_out: Floats
     beside: Floats
-    curve: Platt
+    curve: Curve
     onnx: bytes
 
 
@@ -107,11 +109,12 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     added = 0 if more is None else len(more.attack)
     table = table if more is None else joined(table, more)
     raw, taught = held_out_log_odds(rows, table, columns)
-    held_out = cross_calibrated(raw, rows.fold, taught, table)
-    beside = cross_calibrated(taught, table.fold, taught, table)[len(table.attack) - added :]
-    curve = platt(taught, table.attack, table.weight)
+    held_out = cross_calibrated(raw, answers_of(name, rows.measures), rows.fold, taught, table)
+    own = cross_calibrated(taught, table.answers, table.fold, taught, table)
+    everything = np.ones(len(table.attack), np.bool_)
+    fitted_curve = curve(taught, table, everything)
     return Taught(
-        held_out, beside, curve, as_onnx(fitted(table, np.ones(len(table.attack), np.bool_)))
+        held_out, own[len(own) - added :], fitted_curve, as_onnx(fitted(table, everything))
     )
 
 
@@ -126,8 +129,8 @@ def _lowered_by(taught: Taught, caution: float) -> Taught:
         np.array([lowered(float(value), caution) for value in values])
         for values in (taught.held_out, taught.beside)
     )
-    curve = Platt(taught.curve.slope, taught.curve.offset - caution)
-    return replace(taught, held_out=held_out, beside=beside, curve=curve)
+    bent = replace(taught.curve, offset=taught.curve.offset - caution)
+    return replace(taught, held_out=held_out, beside=beside, curve=bent)
 
 
 def own_caution(bona_fide: Floats, share: float) -> float:
@@ -193,11 +196,19 @@ def write_weights(
     """The files that the server loads."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(net, out / FACE_NET)
-    curves: dict[str, dict[str, float]] = {}
+    curves: dict[str, dict[str, Any]] = {}
     for name, one in taught.items():
         (out / f"{name.value}.onnx").write_bytes(one.onnx)
-        offset = one.curve.offset - caution
-        curves[name.value] = {"slope": round(one.curve.slope, 4), "offset": round(offset, 4)}
+        curves[name.value] = {
+            "slope": round(one.curve.slope, 4),
+            "offset": round(one.curve.offset - caution, 4),
+            "answers": {
+                answer: {"weight": round(float(weight), 4), "usual": round(float(usual), 4)}
+                for answer, weight, usual in zip(
+                    ANSWERS[name], one.curve.weights, one.curve.usual, strict=True
+                )
+            },
+        }
     fields: dict[str, Any] = {"measures": list(MEASURE_NAMES), "experts": curves}
     (out / CALIBRATION).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 

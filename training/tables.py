@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,6 @@ FAMILIES = {
     "movement": MOVEMENT_NAMES,
     "appearance": APPEARANCE_NAMES,
     "flow": FLOW_NAMES,
-    "net": NET_NAMES,
 }
 AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "face swaps": lambda r: r.species == "face_swap",
@@ -68,19 +68,29 @@ def _families(rows: Rows, size: int) -> str:
     """AUC of each expert with one family of measures alone, and without it; first condition."""
     lines = ["| expert | measures | its species | halves |", "|---|---|---|---|"]
     for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
-        sets = {"all": set(MEASURE_NAMES)}
-        sets |= {f"{name} alone": set(names) for name, names in FAMILIES.items()}
-        sets |= {f"without {n}": set(MEASURE_NAMES) - set(names) for n, names in FAMILIES.items()}
-        for label, names in sets.items():
+        for label, names, net in _sets():
             columns = [at for at, name in enumerate(MEASURE_NAMES) if name in names]
             table = table_of(rows, expert, columns)
-            values = held_out_probabilities(rows, table, columns)[:size]
+            table = table if net else replace(table, answers=table.answers[:, :0])
+            values = held_out_probabilities(rows, expert, table, columns)[:size]
             cells = (
                 auc(rows.results[:size], values, AGAINST[species]),
                 halves(rows.results[:size], values),
             )
             lines.append(f"| {expert.value} | {label} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
+
+
+def _sets() -> Iterator[tuple[str, set[str], bool]]:
+    """A label, what the trees look at, and whether the net's answers weigh beside them."""
+    measured = {name: set(names) for name, names in FAMILIES.items()}
+    everything = set(MEASURE_NAMES) - set(NET_NAMES)
+    yield "all, net beside the trees", everything, True
+    yield "all, net among the measures", set(MEASURE_NAMES), False
+    yield from ((f"{name} alone", names, False) for name, names in measured.items())
+    yield "net alone", set(), True
+    yield from ((f"without {name}", everything - names, True) for name, names in measured.items())
+    yield "without net", everything, False
 
 
 def _moments(rows: Rows, size: int) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from kyc_rtc.errors import ModelError
 SHIPPED = Path(__file__).parent.parent / "weights"
 FACE_NET, CALIBRATION = "face_net.onnx", "experts.json"
 _MOST_LOG_ODDS = 6.0
+_MOST_BEYOND = 10.0
+"""Log-odds: beyond, a net is not surer but lost."""
 
 
 class OnnxFaceNet:
@@ -39,25 +43,43 @@ class OnnxFaceNet:
         return np.asarray(logits, np.float32).reshape(len(VIEWS), len(QUESTIONS))
 
 
-class OnnxExpert:
-    """Trees on the measures, and the curve that makes a probability of what they say (Platt, 1999)."""
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What makes a log-odds of the trees' share and of the net's answers (Platt, 1999).
 
-    def __init__(self, path: Path, slope: float, offset: float) -> None:
+    `slope` is never negative. `answers`: the weight of a measure, and its usual value, which stands in
+    for one that is missing.
+    """
+
+    slope: float
+    offset: float
+    answers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def probability(self, share: float, measures: Mapping[str, float]) -> float:
+        """0..1, from the share of trees that say attack."""
+        raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
+        raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
+        beyond = {name: measures[name] - usual for name, (_, usual) in self.answers.items()}
+        told = sum(
+            self.answers[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
+            for name, value in beyond.items()
+            if math.isfinite(value)
+        )
+        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + told)))
+
+
+class OnnxExpert:
+    """Trees on the measures, and the curve that makes a probability of what they and the net say."""
+
+    def __init__(self, path: Path, curve: Curve) -> None:
         self._session = _session(path)
-        self._slope, self._offset = slope, offset
+        self._curve = curve
 
     def probability(self, measures: dict[str, float]) -> float:
         """See `Expert.probability`."""
         row = np.array([[measures[name] for name in MEASURE_NAMES]], np.float32)
         _, shares = self._session.run(None, {"X": row})
-        return calibrated(float(np.asarray(shares)[0, 1]), self._slope, self._offset)
-
-
-def calibrated(share: float, slope: float, offset: float) -> float:
-    """A probability from the share of trees that say attack; `slope` is never negative."""
-    raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
-    raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
-    return 1.0 / (1.0 + math.exp(-(slope * raw + offset)))
+        return self._curve.probability(float(np.asarray(shares)[0, 1]), measures)
 
 
 @lru_cache(maxsize=8)
@@ -74,24 +96,29 @@ def load_learned(folder: Path = SHIPPED) -> Learned:
         return Learned(net)
     curves = _curves(folder / CALIBRATION)
     experts = {
-        name: OnnxExpert(folder / f"{name.value}.onnx", *curves[name.value])
+        name: OnnxExpert(folder / f"{name.value}.onnx", curves[name.value])
         for name in SIGNS
         if name.value in curves
     }
     return Learned(net, experts)
 
 
-def _curves(path: Path) -> dict[str, tuple[float, float]]:
+def _curves(path: Path) -> dict[str, Curve]:
     try:
         fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if fields["measures"] != list(MEASURE_NAMES):
             raise ModelError(f"{path} is of other measures than this version's", hint="train again")
-        return {
-            str(AnalyserName(name)): (max(0.0, float(curve["slope"])), float(curve["offset"]))
-            for name, curve in fields["experts"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {str(AnalyserName(name)): _curve(told) for name, told in fields["experts"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is no table of experts: {error!r}") from error
+
+
+def _curve(told: dict[str, Any]) -> Curve:
+    answers = {
+        MEASURE_NAMES[MEASURE_NAMES.index(name)]: (float(one["weight"]), float(one["usual"]))
+        for name, one in told["answers"].items()
+    }
+    return Curve(max(0.0, float(told["slope"])), float(told["offset"]), answers)
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

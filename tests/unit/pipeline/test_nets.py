@@ -17,7 +17,7 @@ from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS
 from kyc_rtc.errors import ModelError
-from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET, SHIPPED, calibrated, load_learned
+from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET, SHIPPED, Curve, load_learned
 
 SHOWN = np.random.default_rng(4).integers(0, 255, (len(VIEWS), NET_PX, NET_PX, 3), np.uint8)
 UNSEEN = dict.fromkeys(MEASURE_NAMES, math.nan)
@@ -109,5 +109,20 @@ def test_more_trees_that_accuse_never_lower_the_probability(
     share: float, more: float, slope: float, offset: float
 ) -> None:
     low, high = sorted((share, more))
-    before, after = calibrated(low, slope, offset), calibrated(high, slope, offset)
-    assert 0.0 <= before <= after <= 1.0
+    curve = Curve(slope, offset)
+    assert 0.0 <= curve.probability(low, {}) <= curve.probability(high, {}) <= 1.0
+
+
+@given(value=st.floats(allow_nan=True, allow_infinity=True), weight=st.floats(-3, 3))
+def test_whatever_the_net_answers_is_a_probability(value: float, weight: float) -> None:
+    curve = Curve(1.0, 0.0, {"answer": (weight, 0.5)})
+    found = curve.probability(0.5, {"answer": value})
+    assert 0.0 <= found <= 1.0
+    if math.isnan(value):
+        assert found == 0.5
+
+
+def test_an_answer_counts_by_its_weight_beyond_the_usual() -> None:
+    curve = Curve(1.0, 0.0, {"answer": (2.0, 0.5)})
+    assert curve.probability(0.5, {"answer": 1.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
+    assert curve.probability(0.5, {"answer": 0.5}) == 0.5
