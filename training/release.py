@@ -33,6 +33,7 @@ from training.crossfit import (
     table_of,
 )
 from training.fit_experts import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
+from training.fused import fused
 from training.labelled import Lessons
 from training.lessons import beside
 from training.measure import CONDITIONS, Measured
@@ -91,13 +92,19 @@ def release(
     caution = least_caution(rows, taught, size)
     write_weights(taught, caution, work / "nets" / "release" / FACE_NET, out)
     results = cautious(rows, taught, caution)
+    by_condition: dict[str, Sequence[ClipResult]] = {}
     for number, (name, conditions) in enumerate(CONDITIONS.items()):
         some = results[number * size : (number + 1) * size]
         write_report(some, conditions, work / "reports" / name)
+        by_condition[name] = some
     (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
     found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
     people = taught[AnalyserName.PUPPET].held_out[_judged_people(rows)]
-    found += operating(results[:size]) + animated(people, taught[AnalyserName.PUPPET].beside)
+    found += (
+        fused(by_condition)
+        + operating(results[:size])
+        + animated(people, taught[AnalyserName.PUPPET].beside)
+    )
     (work / "reports" / "tables.md").write_text(found, "utf-8")
     (work / "reports" / "labelled.md").write_text(lessons.report(), "utf-8")
 

@@ -34,7 +34,7 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
 }
 _MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
 _SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
-_STUDIO = ("styletalk_", "dreamtalk_")
+STUDIO = ("styletalk_", "dreamtalk_")
 
 
 def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
@@ -147,7 +147,7 @@ def auc(
     bona_fide = [
         v
         for r, v in zip(results, values, strict=True)
-        if r.bona_fide and _judged(r, v) and (not studio or any(s in r.name for s in _STUDIO))
+        if r.bona_fide and _judged(r, v) and (not studio or any(s in r.name for s in STUDIO))
     ]
     return _figure(bona_fide, attacks)
 
