@@ -43,18 +43,16 @@ MAX_BPCER = 0.02
 """Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
 settings have: the operating point `balanced`."""
 
-FALSE_ALARMS = {
-    AnalyserName.SWAP: 0.010,
-    AnalyserName.GENERATED: 0.003,
-    AnalyserName.PUPPET: 0.004,
-    AnalyserName.RECAPTURE: 0.003,
+CAUTION = {
+    AnalyserName.SWAP: 0.0,
+    AnalyserName.GENERATED: 0.5,
+    AnalyserName.PUPPET: 0.0,
+    AnalyserName.RECAPTURE: 1.5,
 }
-"""The share of bona fide clips that each expert may refuse alone: `MAX_BPCER`, dealt out. A live swap can
-answer a challenge, so that it gets most; a generated head cannot; a print or a screen has to pass the
-signs of flatness and of life as well."""
-
-_ALONE = 0.722
-"""The probability from which on an expert that is sure of what it saw reaches the threshold alone."""
+"""Log-odds taken from an expert: a live swap and an animated photograph can answer a challenge, so that
+they are suspected first; a generated head cannot; a print or a screen has to pass the rigid-motion and
+life signs as well. Experts for heads and swaps err in opposite directions, so that each bit of caution
+moves the fused score from one to the other (docs/detection.md)."""
 
 _CAUTIONS = np.arange(0.0, 6.0, 0.05)
 _EDGES = [round(0.1 * step, 1) for step in range(11)]
@@ -88,7 +86,7 @@ def release(
     rows = rows_of(measured)
     more = beside(more, lessons)
     size = len(measured.fold)
-    taught = {name: weighed(rows, name, teach(rows, name, more.get(name))) for name in SIGNS}
+    taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
     caution = least_caution(rows, taught, size)
     write_weights(taught, caution, work / "nets" / "release" / FACE_NET, out)
     results = cautious(rows, taught, caution)
@@ -125,10 +123,9 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     )
 
 
-def weighed(rows: Rows, name: AnalyserName, taught: Taught) -> Taught:
-    """The expert with as much caution as keeps it within its share of false alarms."""
-    caution = own_caution(taught.held_out[_judged_people(rows)], FALSE_ALARMS[name])
-    return _lowered_by(taught, caution)
+def weighed(name: AnalyserName, taught: Taught) -> Taught:
+    """The expert with the caution that its species deserves beside the others."""
+    return _lowered_by(taught, CAUTION[name])
 
 
 def _lowered_by(taught: Taught, caution: float) -> Taught:
@@ -138,14 +135,6 @@ def _lowered_by(taught: Taught, caution: float) -> Taught:
     )
     bent = replace(taught.curve, offset=taught.curve.offset - caution)
     return replace(taught, held_out=held_out, beside=beside, curve=bent)
-
-
-def own_caution(bona_fide: Floats, share: float) -> float:
-    """The log-odds to take from an expert so that at most `share` of these held-out probabilities of
-    bona fide clips (n,) reach the threshold alone. Never negative: no expert is made bolder."""
-    odds = np.log(np.clip(bona_fide, 1e-9, None) / np.clip(1 - bona_fide, 1e-9, None))
-    highest = float(np.quantile(odds, 1 - share, method="higher")) + 1e-6
-    return max(0.0, highest - float(np.log(_ALONE / (1 - _ALONE))))
 
 
 def _judged_people(rows: Rows) -> list[int]:
