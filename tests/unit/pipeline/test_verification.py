@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kyc_rtc.decision.findings import Mode
 from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
-from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
+from kyc_rtc.detection.evidence import EXPERTS, AnalyserName, Evidence, Sign
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.run import ChallengeIssued, ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -36,7 +36,9 @@ SETTINGS = Settings(
     liveness=LivenessSettings(challenges=2, attempts=1, quality_time_limit_ms=5_000),
     detection=DetectionSettings(min_judgeable_frames=20),
 )
-CALM = tuple(Evidence(name, 0.2, 0.9, (0, 1_000)) for name in AnalyserName)
+CALM = tuple(
+    Evidence(name, 0.05 if name in EXPERTS else 0.2, 0.9, (0, 1_000)) for name in AnalyserName
+)
 FRAME_MS = 40
 
 
