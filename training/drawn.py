@@ -25,27 +25,29 @@ from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from media.file_source import read_frames
 from media.transcode import at_rate
 from training.crops import LONG_SIDE_PX, scaled
-from training.synthesis import Puppet
+from training.synthesis import Edit, Puppet, TurnedPuppet
 
 PUPPET = "puppet"
 """The species of these clips; no manifest has it."""
 
 _PREFIX = "puppet/"
 _FPS, _SECONDS = 15, 12
-_EVERY = 2
 
 
 def draw_puppets(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> list[Clip]:
-    """Every second bona fide video's first frame, animated by its movements, as files in `out`."""
+    """The first frame of every bona fide video, animated, as files in `out`: by turns as its own
+    movements have it, and turned in depth by a program."""
     out.mkdir(parents=True, exist_ok=True)
     sources = [
         clip
         for clip in clips
         if clip.label is Label.BONA_FIDE and clip.use is Use.ANY and not clip.still
-    ][::_EVERY]
+    ]
     drawn = [_drawn_clip(clip, out) for clip in sources]
+    turned = [at % 2 == 1 for at in range(len(sources))]
     with ProcessPoolExecutor(jobs) as pool:
-        made = pool.map(partial(_draw, model=model), sources, [clip.path for clip in drawn])
+        paths = [clip.path for clip in drawn]
+        made = pool.map(partial(_draw, model=model), sources, paths, turned)
         return [clip for clip, ok in zip(drawn, made, strict=True) if ok]
 
 
@@ -65,12 +67,12 @@ def _drawn_clip(clip: Clip, out: Path) -> Clip:
     )
 
 
-def _draw(clip: Clip, path: Path, model: Path) -> bool:
+def _draw(clip: Clip, path: Path, turned: bool, model: Path) -> bool:
     """Whether there was a face to animate."""
     if path.exists():
         return path.stat().st_size > 0
     cv2.setNumThreads(1)
-    images = list(_animated(clip, model))
+    images = list(_animated(clip, model, turned=turned))
     if len(images) < _FPS:
         path.touch()
         return False
@@ -78,9 +80,10 @@ def _draw(clip: Clip, path: Path, model: Path) -> bool:
     return True
 
 
-def _animated(clip: Clip, model: Path) -> Iterator[BgrImage]:
+def _animated(clip: Clip, model: Path, *, turned: bool) -> Iterator[BgrImage]:
     rng = np.random.default_rng(zlib.crc32(clip.name.encode()))
-    puppet, hand = Puppet(rng), _Hand(rng)
+    puppet: Edit = TurnedPuppet(rng, _FPS) if turned else Puppet(rng)
+    hand = _Hand(rng)
     with MediaPipeObserver(model) as observer:
         for frame in at_rate(read_frames(clip.path, SystemClock()), _FPS):
             if frame.captured_at_ms > _SECONDS * 1_000:

@@ -8,13 +8,15 @@ face that a net of low resolution has drawn anew, a photograph whose mesh is ani
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay
+from scipy.spatial.transform import Rotation
 
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.geometry import (
@@ -27,6 +29,7 @@ from kyc_rtc.vision.geometry import (
     OUTER_LIPS,
     RIGHT_BROW,
     RIGHT_EYE,
+    fit_similarity,
 )
 from kyc_rtc.vision.observation import Landmarks
 
@@ -237,16 +240,65 @@ class Puppet:
         source = self._still.landmarks[list(MESH), :2].astype(np.float64)
         moved = landmarks[list(MESH), :2].astype(np.float64)
         target = source + self._damp * (moved - source)
-        height, width = image.shape[:2]
-        frame = [(x, y) for x in (0, width / 2, width - 1) for y in (0, height / 2, height - 1)]
-        edge = np.array([point for point in frame if point != (width / 2, height / 2)])
-        posed = warp_mesh(
-            self._still.image_bgr,
-            np.vstack([source, edge]),
-            np.vstack([target, edge]),
-            (width, height),
+        return _drawn_anew(
+            _posed(self._still, source, target), landmarks, self._net_px, self._smooth
         )
+
+
+class TurnedPuppet:
+    """A photograph that is turned in depth by a program: the first frame, with somebody's expressions.
+
+    Head turns and nods come as pulses of their own, between which the head sways a little.
+    """
+
+    def __init__(self, rng: np.random.Generator, fps: float) -> None:
+        self._still: Donor | None = None
+        self._damp = rng.uniform(0.5, 1.0)
+        self._net_px = int(rng.choice([128, 192, 256, 400]))
+        self._smooth = rng.uniform(0, 0.6)
+        self._angles_deg = iter(_program(rng, fps))
+
+    def __call__(self, image: BgrImage, landmarks: Landmarks) -> BgrImage:
+        if self._still is None:
+            self._still = Donor(image.copy(), landmarks.copy())
+        rest = self._still.landmarks.astype(np.float64)
+        acted = fit_similarity(landmarks[list(BONY)], rest[list(BONY)]).apply(landmarks)
+        shape = rest + self._damp * (acted - rest)
+        yaw_deg, pitch_deg = next(self._angles_deg)
+        turn = Rotation.from_euler("xy", [pitch_deg, -yaw_deg], degrees=True)
+        pivot = (*rest[list(BONY)].mean(axis=0), 0, 0, 0.4 * np.ptp(rest[:, 0]))
+        turned = turn.apply(shape - pivot) + pivot
+        chosen = list(MESH)
+        posed = _posed(self._still, rest[chosen, :2], turned[chosen, :2])
         return _drawn_anew(posed, landmarks, self._net_px, self._smooth)
+
+
+def _program(rng: np.random.Generator, fps: float) -> Iterator[Floats]:
+    """Yaw and pitch in degrees, frame by frame, without end."""
+    hertz, phase = rng.uniform(0.1, 0.7, (2, 3)), rng.uniform(0, 2 * np.pi, (2, 3))
+    swing = np.array([1.2, 0.8])
+    start_s, length_s, peak = rng.uniform(0.5, 1.5), rng.uniform(0.8, 1.8), rng.uniform(-28, 28)
+    axis = 0
+    for number in count():
+        at_s = number / fps
+        if at_s > start_s + length_s:
+            start_s, length_s = at_s + rng.uniform(0.4, 2.0), rng.uniform(0.8, 1.8)
+            axis = int(rng.integers(2))
+            peak = rng.uniform(10, 28) * rng.choice([-1, 1]) if axis == 0 else rng.uniform(8, 20)
+        angles = swing * np.sin(2 * np.pi * hertz * at_s + phase).mean(axis=1)
+        along = np.clip((at_s - start_s) / length_s, 0, 1)
+        angles[axis] += peak * np.sin(np.pi * along) ** 2
+        yield angles
+
+
+def _posed(still: Donor, source: Floats, target: Floats) -> BgrImage:
+    """The still picture with its mesh moved and its frame where it was."""
+    height, width = still.image_bgr.shape[:2]
+    frame = [(x, y) for x in (0, width / 2, width - 1) for y in (0, height / 2, height - 1)]
+    edge = np.array([point for point in frame if point != (width / 2, height / 2)])
+    return warp_mesh(
+        still.image_bgr, np.vstack([source, edge]), np.vstack([target, edge]), (width, height)
+    )
 
 
 class Recapture:
