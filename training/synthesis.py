@@ -266,7 +266,7 @@ class TurnedPuppet:
         shape = rest + self._damp * (acted - rest)
         yaw_deg, pitch_deg = next(self._angles_deg)
         turn = Rotation.from_euler("xy", [pitch_deg, -yaw_deg], degrees=True)
-        pivot = (*rest[list(BONY)].mean(axis=0), 0, 0, 0.4 * np.ptp(rest[:, 0]))
+        pivot = rest[list(BONY)].mean(axis=0) + np.array([0, 0, 0.4 * np.ptp(rest[:, 0])])
         turned = turn.apply(shape - pivot) + pivot
         chosen = list(MESH)
         posed = _posed(self._still, rest[chosen, :2], turned[chosen, :2])
