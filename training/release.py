@@ -46,12 +46,11 @@ settings have: the operating point `balanced`."""
 CAUTION = {
     AnalyserName.SWAP: 0.0,
     AnalyserName.GENERATED: 0.5,
-    AnalyserName.PUPPET: -1.25,
+    AnalyserName.PUPPET: 0.0,
     AnalyserName.RECAPTURE: 1.5,
 }
 """Log-odds taken from an expert: a live swap and an animated photograph can answer a challenge, so that
-they are suspected first, and the expert for the latter, which hardly ever takes people for one, more boldly;
-a generated head cannot; a print or a screen has to pass the rigid-motion and
+they are suspected first; a generated head cannot; a print or a screen has to pass the rigid-motion and
 life signs as well. Experts for heads and swaps err in opposite directions, so that each bit of caution
 moves the fused score from one to the other (docs/detection.md)."""
 
