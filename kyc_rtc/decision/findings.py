@@ -55,7 +55,7 @@ class Thresholds:
 
     liveness_threshold: float = 0.6
     deepfake_threshold: float = 0.65
-    review_threshold: float = 0.45
+    review_threshold: float = 0.55
     confidence_threshold: float = 0.3
     min_judgeable_frames: int = 40
 
