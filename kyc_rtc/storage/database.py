@@ -9,8 +9,10 @@ with aiosqlite each of them is a thread.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 from alembic.util import CommandError
@@ -26,6 +28,7 @@ from kyc_rtc.storage.urls import async_url, is_sqlite, sqlite_path
 from kyc_rtc.storage.values import dump_json
 
 _BUSY_TIMEOUT_MS = 5_000
+_WAL_ATTEMPTS, _WAL_PAUSE_S = 100, 0.02
 _CLOSE_LIMIT_S = 10.0
 _CONNECT_LIMIT_S = 10.0
 _STATEMENT_LIMIT_S = 30.0
@@ -61,7 +64,7 @@ class Database:
             if is_sqlite(self._url):
                 await asyncio.to_thread(_make_file, sqlite_path(self._url))
             self._engine = await _open_engine(self._url)
-        except (SQLAlchemyError, OSError, CommandError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError, CommandError) as error:
             raise SettingsError(
                 f"database_url: the database cannot be opened ({type(error).__name__})",
                 hint="is it running, is the folder writable, and is the program the newest version?",
@@ -162,6 +165,20 @@ def _make_file(path: Path) -> None:
     """Personal data lives in it: only its owner may read. SQLite's side files inherit the mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
+    _switch_to_wal(path)
+
+
+def _switch_to_wal(path: Path) -> None:
+    """The file keeps the mode. SQLite waits for nobody here: who finds it locked has to try again."""
+    for attempt in range(_WAL_ATTEMPTS):
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+        except sqlite3.OperationalError:
+            if attempt == _WAL_ATTEMPTS - 1:
+                raise
+            time.sleep(_WAL_PAUSE_S)
 
 
 def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
