@@ -37,7 +37,7 @@ def leave_one_source_out(
     rows = []
     for source, task, video in sources:
         clips, found = _answers(gathered, at, source, task, video=video)
-        attack = np.array([clip in at.attacks_of(source) for clip in clips])
+        attack = np.isin(clips, list(at.attacks_of(source)))
         rows.append(
             {
                 "source": source,
