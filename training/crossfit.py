@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
+from kyc_rtc.detection.constancy import constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
 from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, QUESTIONS, net_name
@@ -42,14 +43,24 @@ _PICTURES_WEIGHT = 400.0
 MIN_FRAMES = 20
 
 
-ANSWERS = {
-    AnalyserName.SWAP: tuple(net_name(v, q) for v in VIEWS for q in ("swap", "blended")),
-    AnalyserName.GENERATED: (),
-    AnalyserName.PUPPET: tuple(net_name(view, "puppet") for view in VIEWS),
+WITNESSES = {
+    AnalyserName.SWAP: (
+        *(net_name(view, question) for view in VIEWS for question in ("swap", "blended")),
+        constancy_name("lips", "fine", "soon"),
+        constancy_name("inner", "fine", "soon"),
+        constancy_name("cheeks", "fine", "late"),
+    ),
+    AnalyserName.GENERATED: tuple(
+        constancy_name(area, "middle", "late") for area in ("cheeks", "nose", "eyes", "skin")
+    ),
+    AnalyserName.PUPPET: (
+        *(net_name(view, "puppet") for view in VIEWS),
+        *(constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "lips", "inner")),
+    ),
     AnalyserName.RECAPTURE: (),
 }
-"""The net's answers that weigh beside the trees, where it is the best witness: among two hundred measures
-trees would drown them. Elsewhere they are measures like the others."""
+"""What weighs beside an expert's trees because it is the best witness, or one that holds for attacks of
+other makers: among two hundred measures trees would drown it. The rest are measures like the others."""
 
 
 def columns_for(expert: AnalyserName) -> list[int]:
@@ -64,9 +75,9 @@ def columns_for(expert: AnalyserName) -> list[int]:
     return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
 
 
-def answers_of(expert: AnalyserName, measures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The expert's answers (n, k) among the measures (n, m)."""
-    return measures[:, [MEASURE_NAMES.index(name) for name in ANSWERS[expert]]]
+def witnesses_of(expert: AnalyserName, measures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The expert's witnesses (n, k) among the measures (n, m)."""
+    return measures[:, [MEASURE_NAMES.index(name) for name in WITNESSES[expert]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,7 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
     whole = rows.measures[chosen]
     return Table(
         seen_by(whole, columns),
-        answers_of(expert, whole),
+        witnesses_of(expert, whole),
         attack,
         rows.fold[chosen],
         np.ones(len(chosen)),
@@ -117,10 +128,10 @@ def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
     whole = np.array([vector(results[at].measures) for at in chosen])
     measures = seen_by(whole, columns_for(AnalyserName.PUPPET))
-    answers = answers_of(AnalyserName.PUPPET, whole)
+    witnesses = witnesses_of(AnalyserName.PUPPET, whole)
     weight = np.full(len(chosen), float(len(CONDITIONS)))
     attack = np.ones(len(chosen), np.bool_)
-    return Table(measures, answers, attack, np.array([fold[at] for at in chosen]), weight)
+    return Table(measures, witnesses, attack, np.array([fold[at] for at in chosen]), weight)
 
 
 def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
@@ -191,5 +202,5 @@ def held_out_probabilities(
 ) -> NDArray[np.float64]:
     """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
     raw, taught = held_out_log_odds(rows, table, columns)
-    answers = answers_of(expert, rows.measures)[:, : table.answers.shape[1]]
-    return cross_calibrated(raw, answers, rows.fold, taught, table)
+    witnesses = witnesses_of(expert, rows.measures)
+    return cross_calibrated(raw, witnesses, rows.fold, taught, table)

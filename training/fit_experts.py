@@ -25,11 +25,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Measures (n, m) of n streams, the net's answers (n, k) that weigh by themselves, whether each is an
-    attack (n,), its fold (n,), its weight (n,)."""
+    """Measures (n, m) of n streams, their witnesses (n, k), which are measures that weigh by themselves,
+    whether each is an attack (n,), its fold (n,), its weight (n,)."""
 
     measures: Floats
-    answers: Floats
+    witnesses: Floats
     attack: NDArray[np.bool_]
     fold: NDArray[np.int64]
     weight: Floats
@@ -37,17 +37,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Log-odds of a calibrated probability (Platt, 1999) with the net's answers beside the trees:
-    `slope * raw + offset + weights @ (answers - usual)`; an answer that is missing is the usual one."""
+    """Log-odds of a calibrated probability (Platt, 1999) with its witnesses beside the trees:
+    `slope * raw + offset + weights @ (witnesses - usual)`; one that is missing says what is usual."""
 
     slope: float
     offset: float
     weights: Floats
     usual: Floats
 
-    def probability(self, raw: Floats, answers: Floats) -> Floats:
-        """Of n streams, from the trees' log-odds (n,) and the net's answers (n, k)."""
-        beyond = np.nan_to_num(answers - self.usual) @ self.weights
+    def probability(self, raw: Floats, witnesses: Floats) -> Floats:
+        """Of n streams, from the trees' log-odds (n,) and the witnesses (n, k)."""
+        beyond = np.nan_to_num(witnesses - self.usual) @ self.weights
         return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset + beyond))))
 
 
@@ -67,7 +67,7 @@ def new_model(rows: int) -> Pipeline:
 def cross_fitted(table: Table, measures: Floats, fold: NDArray[np.int64]) -> Floats:
     """Raw log-odds of all streams `measures` (k, m), each by a model that saw nothing of its fold."""
     if np.isnan(table.measures).all():
-        return np.zeros(len(measures))  # the expert looks at the net's answers alone
+        return np.zeros(len(measures))  # the expert hears its witnesses alone
     raw = np.full(len(measures), np.nan)
     for number in np.unique(fold):
         held = fold == number
@@ -91,10 +91,10 @@ def log_odds(model: Pipeline, measures: Floats) -> Floats:
 
 def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
     """Fit on the rows of `keep`, cross-fitted log-odds (n,) of the table's own rows, attacks and bona fide
-    presentations weighing the same. Few numbers weigh here, so that no measure drowns the net."""
+    presentations weighing the same. Few numbers weigh here, so that no measure drowns a witness."""
     attack, weight = table.attack[keep], table.weight[keep]
-    usual = _usual(table.answers[keep])
-    features = np.column_stack([raw[keep], np.nan_to_num(table.answers[keep] - usual)])
+    usual = _usual(table.witnesses[keep])
+    features = np.column_stack([raw[keep], np.nan_to_num(table.witnesses[keep] - usual)])
     spread = features.std(axis=0) + 1e-6
     half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
     model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
@@ -103,14 +103,14 @@ def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
     return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), usual)
 
 
-def _usual(answers: Floats) -> Floats:
-    known = np.isfinite(answers)
-    total = np.where(known, answers, 0.0).sum(axis=0)
+def _usual(witnesses: Floats) -> Floats:
+    known = np.isfinite(witnesses)
+    total = np.where(known, witnesses, 0.0).sum(axis=0)
     return np.asarray(total / np.maximum(known.sum(axis=0), 1))
 
 
 def cross_calibrated(
-    raw: Floats, answers: Floats, fold: NDArray[np.int64], taught: Floats, table: Table
+    raw: Floats, witnesses: Floats, fold: NDArray[np.int64], taught: Floats, table: Table
 ) -> Floats:
     """Probabilities of all streams: each fold's by a curve fitted on the others. `taught`: the
     cross-fitted log-odds of the table's own rows."""
@@ -118,7 +118,7 @@ def cross_calibrated(
     for number in np.unique(fold):
         held = fold == number
         fitted_curve = curve(taught, table, table.fold != number)
-        found[held] = fitted_curve.probability(raw[held], answers[held])
+        found[held] = fitted_curve.probability(raw[held], witnesses[held])
     return found
 
 
@@ -126,7 +126,7 @@ def joined(one: Table, other: Table) -> Table:
     """The rows of both."""
     return Table(
         np.concatenate([one.measures, other.measures]),
-        np.concatenate([one.answers, other.answers]),
+        np.concatenate([one.witnesses, other.witnesses]),
         np.concatenate([one.attack, other.attack]),
         np.concatenate([one.fold, other.fold]),
         np.concatenate([one.weight, other.weight]),

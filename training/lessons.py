@@ -9,7 +9,7 @@ import numpy as np
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.evaluation.manifest import BONA_FIDE
-from training.crossfit import SPECIES, answers_of, columns_for, seen_by
+from training.crossfit import SPECIES, columns_for, seen_by, witnesses_of
 from training.fit_experts import Table, joined
 from training.labelled import Lessons
 
@@ -33,7 +33,7 @@ def table_of_lessons(lessons: Lessons, expert: AnalyserName) -> Table:
     keep = (its_own | ~attack) & ~np.isnan(measures).all(axis=1)
     return Table(
         measures[keep],
-        answers_of(expert, lessons.measures)[keep],
+        witnesses_of(expert, lessons.measures)[keep],
         attack[keep],
         lessons.fold[keep],
         np.ones(int(keep.sum())),

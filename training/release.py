@@ -22,15 +22,15 @@ from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET
 from training.crossfit import (
-    ANSWERS,
     MIN_FRAMES,
+    WITNESSES,
     Rows,
-    answers_of,
     columns_for,
     held_out_log_odds,
     judged,
     rows_of,
     table_of,
+    witnesses_of,
 )
 from training.fit_experts import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
 from training.fused import fused
@@ -114,8 +114,8 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     added = 0 if more is None else len(more.attack)
     table = table if more is None else joined(table, more)
     raw, taught = held_out_log_odds(rows, table, columns)
-    held_out = cross_calibrated(raw, answers_of(name, rows.measures), rows.fold, taught, table)
-    own = cross_calibrated(taught, table.answers, table.fold, taught, table)
+    held_out = cross_calibrated(raw, witnesses_of(name, rows.measures), rows.fold, taught, table)
+    own = cross_calibrated(taught, table.witnesses, table.fold, taught, table)
     everything = np.ones(len(table.attack), np.bool_)
     fitted_curve = curve(taught, table, everything)
     return Taught(
@@ -198,10 +198,10 @@ def write_weights(
         curves[name.value] = {
             "slope": round(one.curve.slope, 4),
             "offset": round(one.curve.offset - caution, 4),
-            "answers": {
-                answer: {"weight": round(float(weight), 4), "usual": round(float(usual), 4)}
-                for answer, weight, usual in zip(
-                    ANSWERS[name], one.curve.weights, one.curve.usual, strict=True
+            "witnesses": {
+                witness: {"weight": round(float(weight), 4), "usual": round(float(usual), 4)}
+                for witness, weight, usual in zip(
+                    WITNESSES[name], one.curve.weights, one.curve.usual, strict=True
                 )
             },
         }

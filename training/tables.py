@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
+from kyc_rtc.detection.constancy import CONSTANCY_NAMES, constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.flow import FLOW_NAMES
 from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, net_name
@@ -17,7 +18,13 @@ from kyc_rtc.detection.movement import MOVEMENT_NAMES
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
-from training.crossfit import Rows, held_out_probabilities, table_of
+from training.crossfit import (
+    Rows,
+    columns_for,
+    held_out_probabilities,
+    seen_by,
+    table_of,
+)
 from training.measure import CONDITIONS
 
 Floats = NDArray[np.float64]
@@ -26,6 +33,8 @@ FAMILIES = {
     "movement": MOVEMENT_NAMES,
     "appearance": APPEARANCE_NAMES,
     "flow": FLOW_NAMES,
+    "constancy": CONSTANCY_NAMES,
+    "net": NET_NAMES,
 }
 AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "face swaps": lambda r: r.species == "face_swap",
@@ -33,6 +42,7 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
 }
 _MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
+_CONSTANT = (("lips", "fine", "soon"), ("cheeks", "middle", "late"))
 _SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
 STUDIO = ("styletalk_", "dreamtalk_")
 
@@ -68,37 +78,34 @@ def _families(rows: Rows, size: int) -> str:
     """AUC of each expert with one family of measures alone, and without it; first condition."""
     lines = ["| expert | measures | its species | halves |", "|---|---|---|---|"]
     for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
-        for label, names, net in _sets():
+        for label, names in _sets():
             columns = [at for at, name in enumerate(MEASURE_NAMES) if name in names]
-            table = table_of(rows, expert, columns)
-            table = table if net else replace(table, answers=table.answers[:, :0])
-            values = held_out_probabilities(rows, expert, table, columns)[:size]
+            known = replace(rows, measures=seen_by(rows.measures, columns))
+            seen = columns_for(expert)
+            values = held_out_probabilities(known, expert, table_of(known, expert, seen), seen)
             cells = (
-                auc(rows.results[:size], values, AGAINST[species]),
-                halves(rows.results[:size], values),
+                auc(rows.results[:size], values[:size], AGAINST[species]),
+                halves(rows.results[:size], values[:size]),
             )
             lines.append(f"| {expert.value} | {label} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
 
 
-def _sets() -> Iterator[tuple[str, set[str], bool]]:
-    """A label, what the trees look at, and whether the net's answers weigh beside them."""
-    measured = {name: set(names) for name, names in FAMILIES.items()}
-    everything = set(MEASURE_NAMES) - set(NET_NAMES)
-    yield "all, net beside the trees", everything, True
-    yield "all, net among the measures", set(MEASURE_NAMES), False
-    yield from ((f"{name} alone", names, False) for name, names in measured.items())
-    yield "net alone", set(), True
-    yield from ((f"without {name}", everything - names, True) for name, names in measured.items())
-    yield "without net", everything, False
+def _sets() -> Iterator[tuple[str, set[str]]]:
+    """A label, and the measures that an expert knows."""
+    everything = set(MEASURE_NAMES)
+    yield "all", everything
+    yield from ((f"{name} alone", set(names)) for name, names in FAMILIES.items())
+    yield from ((f"without {name}", everything - set(names)) for name, names in FAMILIES.items())
 
 
 def _moments(rows: Rows, size: int) -> str:
     """AUC of single measures between the halves of one recording, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
     lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
-    answers = [net_name(view, "swap") for view in VIEWS]
-    names = [*_MOMENT_MEASURES, *answers, net_name("motion", "blended")]
+    told = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
+    same = [constancy_name(*which) for which in _CONSTANT]
+    names = [*_MOMENT_MEASURES, *same, *told]
     for name in names:
         cells = []
         for moment in moments:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES, AppearanceMeter
+from kyc_rtc.detection.constancy import CONSTANCY_NAMES, ConstancyMeter
 from kyc_rtc.detection.evidence import Sample
 from kyc_rtc.detection.flow import FLOW_NAMES, FlowMeter
 from kyc_rtc.detection.moments import Ledger, Moment, moments_of
@@ -44,7 +45,13 @@ NET_NAMES = tuple(
         *(f"{answer}.{moment.value}" for moment in _NET_MOMENTS if question in _BY_MOMENT),
     )
 )
-MEASURE_NAMES = (*MOVEMENT_NAMES, *APPEARANCE_NAMES, *FLOW_NAMES, *NET_NAMES)
+MEASURE_NAMES = (
+    *MOVEMENT_NAMES,
+    *APPEARANCE_NAMES,
+    *FLOW_NAMES,
+    *CONSTANCY_NAMES,
+    *NET_NAMES,
+)
 
 
 class FaceNet(Protocol):
@@ -63,6 +70,7 @@ class Measures:
         self._appearance = AppearanceMeter()
         self._pairs = PairCutter()
         self._flow = FlowMeter()
+        self._constancy = ConstancyMeter()
         self._answers = Ledger()
         self._before: tuple[int, Face] | None = None
         self._first_ms: int | None = None
@@ -101,6 +109,7 @@ class Measures:
         pair = self._pairs.update(now_ms, sample.image_bgr, sample.luma, face)
         if pair is not None:
             self._flow.update(pair)
+            self._constancy.update(now_ms, pair)
             self._ask(pair, moments)
 
     def _ask(self, pair: Pair, moments: tuple[Moment, ...]) -> None:
@@ -118,7 +127,8 @@ class Measures:
         return self._values
 
     def _summed_up(self) -> dict[str, float]:
-        found = self._movement.values() | self._appearance.values() | self._flow.values()
+        meters = (self._movement, self._appearance, self._flow, self._constancy)
+        found = {name: value for meter in meters for name, value in meter.values().items()}
         for view, question in itertools.product(VIEWS, QUESTIONS):
             name = net_name(view, question)
             found[name] = self._answers.mean(name)

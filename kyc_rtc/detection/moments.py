@@ -22,7 +22,6 @@ class Moment(StrEnum):
     """What the face does. A frame belongs to ALWAYS and to any of the others."""
 
     ALWAYS = "always"
-    FRONTAL = "frontal"
     TURNED = "turned"
     FAR_TURNED = "far_turned"
     MOVING = "moving"
@@ -35,7 +34,6 @@ def moments_of(face: Face, before: Face | None, step_ms: float) -> tuple[Moment,
     turned_deg = abs(face.pose.yaw_deg)
     found = {
         Moment.ALWAYS: True,
-        Moment.FRONTAL: turned_deg < TURNED_DEG,
         Moment.TURNED: turned_deg >= TURNED_DEG,
         Moment.FAR_TURNED: turned_deg >= FAR_TURNED_DEG,
         Moment.MOVING: before is not None and step_ms > 0 and _fast(face, before, step_ms / 1000),

@@ -45,23 +45,23 @@ class OnnxFaceNet:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What makes a log-odds of the trees' share and of the net's answers (Platt, 1999).
+    """What makes a log-odds of the trees' share and of witnesses beside them (Platt, 1999).
 
-    `slope` is never negative. `answers`: the weight of a measure, and its usual value, which stands in
+    `slope` is never negative. `witnesses`: the weight of a measure, and its usual value, which stands in
     for one that is missing.
     """
 
     slope: float
     offset: float
-    answers: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    witnesses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def probability(self, share: float, measures: Mapping[str, float]) -> float:
         """0..1, from the share of trees that say attack."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
-        beyond = {name: measures[name] - usual for name, (_, usual) in self.answers.items()}
+        beyond = {name: measures[name] - usual for name, (_, usual) in self.witnesses.items()}
         told = sum(
-            self.answers[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
+            self.witnesses[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
             for name, value in beyond.items()
             if math.isfinite(value)
         )
@@ -114,11 +114,11 @@ def _curves(path: Path) -> dict[str, Curve]:
 
 
 def _curve(told: dict[str, Any]) -> Curve:
-    answers = {
+    witnesses = {
         MEASURE_NAMES[MEASURE_NAMES.index(name)]: (float(one["weight"]), float(one["usual"]))
-        for name, one in told["answers"].items()
+        for name, one in told["witnesses"].items()
     }
-    return Curve(max(0.0, float(told["slope"])), float(told["offset"]), answers)
+    return Curve(max(0.0, float(told["slope"])), float(told["offset"]), witnesses)
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

@@ -25,7 +25,7 @@ pytest.importorskip("skl2onnx", reason="experts are trained with requirements/tr
 
 from training import fit_experts
 from training import release as release_module
-from training.crossfit import NET_ALONE, SPECIES, answers_of, rows_of
+from training.crossfit import NET_ALONE, SPECIES, rows_of, witnesses_of
 from training.fit_experts import Table
 from training.lessons import beside, table_of_lessons
 from training.release import release, teach
@@ -63,7 +63,7 @@ def pictures() -> Table:
 def beside_clips() -> dict[AnalyserName, Table]:
     """What the clips of `clips` do not have: pictures, and animated photographs."""
     measures = np.random.default_rng(6).normal(size=(12, len(MEASURE_NAMES)))
-    answers = answers_of(AnalyserName.PUPPET, measures)
+    answers = witnesses_of(AnalyserName.PUPPET, measures)
     puppets = Table(measures, answers, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
     return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ pytest.importorskip("sklearn", reason="experts are trained with requirements/tra
 pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
 
 from kyc_rtc.detection.experts import SIGNS
+from kyc_rtc.pipeline import nets
+from training.fit_experts import Curve
 from training.release import CAUTION, lowered
 
 
@@ -23,3 +26,30 @@ def test_caution_lowers_and_keeps_the_order(told: float, more: float, caution: f
     before, after = lowered(low, caution), lowered(high, caution)
     assert 0.0 <= before <= after <= 1.0
     assert after <= high + 1e-6
+
+
+@given(
+    raw=st.floats(-5, 5),
+    slope=st.floats(0, 3),
+    offset=st.floats(-4, 4),
+    told=st.lists(st.tuples(st.floats(-2, 2), st.floats(-3, 3), st.floats(-3, 3)), max_size=3),
+    missing=st.booleans(),
+)
+def test_what_is_served_is_what_was_fitted(
+    raw: float,
+    slope: float,
+    offset: float,
+    told: list[tuple[float, float, float]],
+    missing: bool,
+) -> None:
+    weights, usual, witnesses = np.array(told, np.float64).reshape(-1, 3).T
+    if missing:
+        witnesses = np.full_like(witnesses, np.nan)
+    fitted = Curve(slope, offset, weights, usual)
+    expected = float(fitted.probability(np.array([raw]), witnesses[None])[0])
+    names = [f"witness {at}" for at in range(len(told))]
+    pairs = zip(weights.tolist(), usual.tolist(), strict=True)
+    served = nets.Curve(slope, offset, dict(zip(names, pairs, strict=True)))
+    measures = dict(zip(names, witnesses.tolist(), strict=True))
+    share = 1 / (1 + np.exp(-raw))
+    assert served.probability(float(share), measures) == pytest.approx(expected, abs=1e-9)
