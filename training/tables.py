@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.flow import FLOW_NAMES
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, net_name
+from kyc_rtc.detection.measures import LEARNED_NAMES, MEASURE_NAMES, net_name
 from kyc_rtc.detection.movement import MOVEMENT_NAMES
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
@@ -84,7 +84,7 @@ def _families(rows: Rows, size: int) -> str:
 def _sets() -> Iterator[tuple[str, set[str], bool]]:
     """A label, what the trees look at, and whether the net's answers weigh beside them."""
     measured = {name: set(names) for name, names in FAMILIES.items()}
-    everything = set(MEASURE_NAMES) - set(NET_NAMES)
+    everything = set(MEASURE_NAMES) - set(LEARNED_NAMES)
     yield "all, net beside the trees", everything, True
     yield "all, net among the measures", set(MEASURE_NAMES), False
     yield from ((f"{name} alone", names, False) for name, names in measured.items())
