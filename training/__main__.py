@@ -55,7 +55,7 @@ def main() -> None:
         finer_names = _names(manifest, items, finer)
         measured = load(work / "measured", finer_names)
         animated = load_drawn(work / "measured")
-        pictures = table_of_pictures(items, finer, work / "crops", work / "nets" / "answers.npy")
+        pictures = table_of_pictures(items, finer, work / "crops", work / "nets")
         puppets = table_of_drawn(animated, [finer_names[drawn_from(one.name)] for one in animated])
         more = {AnalyserName.RECAPTURE: pictures, AnalyserName.PUPPET: puppets}
         release(measured, more, lessons, work, options.out)

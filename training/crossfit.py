@@ -15,7 +15,7 @@ from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.constancy import constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, QUESTIONS, net_name
+from kyc_rtc.detection.measures import COLOURS, LEARNED_NAMES, MEASURE_NAMES, QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
@@ -33,7 +33,7 @@ SPECIES = {
 
 
 ASKED_OF_PICTURES = ("recapture", "screen")
-NET_ALONE = tuple(net_name(VIEWS[0], question) for question in ASKED_OF_PICTURES)
+NET_ALONE = (*(net_name(VIEWS[0], question) for question in ASKED_OF_PICTURES), COLOURS)
 """What a single picture has: no second one, so that nothing is known of its change."""
 
 
@@ -71,7 +71,7 @@ def columns_for(expert: AnalyserName) -> list[int]:
         case AnalyserName.GENERATED:
             wanted = set(MEASURE_NAMES)
         case _:
-            wanted = set(MEASURE_NAMES) - set(NET_NAMES)
+            wanted = set(MEASURE_NAMES) - set(LEARNED_NAMES)
     return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
 
 
@@ -141,10 +141,9 @@ def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np
     return masked
 
 
-def table_of_pictures(
-    items: Sequence[Item], fold: Sequence[int], crops: Path, answers: Path
-) -> Table:
-    """Single pictures for the recapture expert: bona fide, and prints and screens, by the net alone."""
+def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, nets: Path) -> Table:
+    """Single pictures for the recapture expert: bona fide, and prints and screens, by the cross-fitted
+    answers alone that `fit_nets.run` left in `nets`."""
     notes = json.loads((crops / "crops.json").read_text())
     columns = [MEASURE_NAMES.index(name) for name in NET_ALONE]
     asked = [QUESTIONS.index(question) for question in ASKED_OF_PICTURES]
@@ -152,7 +151,9 @@ def table_of_pictures(
         (at, note["item"]) for at, note in enumerate(notes) if not items[note["item"]].is_video
     ]
     measures = np.full((len(chosen), len(MEASURE_NAMES)), np.nan)
-    measures[:, columns] = np.load(answers)[[at for at, _ in chosen], 0][:, asked]
+    rows = [at for at, _ in chosen]
+    answers, colours = np.load(nets / "answers.npy"), np.load(nets / "colours.npy")
+    measures[:, columns] = np.column_stack([answers[rows, 0][:, asked], colours[rows]])
     attack = np.array([items[item].task is not None for _, item in chosen])
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(

@@ -13,29 +13,45 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from kyc_rtc.detection.measures import QUESTIONS, net_name
+from kyc_rtc.detection.colour_texture import ColourHead, colour_texture
+from kyc_rtc.detection.measures import COLOURS, QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS
-from kyc_rtc.pipeline.nets import FACE_NET
+from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET
 from training.crops import SYNTHETIC
-from training.nets import Backbone, FaceNet, Heads, balanced, export, fit_heads, statistics_of
+from training.nets import (
+    Backbone,
+    FaceNet,
+    Heads,
+    balanced,
+    export,
+    fit_heads,
+    refitted,
+    shown_views,
+    statistics_of,
+)
 from training.people import Item
+from training.recapture import NET_DECAY, as_json, evened, fit_colour_head
 
 AUGMENTATIONS = (1,)
 """Seeds under which the heads learn from each pair once more, beside the pair as it is."""
+
+_RECAPTURE = QUESTIONS.index("recapture")
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The crops' notes and statistics (n, views, d): as served first, then augmented."""
+    """The crops' notes, statistics (n, views, d): as served first, then augmented; and colour textures
+    (n, 177) as served."""
 
     notes: list[dict[str, Any]]
     statistics: list[Floats]
+    textures: Floats
 
     @classmethod
     def load(cls, folder: Path) -> Gathered:
-        """What `crops.gather` wrote; statistics are computed once and kept beside it."""
+        """What `crops.gather` wrote; what is computed of it is kept beside it."""
         notes = json.loads((folder / "crops.json").read_text())
         images = np.load(folder / "crops.npy", mmap_mode="r")
         paired = np.array([note["paired"] for note in notes])
@@ -45,7 +61,10 @@ class Gathered:
             if not path.exists():
                 np.save(path, statistics_of(images, paired, seed))
             statistics.append(np.load(path))
-        return cls(notes, statistics)
+        path = folder / "textures.npy"
+        if not path.exists():
+            np.save(path, textures_of(images))
+        return cls(notes, statistics, np.load(path))
 
     def labels(self) -> Floats:
         """(n, questions): 1 attack, 0 bona fide, NaN not asked."""
@@ -56,20 +75,49 @@ class Gathered:
         )
 
 
+def textures_of(pairs: NDArray[np.uint8]) -> Floats:
+    """Colour textures (n, 177) of pairs (n, 192, 192, 4), of what the net sees of the first picture."""
+    return np.stack([colour_texture(shown_views(pair, still=True)[0]) for pair in pairs])
+
+
 def fit(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> Heads:
     """Heads taught by the crops of `keep` (n,), never by a row that is for testing only."""
-    usable = np.array([items[note["item"]].use == "any" for note in gathered.notes])
-    chosen = np.flatnonzero(keep & usable)
+    chosen = np.flatnonzero(keep & _usable(gathered, items))
     labels = gathered.labels()[chosen]
     groups = [
         f"{items[gathered.notes[at]['item']].source} {gathered.notes[at]['kind']}" for at in chosen
     ]
     count = len(gathered.statistics)
-    return fit_heads(
-        np.concatenate([one[chosen] for one in gathered.statistics]),
-        np.concatenate([labels] * count),
-        np.concatenate([balanced(labels, groups)] * count),
-    )
+    statistics = np.concatenate([one[chosen] for one in gathered.statistics])
+    taught = np.concatenate([labels] * count)
+    heads = fit_heads(statistics, taught, np.concatenate([balanced(labels, groups)] * count))
+    asked = ~np.isnan(labels[:, _RECAPTURE])
+    weights = np.zeros(len(chosen))
+    weights[asked] = recapture_weights(gathered, items, chosen[asked])
+    weights = np.concatenate([weights] * count)
+    return refitted(heads, _RECAPTURE, statistics, taught, weights, NET_DECAY)
+
+
+def fit_colours(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> ColourHead:
+    """The head on colour texture taught by the crops of `keep` (n,); see `fit`."""
+    label = gathered.labels()[:, _RECAPTURE]
+    chosen = np.flatnonzero(keep & _usable(gathered, items) & ~np.isnan(label))
+    weights = recapture_weights(gathered, items, chosen)
+    return fit_colour_head(gathered.textures[chosen], label[chosen] == 1, weights)
+
+
+def recapture_weights(
+    gathered: Gathered, items: Sequence[Item], chosen: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Weights of crops that are recorded recaptures or bona fide; see `evened`."""
+    owners = [items[gathered.notes[at]["item"]] for at in chosen]
+    attack = np.array([owner.task is not None for owner in owners])
+    clip = np.array([owner.is_video for owner in owners])
+    return evened(attack, [owner.source for owner in owners], clip)
+
+
+def _usable(gathered: Gathered, items: Sequence[Item]) -> NDArray[np.bool_]:
+    return np.array([items[note["item"]].use == "any" for note in gathered.notes])
 
 
 def item_folds(gathered: Gathered, fold: Sequence[int]) -> NDArray[np.int64]:
@@ -88,7 +136,23 @@ def run(folder: Path, items: Sequence[Item], fold: Sequence[int], out: Path) -> 
         _export(heads, out / f"fold{number}")
     _export(fit(gathered, items, np.ones(len(folds), np.bool_)), out / "release")
     np.save(out / "answers.npy", answers)
-    return summary(gathered, items, answers)
+    colours = run_colours(gathered, items, folds, out)
+    return summary(gathered, items, answers, colours)
+
+
+def run_colours(
+    gathered: Gathered, items: Sequence[Item], folds: NDArray[np.int64], out: Path
+) -> NDArray[np.float64]:
+    """Fit and write the head on colour texture of every fold and the one for release; the log-odds of
+    every crop (n,), each by a head that has not seen its fold."""
+    answers = np.zeros(len(folds))
+    for number in np.unique(folds):
+        head = fit_colours(gathered, items, folds != number)
+        answers[folds == number] = head.log_odds(gathered.textures[folds == number])
+        _write(head, out / f"fold{number}")
+    _write(fit_colours(gathered, items, np.ones(len(folds), np.bool_)), out / "release")
+    np.save(out / "colours.npy", answers)
+    return answers
 
 
 def _export(heads: Heads, folder: Path) -> None:
@@ -96,10 +160,24 @@ def _export(heads: Heads, folder: Path) -> None:
     export(FaceNet(Backbone(), heads), folder / FACE_NET)
 
 
-def summary(gathered: Gathered, items: Sequence[Item], answers: Floats) -> dict[str, Any]:
-    """AUC by clip, all folds together, of each answer of the net for each kind of attack."""
+def _write(head: ColourHead, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / COLOUR_HEAD).write_text(as_json(head), "utf-8")
+
+
+def summary(
+    gathered: Gathered,
+    items: Sequence[Item],
+    answers: Floats,
+    colours: NDArray[np.float64] | None = None,
+) -> dict[str, Any]:
+    """AUC by clip, all folds together, of each answer for each kind of attack."""
+    names = [net_name(view, question) for view in VIEWS for question in QUESTIONS]
+    told = answers.reshape(len(answers), -1)
+    if colours is not None:
+        names, told = [*names, COLOURS], np.column_stack([told, colours.astype(np.float32)])
     clips: dict[tuple[int, str], list[Floats]] = defaultdict(list)
-    for note, row in zip(gathered.notes, answers, strict=True):
+    for note, row in zip(gathered.notes, told, strict=True):
         clips[note["item"], note["kind"]].append(row)
     means = {key: np.mean(rows, axis=0) for key, rows in clips.items()}
     report: dict[str, Any] = {}
@@ -112,13 +190,10 @@ def summary(gathered: Gathered, items: Sequence[Item], answers: Floats) -> dict[
                 kinds[name].append(row)
         bona_fide = np.array(kinds.pop("bona_fide any"))
         for name, rows in sorted(kinds.items()):
-            shown = VIEWS if video else VIEWS[:1]
             found = {
-                net_name(view, question): round(
-                    _auc(bona_fide[:, v, q], np.array(rows)[:, v, q]), 3
-                )
-                for v, view in enumerate(shown)
-                for q, question in enumerate(QUESTIONS)
+                name: round(_auc(bona_fide[:, at], np.array(rows)[:, at]), 3)
+                for at, name in enumerate(names)
+                if np.isfinite(bona_fide[:, at]).all()  # no picture has the views of change
             }
             report[f"{'video' if video else 'picture'} {name}"] = {"n": len(rows), **found}
     return report

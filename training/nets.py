@@ -8,7 +8,7 @@ learning curve and the release are trained in minutes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,36 @@ def _fit_view(
     statistics: Floats, labels: Floats, weights: NDArray[np.float64], decay: float
 ) -> tuple[Floats, Floats, Floats, Floats]:
     mean, deviation = statistics.mean(axis=0), statistics.std(axis=0) + 1e-3
-    x = torch.from_numpy(np.clip((statistics - mean) / deviation, -_MOST, _MOST))
+    scaled = np.clip((statistics - mean) / deviation, -_MOST, _MOST)
+    return mean, deviation, *_linear(scaled, labels, weights, decay)
+
+
+def refitted(
+    heads: Heads,
+    question: int,
+    statistics: Floats,
+    labels: Floats,
+    weights: NDArray[np.float64],
+    decay: float,
+) -> Heads:
+    """The heads with one question learnt anew, apart from the others and with weights and a decay of its
+    own; the others stay as they are, to the bit. See `fit_heads`."""
+    found, offsets = heads.weights.copy(), heads.offsets.copy()
+    asked = ~np.isnan(labels[:, question])
+    for view in range(statistics.shape[1]):
+        rows = asked & ~np.isnan(statistics[:, view, 0])
+        scaled = (statistics[rows, view] - heads.mean[view]) / heads.deviation[view]
+        label = labels[rows, question, None]
+        w, b = _linear(np.clip(scaled, -_MOST, _MOST), label, weights[rows], decay)
+        found[view, :, question], offsets[view, question] = w[:, 0], b[0]
+    return replace(heads, weights=found, offsets=offsets)
+
+
+def _linear(
+    scaled: Floats, labels: Floats, weights: NDArray[np.float64], decay: float
+) -> tuple[Floats, Floats]:
+    """Weights (d, questions) and offsets (questions,)."""
+    x = torch.from_numpy(scaled)
     y = torch.from_numpy(labels)
     asked = ~torch.isnan(y)
     share = torch.from_numpy(weights.astype(np.float32))[:, None] * asked
@@ -184,7 +213,7 @@ def _fit_view(
         return total
 
     optimiser.step(loss)
-    return mean, deviation, w.detach().numpy(), b.detach().numpy()
+    return w.detach().numpy(), b.detach().numpy()
 
 
 def _halved(share: torch.Tensor, label: torch.Tensor) -> torch.Tensor:

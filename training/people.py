@@ -28,6 +28,17 @@ _SAME_FOOTAGE = {"group n33": "group styletalk_happyenglish"}
 """Groups of the manifest that turned out to hold the same recording: the first joins the second."""
 
 
+_SAME_PICTURES = {
+    "saikan45/Liveness_Face_Detection_Home_Security_System": "neonipun/CV_PROJECT",
+}
+"""Sources that hold pictures of another: about 200 are in both."""
+
+
+def origin(source: str) -> str:
+    """The source, or the one with which it has pictures in common."""
+    return _SAME_PICTURES.get(source, source)
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One clip or picture of the manifest. `task` is None where bona fide, else what it attacks."""
@@ -53,7 +64,9 @@ def read_items(manifest: Path) -> list[Item]:
 def _item(row: dict[str, str], folder: Path) -> Item:
     path, species = folder / row["path"], row["species"]
     source = row["source"].split(":")[0]
-    keys = {f"path {path.stem}"} if row["path"].startswith("video") else {f"source {source}"}
+    keys = (
+        {f"path {path.stem}"} if row["path"].startswith("video") else {f"source {origin(source)}"}
+    )
     keys |= {f"{name} {row[name]}" for name in ("group", "model") if row[name]}
     studio_model = re.match(r"deepfacelive_(?:left|right)_(.+)_\d+_", path.stem)
     if studio_model:  # both halves of a recording know the model that the other half shows

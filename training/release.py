@@ -20,7 +20,7 @@ from kyc_rtc.detection.measures import MEASURE_NAMES
 from kyc_rtc.evaluation.evaluate import write_report
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
-from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET
+from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET
 from training.crossfit import (
     MIN_FRAMES,
     WITNESSES,
@@ -88,7 +88,7 @@ def release(
     size = len(measured.fold)
     taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
     caution = least_caution(rows, taught, size)
-    write_weights(taught, caution, work / "nets" / "release" / FACE_NET, out)
+    write_weights(taught, caution, work / "nets" / "release", out)
     results = cautious(rows, taught, caution)
     by_condition: dict[str, Sequence[ClipResult]] = {}
     for number, (name, conditions) in enumerate(CONDITIONS.items()):
@@ -187,11 +187,12 @@ def lowered(probability: float, caution: float) -> float:
 
 
 def write_weights(
-    taught: Mapping[AnalyserName, Taught], caution: float, net: Path, out: Path
+    taught: Mapping[AnalyserName, Taught], caution: float, nets: Path, out: Path
 ) -> None:
-    """The files that the server loads."""
+    """The files that the server loads; `nets`: the folder of the net for release."""
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(net, out / FACE_NET)
+    for file in (FACE_NET, COLOUR_HEAD):
+        shutil.copyfile(nets / file, out / file)
     curves: dict[str, dict[str, Any]] = {}
     for name, one in taught.items():
         (out / f"{name.value}.onnx").write_bytes(one.onnx)

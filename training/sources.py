@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.net_views import VIEWS
-from training.fit_nets import Gathered, item_folds
+from training.fit_nets import Gathered, item_folds, recapture_weights
 from training.nets import balanced, fit_heads
-from training.people import Item
+from training.people import Item, origin
+from training.recapture import NET_DECAY, fit_colour_head
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 _LEAST = 8
 """Clips or pictures of which an AUC says something."""
@@ -25,7 +27,8 @@ def leave_one_source_out(
     folder: Path, items: Sequence[Item], fold: Sequence[int]
 ) -> list[dict[str, Any]]:
     """A row for each source of recorded attacks that may be taught: AUC of the mean of all views'
-    answers, by clip, against bona fide clips of the same kind (videos or pictures).
+    answers, by clip, against bona fide clips of the same kind (videos or pictures); of recaptured
+    pictures also that of the head on colour texture, `auc_colours`.
 
     The heads of each fold have seen nothing of the source, and no bona fide clip of that fold.
     """
@@ -36,15 +39,16 @@ def leave_one_source_out(
     )
     rows = []
     for source, task, video in sources:
-        clips, found = _answers(gathered, at, source, task, video=video)
+        clips, found = _answers(gathered, items, at, source, task, video=video)
         attack = np.isin(clips, list(at.attacks_of(source)))
+        areas = {name: round(float(roc_auc_score(attack, one)), 3) for name, one in found.items()}
         rows.append(
             {
                 "source": source,
                 "attacks": task,
                 "video": video,
                 "n": int(attack.sum()),
-                "auc": round(float(roc_auc_score(attack, found)), 3),
+                **areas,
                 "enough": int(attack.sum()) >= _LEAST,
             }
         )
@@ -89,26 +93,55 @@ class _Rows:
 
 
 def _answers(
-    gathered: Gathered, at: _Rows, source: str, task: str, *, video: bool
-) -> tuple[list[int], Floats]:
-    """Items, and the mean log-odds of each: the source's attacks and all bona fide ones."""
+    gathered: Gathered, items: Sequence[Item], at: _Rows, source: str, task: str, *, video: bool
+) -> tuple[list[int], dict[str, Floats]]:
+    """Items, and the mean log-odds of each, by the net and where asked by colour texture: the source's
+    attacks and all bona fide ones. A source that shares pictures with it is left out as well."""
     own = np.array([one == source for one in at.source])
-    of_task = np.array([one == task for one in at.task])
     alike = at.video == video
-    label = np.where(of_task, 1.0, 0.0).astype(np.float32)
-    teaching = at.recorded & (of_task | ~at.attack) & ~(own & at.attack)
-    shown = len(VIEWS) if video else 1
-    answers = np.full(len(label), np.nan, np.float32)
-    for number in np.unique(at.fold):
-        chosen = np.flatnonzero(teaching & (at.fold != number))
-        labels = label[chosen][:, None]
-        groups = [at.source[i] for i in chosen]
-        statistics = gathered.statistics[0][chosen][:, :shown]
-        heads = fit_heads(statistics, labels, balanced(labels, groups))
-        asked = at.recorded & alike & (at.fold == number) & ((own & of_task) | ~at.attack)
-        logits = heads.logits(gathered.statistics[0][asked][:, :shown])
-        answers[asked] = logits[..., 0].mean(axis=1)
-    told = np.isfinite(answers)
-    clips = sorted({int(one) for one in at.item[told]})
-    means = [float(answers[told & (at.item == clip)].mean()) for clip in clips]
-    return clips, np.array(means, np.float32)
+    of_task = np.array([one == task for one in at.task])
+    same = np.array([origin(one) == origin(source) for one in at.source])
+    teaching = at.recorded & (of_task | ~at.attack) & ~(same & at.attack)
+    asked = at.recorded & alike & ((own & of_task) | ~at.attack)
+    teachers = {"auc": _by_net}
+    if task == "recapture" and not video:
+        teachers["auc_colours"] = _by_colours
+    clips = sorted({int(one) for one in at.item[asked]})
+    found = {}
+    for name, teacher in teachers.items():
+        answers = np.full(len(asked), np.nan, np.float32)
+        for number in np.unique(at.fold):
+            taught, held = teaching & (at.fold != number), asked & (at.fold == number)
+            answers[held] = teacher(gathered, items, at, taught, held)
+        means = [float(answers[asked & (at.item == clip)].mean()) for clip in clips]
+        found[name] = np.array(means, np.float32)
+    return clips, found
+
+
+def _by_net(
+    gathered: Gathered, items: Sequence[Item], at: _Rows, taught: Mask, asked: Mask
+) -> Floats:
+    """Log-odds of the rows of `asked`, the mean of the views that all of them have."""
+    chosen = np.flatnonzero(taught)
+    labels = at.attack[chosen, None].astype(np.float32)
+    shown = len(VIEWS) if at.video[asked].all() else 1
+    statistics = gathered.statistics[0][:, :shown]
+    if "recapture" in {at.task[i] for i in chosen}:
+        heads = fit_heads(
+            statistics[chosen], labels, recapture_weights(gathered, items, chosen), NET_DECAY
+        )
+    else:
+        heads = fit_heads(
+            statistics[chosen], labels, balanced(labels, [at.source[i] for i in chosen])
+        )
+    return np.asarray(heads.logits(statistics[asked])[..., 0].mean(axis=1), np.float32)
+
+
+def _by_colours(
+    gathered: Gathered, items: Sequence[Item], at: _Rows, taught: Mask, asked: Mask
+) -> Floats:
+    """Log-odds of the rows of `asked` by the head on colour texture."""
+    chosen = np.flatnonzero(taught)
+    weights = recapture_weights(gathered, items, chosen)
+    head = fit_colour_head(gathered.textures[chosen], at.attack[chosen], weights)
+    return head.log_odds(gathered.textures[asked]).astype(np.float32)

@@ -13,7 +13,7 @@ from kyc_rtc.detection.appearance import APPEARANCE_NAMES
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES, constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.flow import FLOW_NAMES
-from kyc_rtc.detection.measures import MEASURE_NAMES, NET_NAMES, net_name
+from kyc_rtc.detection.measures import LEARNED_NAMES, MEASURE_NAMES, net_name
 from kyc_rtc.detection.movement import MOVEMENT_NAMES
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
@@ -34,7 +34,7 @@ FAMILIES = {
     "appearance": APPEARANCE_NAMES,
     "flow": FLOW_NAMES,
     "constancy": CONSTANCY_NAMES,
-    "net": NET_NAMES,
+    "net": LEARNED_NAMES,
 }
 AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "face swaps": lambda r: r.species == "face_swap",

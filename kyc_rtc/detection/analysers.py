@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kyc_rtc.detection.blink import BlinkAnalyser
+from kyc_rtc.detection.colour_texture import ColourHead
 from kyc_rtc.detection.evidence import Analyser, AnalyserName
 from kyc_rtc.detection.experts import Expert, ExpertAnalyser
 from kyc_rtc.detection.geometry import GeometryAnalyser
@@ -22,6 +23,7 @@ class Learned:
 
     net: FaceNet | None = None
     experts: Mapping[AnalyserName, Expert] = field(default_factory=dict)
+    colours: ColourHead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Suite:
 def new_suite(learned: Learned | None = None) -> Suite:
     """New detectors for one stream; each keeps what it has seen of it."""
     learned = learned or Learned()
-    measures = Measures(learned.net)
+    measures = Measures(learned.net, learned.colours)
     experts = (ExpertAnalyser(name, measures, expert) for name, expert in learned.experts.items())
     return Suite(
         measures,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES, AppearanceMeter
+from kyc_rtc.detection.colour_texture import ColourHead, colour_texture
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES, ConstancyMeter
 from kyc_rtc.detection.evidence import Sample
 from kyc_rtc.detection.flow import FLOW_NAMES, FlowMeter
@@ -45,12 +46,19 @@ NET_NAMES = tuple(
         *(f"{answer}.{moment.value}" for moment in _NET_MOMENTS if question in _BY_MOMENT),
     )
 )
+COLOURS = "colours_recapture"
+"""The measure that the head on colour texture gives."""
+
+COLOUR_NAMES = (COLOURS, f"{COLOURS}.high")
+LEARNED_NAMES = (*NET_NAMES, *COLOUR_NAMES)
+"""Answers that were learnt from examples, and mean nothing without them."""
+
 MEASURE_NAMES = (
     *MOVEMENT_NAMES,
     *APPEARANCE_NAMES,
     *FLOW_NAMES,
     *CONSTANCY_NAMES,
-    *NET_NAMES,
+    *LEARNED_NAMES,
 )
 
 
@@ -64,8 +72,9 @@ class FaceNet(Protocol):
 class Measures:
     """Gathers the measures of one stream. Only judgeable frames count. Memory is bounded."""
 
-    def __init__(self, net: FaceNet | None) -> None:
+    def __init__(self, net: FaceNet | None, colours: ColourHead | None = None) -> None:
         self._net = net
+        self._colours = colours
         self._movement = MovementMeter()
         self._appearance = AppearanceMeter()
         self._pairs = PairCutter()
@@ -115,10 +124,14 @@ class Measures:
     def _ask(self, pair: Pair, moments: tuple[Moment, ...]) -> None:
         if self._net is None:
             return
-        answers = self._net.logits(views(pair.first_bgr, pair.second, pair.flow))
+        shown = views(pair.first_bgr, pair.second, pair.flow)
+        answers = self._net.logits(shown)
         for view, row in zip(VIEWS, answers, strict=True):
             for question, logit in zip(QUESTIONS, row, strict=True):
                 self._answers.add(net_name(view, question), float(logit), moments)
+        if self._colours is not None:
+            told = self._colours.log_odds(colour_texture(shown[0]))
+            self._answers.add(COLOURS, float(told), moments)
 
     def values(self) -> dict[str, float]:
         """The measures of `MEASURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""
@@ -136,4 +149,6 @@ class Measures:
             found[f"{name}.spread"] = self._answers.deviation(name)
             for moment in _NET_MOMENTS:
                 found[f"{name}.{moment.value}"] = self._answers.mean(name, moment, least=2)
+        found[COLOURS] = self._answers.mean(COLOURS)
+        found[f"{COLOURS}.high"] = self._answers.quantile(COLOURS, 0.8)
         return {name: found[name] for name in MEASURE_NAMES}

@@ -1,4 +1,4 @@
-"""The learned parts, loaded from the files that are shipped: the face net and the experts."""
+"""The learned parts, loaded from the files that are shipped: the face net, colours and the experts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from kyc_rtc.detection.analysers import Learned
+from kyc_rtc.detection.colour_texture import ColourHead
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
@@ -22,7 +23,7 @@ from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
 from kyc_rtc.errors import ModelError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
-FACE_NET, CALIBRATION = "face_net.onnx", "experts.json"
+FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "experts.json"
 _MOST_LOG_ODDS = 6.0
 _MOST_BEYOND = 10.0
 """Log-odds: beyond, a net is not surer but lost."""
@@ -84,23 +85,35 @@ class OnnxExpert:
 
 @lru_cache(maxsize=8)
 def load_learned(folder: Path = SHIPPED) -> Learned:
-    """The net and the experts of a folder, loaded once for the process; none from an empty one.
+    """The net, the head on colours and the experts of a folder, loaded once for the process; none from
+    an empty one.
 
     Raises:
         ModelError: a file is missing or is not what its name says.
     """
     if not (folder / FACE_NET).exists():
         return Learned()
-    net = OnnxFaceNet(folder / FACE_NET)
+    net, colours = OnnxFaceNet(folder / FACE_NET), _colour_head(folder / COLOUR_HEAD)
     if not (folder / CALIBRATION).exists():
-        return Learned(net)
+        return Learned(net, colours=colours)
     curves = _curves(folder / CALIBRATION)
     experts = {
         name: OnnxExpert(folder / f"{name.value}.onnx", curves[name.value])
         for name in SIGNS
         if name.value in curves
     }
-    return Learned(net, experts)
+    return Learned(net, experts, colours)
+
+
+def _colour_head(path: Path) -> ColourHead:
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        mean, spread, weights = (
+            np.array(fields[name], np.float64) for name in ("mean", "spread", "weights")
+        )
+        return ColourHead(mean, spread, weights, float(fields["offset"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ModelError(f"{path} is no head on colour texture: {error!r}") from error
 
 
 def _curves(path: Path) -> dict[str, Curve]:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kyc_rtc.detection.appearance import AppearanceMeter, change_measures
+from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, ColourHead, colour_texture
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.detection.experts import ExpertAnalyser
-from kyc_rtc.detection.measures import MEASURE_NAMES, Measures
+from kyc_rtc.detection.measures import COLOURS, MEASURE_NAMES, Measures
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.movement import MOVEMENT_NAMES, MovementMeter
 from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
@@ -153,6 +154,35 @@ def test_the_net_is_asked_on_a_schedule_and_its_answers_are_kept() -> None:
     assert (found["net_motion_swap"], found["net_change_swap"]) == (3.0, 4.0)
     assert found["net_colour_swap.high"] == 2.0
     assert math.isnan(found["net_colour_swap.turned"])
+    assert math.isnan(found[COLOURS])
+
+
+class Painted(Asked):
+    """A net that keeps the colours it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0, 0, 0, 0, 0)
+        self.colours: list[BgrImage] = []
+
+    def logits(self, views: Views) -> NDArray[np.float32]:
+        self.colours.append(views[0])
+        return super().logits(views)
+
+
+def test_the_texture_of_every_pair_is_judged_by_its_head() -> None:
+    rng = np.random.default_rng(11)
+    ones = np.ones(TEXTURE_SIZE)
+    head = ColourHead(0.1 * ones, ones, rng.normal(size=TEXTURE_SIZE), -0.5)
+    net = Painted()
+    measures, face = Measures(net, head), synthetic.face(synthetic.face_mesh())
+    for now_ms, picture in zip(range(0, 4_000, 67), noisy(PICTURE, 20.0), strict=True):
+        measures.update(synthetic.sample(now_ms, picture[..., 0], face))
+    told = [float(head.log_odds(colour_texture(picture))) for picture in net.colours]
+    assert len(told) > 5
+    assert len(set(told)) > 1
+    found = measures.values()
+    assert found[COLOURS] == pytest.approx(np.mean(told))
+    assert found[f"{COLOURS}.high"] == pytest.approx(np.quantile(told, 0.8))
 
 
 def test_nothing_is_measured_where_nothing_can_be_judged() -> None:

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kyc_rtc.detection.colour_texture import colour_texture
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS
 from kyc_rtc.errors import ModelError
-from kyc_rtc.pipeline.nets import CALIBRATION, FACE_NET, SHIPPED, Curve, load_learned
+from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET, SHIPPED, Curve, load_learned
 
 SHOWN = np.random.default_rng(4).integers(0, 255, (len(VIEWS), NET_PX, NET_PX, 3), np.uint8)
 UNSEEN = dict.fromkeys(MEASURE_NAMES, math.nan)
@@ -72,6 +73,62 @@ def test_an_empty_folder_has_nothing_to_say(tmp_path: Path) -> None:
 def copied(folder: Path) -> Path:
     shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
     return folder
+
+
+def without_experts(folder: Path) -> Path:
+    for name in (FACE_NET, COLOUR_HEAD):
+        shutil.copyfile(SHIPPED / name, folder / name)
+    return folder
+
+
+def test_the_shipped_head_on_colours_answers(tmp_path: Path) -> None:
+    learned = load_learned(without_experts(tmp_path))
+    assert learned.net is not None
+    assert not learned.experts
+    assert learned.colours is not None
+    assert np.isfinite(learned.colours.log_odds(colour_texture(SHOWN[0])))
+
+
+JUNK_HEADS = {
+    "empty": "",
+    "list": "[]",
+    "null": "null",
+    "nothing": "{}",
+    "deep": "[" * 99_999,
+    "short": '{"mean": [0], "spread": [1], "weights": [1], "offset": 0}',
+    "words": '{"mean": "a", "spread": "b", "weights": "c", "offset": 0}',
+    "objects": '{"mean": {}, "spread": {}, "weights": {}, "offset": 0}',
+    "ragged": '{"mean": [[1], [1, 2]], "spread": [1], "weights": [1], "offset": 0}',
+    "huge": '{"mean": [1' + "0" * 999 + '], "spread": [1], "weights": [1], "offset": 0}',
+}
+
+
+@pytest.mark.parametrize("junk", JUNK_HEADS.values(), ids=JUNK_HEADS)
+def test_a_head_that_is_none_is_refused_and_named(junk: str, tmp_path: Path) -> None:
+    folder = without_experts(tmp_path)
+    (folder / COLOUR_HEAD).write_text(junk)
+    with pytest.raises(ModelError, match=COLOUR_HEAD):
+        load_learned(folder)
+
+
+def test_a_head_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
+    folder = without_experts(tmp_path)
+    (folder / COLOUR_HEAD).unlink()
+    with pytest.raises(ModelError, match=COLOUR_HEAD):
+        load_learned(folder)
+    (folder / COLOUR_HEAD).write_bytes(bytes(range(256)))
+    with pytest.raises(ModelError, match=COLOUR_HEAD):
+        load_learned(folder)
+
+
+@pytest.mark.parametrize("spread", [0.0, -1.0, math.nan, math.inf])
+def test_a_head_whose_spread_is_none_is_refused(spread: float, tmp_path: Path) -> None:
+    folder = without_experts(tmp_path)
+    fields = json.loads((folder / COLOUR_HEAD).read_text())
+    fields["spread"][3] = spread
+    (folder / COLOUR_HEAD).write_text(json.dumps(fields))
+    with pytest.raises(ModelError, match=COLOUR_HEAD):
+        load_learned(folder)
 
 
 def test_experts_of_other_measures_are_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.measures import MEASURE_NAMES
 from kyc_rtc.evaluation.results import ClipResult
-from kyc_rtc.pipeline.nets import FACE_NET, SHIPPED, load_learned
+from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET, SHIPPED, load_learned
 from kyc_rtc.storage import LabelledMeasures
 from tests.unit.evaluation.results import clip_result
 from training.labelled import Lessons, to_lessons
@@ -165,9 +165,10 @@ def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
     monkeypatch.setattr(
         release_module, "tables", lambda rows, _held_out, _size: str(len(rows.fold))
     )
-    net = tmp_path / "nets" / "release" / FACE_NET
-    net.parent.mkdir(parents=True)
-    net.write_bytes((SHIPPED / FACE_NET).read_bytes())
+    nets = tmp_path / "nets" / "release"
+    nets.mkdir(parents=True)
+    for file in (FACE_NET, COLOUR_HEAD):
+        (nets / file).write_bytes((SHIPPED / file).read_bytes())
     experts = {}
     for name, lessons in (("without", Lessons()), ("with", sessions())):
         release(clips(), beside_clips(), lessons, tmp_path, tmp_path / name)

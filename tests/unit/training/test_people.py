@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.people import Item, folds, read_items
+from training.people import Item, folds, origin, read_items
 
 HEADER = "path\tlabel\tspecies\tgroup\tmodel\tseconds\tsource\tuse\n"
 
@@ -65,3 +65,30 @@ def test_rows_are_linked_by_group_model_halves_and_generator(tmp_path: Path) -> 
     assert fold[0] == fold[1]
     assert fold[2] == fold[3]
     assert items[5].use == "test"
+
+
+SHARED = (
+    "saikan45/Liveness_Face_Detection_Home_Security_System",
+    "neonipun/CV_PROJECT",
+)
+
+
+def test_pictures_of_sources_that_share_some_are_on_one_side(tmp_path: Path) -> None:
+    sources = [*SHARED, *(f"maker/prints{at}" for at in range(6))]
+    rows = [
+        f"image/a/{at}_{number}.jpg\tattack\tprint_or_replay\t\t\t\t{source}:{number}\tany"
+        for at, source in enumerate(sources)
+        for number in range(3)
+    ]
+    manifest = tmp_path / "m.tsv"
+    manifest.write_text(HEADER + "\n".join(rows) + "\n")
+    items = read_items(manifest)
+    fold = dict(zip((one.source for one in items), folds(items, 7), strict=True))
+    assert set(fold) == set(sources)
+    assert fold[SHARED[0]] == fold[SHARED[1]]
+    assert len(set(fold.values())) == 7
+
+
+def test_sources_that_share_pictures_have_one_origin() -> None:
+    assert origin(SHARED[0]) == origin(SHARED[1])
+    assert origin("maker/prints") == "maker/prints"
