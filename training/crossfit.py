@@ -20,7 +20,7 @@ from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
 from training.fit_experts import Table, cross_calibrated, cross_fitted
-from training.measure import CONDITIONS, Measured
+from training.measure import CONDITIONS, DRAWN_CONDITIONS, Measured
 from training.people import Item
 
 SPECIES = {
@@ -129,7 +129,7 @@ def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
     whole = np.array([vector(results[at].measures) for at in chosen])
     measures = seen_by(whole, columns_for(AnalyserName.PUPPET))
     witnesses = witnesses_of(AnalyserName.PUPPET, whole)
-    weight = np.full(len(chosen), float(len(CONDITIONS)))
+    weight = np.full(len(chosen), len(CONDITIONS) / len(DRAWN_CONDITIONS))
     attack = np.ones(len(chosen), np.bool_)
     return Table(measures, witnesses, attack, np.array([fold[at] for at in chosen]), weight)
 

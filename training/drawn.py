@@ -31,7 +31,7 @@ PUPPET = "puppet"
 """The species of these clips; no manifest has it."""
 
 _PREFIX = "puppet/"
-_FPS, _SECONDS = 15, 12
+_FPS, _SECONDS = 20, 12
 
 
 def draw_puppets(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> list[Clip]:
