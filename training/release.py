@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ moves the fused score from one to the other (docs/detection.md)."""
 
 _CAUTIONS = np.arange(0.0, 6.0, 0.05)
 _EDGES = [round(0.1 * step, 1) for step in range(11)]
-REFERENCE = "reference_scores.json"
+REFERENCE, HASHES = "reference_scores.json", "SHA256SUMS"
 
 Floats = NDArray[np.float64]
 
@@ -96,6 +97,7 @@ def release(
         write_report(some, conditions, work / "reports" / name)
         by_condition[name] = some
     (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
+    (out / HASHES).write_text(hashes(out), "utf-8")
     found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
     people = taught[AnalyserName.PUPPET].held_out[_judged_people(rows)]
     found += (
@@ -208,6 +210,13 @@ def write_weights(
         }
     fields: dict[str, Any] = {"measures": list(MEASURE_NAMES), "experts": curves}
     (out / CALIBRATION).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
+
+
+def hashes(folder: Path) -> str:
+    """The weights of a folder as `sha256sum` lists and checks them."""
+    files = sorted(one for one in folder.iterdir() if one.suffix in {".onnx", ".json"})
+    lines = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
+    return "".join(lines)
 
 
 def reference(results: Sequence[ClipResult]) -> dict[str, list[float]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,7 +16,19 @@ pytest.importorskip("skl2onnx", reason="experts are trained with requirements/tr
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.pipeline import nets
 from training.fit_experts import Curve
-from training.release import CAUTION, lowered
+from training.release import CAUTION, HASHES, hashes, lowered
+
+
+def test_the_shipped_weights_are_those_that_were_released() -> None:
+    assert (nets.SHIPPED / HASHES).read_text("utf-8") == hashes(nets.SHIPPED)
+
+
+def test_another_byte_is_another_hash(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"weights")
+    before = hashes(tmp_path)
+    assert before == f"{hashlib.sha256(b'weights').hexdigest()}  a.onnx\n"
+    (tmp_path / "a.onnx").write_bytes(b"weightt")
+    assert hashes(tmp_path) != before
 
 
 def test_every_expert_has_its_caution() -> None:
