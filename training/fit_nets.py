@@ -191,8 +191,8 @@ def summary(
         bona_fide = np.array(kinds.pop("bona_fide any"))
         for name, rows in sorted(kinds.items()):
             found = {
-                name: round(_auc(bona_fide[:, at], np.array(rows)[:, at]), 3)
-                for at, name in enumerate(names)
+                answer: round(_auc(bona_fide[:, at], np.array(rows)[:, at]), 3)
+                for at, answer in enumerate(names)
                 if np.isfinite(bona_fide[:, at]).all()  # no picture has the views of change
             }
             report[f"{'video' if video else 'picture'} {name}"] = {"n": len(rows), **found}

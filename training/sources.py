@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,36 +56,40 @@ def leave_one_source_out(
     return rows
 
 
+@dataclass(frozen=True, slots=True)
 class _Rows:
-    """What each recorded pair is: arrays (n,)."""
+    """What each pair is, n of them: `task` is empty of what is no recorded attack that may be taught,
+    `recorded` whether it is one, or bona fide; `item` and `fold` its clip's or picture's."""
 
-    def __init__(self, task: list[str], source: list[str], video: NDArray[np.bool_]) -> None:
-        self.task, self.source, self.video = task, source, video
-        self.attack = np.array([bool(one) for one in task])
-        self.recorded = np.zeros(0, np.bool_)
-        self.item = np.zeros(0, np.int64)
-        self.fold = np.zeros(0, np.int64)
+    task: list[str]
+    source: list[str]
+    video: Mask
+    attack: Mask
+    recorded: Mask
+    item: NDArray[np.int64]
+    fold: NDArray[np.int64]
 
     @classmethod
     def of(cls, gathered: Gathered, items: Sequence[Item], fold: Sequence[int]) -> _Rows:
         owners = [items[note["item"]] for note in gathered.notes]
-        kinds = [note["kind"] for note in gathered.notes]
-        tasks = [
-            (one.task or "") if kind == "recorded" and one.use == "any" else ""
-            for one, kind in zip(owners, kinds, strict=True)
-        ]
-        rows = cls(
-            tasks, [one.source for one in owners], np.array([one.is_video for one in owners])
-        )
-        rows.recorded = np.array(
+        recorded = np.array(
             [
-                kind == "recorded" and one.use == "any"
-                for one, kind in zip(owners, kinds, strict=True)
+                note["kind"] == "recorded" and one.use == "any"
+                for note, one in zip(gathered.notes, owners, strict=True)
             ]
         )
-        rows.item = np.array([note["item"] for note in gathered.notes])
-        rows.fold = item_folds(gathered, fold)
-        return rows
+        tasks = [
+            (one.task or "") if usable else "" for one, usable in zip(owners, recorded, strict=True)
+        ]
+        return cls(
+            task=tasks,
+            source=[one.source for one in owners],
+            video=np.array([one.is_video for one in owners]),
+            attack=np.array([bool(task) for task in tasks]),
+            recorded=recorded,
+            item=np.array([note["item"] for note in gathered.notes]),
+            fold=item_folds(gathered, fold),
+        )
 
     def attacks_of(self, source: str) -> frozenset[int]:
         """The items of its attacks."""
