@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
-from kyc_rtc.detection.constancy import constancy_name
+from kyc_rtc.detection.constancy import CONSTANCY_NAMES, constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import COLOURS, LEARNED_NAMES, MEASURE_NAMES, QUESTIONS, net_name
+from kyc_rtc.detection.measures import (
+    COLOUR_NAMES,
+    COLOURS,
+    LEARNED_NAMES,
+    MEASURE_NAMES,
+    QUESTIONS,
+    net_name,
+)
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
@@ -46,12 +53,10 @@ MIN_FRAMES = 20
 WITNESSES = {
     AnalyserName.SWAP: (
         *(net_name(view, question) for view in VIEWS for question in ("swap", "blended")),
-        constancy_name("lips", "fine", "soon"),
-        constancy_name("inner", "fine", "soon"),
-        constancy_name("cheeks", "fine", "late"),
+        *(constancy_name(area, "fine", "soon") for area in ("lips", "inner")),
     ),
     AnalyserName.GENERATED: tuple(
-        constancy_name(area, "middle", "late") for area in ("cheeks", "nose", "eyes", "skin")
+        constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "skin")
     ),
     AnalyserName.PUPPET: (
         *(net_name(view, "puppet") for view in VIEWS),
@@ -64,14 +69,15 @@ other makers: among two hundred measures trees would drown it. The rest are meas
 
 
 def columns_for(expert: AnalyserName) -> list[int]:
-    """What an expert's trees look at. Few recaptures are filmed, so that theirs have the net alone."""
-    match expert:
-        case AnalyserName.RECAPTURE:
-            wanted = set(NET_ALONE)
-        case AnalyserName.GENERATED:
-            wanted = set(MEASURE_NAMES)
-        case _:
-            wanted = set(MEASURE_NAMES) - set(LEARNED_NAMES)
+    """What an expert's trees look at. Few recaptures are filmed, so that theirs have what was learnt
+    alone; trees that are taught by few makers would hide what heads and puppets of all have in common."""
+    everything, learned = set(MEASURE_NAMES), set(LEARNED_NAMES)
+    wanted = {
+        AnalyserName.SWAP: everything - learned,
+        AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
+        AnalyserName.PUPPET: everything - learned - set(CONSTANCY_NAMES),
+        AnalyserName.RECAPTURE: set(NET_ALONE),
+    }[expert]
     return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
 
 
