@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from kyc_rtc.clock import SystemClock
 from kyc_rtc.detection.pairs import PAIR_PX, cut
+from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.vision.geometry import mouth_openness
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
@@ -79,7 +79,7 @@ def gather(
     ]
     pictures = [(index, item) for index, item in enumerate(items) if not item.is_video]
     batches = [(pictures[at : at + 200], model) for at in range(0, len(pictures), 200)]
-    with ProcessPoolExecutor(jobs) as pool:
+    with workers(jobs) as pool:
         clips = pool.map(_clip_crops, work)
         crops = [crop for made in clips for crop in made]
         crops += [crop for made in pool.map(_picture_crops, batches) for crop in made]
@@ -89,7 +89,6 @@ def gather(
 
 def _clip_crops(work: tuple[int, Item, tuple[Path, ...], Path]) -> Crops:
     index, item, donors, model = work
-    cv2.setNumThreads(1)
     rng = np.random.default_rng(zlib.crc32(item.path.name.encode()))
     seen = observe(item.path, model)
     if sum(face is not None for _, face in seen) < 10:
@@ -207,7 +206,6 @@ def _sent(
 def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
     """One crop of each single picture with a face in it. The nets' own augmentation compresses it."""
     pictures, model = work
-    cv2.setNumThreads(1)
     crops: Crops = []
     with MediaPipeObserver(model) as observer:
         for number, (index, item) in enumerate(pictures):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -20,6 +19,7 @@ import numpy as np
 
 from kyc_rtc.clock import SystemClock
 from kyc_rtc.evaluation.manifest import Clip, Label, Use
+from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from media.file_source import read_frames
@@ -45,7 +45,7 @@ def draw_puppets(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> li
     ]
     drawn = [_drawn_clip(clip, out) for clip in sources]
     turned = [at % 2 == 1 for at in range(len(sources))]
-    with ProcessPoolExecutor(jobs) as pool:
+    with workers(jobs) as pool:
         paths = [clip.path for clip in drawn]
         made = pool.map(partial(_draw, model=model), sources, paths, turned)
         return [clip for clip, ok in zip(drawn, made, strict=True) if ok]
@@ -71,7 +71,6 @@ def _draw(clip: Clip, path: Path, turned: bool, model: Path) -> bool:
     """Whether there was a face to animate."""
     if path.exists():
         return path.stat().st_size > 0
-    cv2.setNumThreads(1)
     images = list(_animated(clip, model, turned=turned))
     if len(images) < _FPS:
         path.touch()

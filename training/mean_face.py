@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kyc_rtc.clock import SystemClock
 from kyc_rtc.evaluation.manifest import Clip, Label, Use, read_manifest
+from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.vision.geometry import pose_free_shape
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.model_store import ModelStore
@@ -40,14 +39,13 @@ def main() -> None:
         if clip.label is Label.BONA_FIDE and clip.use is Use.ANY and not clip.still
     ]
     model = ModelStore(None).fetch("face_landmarker")
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with workers(options.jobs) as pool:
         shapes = [s for s in pool.map(partial(mean_shape, model=model), clips) if s is not None]
     print(module(np.median(shapes, axis=0), len(shapes)), end="")
 
 
 def mean_shape(clip: Clip, model: Path) -> Floats | None:
     """Of the faces at the beginning of a clip that look into the camera: (468, 2); None of too few."""
-    cv2.setNumThreads(1)
     found = []
     with MediaPipeObserver(model) as observer:
         for frame in at_rate(read_frames(clip.path, SystemClock()), _FPS):

@@ -81,14 +81,17 @@ def _each(clips: Sequence[Clip], job: Job, processes: int) -> Iterator[ClipResul
         _begin_worker()
         yield from (run_clip(clip, job) for clip in clips)
         return
-    # Forked copies of the nets' threads would hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _begin_worker) as pool:
+    with workers(processes) as pool:
         try:
             yield from pool.map(partial(run_clip, job=job), clips)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def workers(count: int) -> ProcessPoolExecutor:
+    """Processes that begin afresh: forked copies of the threads of nets would hang."""
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin_worker)
 
 
 def _begin_worker() -> None:
