@@ -38,7 +38,7 @@ from training.fused import fused
 from training.labelled import Lessons
 from training.lessons import beside
 from training.measure import CONDITIONS, Measured
-from training.tables import animated, operating, tables
+from training.tables import animated, operating, pictures, tables
 
 MAX_BPCER = 0.02
 """Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
@@ -86,7 +86,7 @@ def release(
     `more`: what experts are taught beside the clips.
     """
     rows = rows_of(measured)
-    more = beside(more, lessons)
+    shown, more = more.get(AnalyserName.RECAPTURE), beside(more, lessons)
     size = len(measured.fold)
     taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
     caution = least_caution(rows, taught, size)
@@ -106,6 +106,9 @@ def release(
         + operating(results[:size])
         + animated(people, taught[AnalyserName.PUPPET].beside)
     )
+    if shown is not None:  # lessons come after the pictures
+        told = taught[AnalyserName.RECAPTURE].beside[: len(shown.attack)]
+        found += pictures(told, shown.attack)
     (work / "reports" / "tables.md").write_text(found, "utf-8")
     (work / "reports" / "labelled.md").write_text(lessons.report(), "utf-8")
 

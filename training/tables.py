@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
-from kyc_rtc.detection.constancy import CONSTANCY_NAMES, constancy_name
+from kyc_rtc.detection.constancy import CONSTANCY_NAMES
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.flow import FLOW_NAMES
 from kyc_rtc.detection.measures import LEARNED_NAMES, MEASURE_NAMES, net_name
@@ -19,6 +19,7 @@ from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import (
+    WITNESSES,
     Rows,
     columns_for,
     held_out_probabilities,
@@ -42,14 +43,18 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
 }
 _MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
-_CONSTANT = (("lips", "fine", "soon"), ("cheeks", "middle", "late"))
 _SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
 STUDIO = ("styletalk_", "dreamtalk_")
 
 
 def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
     """All tables as Markdown."""
-    parts = [_experts(rows, held_out, size), _families(rows, size), _moments(rows, size)]
+    parts = [
+        _experts(rows, held_out, size),
+        _families(rows, size),
+        _witnesses(rows, size),
+        _moments(rows, size),
+    ]
     return "\n".join(parts)
 
 
@@ -99,13 +104,25 @@ def _sets() -> Iterator[tuple[str, set[str]]]:
     yield from ((f"without {name}", everything - set(names)) for name, names in FAMILIES.items())
 
 
+def _witnesses(rows: Rows, size: int) -> str:
+    """AUC of measures of constancy that weigh by themselves: nothing is fitted; first condition."""
+    results = rows.results[:size]
+    lines = ["| measure | swaps | halves | heads | heads, test only |", "|---|---|---|---|---|"]
+    names = dict.fromkeys(name for some in WITNESSES.values() for name in some)
+    for name in (one for one in names if one in CONSTANCY_NAMES):
+        values = rows.measures[:size, MEASURE_NAMES.index(name)]
+        cells = [auc(results, values, AGAINST["face swaps"]), halves(results, values)]
+        cells += [auc(results, values, AGAINST[key]) for key in ("heads", "heads, test only")]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def _moments(rows: Rows, size: int) -> str:
     """AUC of single measures between the halves of one recording, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
     lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
     told = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
-    same = [constancy_name(*which) for which in _CONSTANT]
-    names = [*_MOMENT_MEASURES, *same, *told]
+    names = [*_MOMENT_MEASURES, *told]
     for name in names:
         cells = []
         for moment in moments:
@@ -140,6 +157,12 @@ def animated(people: Floats, puppets: Floats) -> str:
     shares = [f"{float((puppets >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
     found = _figure(people.tolist(), puppets.tolist())
     return f"\nAnimated photographs, AUC {found}; share of them: {', '.join(shares)}.\n"
+
+
+def pictures(told: Floats, attack: NDArray[np.bool_]) -> str:
+    """The recapture expert on single pictures, each by what has not seen its sources."""
+    found = _figure(told[~attack].tolist(), told[attack].tolist())
+    return f"\nPrints and screens, single pictures, the recapture expert: AUC {found}.\n"
 
 
 def auc(
