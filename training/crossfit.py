@@ -61,7 +61,7 @@ WITNESSES = {
     AnalyserName.PUPPET: tuple(
         constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "lips", "inner")
     ),
-    AnalyserName.RECAPTURE: (),
+    AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
 """What weighs beside an expert's trees because it is the best witness, or one that holds for attacks of
 other makers: among two hundred measures trees would drown it. The rest are measures like the others.
@@ -164,7 +164,7 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(
         measures,
-        np.empty((len(chosen), 0)),
+        witnesses_of(AnalyserName.RECAPTURE, measures),
         attack,
         np.array([fold[item] for _, item in chosen]),
         weight,

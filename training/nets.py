@@ -217,9 +217,12 @@ def _linear(
 
 
 def _halved(share: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
-    """Weights of one question so that attacks and bona fide presentations each sum to one half."""
+    """Weights of one question so that attacks and bona fide presentations each sum to one half; none
+    where one of them is missing, so that the answer stays 0: nothing was learnt."""
     attack = label == 1
     positive, negative = share * attack, share * ~attack
+    if positive.sum() == 0 or negative.sum() == 0:
+        return torch.zeros_like(share)
     return 0.5 * positive / positive.sum() + 0.5 * negative / negative.sum()
 
 

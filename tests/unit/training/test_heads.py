@@ -44,3 +44,16 @@ def test_a_row_of_no_weight_teaches_nothing() -> None:
     turned[::2] = 1 - turned[::2]
     one, other = (refitted(before, 0, statistics, y, weights, 1.0) for y in (labels, turned))
     assert one.weights == pytest.approx(other.weights, abs=1e-6)
+
+
+@pytest.mark.parametrize("only", [0.0, 1.0])
+def test_a_question_with_one_class_alone_stays_unanswered_and_spoils_no_other(only: float) -> None:
+    rng = np.random.default_rng(11)
+    statistics = rng.normal(size=(ROWS, 1, SIZE)).astype(np.float32)
+    labels = (statistics[:, 0, :1] > 0).astype(np.float32)
+    one_class = np.column_stack([labels, np.full((ROWS, 1), only, np.float32)])
+    groups = ["a"] * ROWS
+    alone = fit_heads(statistics, labels, balanced(labels, groups))
+    heads = fit_heads(statistics, one_class, balanced(one_class, groups))
+    assert (heads.logits(statistics)[..., 1] == 0).all()
+    assert heads.weights[..., 0] == pytest.approx(alone.weights[..., 0], rel=0.2)

@@ -55,9 +55,8 @@ def pictures() -> Table:
     measures = np.full((12, len(MEASURE_NAMES)), np.nan)
     for name in NET_ALONE:
         measures[:, MEASURE_NAMES.index(name)] = np.arange(12) % 2
-    return Table(
-        measures, np.empty((12, 0)), np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12)
-    )
+    witnesses = witnesses_of(AnalyserName.RECAPTURE, measures)
+    return Table(measures, witnesses, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12))
 
 
 def beside_clips() -> dict[AnalyserName, Table]:
