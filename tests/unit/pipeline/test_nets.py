@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
@@ -183,3 +184,14 @@ def test_an_answer_counts_by_its_weight_beyond_the_usual() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.5)})
     assert curve.probability(0.5, {"answer": 1.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
     assert curve.probability(0.5, {"answer": 0.5}) == 0.5
+
+
+def test_the_shipped_files_are_those_that_were_released() -> None:
+    listed = (SHIPPED / "SHA256SUMS").read_text("utf-8").splitlines()
+    released = {name: digest for digest, name in (line.split("  ") for line in listed)}
+    found = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in SHIPPED.iterdir()
+        if file.suffix in {".onnx", ".json"}
+    }
+    assert found == released
