@@ -131,7 +131,7 @@ class Measures:
                 self._answers.add(net_name(view, question), float(logit), moments)
         if self._colours is not None:
             told = self._colours.log_odds(colour_texture(shown[0]))
-            self._answers.add(COLOURS, float(told), moments)
+            self._answers.add(COLOURS, float(told), (Moment.ALWAYS,))
 
     def values(self) -> dict[str, float]:
         """The measures of `MEASURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""

@@ -62,8 +62,8 @@ def pictures() -> Table:
 def beside_clips() -> dict[AnalyserName, Table]:
     """What the clips of `clips` do not have: pictures, and animated photographs."""
     measures = np.random.default_rng(6).normal(size=(12, len(MEASURE_NAMES)))
-    answers = witnesses_of(AnalyserName.PUPPET, measures)
-    puppets = Table(measures, answers, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
+    witnesses = witnesses_of(AnalyserName.PUPPET, measures)
+    puppets = Table(measures, witnesses, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
     return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
 
 

@@ -1,4 +1,4 @@
-"""What caution does to a probability."""
+"""What a release writes: hashes of the weights, probabilities with caution, curves as they were fitted."""
 
 from __future__ import annotations
 
