@@ -32,12 +32,13 @@ Span = tuple[int, int]
 class Takes:
     """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
 
-    `idle` is a calm span; between the prompts it is played to and fro. `middle` says where the
-    face is, of the picture's width and height, and `height` how much of the height is shown.
+    `idle` are calm spans; between the prompts they are played one after the other. Several, for
+    footage that comes again is what an attack shows, and a person never. `middle` says where the face
+    is, of the picture's width and height, and `height` how much of the height is shown.
     """
 
     clip: str
-    idle: Span
+    idle: tuple[Span, ...]
     answers: Mapping[Asked, tuple[Span, ...]]
     middle: tuple[float, float] = (0.5, 0.5)
     height: float = 1.0
@@ -53,7 +54,7 @@ class Takes:
 
 WEBCAM = Takes(
     clip="c26d92d24ed2a18d",
-    idle=(0, 1_000),
+    idle=((0, 1_000), (7_950, 8_950), (5_900, 6_700)),
     answers={
         (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_300, 3_330),),
         # Turned to the right, the person goes on to look up; the way back is the way there, reversed.
@@ -68,7 +69,7 @@ PEOPLE = (
     WEBCAM,
     Takes(
         clip="6e7aa54b519f395c",
-        idle=(12_250, 13_200),
+        idle=((12_250, 13_200), (0, 900)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.RIGHT): ((6_500, 9_000),),
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((9_000, 12_100),),
@@ -79,7 +80,7 @@ PEOPLE = (
     ),
     Takes(
         clip="c85aaf01a009a71a",
-        idle=(2_050, 2_850),
+        idle=((2_050, 2_850), (2_850, 2_050)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_850, 4_430),),
             (ChallengeType.NOD, None): ((800, 2_050),),
@@ -87,7 +88,7 @@ PEOPLE = (
     ),
     Takes(
         clip="70f10a6c7ad4591b",
-        idle=(4_600, 5_850),
+        idle=((4_600, 5_850), (1_250, 2_450)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.RIGHT): ((5_850, 8_270),),
             (ChallengeType.NOD, None): ((200, 1_350),),
@@ -97,7 +98,7 @@ PEOPLE = (
     ),
     Takes(
         clip="7fe30bcfd6949fc1",
-        idle=(4_300, 5_900),
+        idle=((4_300, 7_300), (8_700, 9_700)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_900, 4_250),),
             (ChallengeType.BLINK, None): ((8_500, 10_700),),
@@ -106,7 +107,7 @@ PEOPLE = (
     ),
     Takes(
         clip="e422ed43b1b09d29",
-        idle=(2_700, 5_600),
+        idle=((2_700, 5_600), (5_600, 2_700)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((7_050, 10_200),),
             (ChallengeType.BLINK, None): ((2_050, 6_250),),
@@ -115,7 +116,7 @@ PEOPLE = (
     ),
     Takes(
         clip="ffdae18058fd613f",
-        idle=(14_900, 16_500),
+        idle=((14_900, 16_500), (17_000, 18_300)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.RIGHT): ((12_000, 14_500),),
             (ChallengeType.BLINK, None): ((250, 1_700),),
@@ -123,7 +124,7 @@ PEOPLE = (
     ),
     Takes(
         clip="67f517537ea7a633",
-        idle=(6_650, 7_300),
+        idle=((6_650, 7_300), (4_150, 5_050)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((3_700, 5_250),),
             (ChallengeType.BLINK, None): ((5_950, 7_800),),
@@ -188,14 +189,11 @@ class Recorded:
     def _position(self, at_ms: float) -> tuple[Span, float]:
         """Which span is played now, and the moment of the clip."""
         since_ms = at_ms - self._began_ms
-        for span in self._playing if since_ms >= 0 else ():
-            length_ms = abs(span[1] - span[0])
-            if since_ms < length_ms:
-                return span, span[0] + (since_ms if span[1] > span[0] else -since_ms)
-            since_ms -= length_ms
-        start_ms, end_ms = self._takes.idle
-        there = (at_ms * _IDLE_PACE) % (2 * (end_ms - start_ms))
-        return self._takes.idle, start_ms + min(there, 2 * (end_ms - start_ms) - there)
+        if since_ms >= 0 and (taken := _moment(self._playing, since_ms)) is not None:
+            return taken
+        idle = self._takes.idle
+        calm = _moment(idle, (at_ms * _IDLE_PACE) % sum(abs(end - start) for start, end in idle))
+        return calm or (idle[0], idle[0][0])
 
     def _runs_on(self, span: Span) -> bool:
         return self._last_span is not None and self._last_span[1] == span[0]
@@ -203,6 +201,17 @@ class Recorded:
     def _at(self, source_ms: float) -> BgrImage:
         number = bisect.bisect_right(self._times_ms, source_ms) - 1
         return self._frames[max(0, number)][1]
+
+
+def _moment(spans: tuple[Span, ...], since_ms: float) -> tuple[Span, float] | None:
+    """The span, and the moment of the clip, so long after the first one began; None after the last."""
+    for start_ms, end_ms in spans:
+        length_ms = abs(end_ms - start_ms)
+        if since_ms < length_ms:
+            moment_ms = start_ms + (since_ms if end_ms > start_ms else -since_ms)
+            return (start_ms, end_ms), moment_ms
+        since_ms -= length_ms
+    return None
 
 
 def find_clip(folder: Path, digest: str) -> Path:
