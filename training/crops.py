@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from kyc_rtc.clock import SystemClock
+from kyc_rtc.detection.moments import Moment, moments_of
 from kyc_rtc.detection.pairs import PAIR_PX, cut
 from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.frames import BgrImage, Frame
-from kyc_rtc.vision.geometry import mouth_openness
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import Face
 from media.file_source import read_frames
@@ -47,6 +47,7 @@ class CropNote:
     """What a pair is. `item`: index in the manifest; `task`: None where bona fide.
 
     `kind`: "recorded" or a key of `SYNTHETIC`. `paired`: False where there is no second picture.
+    `moments`: what the face does in the first one.
     """
 
     item: int
@@ -55,8 +56,7 @@ class CropNote:
     paired: bool
     kbps: int
     long_side_px: int
-    yaw_deg: float
-    mouth: float
+    moments: tuple[Moment, ...]
 
 
 Seen = list[tuple[BgrImage, Face | None]]
@@ -196,9 +196,8 @@ def _sent(
         after = np.asarray(cv2.cvtColor(arrived[at + apart].to_bgr(), cv2.COLOR_BGR2GRAY), np.uint8)
         landmarks = face.landmarks * ratio
         pair = np.dstack([cut(arrived[at].to_bgr(), landmarks), cut(after, landmarks)])
-        note = CropNote(
-            index, task, kind, True, kbps, side, face.pose.yaw_deg, mouth_openness(face.landmarks)
-        )
+        moments = moments_of(face, seen[at - 1][1] if at else None, 1000 / FPS)
+        note = CropNote(index, task, kind, True, kbps, side, moments)
         crops.append((pair, note))
     return crops
 
@@ -220,10 +219,8 @@ def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
                 continue
             crop = cut(framed, face.landmarks)
             pair = np.dstack([crop, np.zeros((PAIR_PX, PAIR_PX), np.uint8)])
-            note = CropNote(
-                index, item.task, "recorded", False, 0, max(framed.shape), face.pose.yaw_deg,
-                mouth_openness(face.landmarks),
-            )  # fmt: skip
+            moments = moments_of(face, None, 0.0)
+            note = CropNote(index, item.task, "recorded", False, 0, max(framed.shape), moments)
             crops.append((pair, note))
     return crops
 

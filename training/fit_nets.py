@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.colour_texture import ColourHead, colour_texture
 from kyc_rtc.detection.measures import COLOURS, QUESTIONS, net_name
+from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET
 from training.crops import SYNTHETIC
@@ -29,7 +30,7 @@ from training.nets import (
     shown_views,
     statistics_of,
 )
-from training.people import Item
+from training.people import BONA_FIDE_HALF, SWAPPED_HALF, Item
 from training.recapture import NET_DECAY, as_json, evened, fit_colour_head
 
 AUGMENTATIONS = (1,)
@@ -137,7 +138,8 @@ def run(folder: Path, items: Sequence[Item], fold: Sequence[int], out: Path) -> 
     _export(fit(gathered, items, np.ones(len(folds), np.bool_)), out / "release")
     np.save(out / "answers.npy", answers)
     colours = run_colours(gathered, items, folds, out)
-    return summary(gathered, items, answers, colours)
+    found = summary(gathered, items, answers, colours)
+    return found | {"halves by moment": by_moment(gathered, items, answers)}
 
 
 def run_colours(
@@ -197,6 +199,36 @@ def summary(
             }
             report[f"{'video' if video else 'picture'} {name}"] = {"n": len(rows), **found}
     return report
+
+
+def by_moment(
+    gathered: Gathered, items: Sequence[Item], answers: Floats
+) -> dict[str, dict[str, float]]:
+    """AUC by pair of pictures, not by clip, between the halves of recorded live swaps, for each moment
+    that the first picture belongs to; n counts the pairs of either half."""
+    swap = QUESTIONS.index("swap")
+    halves = [_pairs_of(gathered, items, half) for half in (BONA_FIDE_HALF, SWAPPED_HALF)]
+    report: dict[str, dict[str, float]] = {}
+    for moment in Moment:
+        left, right = (
+            answers[[at for at in pairs if moment in gathered.notes[at]["moments"]]][:, :, swap]
+            for pairs in halves
+        )
+        found: dict[str, float] = {"bona fide pairs": len(left), "swapped pairs": len(right)}
+        if len(left) and len(right):
+            for at, view in enumerate(VIEWS):
+                found[net_name(view, "swap")] = round(_auc(left[:, at], right[:, at]), 3)
+        report[moment.value] = found
+    return report
+
+
+def _pairs_of(gathered: Gathered, items: Sequence[Item], half: str) -> list[int]:
+    """The recorded pairs of pictures of clips with `half` in their names."""
+    return [
+        at
+        for at, note in enumerate(gathered.notes)
+        if note["kind"] == "recorded" and note["paired"] and half in items[note["item"]].path.name
+    ]
 
 
 def _auc(bona_fide: Floats, attacks: Floats) -> float:

@@ -9,6 +9,7 @@ from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.metrics import apcer_at_bpcer, auc, auc_interval
 from kyc_rtc.evaluation.results import ClipResult, scores_of
+from training.people import BONA_FIDE_HALF, SWAPPED_HALF
 from training.tables import AGAINST, STUDIO
 
 Results = Sequence[ClipResult]
@@ -28,8 +29,8 @@ def fused(by_condition: Mapping[str, Results]) -> str:
         _of(results, AGAINST["face swaps"]),
     )
     rows["halves of one recording, AUC"] = lambda results: _area(
-        [r for r in results if "deepfacelive_left" in r.name],
-        [r for r in results if "deepfacelive_right" in r.name],
+        [r for r in results if BONA_FIDE_HALF in r.name],
+        [r for r in results if SWAPPED_HALF in r.name],
     )
     rows["bona fide, verdicts"] = lambda results: _verdicts(_people(results))
     for name, attack in AGAINST.items():

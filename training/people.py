@@ -33,6 +33,9 @@ _SAME_PICTURES = {
 }
 """Sources that hold pictures of another: about 200 are in both."""
 
+BONA_FIDE_HALF, SWAPPED_HALF = "deepfacelive_left", "deepfacelive_right"
+"""In the names of clips that are half of a recording: the person, and the swap made of the person live."""
+
 
 def origin(source: str) -> str:
     """The source, or the one with which it has pictures in common."""

@@ -27,6 +27,7 @@ from training.crossfit import (
     table_of,
 )
 from training.measure import CONDITIONS
+from training.people import BONA_FIDE_HALF, SWAPPED_HALF
 
 Floats = NDArray[np.float64]
 
@@ -184,7 +185,7 @@ def auc(
 
 def halves(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
     """The same between the two halves of recordings of live swaps."""
-    sides: dict[str, list[float]] = {"deepfacelive_left": [], "deepfacelive_right": []}
+    sides: dict[str, list[float]] = {BONA_FIDE_HALF: [], SWAPPED_HALF: []}
     for result, value in zip(results, values, strict=True):
         for side, found in sides.items():
             if side in result.name and _judged(result, value):

@@ -20,6 +20,7 @@ from kyc_rtc.detection.pairs import PAIR_PX
 from training.crossfit import NET_ALONE, table_of_pictures
 from training.fit_nets import (
     Gathered,
+    by_moment,
     fit,
     fit_colours,
     item_folds,
@@ -29,7 +30,7 @@ from training.fit_nets import (
     textures_of,
 )
 from training.nets import balanced, fit_heads
-from training.people import Item
+from training.people import BONA_FIDE_HALF, SWAPPED_HALF, Item
 from training.sources import leave_one_source_out
 
 RECAPTURE, SIZE = QUESTIONS.index("recapture"), 4
@@ -198,3 +199,30 @@ def test_each_source_is_judged_by_both_heads_where_it_has_pictures(tmp_path: Pat
         assert row["auc_colours"] > 0.8
     assert "auc_colours" not in rows["clips/d", "recapture"]
     assert "auc_colours" not in rows["more/f", "swap"]
+
+
+def test_halves_are_told_apart_at_each_moment_by_itself() -> None:
+    halves = (BONA_FIDE_HALF, SWAPPED_HALF)
+    items = [
+        Item(Path(f"{half}_{n}.mp4"), "face_swap", None, frozenset(), "x", "any")
+        for half in halves
+        for n in range(2)
+    ]
+    notes, answers = [], []
+    for at, item in enumerate(items):
+        swapped = SWAPPED_HALF in item.path.name
+        for turned in (False, True):
+            moments = ["always", "turned"] if turned else ["always"]
+            notes.append({"item": at, "kind": "recorded", "paired": True, "moments": moments})
+            answers.append(np.full((len(VIEWS), len(QUESTIONS)), float(swapped and turned)))
+    drawn = {"item": 0, "kind": "mesh_swap", "paired": True, "moments": ["always", "turned"]}
+    notes.append(drawn)
+    answers.append(np.full((len(VIEWS), len(QUESTIONS)), 9.0))
+    gathered = Gathered(notes, [], np.zeros((0, 0), np.float32))
+    found = by_moment(gathered, items, np.array(answers, np.float32))
+    name = net_name(VIEWS[0], "swap")
+    assert found["turned"] == {"bona fide pairs": 2, "swapped pairs": 2} | {
+        net_name(view, "swap"): 1.0 for view in VIEWS
+    }
+    assert (found["always"]["bona fide pairs"], found["always"][name]) == (4, 0.75)
+    assert found["blinking"] == {"bona fide pairs": 0, "swapped pairs": 0}
