@@ -12,10 +12,10 @@ from kyc_rtc.detection.regions import crop, regions
 from kyc_rtc.detection.spectrum import MoireMeter
 from kyc_rtc.vision.observation import Face
 
-_EVERY, _MOIRE_EVERY = 5, 3
+_EVERY, _MOIRE_EVERY_MS = 5, 250
 _KEPT = 120
 _MIN_GRAINS, _FULL_GRAINS = 6, 20
-_MIN_SPECTRA, _FULL_SPECTRA = 25, 60
+_MIN_SPECTRA, _FULL_SPECTRA = 12, 24
 """Fewer do not average out the grain of the picture itself."""
 
 _MAX_SCALE = 1.25
@@ -30,7 +30,7 @@ _USUAL_AGAINST, _SPREAD_AGAINST = 0.06, 0.21
 
 
 class TextureAnalyser:
-    """Judges grain on every fifth judgeable frame, and moiré on every third.
+    """Judges grain on every fifth judgeable frame, and moiré four times a second.
 
     Silent on small faces, and on grain where the codec left none.
     """
@@ -41,6 +41,7 @@ class TextureAnalyser:
         self._grains: deque[Grain] = deque(maxlen=_KEPT)
         self._moire = MoireMeter()
         self._frames = 0
+        self._next_moire_ms = 0
         self._first_ms: int | None = None
         self._last_ms = 0
 
@@ -52,8 +53,9 @@ class TextureAnalyser:
         self._frames += 1
         self._last_ms = sample.observation.captured_at_ms
         self._first_ms = self._last_ms if self._first_ms is None else self._first_ms
-        if self._frames % _MOIRE_EVERY == 1:
-            self._moire.update(sample.luma, face)
+        if self._last_ms >= self._next_moire_ms:
+            self._next_moire_ms = self._last_ms + _MOIRE_EVERY_MS
+            self._moire.update(sample.luma)
         if self._frames % _EVERY == 1:
             self._measure_grain(sample, face)
 
@@ -67,17 +69,17 @@ class TextureAnalyser:
     def evidence(self) -> Evidence:
         """The statement on all judgeable frames so far."""
         span_ms = (self._first_ms or 0, self._last_ms)
-        moire, smooth = self._moire.peak, self.smoothness()
+        moire = score(self._moire.peak, calm=0.1, neutral=0.36, clear=0.44, ceiling=0.95)
+        grain = score(self.smoothness(), calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64)
         found = [
-            (score(moire, calm=0.5, neutral=1.05, clear=1.2, ceiling=0.95), self._sure_of_moire()),
-            (score(smooth, calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64), self._sure_of_grain()),
+            (moire, self._sure_of_moire(), Sign.RECAPTURE),
+            (grain, self._sure_of_grain(), Sign.TEXTURE),
         ]
-        judged = [(value, sure) for value, sure in found if sure > 0]
+        judged = [(value, sure, sign) for value, sure, sign in found if sure > 0]
         if not judged:
             return Evidence(self.name, 0.5, 0.0, span_ms)
-        value, confidence = max(judged)
-        signs = (Sign.TEXTURE,) if value > 0.5 else ()
-        return Evidence(self.name, value, confidence, span_ms, signs)
+        value, confidence, sign = max(judged)
+        return Evidence(self.name, value, confidence, span_ms, (sign,) if value > 0.5 else ())
 
     def _sure_of_moire(self) -> float:
         if self._moire.count < _MIN_SPECTRA:
