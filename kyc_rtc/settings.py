@@ -86,6 +86,9 @@ class MediaSettings(_Group):
     video_codecs: tuple[Literal["VP8", "H264"], ...] = Field(
         ("VP8", "H264"), min_length=1, description="accepted codecs, the preferred one first"
     )
+    start_bitrate_kbps: int = Field(
+        1_000, ge=0, le=5_000, description="what browsers begin to send at; 0: their own choice"
+    )
     silence_limit_ms: int = Field(
         8_000, ge=1_000, description="no packet for so long: the peer is gone"
     )

@@ -25,7 +25,7 @@ from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
 from kyc_rtc.settings import MediaSettings
 from media.aiortc_quirks import request_keyframe
-from media.sdp import SDP_ERRORS, Fragment, Offer
+from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink, VerificationTrack
 
@@ -124,7 +124,9 @@ class Peer:
             await self._connection.setLocalDescription(answer)
         except SDP_ERRORS:
             raise BadSdp("the offer cannot be answered", hint="offer H.264 or VP8 video") from None
-        return self._connection.localDescription.sdp
+        return with_start_bitrate(
+            self._connection.localDescription.sdp, self._settings.start_bitrate_kbps
+        )
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add trickled candidates.

@@ -72,6 +72,23 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
     )
 
 
+def with_start_bitrate(sdp: str, kbps: int) -> str:
+    """An answer that tells the sender of video at what rate to begin; 0 leaves it as it is.
+
+    libwebrtc begins at 300 kbit/s, and where the receiver's estimate (REMB) is all it hears, as from
+    aiortc, it takes half a minute to reach a good picture: a verification is over by then. This
+    parameter is libwebrtc's own; other browsers ignore it. The estimate goes on from there, down too.
+    """
+    if not kbps:
+        return sdp
+    description = SessionDescription.parse(sdp)
+    for media in description.media:
+        for codec in media.rtp.codecs if media.kind == "video" else ():
+            if codec.name.lower() != "rtx":
+                codec.parameters["x-google-start-bitrate"] = kbps
+    return str(description)
+
+
 def _check_sections(description: SessionDescription) -> None:
     if not 1 <= len(description.media) <= MAX_MEDIA_SECTIONS:
         raise BadSdp(f"the SDP has {len(description.media)} media sections; 1 to 8 are accepted")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc_rtc.errors import BadSdp
-from media.sdp import MAX_FRAGMENT_CHARS, parse_fragment, parse_offer
+from media.sdp import MAX_FRAGMENT_CHARS, parse_fragment, parse_offer, with_start_bitrate
 from tests.support.offers import browser_like_offer, mutated
 
 LIMIT = 65_536
@@ -101,3 +101,22 @@ def test_any_text_is_a_fragment_or_refused(text: str) -> None:
         parse_fragment("a=mid:0\na=candidate:" + text)
     except BadSdp:
         return
+
+
+@pytest.mark.parametrize("kbps", [1, 1_000])
+def test_senders_of_video_are_told_where_to_begin_and_nothing_else(kbps: int) -> None:
+    before = browser_like_offer()
+    after = with_start_bitrate(before, kbps)
+    parameter = f"x-google-start-bitrate={kbps}"
+    told = [line for line in after.splitlines() if parameter in line]
+    video = re.findall(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", before)
+    assert sorted(re.findall(r"a=fmtp:(\d+) ", "\n".join(told))) == sorted(video)
+    plain = [line.replace(f";{parameter}", "") for line in after.splitlines() if line not in told]
+    rest = [line.replace(f";{parameter}", "") for line in told]
+    kept = [line for line in rest if parameter not in line]
+    assert sorted(plain + kept) == sorted(before.splitlines())
+    assert parse_offer(after, LIMIT).ice_ufrag == parse_offer(before, LIMIT).ice_ufrag
+
+
+def test_browsers_may_begin_as_they_like() -> None:
+    assert with_start_bitrate(browser_like_offer(), 0) == browser_like_offer()
