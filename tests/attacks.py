@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from playwright.async_api import Browser, async_playwright
@@ -123,13 +124,14 @@ def _control(number: int) -> Trial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run; `met` counts the challenges that were passed."""
+    """What came of one run; `met` counts the challenges that were passed, `kbps` is what was sent."""
 
     verdict: str
     deepfake_score: float | None
     reasons: tuple[str, ...]
     met: int
     frames_per_s: float
+    kbps: float
 
 
 async def attempt(
@@ -143,6 +145,7 @@ async def attempt(
         print(error, file=sys.stderr)
     status, frames = server.status(session_id), await tab.messages("frame")
     results = await tab.messages("challenge_result")
+    rates = [stats["bitrate_kbps"] for stats in await tab.sent("stats")]
     await tab.page.context.close()
     return Outcome(
         verdict=status["status"],
@@ -150,6 +153,7 @@ async def attempt(
         reasons=tuple(reason["code"] for reason in status["reasons"]) or ("no_verdict",),
         met=sum(bool(result["passed"]) for result in results),
         frames_per_s=frames[-1]["analysed_fps"] if frames else 0.0,
+        kbps=median(rates) if rates else 0.0,
     )
 
 
@@ -207,8 +211,8 @@ async def run(
 
 
 HEAD = """\
-| before the camera | FAILED | INCONCLUSIVE | PASSED | deepfake score | met | frames/s | reasons (runs) |
-|---|---|---|---|---|---|---|---|"""
+| before the camera | FAILED | INCONCLUSIVE | PASSED | score | met | frames/s | kbit/s | reasons (runs) |
+|---|---|---|---|---|---|---|---|---|"""
 
 
 def row(name: str, outcomes: Sequence[Outcome]) -> str:
@@ -221,6 +225,7 @@ def row(name: str, outcomes: Sequence[Outcome]) -> str:
         _range([o.deepfake_score for o in outcomes if o.deepfake_score is not None], 2),
         _range([outcome.met for outcome in outcomes], 0),
         _range([outcome.frames_per_s for outcome in outcomes], 0),
+        _range([outcome.kbps for outcome in outcomes], 0),
         ", ".join(f"{code} ({count})" for code, count in reasons.most_common()),
     ]
     return f"| {' | '.join(cells)} |"

@@ -1,7 +1,7 @@
 // Put into the page before its own scripts: a camera that shows what the test draws, and a record of
-// what the server says. The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
+// what the server and the page say. The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
 (() => {
-  const said = { messages: [], violations: [], peers: [] };
+  const said = { messages: [], sent: [], violations: [], peers: [] };
   window.kycTest = said;
 
   document.addEventListener('securitypolicyviolation', (event) => {
@@ -15,6 +15,11 @@
     channel.addEventListener('message', ({ data }) => {
       said.messages.push({ ...JSON.parse(data), channel: label, at_ms: performance.now() });
     });
+    const send = channel.send;
+    channel.send = function (data) {
+      said.sent.push(JSON.parse(data));
+      send.call(channel, data);
+    };
     return channel;
   };
 

@@ -51,6 +51,8 @@ async def test_from_the_link_to_a_challenge(
     await tab.until("kycTest.messages.filter(m => m.type === 'frame').length > 10")
     await tab.until("kycTest.messages.some(m => m.type === 'challenge_progress')")
     assert_protocol(await tab.messages())
+    answer = await tab.page.evaluate("kycTest.peers.at(-1).remoteDescription.sdp")
+    assert "x-google-start-bitrate=1000" in answer
     await tab.page.click("#stop")
     await tab.step("result")
     assert await tab.text("#result-title") == CATALOGUE["result.cancelled.title"]

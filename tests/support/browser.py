@@ -102,6 +102,11 @@ class ApplicantPage:
         heard: list[dict[str, Any]] = await self.page.evaluate("window.kycTest.messages")
         return [message for message in heard if kind in (None, message["type"])]
 
+    async def sent(self, kind: str) -> list[dict[str, Any]]:
+        """What the page said on the data channels since it was loaded, oldest first."""
+        said: list[dict[str, Any]] = await self.page.evaluate("window.kycTest.sent")
+        return [message for message in said if message["type"] == kind]
+
     async def violations(self) -> list[str]:
         """What the page's content security policy stopped."""
         found: list[str] = await self.page.evaluate("window.kycTest.violations")
