@@ -18,6 +18,7 @@ from training.drawn import draw_puppets, drawn_from
 from training.fit_nets import learning_curve, run
 from training.labelled import Lessons, read_lessons
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
+from training.nets_tables import write_nets_tables
 from training.people import Item, folds, read_items
 from training.release import release
 from training.sources import leave_one_source_out
@@ -59,6 +60,7 @@ def main() -> None:
         puppets = table_of_drawn(animated, [finer_names[drawn_from(one.name)] for one in animated])
         more = {AnalyserName.RECAPTURE: pictures, AnalyserName.PUPPET: puppets}
         release(measured, more, lessons, work, options.out)
+    write_nets_tables(work)
 
 
 def _options() -> argparse.Namespace:

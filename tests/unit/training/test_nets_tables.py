@@ -1,0 +1,55 @@
+"""The nets' tables: every figure in its place, and nothing where there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from training.nets_tables import by_moment, by_share, by_source, write_nets_tables
+
+HALVES: dict[str, dict[str, float]] = {
+    "always": {
+        "bona fide pairs": 600, "swapped pairs": 598, "net_colour_swap": 0.711,
+        "net_motion_swap": 0.755, "net_change_swap": 0.744,
+    },
+    "blinking": {"bona fide pairs": 3, "swapped pairs": 0},
+}  # fmt: skip
+SOURCES = [
+    {"source": "b", "attacks": "swap", "video": True, "n": 3, "auc": 0.7512},
+    {"source": "a", "attacks": "recapture", "video": False, "n": 9, "auc": 0.6, "auc_colours": 0.9},
+    {"source": "c", "attacks": "generated", "video": True, "n": 1, "auc": 0.5},
+]
+CURVE = [
+    {"share": 0.25, "of": "people", "swap colour": [0.611, 0.689], "swap motion": [0.7, 0.6],
+     "swap change": [0.5, 0.5], "blended motion": [0.83, 0.84]},
+]  # fmt: skip
+
+
+def test_a_moment_without_pairs_has_no_area() -> None:
+    head, _, always, blinking = by_moment(HALVES).splitlines()
+    assert head == "| moment | pairs, swapped/bona fide | colour | motion | change |"
+    assert always == "| always | 598/600 | 0.71 | 0.76 | 0.74 |"
+    assert blinking == "| blinking | 0/3 |  |  |  |"
+
+
+def test_sources_are_grouped_by_what_they_attack_and_single_clips_left_out() -> None:
+    assert by_source(SOURCES).splitlines()[2:] == [
+        "| a | recapture, pictures | 9 | 0.60 | 0.90 |",
+        "| b | swap, videos | 3 | 0.75 |  |",
+    ]
+
+
+def test_every_draw_is_told() -> None:
+    row = "| 25% | people | 0.61 and 0.69 | 0.70 and 0.60 | 0.50 and 0.50 | 0.83 and 0.84 |"
+    assert by_share(CURVE).splitlines()[2:] == [row]
+
+
+def test_steps_that_were_not_taken_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "sources.json").write_text(json.dumps(SOURCES))
+    write_nets_tables(tmp_path)
+    assert (tmp_path / "reports" / "nets.md").read_text() == by_source(SOURCES)
+    (tmp_path / "nets.json").write_text(json.dumps({"halves by moment": HALVES}))
+    (tmp_path / "learning_curve.json").write_text(json.dumps(CURVE))
+    write_nets_tables(tmp_path)
+    found = (tmp_path / "reports" / "nets.md").read_text()
+    assert found == "\n".join([by_moment(HALVES), by_source(SOURCES), by_share(CURVE)])
