@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from kyc_rtc.frames import BgrImage
+from kyc_rtc.detection.spectrum import MoireMeter
+from kyc_rtc.frames import BgrImage, Frame
+from media.transcode import Codec, through_codec
 from tests.support.browser_camera import Prompt
 from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
 
@@ -53,6 +56,41 @@ def test_pixels_near_the_cameras_own_show_as_slow_moire() -> None:
 def test_a_lens_out_of_focus_hides_the_grid() -> None:
     blurred = replace(HEAD_ON, pitch=1.1, focus_px=1.2, aperture=1.0)
     assert spectrum(blurred)[20:].max() < 0.2 * spectrum(replace(HEAD_ON, pitch=1.1))[20:].max()
+
+
+class Shapes:
+    """Soft shapes with some grain, as a room has them."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(5)
+        coarse = cv2.resize(rng.normal(size=(24, 32)), SIZE, interpolation=cv2.INTER_CUBIC)
+        grain = cv2.GaussianBlur(rng.normal(size=(SIZE[1], SIZE[0])), (0, 0), 0.8)
+        grey = np.clip(128 + 40 * coarse + 8 * grain, 0, 255).astype(np.uint8)
+        self._picture = np.repeat(grey[:, :, None], 3, axis=2)
+
+    def sees(self, prompt: Prompt) -> None:
+        """It does not read."""
+
+    def draw(self, at_ms: float) -> BgrImage:
+        return self._picture
+
+
+def moire(setup: Setup) -> float:
+    """What the analyser measures of a second of film after VP8 at 1000 kbit/s."""
+    film, meter = Recaptured(Shapes(), setup), MoireMeter()
+    pictures = [film.draw(50.0 * n) for n in range(20)]
+    frames = [Frame(50 * n, 0.0, n, lambda p=p: p) for n, p in enumerate(pictures)]  # type: ignore[misc]
+    for frame in through_codec(iter(frames), Codec.VP8, 1_000, 20.0):
+        meter.update(np.asarray(cv2.cvtColor(frame.to_bgr(), cv2.COLOR_BGR2GRAY), np.uint8))
+    return meter.peak
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_moire_is_measured_of_the_grid_and_not_of_the_film(seed: int) -> None:
+    setup = replace(laptop(np.random.default_rng(seed)), focus_px=0.4, aperture=0.6)
+    unseen = replace(setup, focus_px=1.6, aperture=1.0)
+    assert moire(setup) > 0.5
+    assert moire(unseen) < 0.34
 
 
 @pytest.mark.parametrize("screen", [monitor, phone, laptop])
