@@ -48,13 +48,14 @@ CAUTION = {
     AnalyserName.SWAP: 0.0,
     AnalyserName.GENERATED: 0.5,
     AnalyserName.PUPPET: 0.5,
-    AnalyserName.RECAPTURE: 0.5,
+    AnalyserName.RECAPTURE: 1.5,
 }
 """Log-odds taken from an expert. A live swap can answer a challenge and comes first; a generated head
-cannot. The experts for heads and for puppets hear the same witnesses and add up where both are uneasy. A
-print or a screen has to pass the signs of flat motion, of life and of a screen's grid as well. Experts
-for heads and swaps err in opposite directions, so that each bit of caution moves the fused score from
-one to the other (docs/detection.md)."""
+cannot. The experts for heads and for puppets hear the same witnesses and add up where both are uneasy. Whole
+cameras have a screen's cast of colour (of nine sources of bona fide pictures, two), and a print or a screen
+has to pass the signs of flat motion, of life and of a screen's grid as well. Experts for heads and swaps
+err in opposite directions, so that each bit of caution moves the fused score from one to the other
+(docs/detection.md)."""
 
 _CAUTIONS = np.arange(0.0, 6.0, 0.05)
 _EDGES = [round(0.1 * step, 1) for step in range(11)]
