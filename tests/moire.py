@@ -1,0 +1,148 @@
+"""Moiré of bona fide recordings, and of the same ones filmed from screens: a table in docs/detection.md.
+
+    python -m tests.moire --data FOLDER [--clips N] [--kbps K]
+
+films every so many bona fide recordings from three kinds of screens, sends originals and films through
+VP8, and prints what the moiré meter measures of them. As a control each film is made once more with a
+screen whose pixels are too fine for any camera: optics, noise and compression are the same, and only
+the grid is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kyc_rtc.clock import SystemClock
+from kyc_rtc.detection.spectrum import MoireMeter
+from kyc_rtc.evaluation.manifest import Clip, Label, Use, read_manifest
+from kyc_rtc.frames import BgrImage, Frame
+from media.file_source import read_frames
+from media.transcode import Codec, at_rate, through_codec
+from tests.support.browser_camera import Prompt
+from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
+
+FPS, SECONDS = 20, 7
+EVERY = 5
+"""Frames: four looks a second, as the analyser takes."""
+
+FINE_PITCH = 0.05
+LEVELS = (0.34, 0.40)
+"""Where the analyser's score is neutral, and clear."""
+
+SCREENS: tuple[Callable[[np.random.Generator], Setup], ...] = (monitor, phone, laptop)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip, filmed with this seed and sent at this rate."""
+
+    path: Path
+    seed: int
+    kbps: int
+
+
+class Player:
+    """Plays a recording in its own time, cut to the shape of a webcam's picture."""
+
+    def __init__(self, path: Path) -> None:
+        frames = at_rate(read_frames(path, SystemClock()), FPS)
+        self.frames = [
+            (frame.captured_at_ms, _cut(frame.to_bgr())) for frame in islice(frames, FPS * SECONDS)
+        ]
+
+    def sees(self, prompt: Prompt) -> None:
+        """It does not read."""
+
+    def draw(self, at_ms: float) -> BgrImage:
+        times = [captured_at_ms for captured_at_ms, _ in self.frames]
+        return self.frames[max(0, bisect.bisect_right(times, at_ms) - 1)][1]
+
+
+def _cut(picture: BgrImage) -> BgrImage:
+    scale = max(SIZE[0] / picture.shape[1], SIZE[1] / picture.shape[0])
+    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    top, left = (large.shape[0] - SIZE[1]) // 2, (large.shape[1] - SIZE[0]) // 2
+    return np.ascontiguousarray(large[top : top + SIZE[1], left : left + SIZE[0]], np.uint8)
+
+
+def peaks(job: Job) -> dict[str, float]:
+    """The meter's peak by what stood before the camera."""
+    cv2.setNumThreads(1)
+    player = Player(job.path)
+    found = {"the recording itself": _peak(player.frames, job.kbps)}
+    for screen in SCREENS:
+        setup = screen(np.random.default_rng(job.seed))
+        for name, film in {
+            f"filmed {screen.__name__}": setup,
+            f"filmed {screen.__name__}, grid too fine to be seen": replace(setup, pitch=FINE_PITCH),
+        }.items():
+            recaptured = Recaptured(player, film, seed=job.seed)
+            shown = [(at_ms, recaptured.draw(at_ms)) for at_ms, _ in player.frames]
+            found[name] = _peak(shown, job.kbps)
+    return found
+
+
+def _peak(shown: Sequence[tuple[int, BgrImage]], kbps: int) -> float:
+    meter = MoireMeter()
+    for number, frame in enumerate(through_codec(_frames(shown), Codec.VP8, kbps, FPS)):
+        if number % EVERY == 0:
+            meter.update(np.asarray(cv2.cvtColor(frame.to_bgr(), cv2.COLOR_BGR2GRAY), np.uint8))
+    return meter.peak
+
+
+def _frames(shown: Sequence[tuple[int, BgrImage]]) -> Iterator[Frame]:
+    for number, (at_ms, picture) in enumerate(shown):
+        yield Frame(at_ms, float(at_ms), number, lambda picture=picture: picture)  # type: ignore[misc]
+
+
+def table(found: Sequence[dict[str, float]]) -> str:
+    """Markdown: a row for each kind, its median, its highest, and how many reach each of `LEVELS`."""
+    over = [f"from {level:.2f} on" for level in LEVELS]
+    lines = [
+        f"| before the camera | median | highest | {' | '.join(over)} |",
+        "|---" * (3 + len(over)) + "|",
+    ]
+    for name in found[0]:
+        values = np.array([one[name] for one in found])
+        counts = [f"{int((values >= level).sum())} of {len(values)}" for level in LEVELS]
+        cells = [name, f"{np.median(values):.2f}", f"{values.max():.2f}", *counts]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def chosen(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """So many bona fide recordings, spread over the manifest."""
+    usable = [clip for clip in clips if _wanted(clip)]
+    return [usable[round(at)] for at in np.linspace(0, len(usable) - 1, min(count, len(usable)))]
+
+
+def _wanted(clip: Clip) -> bool:
+    return clip.label is Label.BONA_FIDE and not clip.still and clip.use is Use.ANY
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.moire", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.tsv")
+    parser.add_argument("--clips", type=int, default=20)
+    parser.add_argument("--kbps", type=int, default=1_000)
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    clips = chosen(read_manifest(given.data / "manifest.tsv"), given.clips)
+    work = [Job(clip.path, seed, given.kbps) for seed, clip in enumerate(clips)]
+    with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
+        print(table(list(pool.map(peaks, work))))
+
+
+if __name__ == "__main__":
+    main()
