@@ -55,7 +55,7 @@ class TextureAnalyser:
         self._first_ms = self._last_ms if self._first_ms is None else self._first_ms
         if self._last_ms >= self._next_moire_ms:
             self._next_moire_ms = self._last_ms + _MOIRE_EVERY_MS
-            self._moire.update(sample.luma)
+            self._moire.update(sample.luma, face)
         if self._frames % _EVERY == 1:
             self._measure_grain(sample, face)
 
@@ -69,7 +69,7 @@ class TextureAnalyser:
     def evidence(self) -> Evidence:
         """The statement on all judgeable frames so far."""
         span_ms = (self._first_ms or 0, self._last_ms)
-        moire = score(self._moire.peak, calm=0.1, neutral=0.34, clear=0.4, ceiling=0.95)
+        moire = score(self._moire.peak, calm=0.05, neutral=0.29, clear=0.35, ceiling=0.95)
         grain = score(self.smoothness(), calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64)
         found = [
             (moire, self._sure_of_moire(), Sign.RECAPTURE),
