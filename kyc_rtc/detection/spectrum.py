@@ -11,8 +11,9 @@ from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import Face
 
 WINDOW_PX = 64
-_MOST_TILES, _MOST_ACROSS = 24, 3
-"""Windows, spread over the picture, and along each side of the face: so many see a grid as well as all."""
+_TILES, _MOST_ACROSS = 24, 3
+"""Windows, spread over the picture, and at most along each side of the face. More see a grid no better;
+among fewer, lines of single things stand out that do not move."""
 
 _FROM, _TO = 5, 30
 """Frequencies that are searched, in cycles across the window: finer than shapes, coarser than the
@@ -49,11 +50,11 @@ class MoireMeter:
         self._on_face = np.zeros(_SEARCHED.shape, np.float64)
 
     def update(self, luma: BgrImage, face: Face) -> None:
-        """Take a frame into account, unless no window fits into the face; about 1.5 ms."""
+        """Take a frame into account, unless picture or face is too small for the windows; about 1.5 ms."""
         on_face, everywhere = _on_face(luma, face), _tiles(luma)
-        if not len(on_face):
+        if not len(on_face) or len(everywhere) < _TILES:
             return
-        above = _above_neighbours(np.concatenate([on_face, _spread(everywhere, _MOST_TILES)]))
+        above = _above_neighbours(np.concatenate([on_face, _spread(everywhere)]))
         self._on_face += above[: len(on_face)].mean(axis=0)
         self._everywhere += above[len(on_face) :].mean(axis=0)
         self.count += 1
@@ -95,8 +96,6 @@ def _tiles(luma: BgrImage) -> NDArray[np.uint8]:
     return rows.reshape(-1, WINDOW_PX, WINDOW_PX)
 
 
-def _spread(tiles: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """At most so many of the tiles, evenly spread over them."""
-    if len(tiles) <= most:
-        return tiles
-    return np.asarray(tiles[np.linspace(0, len(tiles) - 1, most).round().astype(int)])
+def _spread(tiles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As many of the tiles as are looked at, evenly spread over them."""
+    return np.asarray(tiles[np.linspace(0, len(tiles) - 1, _TILES).round().astype(int)])
