@@ -103,7 +103,8 @@ def release(
     found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
     people = taught[AnalyserName.PUPPET].held_out[_judged_people(rows)]
     found += (
-        fused(by_condition)
+        "\n"
+        + fused(by_condition)
         + operating(results[:size])
         + animated(people, taught[AnalyserName.PUPPET].beside)
     )
