@@ -153,7 +153,7 @@ class Settings(_Group):
     liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
     deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
     review_threshold: Fraction = Field(
-        0.55, description="a deepfake score from it on passes nobody: an agent has to look"
+        0.5, description="a deepfake score from it on passes nobody: an agent has to look"
     )
     confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")

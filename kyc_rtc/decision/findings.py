@@ -55,7 +55,7 @@ class Thresholds:
 
     liveness_threshold: float = 0.6
     deepfake_threshold: float = 0.65
-    review_threshold: float = 0.55
+    review_threshold: float = 0.5
     confidence_threshold: float = 0.3
     min_judgeable_frames: int = 40
 
