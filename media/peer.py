@@ -122,11 +122,11 @@ class Peer:
                     transceiver.direction = "inactive"
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
+            return with_start_bitrate(
+                self._connection.localDescription.sdp, self._settings.start_bitrate_kbps
+            )
         except SDP_ERRORS:
             raise BadSdp("the offer cannot be answered", hint="offer H.264 or VP8 video") from None
-        return with_start_bitrate(
-            self._connection.localDescription.sdp, self._settings.start_bitrate_kbps
-        )
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add trickled candidates.
