@@ -11,12 +11,9 @@ the grid is gone.
 from __future__ import annotations
 
 import argparse
-import bisect
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -24,22 +21,24 @@ import numpy as np
 
 from kyc_rtc.clock import SystemClock
 from kyc_rtc.detection.spectrum import MoireMeter
+from kyc_rtc.detection.texture import MOIRE_CLEAR, MOIRE_NEUTRAL
 from kyc_rtc.evaluation.manifest import Clip, Label, Use, read_manifest
-from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.evaluation.runner import workers
+from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.model_store import ModelStore
 from media.file_source import read_frames
-from media.transcode import Codec, at_rate, through_codec
+from media.transcode import at_rate
 from tests.support.browser_camera import Prompt
 from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
+from tests.support.film import luma_of, sent
 
 FPS, SECONDS = 20, 7
 EVERY = 5
 """Frames: four looks a second, as the analyser takes."""
 
 FINE_PITCH = 0.05
-LEVELS = (0.29, 0.35)
-"""Where the analyser's score is neutral, and clear."""
+LEVELS = (MOIRE_NEUTRAL, MOIRE_CLEAR)
 
 SCREENS: tuple[Callable[[np.random.Generator], Setup], ...] = (monitor, phone, laptop)
 
@@ -59,16 +58,15 @@ class Player:
 
     def __init__(self, path: Path) -> None:
         frames = at_rate(read_frames(path, SystemClock()), FPS)
-        self.frames = [
-            (frame.captured_at_ms, _cut(frame.to_bgr())) for frame in islice(frames, FPS * SECONDS)
-        ]
+        self.pictures = {
+            frame.captured_at_ms: _cut(frame.to_bgr()) for frame in islice(frames, FPS * SECONDS)
+        }
 
     def sees(self, prompt: Prompt) -> None:
         """It does not read."""
 
     def draw(self, at_ms: float) -> BgrImage:
-        times = [captured_at_ms for captured_at_ms, _ in self.frames]
-        return self.frames[max(0, bisect.bisect_right(times, at_ms) - 1)][1]
+        return self.pictures[round(at_ms)]
 
 
 def _cut(picture: BgrImage) -> BgrImage:
@@ -80,9 +78,8 @@ def _cut(picture: BgrImage) -> BgrImage:
 
 def peaks(job: Job) -> dict[str, float]:
     """The meter's peak by what stood before the camera."""
-    cv2.setNumThreads(1)
     player = Player(job.path)
-    found = {"the recording itself": _peak(player.frames, job)}
+    found = {"the recording itself": _peak(player.pictures, job)}
     for screen in SCREENS:
         setup = screen(np.random.default_rng(job.seed))
         for name, film in {
@@ -90,28 +87,22 @@ def peaks(job: Job) -> dict[str, float]:
             f"filmed {screen.__name__}, grid too fine to be seen": replace(setup, pitch=FINE_PITCH),
         }.items():
             recaptured = Recaptured(player, film, seed=job.seed)
-            shown = [(at_ms, recaptured.draw(at_ms)) for at_ms, _ in player.frames]
+            shown = {at_ms: recaptured.draw(at_ms) for at_ms in player.pictures}
             found[name] = _peak(shown, job)
     return found
 
 
-def _peak(shown: Sequence[tuple[int, BgrImage]], job: Job) -> float:
+def _peak(shown: Mapping[int, BgrImage], job: Job) -> float:
     meter = MoireMeter()
     with MediaPipeObserver(job.model) as observer:
-        for frame in through_codec(_frames(shown), Codec.VP8, job.kbps, FPS):
+        for frame in sent(shown, job.kbps, FPS):
             if frame.sequence % EVERY:
                 continue
             picture = frame.to_bgr()
             face = observer.observe(picture, frame.captured_at_ms, frame.sequence).face
             if face is not None:
-                luma = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-                meter.update(luma, face)
+                meter.update(luma_of(picture), face)
     return meter.peak
-
-
-def _frames(shown: Sequence[tuple[int, BgrImage]]) -> Iterator[Frame]:
-    for number, (at_ms, picture) in enumerate(shown):
-        yield Frame(at_ms, float(at_ms), number, lambda picture=picture: picture)  # type: ignore[misc]
 
 
 def table(found: Sequence[dict[str, float]]) -> str:
@@ -150,7 +141,7 @@ def main() -> None:
     clips = chosen(read_manifest(given.data / "manifest.tsv"), given.clips)
     model = ModelStore(None).path("face_landmarker")
     work = [Job(clip.path, seed, given.kbps, model) for seed, clip in enumerate(clips)]
-    with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
+    with workers(given.jobs) as pool:
         print(table(list(pool.map(peaks, work))))
 
 

@@ -12,6 +12,9 @@ from kyc_rtc.detection.regions import crop, regions
 from kyc_rtc.detection.spectrum import MoireMeter
 from kyc_rtc.vision.observation import Face
 
+MOIRE_NEUTRAL, MOIRE_CLEAR = 0.29, 0.35
+"""Peaks of the moiré meter from which a screen's grid is possible, and clear."""
+
 _EVERY, _MOIRE_EVERY_MS = 5, 250
 _KEPT = 120
 _MIN_GRAINS, _FULL_GRAINS = 6, 20
@@ -69,7 +72,9 @@ class TextureAnalyser:
     def evidence(self) -> Evidence:
         """The statement on all judgeable frames so far."""
         span_ms = (self._first_ms or 0, self._last_ms)
-        moire = score(self._moire.peak, calm=0.05, neutral=0.29, clear=0.35, ceiling=0.95)
+        moire = score(
+            self._moire.peak, calm=0.05, neutral=MOIRE_NEUTRAL, clear=MOIRE_CLEAR, ceiling=0.95
+        )
         grain = score(self.smoothness(), calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64)
         found = [
             (moire, self._sure_of_moire(), Sign.RECAPTURE),

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from kyc_rtc.detection.spectrum import MoireMeter
-from kyc_rtc.frames import BgrImage, Frame
-from media.transcode import Codec, through_codec
+from kyc_rtc.frames import BgrImage
 from tests.support.browser_camera import Prompt
 from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
+from tests.support.film import luma_of, sent
 from tests.unit.detection import synthetic
 
 HEAD_ON = replace(
@@ -79,11 +79,9 @@ class Shapes:
 def moire(setup: Setup) -> float:
     """What the analyser measures of a second of film after VP8 at 1000 kbit/s."""
     film, meter = Recaptured(Shapes(), setup), MoireMeter()
-    pictures = [film.draw(50.0 * n) for n in range(20)]
-    frames = [Frame(50 * n, 0.0, n, lambda p=p: p) for n, p in enumerate(pictures)]  # type: ignore[misc]
-    for frame in through_codec(iter(frames), Codec.VP8, 1_000, 20.0):
-        luma = np.asarray(cv2.cvtColor(frame.to_bgr(), cv2.COLOR_BGR2GRAY), np.uint8)
-        meter.update(luma, synthetic.face(2 * synthetic.face_mesh()))
+    face = synthetic.face(2 * synthetic.face_mesh())
+    for frame in sent({at_ms: film.draw(at_ms) for at_ms in range(0, 1_000, 50)}, 1_000):
+        meter.update(luma_of(frame.to_bgr()), face)
     return meter.peak
 
 

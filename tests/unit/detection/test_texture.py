@@ -18,10 +18,10 @@ from kyc_rtc.detection.grain import measure_grain
 from kyc_rtc.detection.regions import crop, regions
 from kyc_rtc.detection.spectrum import MoireMeter
 from kyc_rtc.detection.texture import TextureAnalyser
-from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import Face
 from kyc_rtc.vision.quality import FaceQuality
-from media.transcode import Codec, through_codec
+from tests.support.film import luma_of, sent
 from tests.unit.detection import synthetic
 
 SEEN = synthetic.face(synthetic.face_mesh())
@@ -126,14 +126,13 @@ def test_a_grid_that_spares_the_face_is_none() -> None:
 
 @pytest.mark.parametrize("kbps", [60, 150, 600])
 def test_a_codec_leaves_no_grid(kbps: int) -> None:
-    pictures = [
-        synthetic.sample(50 * n, synthetic.as_luma(room(n)), None).image_bgr for n in range(30)
-    ]
-    frames = [Frame(50 * n, 0.0, n, lambda p=p: p) for n, p in enumerate(pictures)]  # type: ignore[misc]
+    pictures = {
+        50 * n: synthetic.sample(50 * n, synthetic.as_luma(room(n)), None).image_bgr
+        for n in range(30)
+    }
     meter = MoireMeter()
-    for frame in through_codec(iter(frames), Codec.VP8, kbps, 20.0):
-        luma = np.asarray(cv2.cvtColor(frame.to_bgr(), cv2.COLOR_BGR2GRAY), np.uint8)
-        meter.update(luma, LARGE)
+    for frame in sent(pictures, kbps):
+        meter.update(luma_of(frame.to_bgr()), LARGE)
     assert meter.count >= 20
     assert meter.peak < 0.4
 
