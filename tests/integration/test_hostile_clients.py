@@ -38,7 +38,7 @@ async def _healthy(http: ClientSession, base_url: str) -> bool:
 async def _until(condition: Any, within_s: float) -> None:
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - a live peer is watched from outside
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # polling, bounded by the timeout
 
 
 async def test_a_thousand_mutated_offers_leave_the_server_well(

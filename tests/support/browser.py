@@ -77,7 +77,7 @@ class ApplicantPage:
         while not await self.page.evaluate(f"() => Boolean({condition})"):
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"{condition}\n{await self.summary()}")
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(_POLL_S)  # polling a page, bounded by the deadline
 
     async def text(self, selector: str) -> str:
         return (await self.page.inner_text(selector)).strip()

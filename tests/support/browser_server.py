@@ -73,7 +73,7 @@ class LiveServer:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline_s:
                 raise RuntimeError(f"the server does not start:\n{self.log()[-2000:]}")
-            time.sleep(0.1)
+            time.sleep(0.1)  # polling a process, bounded by the deadline
 
     def kill(self) -> None:
         """End it as a power cut would: no clean-up, no farewell."""
