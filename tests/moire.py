@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from kyc_rtc.clock import SystemClock
@@ -30,8 +29,8 @@ from kyc_rtc.vision.model_store import ModelStore
 from media.file_source import read_frames
 from media.transcode import at_rate
 from tests.support.browser_camera import Prompt
-from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
-from tests.support.film import luma_of, sent
+from tests.support.browser_recapture import Recaptured, Setup, laptop, monitor, phone
+from tests.support.film import framed, luma_of, sent
 
 FPS, SECONDS = 20, 7
 EVERY = 5
@@ -59,7 +58,7 @@ class Player:
     def __init__(self, path: Path) -> None:
         frames = at_rate(read_frames(path, SystemClock()), FPS)
         self.pictures = {
-            frame.captured_at_ms: _cut(frame.to_bgr()) for frame in islice(frames, FPS * SECONDS)
+            frame.captured_at_ms: framed(frame.to_bgr()) for frame in islice(frames, FPS * SECONDS)
         }
 
     def sees(self, prompt: Prompt) -> None:
@@ -67,13 +66,6 @@ class Player:
 
     def draw(self, at_ms: float) -> BgrImage:
         return self.pictures[round(at_ms)]
-
-
-def _cut(picture: BgrImage) -> BgrImage:
-    scale = max(SIZE[0] / picture.shape[1], SIZE[1] / picture.shape[0])
-    large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    top, left = (large.shape[0] - SIZE[1]) // 2, (large.shape[1] - SIZE[0]) // 2
-    return np.ascontiguousarray(large[top : top + SIZE[1], left : left + SIZE[0]], np.uint8)
 
 
 def peaks(job: Job) -> dict[str, float]:

@@ -14,8 +14,9 @@ from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.vision.model_store import ModelStore
 from training.crops import gather
 from training.crossfit import table_of_drawn, table_of_pictures
+from training.curve import learning_curve
 from training.drawn import draw_puppets, drawn_from
-from training.fit_nets import learning_curve, run
+from training.fit_nets import run
 from training.labelled import Lessons, read_lessons
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
 from training.nets_tables import write_nets_tables

@@ -30,7 +30,7 @@ from training.nets import (
     shown_views,
     statistics_of,
 )
-from training.people import BONA_FIDE_HALF, SWAPPED_HALF, Item
+from training.people import FACE_SWAP, Item, matched
 from training.recapture import NET_DECAY, as_json, evened, fit_colour_head
 
 AUGMENTATIONS = (1,)
@@ -139,7 +139,7 @@ def run(folder: Path, items: Sequence[Item], fold: Sequence[int], out: Path) -> 
     np.save(out / "answers.npy", answers)
     colours = run_colours(gathered, items, folds, out)
     found = summary(gathered, items, answers, colours)
-    return found | {"halves by moment": by_moment(gathered, items, answers)}
+    return found | {"matched by moment": by_moment(gathered, items, answers)}
 
 
 def run_colours(
@@ -204,15 +204,15 @@ def summary(
 def by_moment(
     gathered: Gathered, items: Sequence[Item], answers: Floats
 ) -> dict[str, dict[str, float]]:
-    """AUC by pair of pictures, not by clip, between the halves of recorded live swaps, for each moment
-    that the first picture belongs to; n counts the pairs of either half."""
+    """AUC by pair of pictures, not by clip, of face swaps against the bona fide clips of the same footage,
+    for each moment that the first picture belongs to; n counts the pairs of either side."""
     swap = QUESTIONS.index("swap")
-    halves = [_pairs_of(gathered, items, half) for half in (BONA_FIDE_HALF, SWAPPED_HALF)]
+    sides = [_pairs_of(gathered, clips) for clips in matched(items, FACE_SWAP)]
     report: dict[str, dict[str, float]] = {}
     for moment in Moment:
         left, right = (
             answers[[at for at in pairs if moment in gathered.notes[at]["moments"]]][:, :, swap]
-            for pairs in halves
+            for pairs in sides
         )
         found: dict[str, float] = {"bona fide pairs": len(left), "swapped pairs": len(right)}
         if len(left) and len(right):
@@ -222,42 +222,15 @@ def by_moment(
     return report
 
 
-def _pairs_of(gathered: Gathered, items: Sequence[Item], half: str) -> list[int]:
-    """The recorded pairs of pictures of clips with `half` in their names."""
+def _pairs_of(gathered: Gathered, clips: frozenset[int]) -> list[int]:
+    """The recorded pairs of pictures of these items."""
     return [
         at
         for at, note in enumerate(gathered.notes)
-        if note["kind"] == "recorded" and note["paired"] and half in items[note["item"]].path.name
+        if note["kind"] == "recorded" and note["paired"] and note["item"] in clips
     ]
 
 
 def _auc(bona_fide: Floats, attacks: Floats) -> float:
     truth = np.r_[np.zeros(len(bona_fide)), np.ones(len(attacks))]
     return float(roc_auc_score(truth, np.r_[bona_fide, attacks]))
-
-
-def learning_curve(
-    folder: Path, items: Sequence[Item], fold: Sequence[int], shares: Sequence[float], seeds: int
-) -> list[dict[str, Any]]:
-    """AUC on unseen people against the share of the training people, and of each one's crops."""
-    gathered = Gathered.load(folder)
-    folds, item = item_folds(gathered, fold), np.array([n["item"] for n in gathered.notes])
-    rows = []
-    for share in shares:
-        for by in ("people", "crops"):
-            found = []
-            for seed in range(seeds):
-                rng = np.random.default_rng(seed)
-                chosen = rng.random(len(items))[item] if by == "people" else rng.random(len(item))
-                answers = np.zeros((len(folds), len(VIEWS), len(QUESTIONS)), np.float32)
-                for number in np.unique(folds):
-                    heads = fit(gathered, items, (folds != number) & (chosen < share))
-                    answers[folds == number] = heads.logits(gathered.statistics[0][folds == number])
-                report = summary(gathered, items, answers)
-                found.append((report["video face_swap any"], report["video mesh_swap"]))
-            row: dict[str, Any] = {"share": share, "of": by}
-            for view in VIEWS:
-                row[f"swap {view}"] = [swaps[net_name(view, "swap")] for swaps, _ in found]
-                row[f"blended {view}"] = [drawn[net_name(view, "blended")] for _, drawn in found]
-            rows.append(row)
-    return rows

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.evaluation.manifest import Use
+from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.evaluation.metrics import apcer_at_bpcer, auc, auc_interval
 from kyc_rtc.evaluation.results import ClipResult, scores_of
-from training.people import BONA_FIDE_HALF, SWAPPED_HALF
+from training.people import FACE_SWAP
 from training.tables import AGAINST, STUDIO
 
 Results = Sequence[ClipResult]
@@ -28,9 +29,8 @@ def fused(by_condition: Mapping[str, Results]) -> str:
         [r for r in _people(results) if any(part in r.name for part in STUDIO)],
         _of(results, AGAINST["face swaps"]),
     )
-    rows["halves of one recording, AUC"] = lambda results: _area(
-        [r for r in results if BONA_FIDE_HALF in r.name],
-        [r for r in results if SWAPPED_HALF in r.name],
+    rows["face swaps against the same footage, AUC"] = lambda results: _area(
+        *matched(results, FACE_SWAP)
     )
     rows["bona fide, verdicts"] = lambda results: _verdicts(_people(results))
     for name, attack in AGAINST.items():

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+FACE_SWAP = "face_swap"
+
 TASK_OF_SPECIES = {
     "bona_fide": None,
-    "face_swap": "swap",
+    FACE_SWAP: "swap",
     "talking_head": "generated",
     "deepfake_other": "generated",
     "puppet": "puppet",
@@ -21,10 +23,12 @@ TASK_OF_SPECIES = {
 }
 """The question of the face net to which a species is the positive answer."""
 
+_GROUP = "group"
+
 _SAME_PERSON = frozenset({"6c9d9f81"})
 """Hashed words of paths by which clips of one person are linked across sources; nobody is named."""
 
-_SAME_FOOTAGE = {"group n33": "group styletalk_happyenglish"}
+_SAME_FOOTAGE = {f"{_GROUP} n33": f"{_GROUP} styletalk_happyenglish"}
 """Groups of the manifest that turned out to hold the same recording: the first joins the second."""
 
 
@@ -32,9 +36,6 @@ _SAME_PICTURES = {
     "saikan45/Liveness_Face_Detection_Home_Security_System": "neonipun/CV_PROJECT",
 }
 """Sources that hold pictures of another: about 200 are in both."""
-
-BONA_FIDE_HALF, SWAPPED_HALF = "deepfacelive_left", "deepfacelive_right"
-"""In the names of clips that are half of a recording: the person, and the swap made of the person live."""
 
 
 def origin(source: str) -> str:
@@ -70,7 +71,7 @@ def _item(row: dict[str, str], folder: Path) -> Item:
     keys = (
         {f"path {path.stem}"} if row["path"].startswith("video") else {f"source {origin(source)}"}
     )
-    keys |= {f"{name} {row[name]}" for name in ("group", "model") if row[name]}
+    keys |= {f"{name} {row[name]}" for name in (_GROUP, "model") if row[name]}
     studio_model = re.match(r"deepfacelive_(?:left|right)_(.+)_\d+_", path.stem)
     if studio_model:  # both halves of a recording know the model that the other half shows
         keys.add(f"model {studio_model[1]}")
@@ -83,6 +84,19 @@ def _item(row: dict[str, str], folder: Path) -> Item:
 
 def _short_hash(word: str) -> str:
     return hashlib.sha256(word.encode()).hexdigest()[:8]
+
+
+def matched(items: Sequence[Item], species: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Indices of bona fide clips, and of attacks of this species, of the groups that hold both; see
+    `kyc_rtc.evaluation.matched`."""
+    sides: tuple[dict[int, set[str]], dict[int, set[str]]] = ({}, {})
+    for index, item in enumerate(items):
+        if item.is_video and (item.task is None or item.species == species):
+            groups = {key for key in item.keys if key.startswith(_GROUP)}
+            sides[item.task is not None][index] = groups
+    both = set().union(*sides[0].values()) & set().union(*sides[1].values())
+    low, high = (frozenset(at for at, groups in side.items() if groups & both) for side in sides)
+    return low, high
 
 
 def folds(items: Sequence[Item], count: int) -> list[int]:

@@ -20,8 +20,8 @@ from training.recapture import NET_DECAY, fit_colour_head
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_LEAST = 8
-"""Clips or pictures of which an AUC says something."""
+LEAST_CLIPS = 2
+"""Of a source with one clip an area says nothing at all."""
 
 
 def leave_one_source_out(
@@ -34,13 +34,20 @@ def leave_one_source_out(
     The heads of each fold have seen nothing of the source, and no bona fide clip of that fold.
     """
     gathered = Gathered.load(folder)
+    return without_source(gathered, items, fold, np.ones(len(gathered.notes), np.bool_))
+
+
+def without_source(
+    gathered: Gathered, items: Sequence[Item], fold: Sequence[int], keep: Mask
+) -> list[dict[str, Any]]:
+    """See `leave_one_source_out`; only the crops of `keep` (n,) teach."""
     at = _Rows.of(gathered, items, fold)
     sources = sorted(
         {(at.source[i], at.task[i], bool(at.video[i])) for i in np.flatnonzero(at.attack)}
     )
     rows = []
     for source, task, video in sources:
-        clips, found = _answers(gathered, items, at, source, task, video=video)
+        clips, found = _answers(gathered, items, at, keep, source, task, video=video)
         attack = np.isin(clips, list(at.attacks_of(source)))
         areas = {name: round(float(roc_auc_score(attack, one)), 3) for name, one in found.items()}
         rows.append(
@@ -50,7 +57,6 @@ def leave_one_source_out(
                 "video": video,
                 "n": int(attack.sum()),
                 **areas,
-                "enough": int(attack.sum()) >= _LEAST,
             }
         )
     return rows
@@ -98,7 +104,14 @@ class _Rows:
 
 
 def _answers(
-    gathered: Gathered, items: Sequence[Item], at: _Rows, source: str, task: str, *, video: bool
+    gathered: Gathered,
+    items: Sequence[Item],
+    at: _Rows,
+    keep: Mask,
+    source: str,
+    task: str,
+    *,
+    video: bool,
 ) -> tuple[list[int], dict[str, Floats]]:
     """Items, and the mean log-odds of each, by the net and where asked by colour texture: the source's
     attacks and all bona fide ones. A source that shares pictures with it is left out as well."""
@@ -106,7 +119,7 @@ def _answers(
     alike = at.video == video
     of_task = np.array([one == task for one in at.task])
     same = np.array([origin(one) == origin(source) for one in at.source])
-    teaching = at.recorded & (of_task | ~at.attack) & ~(same & at.attack)
+    teaching = keep & at.recorded & (of_task | ~at.attack) & ~(same & at.attack)
     asked = at.recorded & alike & ((own & of_task) | ~at.attack)
     teachers = {"auc": _by_net}
     if task == "recapture" and not video:

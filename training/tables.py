@@ -17,6 +17,7 @@ from kyc_rtc.detection.measures import LEARNED_NAMES, MEASURE_NAMES, net_name
 from kyc_rtc.detection.movement import MOVEMENT_NAMES
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
+from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import (
     WITNESSES,
@@ -27,7 +28,7 @@ from training.crossfit import (
     table_of,
 )
 from training.measure import CONDITIONS
-from training.people import BONA_FIDE_HALF, SWAPPED_HALF
+from training.people import FACE_SWAP
 
 Floats = NDArray[np.float64]
 
@@ -60,17 +61,16 @@ def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> st
 
 
 def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
-    lines = [
-        "| condition | expert | swaps | halves | heads | heads, test only | swaps against studio |"
-    ]
-    lines.append("|---|---|---|---|---|---|---|")
+    heads = "heads | heads, test only"
+    lines = [f"| condition | expert | swaps | same footage | {heads} | swaps against studio |"]
+    lines.append("|---" * 7 + "|")
     for number, name in enumerate(CONDITIONS):
         part = slice(number * size, (number + 1) * size)
         results = rows.results[part]
         for expert, values in held_out.items():
             cells = [
                 auc(results, values[part], AGAINST["face swaps"]),
-                halves(results, values[part]),
+                beside(results, values[part]),
             ]
             cells += [
                 auc(results, values[part], AGAINST[key]) for key in ("heads", "heads, test only")
@@ -82,7 +82,7 @@ def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> 
 
 def _families(rows: Rows, size: int) -> str:
     """AUC of each expert with one family of measures alone, and without it; first condition."""
-    lines = ["| expert | measures | its species | halves |", "|---|---|---|---|"]
+    lines = ["| expert | measures | its species | same footage |", "|---|---|---|---|"]
     for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
         for label, names in _sets():
             columns = [at for at, name in enumerate(MEASURE_NAMES) if name in names]
@@ -91,7 +91,7 @@ def _families(rows: Rows, size: int) -> str:
             values = held_out_probabilities(known, expert, table_of(known, expert, seen), seen)
             cells = (
                 auc(rows.results[:size], values[:size], AGAINST[species]),
-                halves(rows.results[:size], values[:size]),
+                beside(rows.results[:size], values[:size]),
             )
             lines.append(f"| {expert.value} | {label} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
@@ -108,18 +108,21 @@ def _sets() -> Iterator[tuple[str, set[str]]]:
 def _witnesses(rows: Rows, size: int) -> str:
     """AUC of measures of constancy that weigh by themselves: nothing is fitted; first condition."""
     results = rows.results[:size]
-    lines = ["| measure | swaps | halves | heads | heads, test only |", "|---|---|---|---|---|"]
+    lines = [
+        "| measure | swaps | same footage | heads | heads, test only |",
+        "|---|---|---|---|---|",
+    ]
     names = dict.fromkeys(name for some in WITNESSES.values() for name in some)
     for name in (one for one in names if one in CONSTANCY_NAMES):
         values = rows.measures[:size, MEASURE_NAMES.index(name)]
-        cells = [auc(results, values, AGAINST["face swaps"]), halves(results, values)]
+        cells = [auc(results, values, AGAINST["face swaps"]), beside(results, values)]
         cells += [auc(results, values, AGAINST[key]) for key in ("heads", "heads, test only")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _moments(rows: Rows, size: int) -> str:
-    """AUC of single measures between the halves of one recording, by moment; either direction."""
+    """AUC of single measures of swaps against the same footage, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
     lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
     told = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
@@ -132,7 +135,7 @@ def _moments(rows: Rows, size: int) -> str:
                 cells.append("")
                 continue
             values = rows.measures[:size, MEASURE_NAMES.index(key)]
-            cells.append(halves(rows.results[:size], values, folded=True))
+            cells.append(beside(rows.results[:size], values, folded=True))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -183,14 +186,12 @@ def auc(
     return _figure(bona_fide, attacks)
 
 
-def halves(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
-    """The same between the two halves of recordings of live swaps."""
-    sides: dict[str, list[float]] = {BONA_FIDE_HALF: [], SWAPPED_HALF: []}
-    for result, value in zip(results, values, strict=True):
-        for side, found in sides.items():
-            if side in result.name and _judged(result, value):
-                found.append(value)
-    return _figure(*sides.values(), folded=folded)
+def beside(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
+    """The same of face swaps against the bona fide clips that share their footage."""
+    of_clip = {id(r): v for r, v in zip(results, values, strict=True) if _judged(r, v)}
+    sides = matched([r for r in results if id(r) in of_clip], FACE_SWAP)
+    low, high = ([of_clip[id(r)] for r in side] for side in sides)
+    return _figure(low, high, folded=folded)
 
 
 def _judged(result: ClipResult, value: float) -> bool:

@@ -48,7 +48,7 @@ def _section(name: str, section: Mapping[str, Any]) -> list[str]:
         _bona_fide(section),
         _verdicts(section),
         _scores(section),
-        _halves(section["matched_halves"]),
+        _matched(section["matched"]),
         f"![DET curves]({det_name})\n\n![Scores]({scores_name})",
         _by_analyser(section),
         _cpu(section["cpu_ms_per_frame"]),
@@ -116,14 +116,19 @@ def _scores(section: Mapping[str, Any]) -> str:
     return _table(head, rows)
 
 
-def _halves(halves: Mapping[str, Any]) -> str:
-    if not halves["pairs"]:
-        return ""
-    return (
-        f"Matched halves of one recording: {halves['pairs']} pairs, AUC {_number(halves['auc'])} "
-        f"{_span(halves['auc_interval_95'])}; the swapped half scores higher in "
-        f"{_percent(halves['right_way_round'])}%."
-    )
+def _matched(matched: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            name,
+            told["pairs"],
+            f"{_number(told['auc'])} {_span(told['auc_interval_95'])}",
+            f"{_percent(told['right_way_round'])}",
+        ]
+        for name, told in matched.items()
+        if told["pairs"]
+    ]
+    head = ["beside the same footage", "pairs", "AUC", "attack scores higher, %"]
+    return _table(head, rows) if rows else ""
 
 
 def _by_analyser(section: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +12,7 @@ from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.detection.evidence import AnalyserName, Evidence
 from kyc_rtc.evaluation.groups import by_group
 from kyc_rtc.evaluation.manifest import Use
+from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.evaluation.metrics import (
     OperatingPoint,
     Proportion,
@@ -26,8 +26,6 @@ from kyc_rtc.evaluation.results import UNREADABLE, ClipResult, Conditions, score
 
 BPCER_LIMITS = (0.05, 0.02)
 _WORST = 10
-_HALF = re.compile(r"deepfacelive_(left|right)_(.+?)(?:_[0-9a-f]{6})?\.\w+$")
-"""The two halves of one recording of a live swap: the same scene, codec and motion."""
 
 Results = Sequence[ClipResult]
 
@@ -92,7 +90,7 @@ def build_section(clips: Results, confidence_threshold: float) -> dict[str, Any]
         "all_attacks": _against(bona_fide, attacks),
         "worst_apcer": worst,
         "acer": _mean(worst, bpcer.value),
-        "matched_halves": _matched_halves(clips),
+        "matched": {name: _matched(clips, name) for name in species},
         "analysers": _analysers(bona_fide, species),
         "fusion_without": _ablation(bona_fide, species, confidence_threshold),
         "by_group": by_group(clips),
@@ -161,21 +159,21 @@ def _mean(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else (one + other) / 2
 
 
-def _matched_halves(clips: Results) -> dict[str, Any]:
-    """AUC between the halves, and in how many pairs the swapped one scores higher (a tie: half)."""
-    pairs: dict[str, dict[str, float]] = {}
-    for clip in clips:
-        match = _HALF.search(clip.name)
-        side = "left" if clip.bona_fide else "right"
-        if match and match[1] == side and clip.deepfake_score is not None:
-            pairs.setdefault(match[2], {})[side] = clip.deepfake_score
-    whole = [pair for pair in pairs.values() if len(pair) == 2]
-    left, right = [p["left"] for p in whole], [p["right"] for p in whole]
-    wins = [1.0 if b > a else 0.5 if b == a else 0.0 for a, b in zip(left, right, strict=True)]
+def _matched(clips: Results, species: str) -> dict[str, Any]:
+    """AUC against the bona fide clips of the same footage, and in what share of the pairs that share
+    it the attack scores higher (a tie: half)."""
+    bona_fide, attacks = matched([r for r in clips if r.deepfake_score is not None], species)
+    low, high = scores_of(bona_fide), scores_of(attacks)
+    wins = [
+        1.0 if score > other else 0.5 if score == other else 0.0
+        for attack, score in zip(attacks, high, strict=True)
+        for person, other in zip(bona_fide, low, strict=True)
+        if attack.group == person.group
+    ]
     return {
-        "pairs": len(whole),
-        "auc": auc(left, right),
-        "auc_interval_95": auc_interval(left, right),
+        "pairs": len(wins),
+        "auc": auc(low, high),
+        "auc_interval_95": auc_interval(low, high),
         "right_way_round": sum(wins) / len(wins) if wins else None,
     }
 

@@ -17,8 +17,8 @@ from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from media.file_source import read_frames
 from tests.support.browser_camera import Prompt
 from tests.support.browser_people import held_in_a_hand
+from tests.support.film import framed
 
-_SIZE = (640, 480)
 _REACTION_MS = 500.0
 _FADE_MS = 160.0
 _IDLE_PACE = 0.7
@@ -142,13 +142,18 @@ _OTHER_SIDE: Mapping[Asked, Asked] = {
 class Recorded:
     """Plays the fitting take after each prompt, and calm footage otherwise, with short cross-fades.
 
+    Where the clip has no take that fits, calm footage goes on.
+
     The whole picture drifts as a camera's does that is held in a hand: the calm footage is short,
     and would else be seen again exactly as it was. `willing` False plays a take that does not fit.
     """
 
     def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
         frames = read_frames(find_clip(folder, takes.clip), SystemClock())
-        self._frames = [(frame.captured_at_ms, _framed(frame.to_bgr(), takes)) for frame in frames]
+        self._frames = [
+            (frame.captured_at_ms, framed(frame.to_bgr(), takes.middle, takes.height))
+            for frame in frames
+        ]
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
         self._willing = willing
@@ -161,7 +166,7 @@ class Recorded:
 
     def sees(self, prompt: Prompt) -> None:
         if prompt.challenge is not None:
-            self._playing = self._takes.answers[self._choose(prompt.challenge)]
+            self._playing = self._takes.answers.get(self._choose(prompt.challenge), ())
             self._began_ms = self._now_ms + _REACTION_MS
 
     def draw(self, at_ms: float) -> BgrImage:
@@ -220,19 +225,3 @@ def find_clip(folder: Path, digest: str) -> Path:
         if hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest):
             return path
     raise FileNotFoundError(f"no clip with SHA-256 {digest}… under {folder}")
-
-
-def _framed(picture: BgrImage, takes: Takes) -> BgrImage:
-    """The part of the picture about the face, in the shape of a webcam's."""
-    height, width = picture.shape[:2]
-    part_height = round(takes.height * height)
-    part_width = min(width, part_height * 4 // 3)
-    left = _start(takes.middle[0] * width, part_width, width)
-    top = _start(takes.middle[1] * height, part_height, height)
-    part = picture[top : top + part_height, left : left + part_width]
-    return np.asarray(cv2.resize(part, _SIZE, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _start(middle: float, length: int, whole: int) -> int:
-    """Where a stretch of `length` begins that lies about `middle`, and within the whole."""
-    return min(max(0, round(middle) - length // 2), whole - length)

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from kyc_rtc.frames import BgrImage
 from tests.support.browser_camera import Person, Prompt
+from tests.support.film import SIZE
 
 Floats32 = NDArray[np.float32]
 
-SIZE = (640, 480)
 _FOCAL_PX = 620.0  # a camera that sees 55 degrees across, as a phone's or a webcam's
 _CELLS = 24  # screen pixels along an edge of the rendered piece of the screen
 _PARTS = 12  # samples along an edge of one screen pixel

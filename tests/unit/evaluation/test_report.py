@@ -93,21 +93,21 @@ def test_cpu_is_the_mean_over_frames() -> None:
     ("left", "right", "area", "right_way"),
     [([0.1, 0.2], [0.3, 0.4], 1.0, 1.0), ([0.1, 0.6], [0.2, 0.5], 0.5, 0.5), ([], [], None, None)],
 )
-def test_halves_are_matched_by_name(
+def test_attacks_are_matched_with_bona_fide_clips_of_their_group(
     left: list[float], right: list[float], area: float | None, right_way: float | None
 ) -> None:
-    results = [
-        clip_result(f"v/deepfacelive_left_A_b_{n}_{n:06x}.mp4", score=s) for n, s in enumerate(left)
-    ]
+    results = [clip_result(f"b{n}.mp4", score=s, group=f"g{n}") for n, s in enumerate(left)]
     results += [
-        clip_result(f"v/deepfacelive_right_A_b_{n}_{n + 99:06x}.mp4", "face_swap", s)
-        for n, s in enumerate(right)
+        clip_result(f"s{n}.mp4", "face_swap", s, group=f"g{n}") for n, s in enumerate(right)
     ]
-    # A half without its other half is in no pair.
-    results.append(clip_result("v/deepfacelive_left_Z_0_abcdef.mp4", score=0.99))
-    halves = report_of(results)["sections"]["video"]["matched_halves"]
-    assert (halves["pairs"], halves["auc"]) == (len(left), area)
-    assert halves["right_way_round"] == right_way
+    # Alone in its group, without a score, or of another species: no pair.
+    results.append(clip_result("alone.mp4", score=0.99))
+    results.append(clip_result("silent.mp4", score=None, group="g0"))
+    results.append(clip_result("head.mp4", "talking_head", 0.9, group="g0"))
+    results.append(clip_result("swap.mp4", "face_swap", 0.01))
+    matched = report_of(results)["sections"]["video"]["matched"]["face_swap"]
+    assert (matched["pairs"], matched["auc"]) == (len(left), area)
+    assert matched["right_way_round"] == right_way
 
 
 def test_what_an_analyser_adds_is_the_fused_auc_less_that_without_it() -> None:

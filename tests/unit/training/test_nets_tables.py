@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from training.nets_tables import by_moment, by_share, by_source, write_nets_tables
+from training.nets_tables import by_moment, by_share, by_share_unseen, by_source, write_nets_tables
 
-HALVES: dict[str, dict[str, float]] = {
+MATCHED: dict[str, dict[str, float]] = {
     "always": {
         "bona fide pairs": 600, "swapped pairs": 598, "net_colour_swap": 0.711,
         "net_motion_swap": 0.755, "net_change_swap": 0.744,
@@ -26,7 +26,7 @@ CURVE = [
 
 
 def test_a_moment_without_pairs_has_no_area() -> None:
-    head, _, always, blinking = by_moment(HALVES).splitlines()
+    head, _, always, blinking = by_moment(MATCHED).splitlines()
     assert head == "| moment | pairs, swapped/bona fide | colour | motion | change |"
     assert always == "| always | 598/600 | 0.71 | 0.76 | 0.74 |"
     assert blinking == "| blinking | 0/3 |  |  |  |"
@@ -44,12 +44,21 @@ def test_every_draw_is_told() -> None:
     assert by_share(CURVE).splitlines()[2:] == [row]
 
 
+def test_unseen_sources_have_a_table_of_their_own() -> None:
+    seen = [CURVE[0] | {"unseen swap, videos": [0.712, 0.7], "unseen recapture, pictures": [0.9]}]
+    assert by_share_unseen(seen).splitlines() == [
+        "| share | of | recapture, pictures | swap, videos |",
+        "|---|---|---|---|",
+        "| 25% | people | 0.90 | 0.71 and 0.70 |",
+    ]
+
+
 def test_steps_that_were_not_taken_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "sources.json").write_text(json.dumps(SOURCES))
     write_nets_tables(tmp_path)
     assert (tmp_path / "reports" / "nets.md").read_text() == by_source(SOURCES)
-    (tmp_path / "nets.json").write_text(json.dumps({"halves by moment": HALVES}))
+    (tmp_path / "nets.json").write_text(json.dumps({"matched by moment": MATCHED}))
     (tmp_path / "learning_curve.json").write_text(json.dumps(CURVE))
     write_nets_tables(tmp_path)
     found = (tmp_path / "reports" / "nets.md").read_text()
-    assert found == "\n".join([by_moment(HALVES), by_source(SOURCES), by_share(CURVE)])
+    assert found == "\n".join([by_moment(MATCHED), by_source(SOURCES), by_share(CURVE)])

@@ -1,0 +1,19 @@
+"""Attacks beside bona fide clips that share their footage: same scene, codec and motion, another face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kyc_rtc.evaluation.results import ClipResult
+
+
+def matched(clips: Iterable[ClipResult], species: str) -> tuple[list[ClipResult], list[ClipResult]]:
+    """Bona fide clips and attacks of this species, of the groups that hold both."""
+    known = list(clips)
+    bona_fide = [clip for clip in known if clip.bona_fide]
+    attacks = [clip for clip in known if clip.species == species]
+    both = {clip.group for clip in bona_fide} & {clip.group for clip in attacks}
+    return (
+        [clip for clip in bona_fide if clip.group in both],
+        [clip for clip in attacks if clip.group in both],
+    )
