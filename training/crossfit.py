@@ -28,13 +28,11 @@ from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
 from training.fit_experts import Table, cross_calibrated, cross_fitted
 from training.measure import CONDITIONS, DRAWN_CONDITIONS, Measured
-from training.people import Item
+from training.people import TASK_OF_SPECIES, Item
 
 SPECIES = {
-    AnalyserName.SWAP: frozenset({"face_swap"}),
-    AnalyserName.GENERATED: frozenset({"talking_head", "deepfake_other"}),
-    AnalyserName.PUPPET: frozenset({"puppet"}),
-    AnalyserName.RECAPTURE: frozenset({"replay", "print_or_replay"}),
+    expert: frozenset(species for species, task in TASK_OF_SPECIES.items() if task == expert.value)
+    for expert in SIGNS
 }
 """The attacks that each expert is for; it is taught nothing about the others."""
 

@@ -25,10 +25,8 @@ from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from media.file_source import read_frames
 from media.transcode import at_rate
 from training.crops import LONG_SIDE_PX, scaled
+from training.people import PUPPET
 from training.synthesis import Edit, Puppet, TurnedPuppet
-
-PUPPET = "puppet"
-"""The species of these clips; no manifest has it."""
 
 _PREFIX = "puppet/"
 _FPS, _SECONDS = 20, 12

@@ -12,12 +12,15 @@ from pathlib import Path
 
 FACE_SWAP = "face_swap"
 
+PUPPET = "puppet"
+"""Animated photographs, which are drawn: no manifest has this species."""
+
 TASK_OF_SPECIES = {
     "bona_fide": None,
     FACE_SWAP: "swap",
     "talking_head": "generated",
     "deepfake_other": "generated",
-    "puppet": "puppet",
+    PUPPET: "puppet",
     "replay": "recapture",
     "print_or_replay": "recapture",
 }

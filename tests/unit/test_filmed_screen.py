@@ -12,8 +12,8 @@ import pytest
 from kyc_rtc.detection.spectrum import MoireMeter
 from kyc_rtc.frames import BgrImage
 from tests.support.browser_camera import Prompt
-from tests.support.browser_recapture import SIZE, Recaptured, Setup, laptop, monitor, phone
-from tests.support.film import luma_of, sent
+from tests.support.browser_recapture import Recaptured, Setup, laptop, monitor, phone
+from tests.support.film import SIZE, luma_of, sent
 from tests.unit.detection import synthetic
 
 HEAD_ON = replace(
