@@ -1,6 +1,6 @@
 """Attacks of our own making through a real browser, counted: the table in docs/detection.md.
 
-    python -m tests.attacks --data FOLDER [--runs N] [--only NAME]
+    python -m tests.attacks --data FOLDER [--runs N] [--only PATTERN]
 
 starts servers as they are shipped, holds each attack N times before headless Chromium's camera, each
 time another person or seed, and prints a Markdown table. What answers nothing meets a server that
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -252,9 +253,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of face videos")
     parser.add_argument("--runs", type=int, default=3, help="how often each is tried")
-    parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument("--only", default="", help="rows in whose name this pattern is found")
     given = parser.parse_args()
-    trials = [trial for trial in _trials() if given.only in trial.name]
+    trials = [trial for trial in _trials() if re.search(given.only, trial.name)]
     material = Material(ModelStore(None).path("face_landmarker"), given.data)
     asyncio.run(run_all(trials, material, given.runs))
     shares = ", ".join(f"{answerable(takes):.0%}" for takes in PEOPLE)
