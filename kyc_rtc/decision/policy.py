@@ -112,8 +112,7 @@ def _lacking(
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.time_limit_reached:
         reasons.append(ReasonCode.TIME_LIMIT)
-    if not enough_was_judged(findings, thresholds):
-        reasons.append(ReasonCode.TOO_FEW_FRAMES)
+    reasons += _too_little(findings, thresholds)
     if _high(score, thresholds):
         reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
     elif score is not None and score >= thresholds.review_threshold:
@@ -154,18 +153,20 @@ def _high(score: float | None, thresholds: Thresholds) -> bool:
 
 
 def enough_was_judged(findings: Findings, thresholds: Thresholds) -> bool:
-    """Frames are not enough: life must have been looked for.
+    """Frames are not enough: life must have been looked for."""
+    return not _too_little(findings, thresholds)
 
-    A still photo gives the other analysers nothing to object to, so that only the one that judges
-    motion can clear it.
-    """
+
+def _too_little(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:
+    """Too few frames; or else no word on life: a still photo gives the other analysers nothing to
+    object to, so that only the one that judges motion can clear it."""
+    if findings.frames_judgeable < thresholds.min_judgeable_frames:
+        return [ReasonCode.TOO_FEW_FRAMES]
     motion_was_judged = any(
         e.analyser is AnalyserName.TEMPORAL
-        and e.confidence > 0
-        and e.confidence >= thresholds.confidence_threshold
-        for e in findings.evidence
+        for e in _confident(findings.evidence, thresholds.confidence_threshold)
     )
-    return motion_was_judged and findings.frames_judgeable >= thresholds.min_judgeable_frames
+    return [] if motion_was_judged else [ReasonCode.LIFE_NOT_SEEN]
 
 
 def _unmet(findings: Findings) -> list[ReasonCode]:

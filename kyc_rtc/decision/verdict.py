@@ -29,6 +29,7 @@ class ReasonCode(StrEnum):
     FACE_CHANGED = "face_changed"
     LINK_LOST = "link_lost"
     TOO_FEW_FRAMES = "too_few_frames"
+    LIFE_NOT_SEEN = "life_not_seen"
     TEXTURE = "texture"
     BLINK_PATTERN = "blink_pattern"
     TEMPORAL = "temporal"

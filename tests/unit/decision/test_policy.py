@@ -142,6 +142,8 @@ def test_without_judged_motion_nothing_passes(analyser: AnalyserName) -> None:
     unsure = (statement(AnalyserName.TEMPORAL, 0.5, 0.0), statement(analyser, 0.2))
     verdict = decide(replace(LIVE, evidence=unsure), LIMITS)
     assert verdict.status is VerdictStatus.INCONCLUSIVE
+    assert ReasonCode.LIFE_NOT_SEEN in verdict.reasons
+    assert ReasonCode.TOO_FEW_FRAMES not in verdict.reasons
 
 
 @pytest.mark.parametrize("sign", list(Sign))
