@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_evaluate(commands)
     _add_evaluate_challenges(commands)
+    _add_evaluate_chance(commands)
     _add_bench(commands)
     _add_models(commands)
     keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
@@ -83,6 +84,18 @@ def _add_evaluate_challenges(commands: Any) -> None:
         "--data", type=Path, required=True, help="folder with the labelled videos"
     )
     evaluate.set_defaults(command=_evaluate_challenges)
+
+
+def _add_evaluate_chance(commands: Any) -> None:
+    evaluate = commands.add_parser(
+        "evaluate-chance", help="how often recordings that hear no prompt meet the challenges"
+    )
+    evaluate.add_argument("--manifest", type=Path, required=True, help="tab-separated list")
+    evaluate.add_argument(
+        "--tries", type=int, default=4, help="of each recording at each challenge"
+    )
+    evaluate.add_argument("--jobs", type=int, default=1, help="processes")
+    evaluate.set_defaults(command=_evaluate_chance)
 
 
 def _add_bench(commands: Any) -> None:
@@ -166,6 +179,16 @@ def _evaluate_challenges(options: argparse.Namespace) -> int:
 
     model = ModelStore(None).fetch(FACE_MODEL)
     _print_json(evaluate_challenges(options.labels, options.data, model))
+    return 0
+
+
+def _evaluate_chance(options: argparse.Namespace) -> int:
+    from kyc_rtc.evaluation.chance import Job, evaluate_chance  # noqa: PLC0415 - loads the nets
+    from kyc_rtc.evaluation.manifest import read_manifest  # noqa: PLC0415
+
+    job = Job(ModelStore(None).fetch(FACE_MODEL), load_settings().liveness, options.tries)
+    clips = read_manifest(options.manifest)
+    _print_json(evaluate_chance(clips, job, processes=options.jobs))
     return 0
 
 

@@ -35,10 +35,14 @@ class LivenessSettings(_Group):
         10_000, ge=2_000, le=60_000, description="media time for one attempt"
     )
     min_blinks: int = Field(
-        2, ge=1, le=5, description="a blink challenge asks for at least so many"
+        3,
+        ge=1,
+        le=5,
+        description="a blink challenge asks for at least so many, in quick succession",
     )
-    max_blinks: int = Field(3, ge=1, le=5, description="and at most so many")
-    max_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at most so many")
+    max_blinks: int = Field(4, ge=1, le=5, description="and at most so many")
+    min_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at least so many")
+    max_nods: int = Field(3, ge=1, le=5, description="and at most so many")
     neutral_ms: int = Field(
         800, ge=300, le=5_000, description="media time of a still face at the start"
     )

@@ -48,7 +48,8 @@ class Issuer:
                 low, high = sorted((settings.min_blinks, settings.max_blinks))
                 return Challenge(kind, count=self._source.randint(low, high))
             case ChallengeType.NOD:
-                return Challenge(kind, count=self._source.randint(1, settings.max_nods))
+                low, high = sorted((settings.min_nods, settings.max_nods))
+                return Challenge(kind, count=self._source.randint(low, high))
             case ChallengeType.SMILE | ChallengeType.MOUTH_OPEN:
                 return Challenge(kind)
 

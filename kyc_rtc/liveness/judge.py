@@ -17,8 +17,9 @@ from kyc_rtc.liveness.smile import SmileTracker
 
 MIN_REACTION_MS = 150
 """Nobody answers a prompt sooner: simple visual reactions take 180 to 250 ms, without the network."""
-REPEAT_LIMIT_MS = 3_000
-"""Blinks and nods of one answer follow each other within this; else natural ones would add up."""
+REPEAT_LIMIT_MS = {ChallengeType.NOD: 3_000, ChallengeType.BLINK: 1_500}
+"""The blinks, or nods, of one answer follow each other within this; else natural ones would add up.
+People blink every few seconds by themselves, so that blinks that are meant have to come faster."""
 UNASKED_SCALE = 1.5
 """An action that was not asked for is held against somebody only when it is this much clearer."""
 DELIBERATE = frozenset({ChallengeType.HEAD_TURN, ChallengeType.NOD, ChallengeType.MOUTH_OPEN})
@@ -89,6 +90,7 @@ class Judge:
         self._earliest_ms = prompted_at_ms + MIN_REACTION_MS
         self._own = new_tracker(challenge.type, neutral, towards=challenge.direction)
         self._bystander = Bystander(_held_against(challenge), neutral)
+        self._repeat_limit_ms = REPEAT_LIMIT_MS.get(challenge.type, 0)
         self._count = self._most = 0
         self._onset_ms: int | None = None
         self._last_done_ms = 0
@@ -98,7 +100,7 @@ class Judge:
     def update(self, signals: Signals, captured_at_ms: int) -> Progress:
         sighting = self._own.update(signals, captured_at_ms)
         wrong = self._find_wrong(signals, captured_at_ms, sighting.resting)
-        if self._count and captured_at_ms - self._last_done_ms > REPEAT_LIMIT_MS:
+        if self._count and captured_at_ms - self._last_done_ms > self._repeat_limit_ms:
             self._count, self._onset_ms = 0, None
         if sighting.done:
             self._take(sighting.done)

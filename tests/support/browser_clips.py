@@ -131,7 +131,7 @@ PEOPLE = (
         },
     ),
 )
-"""Different people; a blink is two. Most turn to one side only: ask anew if the other is drawn."""
+"""Different people. Most turn to one side only: ask anew if the other is drawn."""
 
 _OTHER_SIDE: Mapping[Asked, Asked] = {
     (ChallengeType.HEAD_TURN, Direction.LEFT): (ChallengeType.HEAD_TURN, Direction.RIGHT),

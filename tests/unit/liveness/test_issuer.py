@@ -18,21 +18,28 @@ from tests.unit.liveness.fakes.chance import seeded_issuer
 @given(
     seed=st.integers(),
     challenges=st.integers(1, 5),
-    low=st.integers(1, 5),
-    high=st.integers(1, 5),
-    nods=st.integers(1, 5),
+    blinks=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    nods=st.tuples(st.integers(1, 5), st.integers(1, 5)),
 )
-def test_a_plan_keeps_the_rules(seed: int, challenges: int, low: int, high: int, nods: int) -> None:
-    limits = LivenessSettings(challenges=challenges, min_blinks=low, max_blinks=high, max_nods=nods)
+def test_a_plan_keeps_the_rules(
+    seed: int, challenges: int, blinks: tuple[int, int], nods: tuple[int, int]
+) -> None:
+    limits = LivenessSettings(
+        challenges=challenges,
+        min_blinks=blinks[0],
+        max_blinks=blinks[1],
+        min_nods=nods[0],
+        max_nods=nods[1],
+    )
     plan = seeded_issuer(limits, seed).plan()
     kinds = [challenge.type for challenge in plan]
     assert len(kinds) == challenges == len(set(kinds))
     assert ChallengeType.HEAD_TURN in kinds
     for challenge in plan:
         if challenge.type is ChallengeType.BLINK:
-            assert min(low, high) <= challenge.count <= max(low, high)
+            assert min(blinks) <= challenge.count <= max(blinks)
         elif challenge.type is ChallengeType.NOD:
-            assert 1 <= challenge.count <= nods
+            assert min(nods) <= challenge.count <= max(nods)
         else:
             assert challenge.count == 1
 
@@ -45,8 +52,8 @@ def test_every_order_direction_and_count_comes_up() -> None:
     assert max(orders.values()) < 5 * min(orders.values())
     drawn = {challenge for plan in plans for challenge in plan}
     assert {one.direction for one in drawn} == {None, *Direction}
-    assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {2, 3}
-    assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {1, 2}
+    assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {3, 4}
+    assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {2, 3}
 
 
 def test_an_open_mouth_is_asked_for_more_often_and_not_always() -> None:

@@ -1,0 +1,75 @@
+"""Recordings that hear no prompt: what they show is met, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+
+from kyc_rtc.evaluation.chance import Job, Recording, _over_and_over, _played, _Same, challenges
+from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.settings import LivenessSettings
+from tests.unit.liveness.fakes.actor import Actor, Pulse
+from tests.unit.liveness.fakes.faces import make_face, make_observation
+
+SETTINGS = LivenessSettings()
+LENGTH_MS = 6_000
+
+
+def recorded(*pulses: Pulse) -> Recording:
+    frames = Actor(pulses=list(pulses)).frames(LENGTH_MS, fps=20)
+    return [make_observation(make_face(look), now_ms) for now_ms, look in frames]
+
+
+def blinking(every_ms: int) -> Recording:
+    return recorded(*(Pulse("shut", 1.0, at, 250) for at in range(500, LENGTH_MS - 300, every_ms)))
+
+
+def met(recording: Recording, challenge: Challenge, tries: int = 4) -> int:
+    chance = random.Random(1)  # noqa: S311  # the same in every run
+    issuer = _Same(challenge, SETTINGS, chance)
+    job = Job(Path(), SETTINGS, tries)
+    outcomes = [_played(recording, (challenge,), issuer, chance, job) for _ in range(tries)]
+    return sum(outcome.passed for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("recording", "shown"),
+    [
+        (recorded(), set[str]()),
+        (blinking(every_ms=700), {"blink 3", "blink 4"}),
+        (blinking(every_ms=3_000), set[str]()),
+        (recorded(Pulse("smile", 0.8, 2_000, 1_500)), {"smile"}),
+        (recorded(Pulse("yaw_deg", 30.0, 2_000, 1_400)), {"head_turn left"}),
+    ],
+    ids=["nothing", "blinks at will", "blinks as people do", "a smile", "a turn"],
+)
+def test_what_is_shown_is_met_and_nothing_else(recording: Recording, shown: set[str]) -> None:
+    found = {name: met(recording, challenge) for name, challenge in challenges(SETTINGS).items()}
+    assert found == {name: 4 if name in shown else 0 for name in found}
+
+
+def test_everything_that_the_settings_allow_is_asked() -> None:
+    few = LivenessSettings(min_blinks=3, max_blinks=2, min_nods=1, max_nods=1)
+    names = [
+        "head_turn left",
+        "head_turn right",
+        "nod",
+        "blink 2",
+        "blink 3",
+        "smile",
+        "mouth_open",
+    ]
+    assert list(challenges(few)) == names
+
+
+def test_time_goes_on_where_the_recording_begins_again() -> None:
+    recording = recorded()
+    seen = list(islice(_over_and_over(recording, 100), 300))
+    assert seen[0].faces == recording[100].faces
+    assert seen[50].faces == recording[150 - len(recording)].faces
+    assert {after.captured_at_ms - before.captured_at_ms for before, after in pairwise(seen)} == {
+        50
+    }
