@@ -11,6 +11,7 @@ import pytest
 
 from kyc_rtc.__main__ import main
 from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.evaluation.manifest import COLUMNS
 from kyc_rtc.keys import api_key_hash
 from tests.support.applicant import PortraitApplicant
 from tests.support.portrait_actions import blink, head_turn, sequence
@@ -61,6 +62,20 @@ def test_analyze_refuses_what_is_no_video(
         path.write_bytes(content)
     assert main(["analyze", str(path)]) == 2
     assert "kyc-rtc:" in capsys.readouterr().err
+
+
+def test_evaluate_chance_tells_what_a_recording_meets_unasked(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = f"{recording.name}\tbona_fide\tbona_fide\tg\t\t5\there\tany"
+    manifest = tmp_path / "manifest.tsv"
+    manifest.write_text("\n".join(["\t".join(COLUMNS), row]) + "\n", "utf-8")
+    assert main(["evaluate-chance", "--manifest", str(manifest), "--tries", "2"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["recordings"] == 1
+    assert {told["of"] for told in report["asked"].values()} == {2}
+    met = {name: told["met"] for name, told in report["asked"].items()}
+    assert (met["head_turn left"], met["head_turn right"], met["smile"]) == (2, 0, 0)
 
 
 def test_keys_prints_a_key_and_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
