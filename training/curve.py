@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from kyc_rtc.detection.measures import QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS
 from training.fit_nets import Gathered, fit, item_folds, summary
+from training.nets_tables import means_by_task
 from training.people import Item
-from training.sources import LEAST_CLIPS, without_source
-
-UNSEEN = "unseen "
-"""What the names of figures on unseen sources begin with."""
+from training.sources import without_source
 
 Mask = NDArray[np.bool_]
 
@@ -63,17 +61,3 @@ def _unseen_people(
     swaps, drawn = report["video face_swap any"], report["video mesh_swap"]
     found = {f"swap {view}": swaps[net_name(view, "swap")] for view in VIEWS}
     return found | {"blended motion": drawn[net_name("motion", "blended")]}
-
-
-def means_by_task(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The mean AUC of all sources that count, for each of "unseen swap, videos" and so on; what colour
-    texture tells of single pictures goes by "unseen recapture, pictures, colours"."""
-    areas: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        if row["n"] < LEAST_CLIPS:
-            continue
-        name = f"{UNSEEN}{row['attacks']}, {'videos' if row['video'] else 'pictures'}"
-        areas[name].append(row["auc"])
-        if "auc_colours" in row:
-            areas[f"{name}, colours"].append(row["auc_colours"])
-    return {name: round(float(np.mean(found)), 3) for name, found in areas.items()}

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from kyc_rtc.detection.measures import net_name
 from kyc_rtc.detection.net_views import VIEWS
-from training.curve import UNSEEN
-from training.sources import LEAST_CLIPS
+
+LEAST_CLIPS = 2
+"""Of a source with one clip an area says nothing at all."""
+
+UNSEEN = "unseen "
+"""What the names of figures on unseen sources begin with."""
 
 _STEPS = ("nets.json", "sources.json", "learning_curve.json")
 
@@ -50,6 +56,20 @@ def by_source(rows: Sequence[Mapping[str, Any]]) -> str:
         areas = (_area(row, name) for name in ("auc", "auc_colours"))
         lines.append(_row(row["source"], what, str(row["n"]), *areas))
     return "\n".join(lines) + "\n"
+
+
+def means_by_task(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The mean AUC of all sources that count, for each of "unseen swap, videos" and so on; what colour
+    texture tells of single pictures goes by "unseen recapture, pictures, colours"."""
+    areas: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["n"] < LEAST_CLIPS:
+            continue
+        name = f"{UNSEEN}{row['attacks']}, {'videos' if row['video'] else 'pictures'}"
+        areas[name].append(row["auc"])
+        if "auc_colours" in row:
+            areas[f"{name}, colours"].append(row["auc_colours"])
+    return {name: round(fmean(found), 3) for name, found in areas.items()}
 
 
 def by_share(rows: Sequence[Mapping[str, Any]]) -> str:

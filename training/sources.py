@@ -20,9 +20,6 @@ from training.recapture import NET_DECAY, fit_colour_head
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-LEAST_CLIPS = 2
-"""Of a source with one clip an area says nothing at all."""
-
 
 def leave_one_source_out(
     folder: Path, items: Sequence[Item], fold: Sequence[int]

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from training.nets_tables import by_moment, by_share, by_share_unseen, by_source, write_nets_tables
+from training.nets_tables import (
+    by_moment,
+    by_share,
+    by_share_unseen,
+    by_source,
+    means_by_task,
+    write_nets_tables,
+)
 
 MATCHED: dict[str, dict[str, float]] = {
     "always": {
@@ -51,6 +58,15 @@ def test_unseen_sources_have_a_table_of_their_own() -> None:
         "|---|---|---|---|",
         "| 25% | people | 0.90 | 0.71 and 0.70 |",
     ]
+
+
+def test_the_mean_over_sources_leaves_out_those_with_one_clip() -> None:
+    more = {"source": "d", "attacks": "swap", "video": True, "n": 30, "auc": 0.65}
+    assert means_by_task([*SOURCES, more]) == {
+        "unseen swap, videos": 0.701,
+        "unseen recapture, pictures": 0.6,
+        "unseen recapture, pictures, colours": 0.9,
+    }
 
 
 def test_steps_that_were_not_taken_are_left_out(tmp_path: Path) -> None:
