@@ -18,6 +18,7 @@ from kyc_rtc.detection.measures import COLOURS, MEASURE_NAMES, QUESTIONS, net_na
 from kyc_rtc.detection.net_views import VIEWS, views
 from kyc_rtc.detection.pairs import PAIR_PX
 from training.crossfit import NET_ALONE, table_of_pictures
+from training.curve import learning_curve
 from training.fit_nets import (
     Gathered,
     by_moment,
@@ -30,6 +31,7 @@ from training.fit_nets import (
     textures_of,
 )
 from training.nets import balanced, fit_heads
+from training.nets_tables import UNSEEN, means_by_task
 from training.people import FACE_SWAP, Item
 from training.sources import leave_one_source_out
 
@@ -199,6 +201,21 @@ def test_each_source_is_judged_by_both_heads_where_it_has_pictures(tmp_path: Pat
         assert row["auc_colours"] > 0.8
     assert "auc_colours" not in rows["clips/d", "recapture"]
     assert "auc_colours" not in rows["more/f", "swap"]
+
+
+def test_a_learning_curve_ends_where_everybody_teaches(tmp_path: Path) -> None:
+    items, fold = written(tmp_path / "crops")
+    rows = learning_curve(tmp_path / "crops", items, fold, (0.5, 1.0), 2)
+    assert [(row["share"], row["of"]) for row in rows] == [
+        (share, by) for share in (0.5, 1.0) for by in ("people", "crops")
+    ]
+    assert all(len(row[f"{UNSEEN}recapture, pictures"]) == 2 for row in rows)
+    *_, people, crops = rows
+    assert people == crops | {"of": "people"}
+    left_out = leave_one_source_out(tmp_path / "crops", items, fold)
+    assert {name: [area] * 2 for name, area in means_by_task(left_out).items()} == {
+        name: areas for name, areas in people.items() if name.startswith(UNSEEN)
+    }
 
 
 def test_matched_clips_are_told_apart_at_each_moment_by_itself() -> None:
