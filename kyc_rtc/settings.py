@@ -42,7 +42,9 @@ class LivenessSettings(_Group):
     )
     max_blinks: int = Field(4, ge=1, le=5, description="and at most so many")
     min_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at least so many")
-    max_nods: int = Field(3, ge=1, le=5, description="and at most so many")
+    max_nods: int = Field(
+        2, ge=1, le=5, description="and at most so many; three alike may pass for a loop"
+    )
     neutral_ms: int = Field(
         800, ge=300, le=5_000, description="media time of a still face at the start"
     )

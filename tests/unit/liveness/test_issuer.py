@@ -53,7 +53,7 @@ def test_every_order_direction_and_count_comes_up() -> None:
     drawn = {challenge for plan in plans for challenge in plan}
     assert {one.direction for one in drawn} == {None, *Direction}
     assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {3, 4}
-    assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {2, 3}
+    assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {2}
 
 
 def test_an_open_mouth_is_asked_for_more_often_and_not_always() -> None:
