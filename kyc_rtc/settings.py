@@ -40,7 +40,7 @@ class LivenessSettings(_Group):
         le=5,
         description="a blink challenge asks for at least so many, in quick succession",
     )
-    max_blinks: int = Field(4, ge=1, le=5, description="and at most so many")
+    max_blinks: int = Field(3, ge=1, le=5, description="and at most so many")
     min_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at least so many")
     max_nods: int = Field(
         2, ge=1, le=5, description="and at most so many; three alike may pass for a loop"

@@ -39,7 +39,7 @@ def met(recording: Recording, challenge: Challenge, tries: int = 4) -> int:
     ("recording", "shown"),
     [
         (recorded(), set[str]()),
-        (blinking(every_ms=700), {"blink 3", "blink 4"}),
+        (blinking(every_ms=700), {"blink 2", "blink 3"}),
         (blinking(every_ms=3_000), set[str]()),
         (recorded(Pulse("smile", 0.8, 2_000, 1_500)), {"smile"}),
         (recorded(Pulse("yaw_deg", 30.0, 2_000, 1_400)), {"head_turn left"}),

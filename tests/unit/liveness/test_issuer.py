@@ -52,7 +52,7 @@ def test_every_order_direction_and_count_comes_up() -> None:
     assert max(orders.values()) < 5 * min(orders.values())
     drawn = {challenge for plan in plans for challenge in plan}
     assert {one.direction for one in drawn} == {None, *Direction}
-    assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {3, 4}
+    assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {2, 3}
     assert {one.count for one in drawn if one.type is ChallengeType.NOD} == {2}
 
 
