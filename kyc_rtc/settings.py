@@ -35,7 +35,7 @@ class LivenessSettings(_Group):
         10_000, ge=2_000, le=60_000, description="media time for one attempt"
     )
     min_blinks: int = Field(
-        3,
+        2,
         ge=1,
         le=5,
         description="a blink challenge asks for at least so many, in quick succession",
