@@ -23,7 +23,7 @@ from kyc_rtc.evaluation.metrics import wilson_interval
 from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.events import RunOutcome
-from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.liveness.issuer import Issuer, counts
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.settings import LivenessSettings
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
@@ -88,12 +88,9 @@ def evaluate_chance(clips: Sequence[Clip], job: Job, *, processes: int = 1) -> d
 def challenges(settings: LivenessSettings) -> dict[str, Challenge]:
     """Everything that can be asked under these settings, by name."""
     found = [Challenge(ChallengeType.HEAD_TURN, side) for side in Direction]
-    for kind, bounds in (
-        (ChallengeType.NOD, (settings.min_nods, settings.max_nods)),
-        (ChallengeType.BLINK, (settings.min_blinks, settings.max_blinks)),
-    ):
-        found += [Challenge(kind, count=n) for n in range(min(bounds), max(bounds) + 1)]
-    found += [Challenge(kind) for kind in (ChallengeType.SMILE, ChallengeType.MOUTH_OPEN)]
+    for kind in ChallengeType:
+        if kind is not ChallengeType.HEAD_TURN:
+            found += [Challenge(kind, count=n) for n in counts(kind, settings)]
     return {_name(challenge): challenge for challenge in found}
 
 

@@ -12,6 +12,15 @@ _MOUTH_OPEN_SURELY = 1 / 3
 """Share of plans in which it is set; with three challenges it is then in two plans of three."""
 
 
+def counts(kind: ChallengeType, settings: LivenessSettings) -> range:
+    """How many repetitions may be asked for, in order; 1 alone of what is done once."""
+    bounds = {
+        ChallengeType.BLINK: (settings.min_blinks, settings.max_blinks),
+        ChallengeType.NOD: (settings.min_nods, settings.max_nods),
+    }.get(kind, (1, 1))
+    return range(min(bounds), max(bounds) + 1)
+
+
 class Issuer:
     """Draws challenges from the operating system's random source, or from `source` in tests."""
 
@@ -44,12 +53,9 @@ class Issuer:
         match kind:
             case ChallengeType.HEAD_TURN:
                 return Challenge(kind, direction=self._source.choice(tuple(Direction)))
-            case ChallengeType.BLINK:
-                low, high = sorted((settings.min_blinks, settings.max_blinks))
-                return Challenge(kind, count=self._source.randint(low, high))
-            case ChallengeType.NOD:
-                low, high = sorted((settings.min_nods, settings.max_nods))
-                return Challenge(kind, count=self._source.randint(low, high))
+            case ChallengeType.BLINK | ChallengeType.NOD:
+                allowed = counts(kind, settings)
+                return Challenge(kind, count=self._source.randint(allowed[0], allowed[-1]))
             case ChallengeType.SMILE | ChallengeType.MOUTH_OPEN:
                 return Challenge(kind)
 
