@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from kyc_rtc.detection.thumbnail import Thumbnail
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import FaceObservation
 from kyc_rtc.vision.quality import FaceQuality
@@ -85,13 +86,15 @@ class Sample:
     """One analysed frame as the analysers get it.
 
     `image_bgr` is the picture as captured (before any enhancement), shape (height, width, 3) uint8;
-    `luma` the same in grey, (height, width) uint8. `quality.judgeable` is False where detection must
-    not judge (too dark, blurred, small, occluded…). `received_at_ms`: the monotonic clock when the
-    frame was delivered; beside `observation.captured_at_ms` it tells how the source's clock runs.
+    `luma` the same in grey, (height, width) uint8, and `thumbnail` that reduced. `quality.judgeable`
+    is False where detection must not judge (too dark, blurred, small, occluded…). `received_at_ms`:
+    the monotonic clock when the frame was delivered; beside `observation.captured_at_ms` it tells how
+    the source's clock runs.
     """
 
     image_bgr: BgrImage
     luma: BgrImage
+    thumbnail: Thumbnail
     observation: FaceObservation
     quality: FaceQuality
     received_at_ms: float

@@ -8,13 +8,11 @@ does a still picture: neither is a loop.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kyc_rtc.frames import BgrImage
+from kyc_rtc.detection.thumbnail import SIDE_CELLS, Thumbnail
 
-_SIDE_CELLS = 16
 _STEP_MS = 1000 / 15
 _MEMORY_STEPS = 1800
 """120 s: a stretch is looked for that far back."""
@@ -34,21 +32,6 @@ _UNKNOWN = 9.0
 _MIN_MOTION = 5e-4
 """Mean square change within 0.4 s that a stretch needs; the noise of VP8 stays below 1e-4."""
 
-_MIN_CONTRAST = 4.0
-"""Standard deviation in luma steps below which cells are not amplified further."""
-
-Signature = NDArray[np.float32]
-"""Shape (256,): a thumbnail of mean 0 and variance 1, so that exposure and contrast do not count."""
-
-
-def thumbnail(luma: BgrImage) -> Signature:
-    """Reduce a grey picture, shape (height, width), to its signature."""
-    size = (_SIDE_CELLS, _SIDE_CELLS)
-    fine = cv2.resize(luma, (4 * _SIDE_CELLS, 4 * _SIDE_CELLS), interpolation=cv2.INTER_AREA)
-    cells = cv2.resize(fine.astype(np.float32), size, interpolation=cv2.INTER_AREA).ravel()
-    cells -= cells.mean()
-    return np.asarray(cells / max(float(cells.std()), _MIN_CONTRAST), np.float32)
-
 
 class LoopFinder:
     """Compares the latest 1.6 s with all that came before, up to two minutes back.
@@ -61,26 +44,26 @@ class LoopFinder:
 
     def __init__(self) -> None:
         self.mismatch = 1.0
-        self._signatures = np.zeros((2 * _MEMORY_STEPS, _SIDE_CELLS**2), np.float32)
+        self._pictures = np.zeros((2 * _MEMORY_STEPS, SIDE_CELLS**2), np.float32)
         self._squares = np.zeros(2 * _MEMORY_STEPS, np.float32)
         self._known = np.zeros(2 * _MEMORY_STEPS, np.bool_)
         self._count = 0
         self._rows = np.full((_STRETCH_STEPS, _MEMORY_STEPS), _UNKNOWN, np.float32)
         self._newest = 0
-        self._last: tuple[int, Signature] | None = None
+        self._last: tuple[int, Thumbnail] | None = None
         self._next_ms = 0.0
 
-    def update(self, captured_at_ms: int, signature: Signature) -> None:
+    def update(self, captured_at_ms: int, small: Thumbnail) -> None:
         """Take one picture into account; one that is not later than the last is ignored."""
         if self._last is None:
             self._next_ms = float(captured_at_ms)
         elif captured_at_ms <= self._last[0]:
             return
         else:
-            self._fill(*self._last, captured_at_ms, signature)
-        self._last = (captured_at_ms, signature)
+            self._fill(*self._last, captured_at_ms, small)
+        self._last = (captured_at_ms, small)
 
-    def _fill(self, from_ms: int, before: Signature, to_ms: int, after: Signature) -> None:
+    def _fill(self, from_ms: int, before: Thumbnail, to_ms: int, after: Thumbnail) -> None:
         """Put the steps of the grid between two pictures, interpolated unless they lie far apart."""
         gap_ms = to_ms - from_ms
         steps = int((to_ms - self._next_ms) // _STEP_MS) + 1 if to_ms >= self._next_ms else 0
@@ -95,14 +78,14 @@ class LoopFinder:
         if steps:
             self.mismatch = self._compare()
 
-    def _append(self, signature: Signature, *, known: bool) -> None:
-        if self._count == len(self._signatures):
-            for kept in (self._signatures, self._squares, self._known):
+    def _append(self, small: Thumbnail, *, known: bool) -> None:
+        if self._count == len(self._pictures):
+            for kept in (self._pictures, self._squares, self._known):
                 kept[:_MEMORY_STEPS] = kept[_MEMORY_STEPS:]
             self._count = _MEMORY_STEPS
         at = self._count
-        self._signatures[at], self._known[at] = signature, known
-        self._squares[at] = signature @ signature
+        self._pictures[at], self._known[at] = small, known
+        self._squares[at] = small @ small
         self._count += 1
         self._newest = (self._newest + 1) % _STRETCH_STEPS
         row = self._rows[self._newest]
@@ -115,9 +98,9 @@ class LoopFinder:
     def _distances(self, past: slice, at: int) -> NDArray[np.float32]:
         """Mean square difference of the picture at `at` from those of `past`, in their order."""
         # Not `@`: BLAS would start threads for it, which costs more than the product itself.
-        products = np.einsum("ij,j->i", self._signatures[past], self._signatures[at])
+        products = np.einsum("ij,j->i", self._pictures[past], self._pictures[at])
         distance = self._squares[past] + self._squares[at] - 2.0 * products
-        distance = np.maximum(distance / self._signatures.shape[1], 0.0)
+        distance = np.maximum(distance / self._pictures.shape[1], 0.0)
         return np.where(self._known[past], distance, _UNKNOWN).astype(np.float32)
 
     def _compare(self) -> float:

@@ -17,8 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.loop import Signature, thumbnail
-from kyc_rtc.frames import BgrImage
+from kyc_rtc.detection.thumbnail import SIDE_CELLS, Thumbnail
 
 STEP_MS = 200
 MAX_STEPS = 300
@@ -31,7 +30,6 @@ SURE = 0.6
 pairs), different moments of one recording 0.27 (n = 148); of copies from another rate that begin at
 another moment, 96% lie above where they move enough (175 of 242 recordings do)."""
 
-_CELLS = 16
 _LOWEST = 8
 _BITS = _LOWEST * _LOWEST - 1
 _STRETCH = 16
@@ -46,9 +44,9 @@ Hashes = NDArray[np.uint64]
 """Shape (n,): a hash for each step; 0 where there was no picture, or a flat one."""
 
 
-def perceptual_hash(signature: Signature) -> int:
+def perceptual_hash(small: Thumbnail) -> int:
     """The hash of a thumbnail; 0 of a flat one."""
-    waves = cv2.dct(signature.reshape(_CELLS, _CELLS))[:_LOWEST, :_LOWEST].ravel()[1:]
+    waves = cv2.dct(small.reshape(SIDE_CELLS, SIDE_CELLS))[:_LOWEST, :_LOWEST].ravel()[1:]
     return int(_WEIGHTS[waves > np.median(waves)].sum())
 
 
@@ -59,15 +57,15 @@ class FootageRecorder:
         self._hashes: deque[int] = deque(maxlen=MAX_STEPS)
         self._next_ms: int | None = None
 
-    def update(self, captured_at_ms: int, luma: BgrImage) -> None:
-        """Take one grey picture, shape (height, width), into account; hashes one in each step."""
+    def update(self, captured_at_ms: int, small: Thumbnail) -> None:
+        """Take one picture into account; hashes one in each step."""
         if self._next_ms is None:
             self._next_ms = captured_at_ms
         if captured_at_ms < self._next_ms:
             return
         missed = (captured_at_ms - self._next_ms) // STEP_MS
         self._hashes.extend([0] * min(missed, MAX_STEPS))
-        self._hashes.append(perceptual_hash(thumbnail(luma)))
+        self._hashes.append(perceptual_hash(small))
         self._next_ms += (missed + 1) * STEP_MS
 
     def record(self) -> bytes:

@@ -10,7 +10,7 @@ from collections import deque
 
 import numpy as np
 
-from kyc_rtc.detection.loop import Signature
+from kyc_rtc.detection.thumbnail import Thumbnail
 
 _AROUND = 15
 """A step is judged by the fifteen around it, itself in the middle."""
@@ -29,7 +29,7 @@ class RepeatMeter:
     """Watches successive pictures of one source. Memory is bounded by 600 judged steps."""
 
     def __init__(self) -> None:
-        self._before: Signature | None = None
+        self._before: Thumbnail | None = None
         self._steps: deque[float] = deque(maxlen=_AROUND)
         self._copies: deque[bool] = deque(maxlen=_KEPT)
 
@@ -38,7 +38,7 @@ class RepeatMeter:
         self._before = None
         self._steps.clear()
 
-    def update(self, signature: Signature) -> None:
+    def update(self, signature: Thumbnail) -> None:
         """Take the next picture into account."""
         before, self._before = self._before, signature
         if before is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from kyc_rtc.detection.calibration import NEUTRAL, ramp, score
 from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sample, Sign
-from kyc_rtc.detection.loop import thumbnail
 from kyc_rtc.detection.repeats import RepeatMeter
 from kyc_rtc.detection.timing import DriftMeter, IntervalMeter
 
@@ -62,7 +61,7 @@ class StreamAnalyser:
             self._intervals.update(now_ms - last[1])
         else:
             self._repeats.interrupt()
-        self._repeats.update(thumbnail(sample.luma))
+        self._repeats.update(sample.thumbnail)
         self._drift.update(now_ms, sample.received_at_ms)
         if now_ms >= self._next_ms:
             self._next_ms = now_ms + _EVERY_MS

@@ -10,7 +10,7 @@ from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sample, Sign
 from kyc_rtc.detection.flicker import fine_change
 from kyc_rtc.detection.frozen import FrozenRun
 from kyc_rtc.detection.life import LifeMeter
-from kyc_rtc.detection.loop import LoopFinder, thumbnail
+from kyc_rtc.detection.loop import LoopFinder
 from kyc_rtc.detection.regions import crop, regions
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import Face
@@ -74,7 +74,7 @@ class TemporalAnalyser:
             self._first_ms = self._next_life_ms = now_ms
         self._last_ms = now_ms
         self._frozen.update(now_ms, sample.luma)
-        self._loop.update(now_ms, thumbnail(sample.luma))
+        self._loop.update(now_ms, sample.thumbnail)
         self._mismatch = min(self._mismatch, self._loop.mismatch)
         self._look_for_life(now_ms, face)
         self._look_at_grain(now_ms, sample.luma, face)

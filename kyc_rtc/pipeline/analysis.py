@@ -14,6 +14,7 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.detection.analysers import Suite
 from kyc_rtc.detection.evidence import Evidence, Sample
 from kyc_rtc.detection.recurrence import FootageRecorder
+from kyc_rtc.detection.thumbnail import thumbnail
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.vision.enhance import Enhancer
 from kyc_rtc.vision.face_quality import QualityGate, assess_face
@@ -88,7 +89,8 @@ class FrameAnalysis:
         with self._timed(cpu_ms, Stage.CONVERT):
             image = _bounded(frame.to_bgr())
             luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-            self._footage.update(frame.captured_at_ms, luma)
+            small = thumbnail(luma)
+            self._footage.update(frame.captured_at_ms, small)
         with self._timed(cpu_ms, Stage.ENHANCE):
             # The last frame's face tells whether this one needs help: light changes slowly.
             last = self._previous_quality.image if self._previous_quality else None
@@ -100,7 +102,7 @@ class FrameAnalysis:
             issues = self._gate.update(quality, frame.captured_at_ms)
         with self._timed(cpu_ms, Stage.TRACK):
             track = self._tracker.update(observation, image, usable=quality.judgeable)
-        sample = Sample(image, luma, observation, quality, frame.received_at_ms)
+        sample = Sample(image, luma, small, observation, quality, frame.received_at_ms)
         with self._timed(cpu_ms, Stage.MEASURES):
             self._measures.update(sample)
         for analyser in self._analysers:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyc_rtc.detection.evidence import Sample
+from kyc_rtc.detection.thumbnail import thumbnail
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.geometry import (
     FACE_OVAL,
@@ -126,7 +127,7 @@ def sample(at_ms: int, luma: BgrImage, seen: Face | None, quality: FaceQuality =
     faces = (seen,) if seen is not None else ()
     observation = FaceObservation(at_ms, at_ms, (luma.shape[1], luma.shape[0]), faces)
     image_bgr = cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR).astype(np.uint8)
-    return Sample(image_bgr, luma, observation, quality, float(at_ms))
+    return Sample(image_bgr, luma, thumbnail(luma), observation, quality, float(at_ms))
 
 
 def blinked(mesh: Mesh, closure: float) -> Mesh:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.loop import LoopFinder, thumbnail
+from kyc_rtc.detection.loop import LoopFinder
 
 COPY, UNLIKE = 0.06, 0.3
 
@@ -88,14 +88,3 @@ def test_a_pause_breaks_a_stretch_and_time_that_goes_back_is_ignored() -> None:
         finder.update(600_000 + index * 67, row)
         finder.update(5, row)
     assert finder.mismatch == 1.0
-
-
-def test_a_thumbnail_ignores_exposure_and_contrast() -> None:
-    rng = np.random.default_rng(0)
-    picture = rng.integers(40, 160, (240, 320)).astype(np.uint8)
-    brighter = np.clip(picture.astype(float) * 1.2 + 20, 0, 255).astype(np.uint8)
-    scene = np.kron(rng.integers(60, 160, (6, 8)), np.ones((40, 40))).astype(np.uint8)
-    assert thumbnail(picture).shape == (256,)
-    scene_brighter = np.clip(scene * 1.2 + 20, 0, 255).astype(np.uint8)
-    np.testing.assert_allclose(thumbnail(scene), thumbnail(scene_brighter), atol=0.02)
-    assert not np.allclose(thumbnail(brighter), thumbnail(scene), atol=0.3)

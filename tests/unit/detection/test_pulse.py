@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kyc_rtc.detection.evidence import Sample
 from kyc_rtc.detection.pos import RATE_HZ, find_pulse, pos_signal
 from kyc_rtc.detection.pulse import PulseAnalyser
+from kyc_rtc.detection.thumbnail import thumbnail
 from kyc_rtc.vision.observation import FaceObservation
 from tests.unit.detection import synthetic
 
@@ -33,7 +34,8 @@ def frame(at_ms: int, bpm: float, strength: float = 0.006, across_px: float = 0.
     mesh = MESH + np.array([across_px, 0.0, 0.0])
     size = (synthetic.WIDTH, synthetic.HEIGHT)
     seen = FaceObservation(at_ms, at_ms, size, (synthetic.face(mesh),))
-    return Sample(image, image[:, :, 1], seen, synthetic.GOOD, float(at_ms))
+    luma = image[:, :, 1]
+    return Sample(image, luma, thumbnail(luma), seen, synthetic.GOOD, float(at_ms))
 
 
 def watched(until_ms: int, bpm: float, step_ms: int = 50, strength: float = 0.006) -> PulseAnalyser:

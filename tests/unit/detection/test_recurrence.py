@@ -14,6 +14,7 @@ from kyc_rtc.detection.recurrence import (
     FootageRecorder,
     recurs,
 )
+from kyc_rtc.detection.thumbnail import thumbnail
 from kyc_rtc.frames import BgrImage
 from tests.unit.detection import synthetic
 
@@ -40,8 +41,8 @@ def picture(place: np.ndarray, sigma: float, seed: int) -> BgrImage:
 def recorded(places: np.ndarray, *, sigma: float = 2.0, first_ms: int = 0) -> bytes:
     recorder = FootageRecorder()
     for index, place in enumerate(places):
-        luma = picture(place, sigma, seed=first_ms + index)
-        recorder.update(first_ms + index * STEP, luma)
+        small = thumbnail(picture(place, sigma, seed=first_ms + index))
+        recorder.update(first_ms + index * STEP, small)
     return recorder.record()
 
 
@@ -76,23 +77,23 @@ def test_a_stretch_across_a_gap_does_not_count() -> None:
     recorder = FootageRecorder()
     for index, place in enumerate(WALK[:60]):
         pause_ms = 2_000 * (index // 20)
-        recorder.update(index * STEP + pause_ms, picture(place, 2.0, index))
+        recorder.update(index * STEP + pause_ms, thumbnail(picture(place, 2.0, index)))
     assert recurs(recorder.record(), recorded(WALK[:60])) == 0.0
 
 
 def test_a_record_is_bounded() -> None:
     recorder = FootageRecorder()
-    luma = picture(WALK[0], 0.0, 0)
+    small = thumbnail(picture(WALK[0], 0.0, 0))
     for at_ms in (0, STEP_MS, 10**9, 10**9 + 1, 10**9 + STEP_MS, 5):
-        recorder.update(at_ms, luma)
+        recorder.update(at_ms, small)
     for step in range(400):
-        recorder.update(2 * 10**9 + step * STEP_MS, luma)
+        recorder.update(2 * 10**9 + step * STEP_MS, small)
     assert len(recorder.record()) == MAX_RECORD_BYTES
 
 
 def test_a_flat_picture_leaves_no_hash() -> None:
     recorder = FootageRecorder()
-    recorder.update(0, np.full((48, 64), 128, np.uint8))
+    recorder.update(0, thumbnail(np.full((48, 64), 128, np.uint8)))
     assert recorder.record() == bytes(8)
 
 
