@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from kyc_rtc.detection.colour_texture import ColourHead, colour_texture
 from kyc_rtc.detection.measures import COLOURS, QUESTIONS, net_name
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.net_views import VIEWS
+from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET
 from training.crops import SYNTHETIC
 from training.nets import (
@@ -30,7 +31,7 @@ from training.nets import (
     shown_views,
     statistics_of,
 )
-from training.people import FACE_SWAP, Item, matched
+from training.people import FACE_SWAP, Item
 from training.recapture import NET_DECAY, as_json, evened, fit_colour_head
 
 AUGMENTATIONS = (1,)
@@ -207,7 +208,8 @@ def by_moment(
     """AUC by pair of pictures, not by clip, of face swaps against the bona fide clips of the same footage,
     for each moment that the first picture belongs to; n counts the pairs of either side."""
     swap = QUESTIONS.index("swap")
-    sides = [_pairs_of(gathered, clips) for clips in matched(items, FACE_SWAP)]
+    videos = [item for item in items if item.is_video]
+    sides = [_pairs_of(gathered, items, set(side)) for side in matched(videos, FACE_SWAP)]
     report: dict[str, dict[str, float]] = {}
     for moment in Moment:
         left, right = (
@@ -222,12 +224,12 @@ def by_moment(
     return report
 
 
-def _pairs_of(gathered: Gathered, clips: frozenset[int]) -> list[int]:
+def _pairs_of(gathered: Gathered, items: Sequence[Item], chosen: Set[Item]) -> list[int]:
     """The recorded pairs of pictures of these items."""
     return [
         at
         for at, note in enumerate(gathered.notes)
-        if note["kind"] == "recorded" and note["paired"] and note["item"] in clips
+        if note["kind"] == "recorded" and note["paired"] and items[note["item"]] in chosen
     ]
 
 

@@ -61,6 +61,15 @@ class Item:
     def is_video(self) -> bool:
         return self.path.suffix.lower() in {".mp4", ".webm", ".mov"}
 
+    @property
+    def bona_fide(self) -> bool:
+        return self.task is None
+
+    @property
+    def group(self) -> str:
+        """The manifest's group; its own path where the manifest gives none."""
+        return next((key for key in self.keys if key.startswith(_GROUP)), str(self.path))
+
 
 def read_items(manifest: Path) -> list[Item]:
     """The rows of a manifest, with the keys that link them."""
@@ -87,19 +96,6 @@ def _item(row: dict[str, str], folder: Path) -> Item:
 
 def _short_hash(word: str) -> str:
     return hashlib.sha256(word.encode()).hexdigest()[:8]
-
-
-def matched(items: Sequence[Item], species: str) -> tuple[frozenset[int], frozenset[int]]:
-    """Indices of bona fide clips, and of attacks of this species, of the groups that hold both; see
-    `kyc_rtc.evaluation.matched`."""
-    sides: tuple[dict[int, set[str]], dict[int, set[str]]] = ({}, {})
-    for index, item in enumerate(items):
-        if item.is_video and (item.task is None or item.species == species):
-            groups = {key for key in item.keys if key.startswith(_GROUP)}
-            sides[item.task is not None][index] = groups
-    both = set().union(*sides[0].values()) & set().union(*sides[1].values())
-    low, high = (frozenset(at for at, groups in side.items() if groups & both) for side in sides)
-    return low, high
 
 
 def folds(items: Sequence[Item], count: int) -> list[int]:

@@ -11,16 +11,14 @@ from typing import Any
 
 from scipy.stats import chi2
 
-from kyc_rtc.clock import SystemClock
 from kyc_rtc.evaluation.metrics import wilson_interval
+from kyc_rtc.evaluation.observed import observed
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, new_tracker
 from kyc_rtc.liveness.neutral import NeutralCollector, NeutralFace, rough_neutral
 from kyc_rtc.liveness.signals import Signals, read_signals
 from kyc_rtc.settings import LivenessSettings
-from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
-from media.file_source import read_frames
 
 PROMPT_BEFORE_MS = 600
 GRACE_MS = 700
@@ -71,7 +69,7 @@ def evaluate_challenges(
     rows = [row for row in rows if row.clip in clips]
     report: dict[str, Any] = {"clips": len(clips)}
     for rate_fps in rates_fps:
-        courses = {clip: observe_clip(path, model_path, rate_fps) for clip, path in clips.items()}
+        courses = {clip: _course(path, model_path, rate_fps) for clip, path in clips.items()}
         report["as_recorded" if rate_fps is None else f"{rate_fps}_fps"] = {
             "all": _score(rows, courses),
             "held_out": _score([row for row in rows if row.held_out], courses),
@@ -96,20 +94,11 @@ def read_labels(path: Path) -> list[Label]:
         ]
 
 
-def observe_clip(path: Path, model_path: Path, rate_fps: int | None) -> Course:
-    """What the observer sees in a video, at most `rate_fps` frames a second of it."""
-    course: list[tuple[int, Signals | None]] = []
-    next_ms = 0.0
-    with MediaPipeObserver(model_path) as observer:
-        for frame in read_frames(path, SystemClock()):
-            now_ms = frame.captured_at_ms
-            if rate_fps is not None:
-                if now_ms < next_ms - 1:
-                    continue
-                next_ms += 1_000 / rate_fps
-            seen = observer.observe(frame.to_bgr(), now_ms, frame.sequence)
-            course.append((now_ms, read_signals(seen.face) if seen.face else None))
-    return course
+def _course(path: Path, model_path: Path, rate_fps: int | None) -> Course:
+    return [
+        (seen.captured_at_ms, read_signals(seen.face) if seen.face else None)
+        for seen in observed(path, model_path, rate_fps)
+    ]
 
 
 def poisson_interval(events: int) -> tuple[float, float]:

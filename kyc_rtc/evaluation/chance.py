@@ -16,20 +16,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from kyc_rtc.clock import SystemClock
 from kyc_rtc.decision.policy import MAX_UNASKED_ACTIONS
 from kyc_rtc.evaluation.manifest import Clip, Label
 from kyc_rtc.evaluation.metrics import wilson_interval
+from kyc_rtc.evaluation.observed import observed
 from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.events import RunOutcome
 from kyc_rtc.liveness.issuer import Issuer, counts
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.settings import LivenessSettings
-from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import FaceObservation
-from media.file_source import read_frames
-from media.transcode import at_rate
 
 PLAN = "a plan as drawn"
 _FPS = 20.0
@@ -110,7 +107,7 @@ def _share(met: Sequence[bool]) -> Mapping[str, Any]:
 
 def _play_all(clip: Clip, job: Job) -> Tally:
     """Empty where too little of a face is seen."""
-    recording = _observed(clip.path, job.model)
+    recording = list(observed(clip.path, job.model, _FPS))
     if sum(seen.face is not None for seen in recording) < _LEAST_FRAMES:
         return {}
     chance = random.Random(zlib.crc32(clip.name.encode()))  # noqa: S311  # the same in every run
@@ -127,14 +124,6 @@ def _play_all(clip: Clip, job: Job) -> Tally:
 
 def _would_do(outcome: RunOutcome) -> bool:
     return outcome.passed == outcome.planned and outcome.unasked_actions < MAX_UNASKED_ACTIONS
-
-
-def _observed(path: Path, model: Path) -> Recording:
-    with MediaPipeObserver(model) as observer:
-        return [
-            observer.observe(frame.to_bgr(), frame.captured_at_ms, frame.sequence)
-            for frame in at_rate(read_frames(path, SystemClock()), _FPS)
-        ]
 
 
 def _played(

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
-from kyc_rtc.evaluation.results import ClipResult
+
+class Grouped(Protocol):
+    """A clip, or its result. `group`: footage that clips have in common; one's own name where none."""
+
+    @property
+    def bona_fide(self) -> bool: ...
+    @property
+    def species(self) -> str: ...
+    @property
+    def group(self) -> str: ...
 
 
-def matched(clips: Iterable[ClipResult], species: str) -> tuple[list[ClipResult], list[ClipResult]]:
+C = TypeVar("C", bound=Grouped)
+
+
+def matched(clips: Iterable[C], species: str) -> tuple[list[C], list[C]]:
     """Bona fide clips and attacks of this species, of the groups that hold both."""
     known = list(clips)
     bona_fide = [clip for clip in known if clip.bona_fide]
