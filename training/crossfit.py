@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
-from kyc_rtc.detection.constancy import CONSTANCY_NAMES, constancy_name
+from kyc_rtc.detection.constancy import CONSTANCY_NAMES, LEAST, MEAN, constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
 from kyc_rtc.detection.measures import (
@@ -56,9 +56,7 @@ WITNESSES = {
     AnalyserName.GENERATED: tuple(
         constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "skin")
     ),
-    AnalyserName.PUPPET: tuple(
-        constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "lips", "inner")
-    ),
+    AnalyserName.PUPPET: (LEAST, MEAN),
     AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
 """What weighs beside an expert's trees because it is the best witness, or one that holds for attacks of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -44,18 +45,28 @@ MAX_BPCER = 0.02
 """Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
 settings have: the operating point `balanced`."""
 
+STEEPNESS = {
+    AnalyserName.SWAP: 1.0,
+    AnalyserName.GENERATED: 2.0,
+    AnalyserName.PUPPET: 3.0,
+    AnalyserName.RECAPTURE: 1.0,
+}
+"""What an expert's log-odds are multiplied by. Platt's curve is fitted on half attacks and held flat: where
+these two experts are nearly sure, they have hardly any person against them, and are right more often than
+they say. Left flat, what they half suspect of many people adds up with what others half suspect, and the
+caution that this takes hides the heads and puppets that they are sure of."""
+
 CAUTION = {
     AnalyserName.SWAP: 0.0,
-    AnalyserName.GENERATED: 0.5,
-    AnalyserName.PUPPET: 0.5,
+    AnalyserName.GENERATED: 1.4,
+    AnalyserName.PUPPET: 3.6,
     AnalyserName.RECAPTURE: 1.5,
 }
-"""Log-odds taken from an expert. A live swap can answer a challenge and comes first; a generated head
-cannot. The experts for heads and for puppets hear the same witnesses and add up where both are uneasy. Whole
-cameras have a screen's cast of colour (of nine sources of bona fide pictures, two), and a print or a screen
-has to pass the signs of flat motion, of life and of a screen's grid as well. Experts for heads and swaps
-err in opposite directions, so that each bit of caution moves the fused score from one to the other
-(docs/detection.md)."""
+"""Log-odds taken from an expert after that. A live swap can answer a challenge and comes first; a generated
+head cannot. Whole cameras have a screen's cast of colour (of nine sources of bona fide pictures, two), and a
+print or a screen has to pass the signs of flat motion, of life and of a screen's grid as well. Experts for
+heads and swaps err in opposite directions, so that each bit of caution moves the fused score from one to the
+other (docs/detection.md)."""
 
 _CAUTIONS = np.arange(0.0, 6.0, 0.05)
 _EDGES = [round(0.1 * step, 1) for step in range(11)]
@@ -132,16 +143,18 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
 
 
 def weighed(name: AnalyserName, taught: Taught) -> Taught:
-    """The expert with the caution that its species deserves beside the others."""
-    return _lowered_by(taught, CAUTION[name])
-
-
-def _lowered_by(taught: Taught, caution: float) -> Taught:
+    """The expert with the steepness and the caution that its species deserves beside the others."""
+    steepness, caution = STEEPNESS[name], CAUTION[name]
     held_out, beside = (
-        np.array([lowered(float(value), caution) for value in values])
+        np.array([lowered(float(value), caution, steepness) for value in values])
         for values in (taught.held_out, taught.beside)
     )
-    bent = replace(taught.curve, offset=taught.curve.offset - caution)
+    bent = replace(
+        taught.curve,
+        slope=steepness * taught.curve.slope,
+        offset=steepness * taught.curve.offset - caution,
+        weights=steepness * taught.curve.weights,
+    )
     return replace(taught, held_out=held_out, beside=beside, curve=bent)
 
 
@@ -188,10 +201,10 @@ def cautious(rows: Rows, taught: Mapping[AnalyserName, Taught], caution: float) 
     return found
 
 
-def lowered(probability: float, caution: float) -> float:
-    """A probability with `caution` taken from its log-odds."""
-    odds = max(probability, 1e-9) / max(1 - probability, 1e-9) * float(np.exp(-caution))
-    return odds / (1 + odds)
+def lowered(probability: float, caution: float, steepness: float = 1.0) -> float:
+    """A probability with its log-odds multiplied by `steepness`, and `caution` taken from them."""
+    inside = min(max(probability, 1e-9), 1 - 1e-9)
+    return 1 / (1 + math.exp(caution - steepness * math.log(inside / (1 - inside))))
 
 
 def write_weights(

@@ -35,9 +35,20 @@ def constancy_name(area: str, band: str, when: str) -> str:
     return f"same_{area}_{band}_{when}"
 
 
-CONSTANCY_NAMES = tuple(
-    constancy_name(area, band, when)
-    for area, band, when in itertools.product(AREAS, BANDS, (*_AGAINST, "drift"))
+_PARTS = tuple(
+    constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "lips", "inner")
+)
+LEAST, MEAN = "same_everywhere", "same_on_average"
+"""The least and the mean of four parts, middle band, late. One part or another of a person may look the
+same for long, such as lips that rest; only what is drawn from one picture does so everywhere."""
+
+CONSTANCY_NAMES = (
+    *(
+        constancy_name(area, band, when)
+        for area, band, when in itertools.product(AREAS, BANDS, (*_AGAINST, "drift"))
+    ),
+    LEAST,
+    MEAN,
 )
 
 _ALIKE_DEG = 4.0
@@ -92,7 +103,8 @@ class ConstancyMeter:
             soon, late = (self._ledger.median(constancy_name(area, band, w)) for w in _AGAINST)
             named = zip((*_AGAINST, "drift"), (soon, late, late - soon), strict=True)
             found |= {constancy_name(area, band, when): value for when, value in named}
-        return found
+        parts = np.array([found[name] for name in _PARTS])
+        return found | {LEAST: float(parts.min()), MEAN: float(parts.mean())}
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,8 @@ from kyc_rtc.detection.atlas import AREAS, SIDE_PX, atlas
 from kyc_rtc.detection.constancy import (
     BANDS,
     CONSTANCY_NAMES,
+    LEAST,
+    MEAN,
     ConstancyMeter,
     constancy_name,
     split,
@@ -23,7 +25,7 @@ from kyc_rtc.detection.constancy import (
 from kyc_rtc.detection.mean_face import MEAN_FACE
 from kyc_rtc.detection.pairs import PAIR_PX, Pair
 from kyc_rtc.frames import BgrImage
-from kyc_rtc.vision.geometry import Floats
+from kyc_rtc.vision.geometry import OUTER_LIPS, Floats
 from kyc_rtc.vision.observation import HeadPose
 
 MESH = np.array(MEAN_FACE, np.float64) / 1_000 * 60 + (96, 77)
@@ -106,6 +108,24 @@ def test_what_is_new_each_time_is_not_the_same() -> None:
         assert abs(found[constancy_name(area, band, when)]) < 0.5
 
 
+def test_one_part_that_lives_is_enough_for_the_least_of_all() -> None:
+    (left, top), (right, bottom) = (
+        MESH[list(OUTER_LIPS), :2].min(0),
+        MESH[list(OUTER_LIPS), :2].max(0),
+    )
+    lips = slice(int(top) - 2, int(bottom) + 3), slice(int(left) - 2, int(right) + 3)
+    still, speaking = [], []
+    for step in range(9):
+        picture = skin(1)
+        picture[lips] = skin(2 + step)[lips]
+        still.append(pair(skin(1)))
+        speaking.append(pair(picture))
+    drawn, living = told(still), told(speaking)
+    assert min(drawn[LEAST], drawn[MEAN]) > HIGHEST - 0.01
+    assert living[LEAST] < 0.5
+    assert living[LEAST] + 0.5 < living[MEAN] < HIGHEST
+
+
 def test_noise_between_looks_is_known_from_the_correlation() -> None:
     """A signal and noise of equal strength correlate at one half: Fisher's z is 0.55."""
     signal = np.random.default_rng(0).normal(size=(PAIR_PX, PAIR_PX))
@@ -155,6 +175,7 @@ def test_only_like_poses_at_known_distances_are_compared(
     found = told([pair(skin(1), yaw_deg=yaw) for yaw in yaws_deg], every_ms)
     assert math.isfinite(found[constancy_name("skin", "fine", "soon")]) == soon
     assert math.isfinite(found[constancy_name("skin", "fine", "late")]) == late
+    assert math.isfinite(found[LEAST]) == math.isfinite(found[MEAN]) == late
 
 
 def test_looks_are_forgotten() -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 pytest.importorskip("sklearn", reason="experts are trained with requirements/train.txt")
 pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
 
+from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.pipeline import nets
 from training.fit_experts import Curve
-from training.release import CAUTION, hashes, lowered
+from training.release import CAUTION, STEEPNESS, Taught, hashes, lowered, weighed
 
 
 def test_another_byte_is_another_hash(tmp_path: Path) -> None:
@@ -27,8 +28,34 @@ def test_another_byte_is_another_hash(tmp_path: Path) -> None:
     assert hashes(tmp_path) != before
 
 
-def test_every_expert_has_its_caution() -> None:
-    assert set(CAUTION) == set(SIGNS)
+def test_every_expert_has_its_caution_and_steepness() -> None:
+    assert set(CAUTION) == set(STEEPNESS) == set(SIGNS)
+
+
+@pytest.mark.parametrize(
+    ("told", "caution", "steepness", "expected"),
+    [
+        (0.5, 0.0, 3.0, 0.5),
+        (0.8, 0.0, 2.0, 16 / 17),
+        (0.2, 0.0, 2.0, 1 / 17),
+        (0.8, np.log(16), 2.0, 0.5),
+        (0.8, np.log(4), 1.0, 0.5),
+    ],
+)
+def test_log_odds_are_multiplied_and_then_lowered(
+    told: float, caution: float, steepness: float, expected: float
+) -> None:
+    assert lowered(told, caution, steepness) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", SIGNS)
+def test_the_curve_is_bent_as_what_it_said_is(name: AnalyserName) -> None:
+    curve = Curve(0.7, -0.4, np.array([0.5, -0.2]), np.array([1.0, 2.0]))
+    raw, witnesses = np.array([-2.0, 0.3, 4.0]), np.array([[0.0, 1.0], [np.nan, 3.0], [2.0, 2.0]])
+    told = curve.probability(raw, witnesses)
+    found = weighed(name, Taught(told, told, curve, b""))
+    np.testing.assert_allclose(found.held_out, found.curve.probability(raw, witnesses))
+    np.testing.assert_allclose(found.beside, found.held_out)
 
 
 @given(told=st.floats(0, 1), more=st.floats(0, 1), caution=st.floats(0, 6))
