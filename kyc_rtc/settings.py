@@ -24,6 +24,10 @@ class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+SHORTEST_HOLD_MS = 250
+"""Of a smile or an open mouth: longer than talk or a twitch, and nobody has to be told to hold it."""
+
+
 class LivenessSettings(_Group):
     """Challenges: how many, how often, how long."""
 
@@ -44,6 +48,15 @@ class LivenessSettings(_Group):
     min_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at least so many")
     max_nods: int = Field(
         2, ge=1, le=5, description="and at most so many; three alike may pass for a loop"
+    )
+    min_hold_ms: int = Field(
+        500,
+        ge=SHORTEST_HOLD_MS,
+        le=3_000,
+        description="a smile or an open mouth has to be held for at least so long",
+    )
+    max_hold_ms: int = Field(
+        1_500, ge=SHORTEST_HOLD_MS, le=3_000, description="and at most so long"
     )
     neutral_ms: int = Field(
         800, ge=300, le=5_000, description="media time of a still face at the start"

@@ -21,9 +21,9 @@ from kyc_rtc.evaluation.manifest import Clip, Label
 from kyc_rtc.evaluation.metrics import wilson_interval
 from kyc_rtc.evaluation.observed import observed
 from kyc_rtc.evaluation.runner import workers
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.events import RunOutcome
-from kyc_rtc.liveness.issuer import Issuer, counts
+from kyc_rtc.liveness.issuer import Issuer, counts, holds_ms
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.settings import LivenessSettings
 from kyc_rtc.vision.observation import FaceObservation
@@ -83,17 +83,21 @@ def evaluate_chance(clips: Sequence[Clip], job: Job, *, processes: int = 1) -> d
 
 
 def challenges(settings: LivenessSettings) -> dict[str, Challenge]:
-    """Everything that can be asked under these settings, by name."""
+    """Everything that can be asked under these settings, by name; of holds, the shortest and the longest."""
     found = [Challenge(ChallengeType.HEAD_TURN, side) for side in Direction]
+    bounds_ms = sorted({holds_ms(settings)[0], holds_ms(settings)[-1]})
     for kind in ChallengeType:
-        if kind is not ChallengeType.HEAD_TURN:
+        if kind in HELD:
+            found += [Challenge(kind, hold_ms=hold_ms) for hold_ms in bounds_ms]
+        elif kind is not ChallengeType.HEAD_TURN:
             found += [Challenge(kind, count=n) for n in counts(kind, settings)]
     return {_name(challenge): challenge for challenge in found}
 
 
 def _name(challenge: Challenge) -> str:
-    detail = challenge.direction or (challenge.count if challenge.count > 1 else "")
-    return f"{challenge.type} {detail}".strip()
+    hold = f"{challenge.hold_ms / 1000:g} s" if challenge.hold_ms else ""
+    count = str(challenge.count) if challenge.count > 1 else ""
+    return f"{challenge.type} {challenge.direction or count or hold}".strip()
 
 
 def _share(met: Sequence[bool]) -> Mapping[str, Any]:

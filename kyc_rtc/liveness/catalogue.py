@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kyc_rtc.settings import SHORTEST_HOLD_MS
+
 
 class ChallengeType(StrEnum):
     """The five actions that an applicant may be asked for."""
@@ -23,13 +25,18 @@ class Direction(StrEnum):
     RIGHT = "right"
 
 
+HELD = frozenset({ChallengeType.SMILE, ChallengeType.MOUTH_OPEN})
+
+
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One thing to do: a head turn has a direction, a blink and a nod have a count."""
+    """One thing to do: a head turn has a direction, a blink and a nod have a count; what is `HELD` may
+    have to be held for longer than `SHORTEST_HOLD_MS`."""
 
     type: ChallengeType
     direction: Direction | None = None
     count: int = 1
+    hold_ms: int = 0
 
     def __post_init__(self) -> None:
         if (self.type is ChallengeType.HEAD_TURN) != (self.direction is not None):
@@ -38,9 +45,13 @@ class Challenge:
             )
         if not 1 <= self.count <= 5:
             raise ValueError(f"a challenge is done one to five times, not {self.count}")
+        if self.hold_ms and self.type not in HELD:
+            raise ValueError(f"nobody holds a {self.type}")
 
     @property
     def instruction(self) -> str:
         """Key of the sentence that asks for it."""
         suffix = f".{self.direction.value}" if self.direction else ""
+        if self.hold_ms > SHORTEST_HOLD_MS:
+            suffix = ".hold"
         return f"instruction.{self.type.value}{suffix}"

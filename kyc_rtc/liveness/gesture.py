@@ -8,6 +8,9 @@ from typing import Protocol
 from kyc_rtc.liveness.catalogue import ChallengeType, Direction
 from kyc_rtc.liveness.signals import Signals
 
+WAY_SHARE = 0.6
+"""Of the progress of what is held: so much is the way out, and the rest is the hold."""
+
 MAX_STEP_MS = 250
 """Between two frames no more than this counts as seen: who knows what the face did in a longer gap."""
 
@@ -109,4 +112,4 @@ class Excursion:
         if self._hold_ms == 0:
             return min(0.99, self.peak / self._target)
         way = min(1.0, self.peak / self._target)
-        return 0.6 * way + 0.4 * min(1.0, self.held_ms / self._hold_ms)
+        return WAY_SHARE * way + (1 - WAY_SHARE) * min(1.0, self.held_ms / self._hold_ms)

@@ -17,5 +17,7 @@ class Hint(StrEnum):
     """The action was made, but the face did not return: turned and stayed, eyes left closed."""
     MORE_TIMES = "hint.more_times"
     """Some of the blinks or nods that were asked for, not all."""
+    HOLD_LONGER = "hint.hold_longer"
+    """A smile or an open mouth that was over too soon."""
     MORE_CLEARLY = "hint.more_clearly"
     """Begun, but too small or too short."""

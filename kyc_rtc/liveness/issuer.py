@@ -21,6 +21,12 @@ def counts(kind: ChallengeType, settings: LivenessSettings) -> range:
     return range(min(bounds), max(bounds) + 1)
 
 
+def holds_ms(settings: LivenessSettings) -> range:
+    """For how long a smile or an open mouth may have to be held."""
+    bounds = settings.min_hold_ms, settings.max_hold_ms
+    return range(min(bounds), max(bounds) + 1)
+
+
 class Issuer:
     """Draws challenges from the operating system's random source, or from `source` in tests."""
 
@@ -48,16 +54,14 @@ class Issuer:
         return tuple(self.draw(kind) for kind in kinds)
 
     def draw(self, kind: ChallengeType) -> Challenge:
-        """One challenge of this type, with a newly drawn direction or count."""
-        settings = self._settings
+        """One challenge of this type, with a newly drawn direction, count or hold."""
         match kind:
             case ChallengeType.HEAD_TURN:
                 return Challenge(kind, direction=self._source.choice(tuple(Direction)))
             case ChallengeType.BLINK | ChallengeType.NOD:
-                allowed = counts(kind, settings)
-                return Challenge(kind, count=self._source.randint(allowed[0], allowed[-1]))
+                return Challenge(kind, count=self._source.choice(counts(kind, self._settings)))
             case ChallengeType.SMILE | ChallengeType.MOUTH_OPEN:
-                return Challenge(kind)
+                return Challenge(kind, hold_ms=self._source.choice(holds_ms(self._settings)))
 
     def pause_ms(self) -> int:
         """How long to wait before a prompt: long enough to read a result, and not to be foreseen."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kyc_rtc.liveness.blink import BlinkTracker
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
-from kyc_rtc.liveness.gesture import Gesture, GestureTracker, Sighting
+from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.gesture import WAY_SHARE, Gesture, GestureTracker, Sighting
 from kyc_rtc.liveness.head_turn import HeadTurnTracker
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.mouth_open import MouthOpenTracker
@@ -51,6 +51,7 @@ def new_tracker(
     *,
     scale: float = 1.0,
     towards: Direction | None = None,
+    hold_ms: int = 0,
 ) -> GestureTracker:
     """The tracker for one type of action. A blink has no scale: an eye is shut or it is not."""
     match kind:
@@ -61,9 +62,9 @@ def new_tracker(
         case ChallengeType.BLINK:
             return BlinkTracker(neutral)
         case ChallengeType.SMILE:
-            return SmileTracker(neutral, scale)
+            return SmileTracker(neutral, scale, hold_ms)
         case ChallengeType.MOUTH_OPEN:
-            return MouthOpenTracker(neutral, scale)
+            return MouthOpenTracker(neutral, scale, hold_ms)
 
 
 class Bystander:
@@ -88,7 +89,9 @@ class Judge:
     def __init__(self, challenge: Challenge, neutral: NeutralFace, prompted_at_ms: int) -> None:
         self._challenge = challenge
         self._earliest_ms = prompted_at_ms + MIN_REACTION_MS
-        self._own = new_tracker(challenge.type, neutral, towards=challenge.direction)
+        self._own = new_tracker(
+            challenge.type, neutral, towards=challenge.direction, hold_ms=challenge.hold_ms
+        )
         self._bystander = Bystander(_held_against(challenge), neutral)
         self._repeat_limit_ms = REPEAT_LIMIT_MS.get(challenge.type, 0)
         self._count = self._most = 0
@@ -152,6 +155,8 @@ class Judge:
             return Hint.WRONG_DIRECTION
         if self._early:
             return Hint.TOO_EARLY
+        if self._challenge.type in HELD and self._best > WAY_SHARE:
+            return Hint.HOLD_LONGER
         return Hint.MORE_CLEARLY if self._best >= _BEGUN else Hint.TOO_LATE
 
 

@@ -78,6 +78,7 @@ def _challenge(event: ChallengeIssued) -> Outbound:
             "challenge_type": challenge.type.value,
             "direction": challenge.direction.value if challenge.direction else None,
             "count": challenge.count,
+            "hold_ms": challenge.hold_ms,
             "instruction": challenge.instruction,
             "index": event.index,
             "total": event.total,

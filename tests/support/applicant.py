@@ -38,9 +38,9 @@ def obey(challenge: dict[str, Any]) -> actions.Action | None:
         case "blink":
             return actions.blink(challenge["count"])
         case "smile":
-            return actions.smile()
+            return actions.smile(500 + challenge["hold_ms"])
         case "mouth_open":
-            return actions.mouth_open()
+            return actions.mouth_open(300 + challenge["hold_ms"])
         case other:
             raise AssertionError(f"an unknown challenge: {other}")
 

@@ -12,12 +12,15 @@ from typing import Any, Protocol
 import cv2
 
 from kyc_rtc.frames import BgrImage
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from tests.support.browser_server import REPOSITORY
 
 CATALOGUE: dict[str, str] = json.loads((REPOSITORY / "static/i18n/en.json").read_text("utf-8"))
 SCRIPT = Path(__file__).parent.parent / "browser" / "scripted_camera.js"
 PERIOD_MS = 50
+LONG_HOLD_MS = 1_500
+"""How long somebody holds who is told to hold it, and not for how long."""
+
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
@@ -65,7 +68,7 @@ class ScriptedCamera:
 def _sentences() -> dict[str, Challenge]:
     """Every sentence that asks for something, as the page fills it in."""
     asked = [Challenge(ChallengeType.HEAD_TURN, side) for side in Direction]
-    asked += [Challenge(kind) for kind in (ChallengeType.SMILE, ChallengeType.MOUTH_OPEN)]
+    asked += [Challenge(kind, hold_ms=hold_ms) for kind in HELD for hold_ms in (0, LONG_HOLD_MS)]
     for kind in (ChallengeType.NOD, ChallengeType.BLINK):
         asked += [Challenge(kind, count=count) for count in range(1, 6)]
     return {sentence(challenge): challenge for challenge in asked}

@@ -22,6 +22,8 @@ from tests.support.film import framed
 _REACTION_MS = 500.0
 _FADE_MS = 160.0
 _IDLE_PACE = 0.7
+_RAMPS_MS = 500
+"""Of a take, what is no smile yet or any more; all takes are longer than that."""
 
 Asked = tuple[ChallengeType, Direction | None]
 Span = tuple[int, int]
@@ -44,8 +46,10 @@ class Takes:
     height: float = 1.0
 
     def shows(self, challenge: Challenge) -> bool:
-        """Whether there is a take for it."""
-        return (challenge.type, challenge.direction) in self.answers
+        """Whether there is a take for it, of the length that is asked."""
+        spans = self.answers.get((challenge.type, challenge.direction), ())
+        length_ms = sum(abs(end_ms - start_ms) for start_ms, end_ms in spans)
+        return length_ms > 0 and length_ms >= challenge.hold_ms + _RAMPS_MS
 
     def kinds(self) -> list[ChallengeType]:
         """What can be asked beside a turn of the head."""

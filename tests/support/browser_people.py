@@ -58,9 +58,9 @@ class Obedient:
                 blinks = [self._varied(actions.blink()) for _ in range(challenge.count)]
                 return actions.sequence(*blinks, pause_ms=self._chance.uniform(300, 400))
             case ChallengeType.SMILE:
-                return self._varied(actions.smile())
+                return self._varied(actions.smile(500 + challenge.hold_ms))
             case ChallengeType.MOUTH_OPEN:
-                return self._varied(actions.mouth_open())
+                return self._varied(actions.mouth_open(300 + challenge.hold_ms))
 
     def _varied(self, action: actions.Action) -> actions.Action:
         size, pace = self._chance.uniform(0.9, 1.1), self._chance.uniform(0.85, 1.2)

@@ -33,9 +33,11 @@ FEW = {
     "LIVENESS__MAX_NODS": "1",
     "LIVENESS__MIN_BLINKS": "1",
     "LIVENESS__MAX_BLINKS": "1",
+    "LIVENESS__MIN_HOLD_MS": "250",
+    "LIVENESS__MAX_HOLD_MS": "250",
 }
-"""A head turn only, and one of everything, so that the institution chooses the rest: no recording
-shows it all."""
+"""A head turn only, and one of everything, held no longer than shows it was meant, so that the
+institution chooses the rest: no recording shows it all."""
 
 
 def free_port() -> int:

@@ -106,14 +106,14 @@ def blink(count: int = 1) -> Action:
     return Action(pulses[-1].start_ms + shut.duration_ms, pulses)
 
 
-def smile() -> Action:
-    """A smile that comes and goes, 1.5 s."""
-    return _single(Expression(smile=1.0), duration_ms=1500.0, hold_ms=500.0)
+def smile(hold_ms: float = 500.0) -> Action:
+    """A smile that comes and goes, within a second beside the hold."""
+    return _single(Expression(smile=1.0), duration_ms=1000.0 + hold_ms, hold_ms=hold_ms)
 
 
-def mouth_open() -> Action:
-    """The jaw drops and closes, 1.2 s."""
-    return _single(Expression(mouth_open=1.0), duration_ms=1200.0, hold_ms=300.0)
+def mouth_open(hold_ms: float = 300.0) -> Action:
+    """The jaw drops and closes, within 0.9 s beside the hold."""
+    return _single(Expression(mouth_open=1.0), duration_ms=900.0 + hold_ms, hold_ms=hold_ms)
 
 
 def sequence(*actions: Action, pause_ms: float = 500.0) -> Action:

@@ -10,7 +10,7 @@ import pytest
 from kyc_rtc.alerts.catalogue import AlertType
 from kyc_rtc.decision.verdict import ReasonCode, WeightWord
 from kyc_rtc.detection.evidence import Sign
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.vision.quality import QualityIssue
 
@@ -22,6 +22,7 @@ UNTURNED = [kind for kind in ChallengeType if kind is not ChallengeType.HEAD_TUR
 CHALLENGES = [
     *(Challenge(ChallengeType.HEAD_TURN, side) for side in Direction),
     *(Challenge(kind) for kind in UNTURNED),
+    *(Challenge(kind, hold_ms=1_000) for kind in HELD),
 ]
 KEYS = {
     "hints of challenges": [hint.value for hint in Hint],

@@ -41,10 +41,11 @@ def met(recording: Recording, challenge: Challenge, tries: int = 4) -> int:
         (recorded(), set[str]()),
         (blinking(every_ms=700), {"blink 2", "blink 3"}),
         (blinking(every_ms=3_000), set[str]()),
-        (recorded(Pulse("smile", 0.8, 2_000, 1_500)), {"smile"}),
+        (recorded(Pulse("smile", 0.8, 2_000, 1_500)), {"smile 0.5 s"}),
+        (recorded(Pulse("smile", 0.8, 2_000, 3_500)), {"smile 0.5 s", "smile 1.5 s"}),
         (recorded(Pulse("yaw_deg", 30.0, 2_000, 1_400)), {"head_turn left"}),
     ],
-    ids=["nothing", "blinks at will", "blinks as people do", "a smile", "a turn"],
+    ids=["nothing", "blinks at will", "blinks as people do", "a smile", "a long smile", "a turn"],
 )
 def test_what_is_shown_is_met_and_nothing_else(recording: Recording, shown: set[str]) -> None:
     found = {name: met(recording, challenge) for name, challenge in challenges(SETTINGS).items()}
@@ -52,15 +53,17 @@ def test_what_is_shown_is_met_and_nothing_else(recording: Recording, shown: set[
 
 
 def test_everything_that_the_settings_allow_is_asked() -> None:
-    few = LivenessSettings(min_blinks=3, max_blinks=2, min_nods=1, max_nods=1)
+    few = LivenessSettings(
+        min_blinks=3, max_blinks=2, min_nods=1, max_nods=1, min_hold_ms=700, max_hold_ms=700
+    )
     names = [
         "head_turn left",
         "head_turn right",
         "nod",
         "blink 2",
         "blink 3",
-        "smile",
-        "mouth_open",
+        "smile 0.7 s",
+        "mouth_open 0.7 s",
     ]
     assert list(challenges(few)) == names
 

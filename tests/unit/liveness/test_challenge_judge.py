@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, Progress
 from tests.unit.liveness.fakes.actor import Actor, Pulse, pulses_for
@@ -22,6 +22,7 @@ BLINK = Challenge(ChallengeType.BLINK)
 BLINKS = Challenge(ChallengeType.BLINK, count=3)
 SMILE = Challenge(ChallengeType.SMILE)
 MOUTH = Challenge(ChallengeType.MOUTH_OPEN)
+LONG_SMILE = Challenge(ChallengeType.SMILE, hold_ms=1_000)
 ALL = [LEFT, RIGHT, NOD, NODS, BLINK, BLINKS, SMILE, MOUTH]
 PROMPT_MS = 1_000
 
@@ -119,7 +120,9 @@ def test_who_is_already_there_must_come_to_rest_first(challenge: Challenge) -> N
         (BLINKS, [*pulses_for(BLINK, 1_500), *pulses_for(BLINK, 2_000)], Hint.MORE_TIMES),
         (BLINK, [Pulse("shut", 1.0, 1_500, 20_000)], Hint.COME_BACK),
         (SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.MORE_CLEARLY),
-        (MOUTH, [Pulse("jaw", 1.0, 1_500, 200)], Hint.MORE_CLEARLY),
+        (MOUTH, [Pulse("jaw", 1.0, 1_500, 200)], Hint.HOLD_LONGER),
+        (LONG_SMILE, [Pulse("smile", 0.8, 1_500, 900)], Hint.HOLD_LONGER),
+        (LONG_SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.MORE_CLEARLY),
     ],
 )
 def test_the_hint_tells_what_was_missing(
@@ -148,3 +151,26 @@ def test_what_accompanies_an_action_is_not_held_against_it() -> None:
 def test_the_progress_of_a_turn_tells_the_asked_side_only() -> None:
     told = judge(LEFT, [Pulse("yaw_deg", -15, 1_500, 1_000)])
     assert max(one.progress for one in told) < 0.2
+
+
+@pytest.mark.parametrize("fps", [10, 15, 30])
+@pytest.mark.parametrize("hold_ms", [250, 700, 1_500])
+@pytest.mark.parametrize(
+    ("kind", "feature"), [(ChallengeType.SMILE, "smile"), (ChallengeType.MOUTH_OPEN, "jaw")]
+)
+def test_it_passes_when_it_has_been_held_for_as_long_as_asked(
+    kind: ChallengeType, feature: str, hold_ms: int, fps: float
+) -> None:
+    told = judge(
+        Challenge(kind, hold_ms=hold_ms), [Pulse(feature, 1.0, 1_500, 4_000, 0.1)], fps=fps
+    )
+    assert told[-1].done
+    out_ms = PROMPT_MS + 1000 * (len(told) - 1) / fps - 1_500
+    assert hold_ms - 1000 / fps <= out_ms <= hold_ms + 500
+
+
+@pytest.mark.parametrize("kind", set(ChallengeType) - HELD)
+def test_nobody_is_asked_to_hold_a_blink(kind: ChallengeType) -> None:
+    side = Direction.LEFT if kind is ChallengeType.HEAD_TURN else None
+    with pytest.raises(ValueError, match="nobody holds"):
+        Challenge(kind, side, hold_ms=500)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyc_rtc.liveness.catalogue import ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import HELD, ChallengeType, Direction
 from kyc_rtc.liveness.issuer import Issuer
-from kyc_rtc.settings import LivenessSettings
+from kyc_rtc.settings import SHORTEST_HOLD_MS, LivenessSettings
 from tests.unit.liveness.fakes.chance import seeded_issuer
 
 
@@ -20,9 +20,14 @@ from tests.unit.liveness.fakes.chance import seeded_issuer
     challenges=st.integers(1, 5),
     blinks=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     nods=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    holds_ms=st.tuples(*[st.integers(SHORTEST_HOLD_MS, 3_000)] * 2),
 )
 def test_a_plan_keeps_the_rules(
-    seed: int, challenges: int, blinks: tuple[int, int], nods: tuple[int, int]
+    seed: int,
+    challenges: int,
+    blinks: tuple[int, int],
+    nods: tuple[int, int],
+    holds_ms: tuple[int, int],
 ) -> None:
     limits = LivenessSettings(
         challenges=challenges,
@@ -30,12 +35,16 @@ def test_a_plan_keeps_the_rules(
         max_blinks=blinks[1],
         min_nods=nods[0],
         max_nods=nods[1],
+        min_hold_ms=holds_ms[0],
+        max_hold_ms=holds_ms[1],
     )
     plan = seeded_issuer(limits, seed).plan()
     kinds = [challenge.type for challenge in plan]
     assert len(kinds) == challenges == len(set(kinds))
     assert ChallengeType.HEAD_TURN in kinds
     for challenge in plan:
+        if challenge.type in HELD:
+            assert min(holds_ms) <= challenge.hold_ms <= max(holds_ms)
         if challenge.type is ChallengeType.BLINK:
             assert min(blinks) <= challenge.count <= max(blinks)
         elif challenge.type is ChallengeType.NOD:

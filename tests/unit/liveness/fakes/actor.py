@@ -47,9 +47,9 @@ def pulses_for(challenge: Challenge, start_ms: float, *, speed: float = 1.0) -> 
         case ChallengeType.BLINK:
             shape = ("shut", 1.0, 300.0)
         case ChallengeType.SMILE:
-            shape = ("smile", 0.8, 1_500.0)
+            shape = ("smile", 0.8, 1_500.0 + challenge.hold_ms)
         case ChallengeType.MOUTH_OPEN:
-            shape = ("jaw", 1.0, 1_200.0)
+            shape = ("jaw", 1.0, 1_200.0 + challenge.hold_ms)
     channel, peak, duration_ms = shape
     duration_ms /= speed
     gap_ms = duration_ms + 200
