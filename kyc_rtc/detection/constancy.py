@@ -19,9 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kyc_rtc.detection.atlas import AREAS, atlas
+from kyc_rtc.detection.mean_face import MEAN_FACE
 from kyc_rtc.detection.moments import Ledger, Moment
 from kyc_rtc.detection.pairs import Pair
-from kyc_rtc.vision.geometry import Floats
+from kyc_rtc.vision.geometry import (
+    INNER_LIPS,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_EYE,
+    Floats,
+    align_rigid,
+)
 
 BANDS = {"fine": (0.0, 1.0), "middle": (1.0, 3.0), "coarse": (2.0, 5.0)}
 """Two blurs, in places of the layout, between which a band of detail lies; 0 is none."""
@@ -30,8 +38,8 @@ _AGAINST = ("soon", "late")
 
 
 def constancy_name(area: str, band: str, when: str) -> str:
-    """The measure of one area and band: `soon`, within a second; `late`, 2 s and more apart; `drift`,
-    the one less the other."""
+    """The measure of one area and band: `soon`, within a second; `late`, 2 s and more apart, with a like
+    expression; `drift`, the one less the other."""
     return f"same_{area}_{band}_{when}"
 
 
@@ -52,6 +60,12 @@ CONSTANCY_NAMES = (
 )
 
 _ALIKE_DEG = 4.0
+_ALIKE_MIMIC = 0.024
+"""Mean shift of lips and lids, in distances of the outer eye corners, up to which an expression is the same.
+Half of the looks at people who talk are as near; a smile is 0.035 from a resting face."""
+
+_MIMIC = tuple(dict.fromkeys((*OUTER_LIPS, *INNER_LIPS, *LEFT_EYE, *RIGHT_EYE)))
+_MEAN_FACE = np.array(MEAN_FACE, np.float64) / 1_000
 _SOON_MS, _LATE_MS = 1_000, 2_000
 _KEPT = 32
 _MIN_PLACES = 60
@@ -62,10 +76,14 @@ Floats32 = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A look at n places: `seen` (n,) and `bands` (3, n), 0 where unseen, float16 to be small."""
+    """A look at n places: `seen` (n,) and `bands` (3, n), 0 where unseen, float16 to be small.
+
+    `mimic` (m, 2): lips and lids on a face that is upright and of mean size.
+    """
 
     at_ms: int
     pose: Floats
+    mimic: Floats32
     seen: NDArray[np.float16]
     bands: NDArray[np.float16]
 
@@ -85,7 +103,11 @@ class ConstancyMeter:
         look = _kept(now_ms, pair)
         alike = [o for o in self._kept if float(np.linalg.norm(look.pose - o.pose)) < _ALIKE_DEG]
         soon = [other for other in alike if 0 <= now_ms - other.at_ms <= _SOON_MS]
-        late = [other for other in alike if now_ms - other.at_ms >= _LATE_MS]
+        late = [
+            other
+            for other in alike
+            if now_ms - other.at_ms >= _LATE_MS and _shift(look, other) < _ALIKE_MIMIC
+        ]
         for when, others in zip(_AGAINST, (soon, late), strict=True):
             if others:
                 self._enter(when, likeness(look, others, _members()))
@@ -120,7 +142,12 @@ def _kept(now_ms: int, pair: Pair) -> _Kept:
     seen = look.seen[inner]
     bands = np.stack([band[inner] for band in split(look.picture)]) * seen
     pose = np.array([pair.pose.yaw_deg, pair.pose.pitch_deg])
-    return _Kept(now_ms, pose, seen.astype(np.float16), bands.astype(np.float16))
+    mimic = align_rigid(pair.points, _MEAN_FACE)[list(_MIMIC)].astype(np.float32)
+    return _Kept(now_ms, pose, mimic, seen.astype(np.float16), bands.astype(np.float16))
+
+
+def _shift(look: _Kept, other: _Kept) -> float:
+    return float(np.abs(look.mimic - other.mimic).mean())
 
 
 def split(picture: Floats32) -> list[Floats32]:

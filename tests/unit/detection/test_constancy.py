@@ -25,7 +25,7 @@ from kyc_rtc.detection.constancy import (
 from kyc_rtc.detection.mean_face import MEAN_FACE
 from kyc_rtc.detection.pairs import PAIR_PX, Pair
 from kyc_rtc.frames import BgrImage
-from kyc_rtc.vision.geometry import OUTER_LIPS, Floats
+from kyc_rtc.vision.geometry import INNER_LIPS, OUTER_LIPS, Floats
 from kyc_rtc.vision.observation import HeadPose
 
 MESH = np.array(MEAN_FACE, np.float64) / 1_000 * 60 + (96, 77)
@@ -176,6 +176,22 @@ def test_only_like_poses_at_known_distances_are_compared(
     assert math.isfinite(found[constancy_name("skin", "fine", "soon")]) == soon
     assert math.isfinite(found[constancy_name("skin", "fine", "late")]) == late
     assert math.isfinite(found[LEAST]) == math.isfinite(found[MEAN]) == late
+
+
+def test_later_only_like_expressions_are_compared() -> None:
+    """A smile changes any picture: it is compared with smiles, and a resting face with resting ones."""
+
+    def acted(wider: float) -> Floats:
+        mesh, lips = MESH.copy(), [*OUTER_LIPS, *INNER_LIPS]
+        middle = mesh[lips].mean(axis=0)
+        mesh[lips] = middle + (mesh[lips] - middle) * wider
+        return mesh
+
+    late = constancy_name("cheeks", "middle", "late")
+    seen = [pair(skin(seed), acted(wider)) for seed, wider in ((1, 1.0), (2, 1.7), (3, 0.3))]
+    assert told(seen * 4, every_ms=1_100)[late] > 2.0
+    alike = [pair(skin(seed)) for seed in (1, 2, 3)]
+    assert told(alike * 4, every_ms=1_100)[late] < 1.0
 
 
 def test_looks_are_forgotten() -> None:
