@@ -62,7 +62,7 @@ CONSTANCY_NAMES = (
 _ALIKE_DEG = 4.0
 _ALIKE_MIMIC = 0.024
 """Mean shift of lips and lids, in distances of the outer eye corners, up to which an expression is the same.
-Half of the looks at people who talk are as near; a smile is 0.035 from a resting face."""
+The median between looks at people, most of whom talk, is 0.020; a drawn smile is 0.036 to 0.050 from rest."""
 
 _MIMIC = tuple(dict.fromkeys((*OUTER_LIPS, *INNER_LIPS, *LEFT_EYE, *RIGHT_EYE)))
 _MEAN_FACE = np.array(MEAN_FACE, np.float64) / 1_000

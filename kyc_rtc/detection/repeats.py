@@ -38,12 +38,12 @@ class RepeatMeter:
         self._before = None
         self._steps.clear()
 
-    def update(self, signature: Thumbnail) -> None:
+    def update(self, small: Thumbnail) -> None:
         """Take the next picture into account."""
-        before, self._before = self._before, signature
+        before, self._before = self._before, small
         if before is None:
             return
-        self._steps.append(float(np.abs(signature - before).mean()))
+        self._steps.append(float(np.abs(small - before).mean()))
         if len(self._steps) < _AROUND:
             return
         motion = sorted(self._steps)[_MOVING_RANK - 1]
