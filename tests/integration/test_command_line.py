@@ -75,7 +75,7 @@ def test_evaluate_chance_tells_what_a_recording_meets_unasked(
     assert report["recordings"] == 1
     assert {told["of"] for told in report["asked"].values()} == {2}
     met = {name: told["met"] for name, told in report["asked"].items()}
-    assert (met["head_turn left"], met["head_turn right"], met["smile"]) == (2, 0, 0)
+    assert (met["head_turn left"], met["head_turn right"], met["smile 0.5 s"]) == (2, 0, 0)
 
 
 def test_keys_prints_a_key_and_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
