@@ -29,6 +29,9 @@ from kyc_rtc.vision.geometry import (
     Floats,
 )
 
+MEAN_MESH = np.array(MEAN_FACE, np.float64) / 1_000
+"""Shape (468, 2), in distances of the outer eye corners; see `MEAN_FACE`."""
+
 SIDE_PX = 56
 AREAS = ("skin", "cheeks", "nose", "eyes", "lips", "inner")
 """Parts of the layout. `inner` is all of them; `skin` is without eyes and lips, `cheeks` the skin below
@@ -83,8 +86,7 @@ class Atlas:
 @lru_cache(maxsize=1)
 def atlas() -> Atlas:
     """The layout of the mean face, made once for the process."""
-    flat = np.array(MEAN_FACE, np.float64) / 1_000
-    mesh, places = Delaunay(flat), _places()
+    mesh, places = Delaunay(MEAN_MESH), _places()
     triangle = mesh.find_simplex(places)
     fit = mesh.transform[triangle]
     first_two = np.einsum("nij,nj->ni", fit[:, :2], places - fit[:, 2])
@@ -94,8 +96,8 @@ def atlas() -> Atlas:
     return Atlas(
         corners.reshape(*shape, 3),
         weights.reshape(*shape, 3),
-        _signed(flat[corners]).reshape(shape),
-        _areas(flat),
+        _signed(MEAN_MESH[corners]).reshape(shape),
+        _areas(MEAN_MESH),
     )
 
 

@@ -18,8 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.atlas import AREAS, atlas
-from kyc_rtc.detection.mean_face import MEAN_FACE
+from kyc_rtc.detection.atlas import AREAS, MEAN_MESH, atlas
 from kyc_rtc.detection.moments import Ledger, Moment
 from kyc_rtc.detection.pairs import Pair
 from kyc_rtc.vision.geometry import (
@@ -65,7 +64,6 @@ _ALIKE_MIMIC = 0.024
 The median between looks at people, most of whom talk, is 0.020; a drawn smile is 0.036 to 0.050 from rest."""
 
 _MIMIC = tuple(dict.fromkeys((*OUTER_LIPS, *INNER_LIPS, *LEFT_EYE, *RIGHT_EYE)))
-_MEAN_FACE = np.array(MEAN_FACE, np.float64) / 1_000
 _SOON_MS, _LATE_MS = 1_000, 2_000
 _KEPT = 32
 _MIN_PLACES = 60
@@ -142,7 +140,7 @@ def _kept(now_ms: int, pair: Pair) -> _Kept:
     seen = look.seen[inner]
     bands = np.stack([band[inner] for band in split(look.picture)]) * seen
     pose = np.array([pair.pose.yaw_deg, pair.pose.pitch_deg])
-    mimic = align_rigid(pair.points, _MEAN_FACE)[list(_MIMIC)].astype(np.float32)
+    mimic = align_rigid(pair.points, MEAN_MESH)[list(_MIMIC)].astype(np.float32)
     return _Kept(now_ms, pose, mimic, seen.astype(np.float16), bands.astype(np.float16))
 
 

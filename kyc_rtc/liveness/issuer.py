@@ -18,13 +18,17 @@ def counts(kind: ChallengeType, settings: LivenessSettings) -> range:
         ChallengeType.BLINK: (settings.min_blinks, settings.max_blinks),
         ChallengeType.NOD: (settings.min_nods, settings.max_nods),
     }.get(kind, (1, 1))
-    return range(min(bounds), max(bounds) + 1)
+    return _whole(*bounds)
 
 
 def holds_ms(settings: LivenessSettings) -> range:
     """For how long a smile or an open mouth may have to be held."""
-    bounds = settings.min_hold_ms, settings.max_hold_ms
-    return range(min(bounds), max(bounds) + 1)
+    return _whole(settings.min_hold_ms, settings.max_hold_ms)
+
+
+def _whole(one: int, other: int) -> range:
+    """From the smaller to the larger of two bounds, both included."""
+    return range(min(one, other), max(one, other) + 1)
 
 
 class Issuer:

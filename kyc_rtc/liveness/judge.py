@@ -14,6 +14,7 @@ from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.nod import NodTracker
 from kyc_rtc.liveness.signals import Signals
 from kyc_rtc.liveness.smile import SmileTracker
+from kyc_rtc.settings import SHORTEST_HOLD_MS
 
 MIN_REACTION_MS = 150
 """Nobody answers a prompt sooner: simple visual reactions take 180 to 250 ms, without the network."""
@@ -54,6 +55,7 @@ def new_tracker(
     hold_ms: int = 0,
 ) -> GestureTracker:
     """The tracker for one type of action. A blink has no scale: an eye is shut or it is not."""
+    hold_ms = max(hold_ms, SHORTEST_HOLD_MS)
     match kind:
         case ChallengeType.HEAD_TURN:
             return HeadTurnTracker(neutral, scale, towards)

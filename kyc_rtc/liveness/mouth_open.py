@@ -6,7 +6,6 @@ from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
-from kyc_rtc.settings import SHORTEST_HOLD_MS
 
 JAW_RISE = 0.3
 """Above the person's own resting jaw. Talk goes as far, but for one or two frames at a time."""
@@ -18,9 +17,8 @@ _REST_SHARE = 0.5
 class MouthOpenTracker:
     """Finds a mouth held open. `scale` above 1 asks for wider ones, `hold_ms` for longer."""
 
-    def __init__(self, neutral: NeutralFace, scale: float = 1.0, hold_ms: int = 0) -> None:
+    def __init__(self, neutral: NeutralFace, scale: float, hold_ms: int) -> None:
         self._neutral = neutral
-        hold_ms = max(hold_ms, SHORTEST_HOLD_MS)
         self._excursion = Excursion(scale * _REST_SHARE, scale, hold_ms)
 
     def update(self, signals: Signals, captured_at_ms: int) -> Sighting:

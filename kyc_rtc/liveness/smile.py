@@ -6,7 +6,6 @@ from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
-from kyc_rtc.settings import SHORTEST_HOLD_MS
 
 SMILE_RISE = 0.3
 """Above the person's own resting smile."""
@@ -16,10 +15,10 @@ _REST_SHARE = 0.5
 class SmileTracker:
     """Finds smiles, open or closed. `scale` above 1 asks for broader ones, `hold_ms` for longer ones."""
 
-    def __init__(self, neutral: NeutralFace, scale: float = 1.0, hold_ms: int = 0) -> None:
+    def __init__(self, neutral: NeutralFace, scale: float, hold_ms: int) -> None:
         self._neutral = neutral.smile
         target = SMILE_RISE * scale
-        self._excursion = Excursion(target * _REST_SHARE, target, max(hold_ms, SHORTEST_HOLD_MS))
+        self._excursion = Excursion(target * _REST_SHARE, target, hold_ms)
 
     def update(self, signals: Signals, captured_at_ms: int) -> Sighting:
         excursion = self._excursion
