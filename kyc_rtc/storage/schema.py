@@ -76,6 +76,7 @@ async def _enforce_foreign_keys(connection: AsyncConnection, word: str) -> None:
     """SQLite heeds this outside of a transaction only, so that it goes past SQLAlchemy, which would
     begin one."""
     raw = await connection.get_raw_connection()
-    cursor = raw.cursor()
-    cursor.execute(f"PRAGMA foreign_keys = {word}")
-    cursor.close()
+    driver = raw.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    await (await driver.execute(f"PRAGMA foreign_keys = {word}")).close()
