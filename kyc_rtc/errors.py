@@ -7,6 +7,7 @@
     │   └── BadMessage            a malformed data-channel message
     ├── Unauthorised              no credential, or not a valid one
     ├── Forbidden                 a valid credential that does not reach this far
+    │   └── UploadsDisabled       pictures cannot be uploaded on this server
     ├── NotFound                  no such session, peer or alert
     ├── Conflict                  not possible in the present state
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
@@ -58,6 +59,10 @@ class Unauthorised(KycError):
 
 class Forbidden(KycError):
     code = "forbidden"
+
+
+class UploadsDisabled(Forbidden):
+    code = "uploads_disabled"
 
 
 class NotFound(KycError):

@@ -124,7 +124,7 @@ def evidence(view: SessionView) -> list[dict[str, Any]]:
     """The analysers' evidence, and what the connection was like: facts, which have no score."""
     items = [dict(item) for item in view.evidence]
     if view.connection is not None:
-        facts = {"analyser": "connection", "score": None, "confidence": 0.0, "reasons": []}
+        facts: dict[str, Any] = {"analyser": "connection", "score": None, "confidence": 0.0, "reasons": []}
         items.append(facts | dict(view.connection))
     return items
 

@@ -12,8 +12,8 @@ from kyc_rtc.detection.recurrence import SURE, recurs
 from kyc_rtc.errors import StorageUnavailable
 from kyc_rtc.sessions.events import FootageMatch
 from kyc_rtc.sessions.ports import Services
-from kyc_rtc.storage.footage import EarlierFootage, FootageRecord
-from kyc_rtc.storage.records import SessionRecord
+from kyc_rtc.storage.footage import FootageRecord
+from kyc_rtc.storage.records import EarlierFootage, SessionRecord
 
 MAX_COMPARED = 500
 COMPARE_LIMIT_MS = 2_000.0

@@ -16,6 +16,7 @@ from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.storage.records import SessionRecord
 
 ENDING_LIMIT_S = 12.0
 """For so long a session may take to store its end and to close its peer when the server stops."""
@@ -128,15 +129,17 @@ class SessionRegistry:
             self._places.discard(session_id)
             self._services.metrics.live_sessions.set(self.places_taken)
         await self._services.pool.run(give_back)
-        if actor.record.state == SessionState.CREATED:  # nobody joined: any process may have it
-            await self._disown(actor)
+        await self._tidy(actor.record)
 
-    async def _disown(self, actor: SessionActor) -> None:
-        record = actor.record
+    async def _tidy(self, record: SessionRecord) -> None:
+        """What is left in the store: a session that nobody joined, the face of one that has passed."""
         try:
-            await self._services.store.disown(record)
-        except StorageUnavailable:  # another process can take it when this one's lease has run out
-            log.warning("session_not_disowned", session_id=record.session_id)
+            if record.state == SessionState.CREATED:  # any process may have it
+                await self._services.store.disown(record)
+            if record.state == SessionState.PASSED:
+                await self._services.store.erase_face(record.verification_id)
+        except StorageUnavailable:
+            log.warning("session_not_tidied", session_id=record.session_id)
 
     def abandon(self) -> None:
         """Another process may have the sessions by now: end them all without storing anything."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from kyc_rtc.errors import BadRequest, Conflict, Forbidden, NotFound, StorageUnavailable
+from kyc_rtc.errors import BadRequest, Conflict, NotFound, StorageUnavailable, UploadsDisabled
 from kyc_rtc.frames import decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.sessions.actor import SessionActor
@@ -170,9 +170,7 @@ class SessionService:
 
     async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
         if self._settings.uploads_mode == "off":
-            raise Forbidden(
-                "pictures cannot be uploaded here", hint="connect the camera", code="uploads_disabled"
-            )
+            raise UploadsDisabled("pictures cannot be uploaded here", hint="connect the camera")
         limit = self._settings.limits.max_image_pixels
         image = await self._services.pool.run(lambda: decode_picture(picture, limit))
         actor = await self._join(session_id)

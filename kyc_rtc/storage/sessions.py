@@ -70,6 +70,10 @@ class SessionStore(Protocol):
             OwnershipLost: the caller holds no lease under this epoch.
         """
 
+    async def disown(self, record: SessionRecord) -> None:
+        """Give a session back that nobody has joined: any process may own it then. Changes nothing
+        where it has been joined, or has another owner."""
+
     async def commit(self, commit: Commit) -> None:
         """Write the record (everything but `FIXED_FIELDS`), its events and alerts, all or nothing.
 
@@ -208,6 +212,20 @@ class SqlSessionStore:
             if not taken and not await connection.scalar(select(lease)):
                 raise OwnershipLost("this process holds no lease", hint="register it again")
         return record
+
+    async def disown(self, record: SessionRecord) -> None:
+        statement = (
+            update(sessions)
+            .where(
+                sessions.c.session_id == record.session_id,
+                sessions.c.owner_id == record.owner_id,
+                sessions.c.owner_epoch == record.owner_epoch,
+                sessions.c.state == CREATED,
+            )
+            .values(owner_id=None, owner_epoch=0)
+        )
+        async with self._database.begin(write=True) as connection:
+            await connection.execute(statement)
 
     async def commit(self, commit: Commit) -> None:
         record = commit.record

@@ -68,6 +68,13 @@ class MemorySessionStore:
             self._store.put(row)
         return replace(row)
 
+    async def disown(self, record: SessionRecord) -> None:
+        await self._store.reached()
+        row = self._store.row(record.session_id)
+        owner = (record.owner_id, record.owner_epoch)
+        if (row.owner_id, row.owner_epoch) == owner and row.state == "created":
+            self._store.put(replace(row, owner_id=None, owner_epoch=0))
+
     async def commit(self, commit: Commit) -> None:
         await self._store.reached()
         stored = self._store.row(commit.record.session_id)
