@@ -5,13 +5,14 @@ import { isJournalled } from '../sdk/messages.js';
 import { Countdown } from './countdown.js';
 import { buzz, keepAwake } from './device.js';
 import { byId } from './dom.js';
+import { Refusal } from './refusal.js';
 
 /** How long a message about the last action goes before what the picture lacks. */
 const RESULT_HINT_MS = 3_000;
+/** A void is told for so long beside the next challenge, which may come at once. */
+const VOID_HINT_MS = 1_500;
 /** Whoever waits longer for the connection is told that it goes on. */
 const LONG_CONNECTING_MS = 8_000;
-/** Longer than one call to the server may take: after it, what the server said last is old. */
-const REFUSAL_STANDS_MS = 12_000;
 
 /** @typedef {import('../sdk/messages.js').Message} Message */
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
@@ -50,9 +51,7 @@ export class LiveStep {
   /** @type {string} */
   #link = 'connecting';
   #hasWaitedLong = false;
-  /** Why the server does not let the page in yet. @type {{kind: 'busy' | 'waiting', untilMs: number} | null} */
-  #refusal = null;
-  #refusalTimer = 0;
+  #refusal = new Refusal(() => this.#onRefusalTick());
 
   /**
    * @param {object} options
@@ -94,7 +93,7 @@ export class LiveStep {
 
   #close() {
     this.#done.abort();
-    clearInterval(this.#refusalTimer);
+    this.#refusal.end();
     this.#countdown.stop();
     this.#client.close({ keepCamera: true });
     this.#view.setLink(null);
@@ -147,7 +146,8 @@ export class LiveStep {
 
   /** @param {{state: string, expose_scores?: boolean}} hello */
   #onHello({ state, expose_scores: exposeScores }) {
-    this.#endRefusal();
+    this.#refusal.end();
+    this.#view.setSeconds('');
     this.#notice = ''; // told again where it still holds
     // A new peer voids what was asked of the old one; how it ended is told in a moment.
     if (this.#challenge) this.#awaitNext({ icon: 'look', text: this.#words.text('live.go_on'), hint: '' });
@@ -177,7 +177,6 @@ export class LiveStep {
     this.#view.setNotice('');
     this.#setProgress(0);
     this.#view.setDone('');
-    this.#view.setDirection(challenge.direction ?? null);
     const leftMs = challenge.deadline_t_ms - challenge.t_ms;
     this.#countdown.start(challenge.time_limit_ms, leftMs > 0 ? leftMs : challenge.time_limit_ms);
     this.#showState();
@@ -224,7 +223,7 @@ export class LiveStep {
     const hint = voided.will_redraw && voided.hint ? this.#words.text(voided.hint) : '';
     if (!voided.will_redraw) this.#state = 'deciding';
     this.#awaitNext({ icon: 'look', text: this.#words.text('live.checking'), hint });
-    this.#showResultHint(hint, 'calm');
+    this.#showResultHint(hint, 'calm', VOID_HINT_MS);
   }
 
   /** @param {string | null} key of the sentence; null when the server goes on */
@@ -247,7 +246,6 @@ export class LiveStep {
   #forgetChallenge() {
     this.#challenge = null;
     this.#countdown.stop();
-    this.#view.setDirection(null);
     this.#setProgress(0);
     this.#view.setTime(null);
     this.#view.setDone('');
@@ -261,9 +259,8 @@ export class LiveStep {
 
   /** @param {{remainingMs: number, limitMs: number}} time of the open challenge */
   #onTime(time) {
-    const isOver = time.remainingMs <= 0;
-    this.#view.setTime(isOver && this.#link === 'down' ? null : time);
-    if (isOver && this.#notice) this.#showState();
+    if (this.#notice && !this.#isAsked()) this.#showState();
+    else this.#view.setTime(time.remainingMs <= 0 && this.#link === 'down' ? null : time);
   }
 
   /** @param {import('../sdk/link.js').LinkState} state */
@@ -280,32 +277,18 @@ export class LiveStep {
   }
 
   /**
-   * @param {'busy' | 'waiting'} kind
+   * @param {import('./refusal.js').RefusalKind} kind
    * @param {number} retryInMs
    */
   #onRefusal(kind, retryInMs) {
-    this.#endRefusal();
     this.#forgetChallenge(); // whoever stands outside has nothing to answer any more
-    this.#refusal = { kind, untilMs: performance.now() + retryInMs };
-    this.#refusalTimer = setInterval(() => this.#showRefusalTime(), 1_000);
-    this.#showRefusalTime();
-    this.#showState();
+    this.#refusal.begin(kind, retryInMs);
   }
 
-  #showRefusalTime() {
-    if (this.#refusal === null) return;
-    const { kind, untilMs } = this.#refusal;
-    const seconds = Math.ceil((untilMs - performance.now()) / 1_000);
+  #onRefusalTick() {
+    const { kind, seconds } = this.#refusal;
     this.#view.setSeconds(kind === 'busy' && seconds > 0 ? this.#words.text('live.next_try', { seconds }) : '');
-    if (performance.now() < untilMs + REFUSAL_STANDS_MS) return;
-    this.#endRefusal();
     this.#showState();
-  }
-
-  #endRefusal() {
-    clearInterval(this.#refusalTimer);
-    if (this.#refusal) this.#view.setSeconds('');
-    this.#refusal = null;
   }
 
   /** @param {{state: string, stream: MediaStream | null, code: string | null}} camera */
@@ -321,14 +304,18 @@ export class LiveStep {
 
   /** The prompt that belongs to the present state. */
   #showState() {
-    if (this.#refusal?.kind === 'busy') {
+    this.#view.setDirection(null);
+    if (this.#refusal.kind === 'busy') {
       this.#view.setPrompt({ icon: 'busy', text: this.#words.text('live.busy') });
-    } else if (this.#refusal) {
+    } else if (this.#refusal.kind) {
       this.#view.setPrompt({ icon: 'busy', text: this.#words.text('live.storage_waiting') });
     } else if (this.#link === 'down') {
       this.#view.setPrompt({ icon: 'link', text: this.#words.text('live.reconnecting'), tone: 'warn' });
     } else if (this.#notice && !this.#isAsked()) {
       this.#view.setPrompt({ icon: 'busy', text: this.#words.text('live.storage_waiting') });
+      this.#view.setProgress(0);
+      this.#view.setTime(null);
+      this.#view.setDone('');
     } else if (this.#state === 'challenging' && this.#challenge) {
       this.#showChallenge(this.#challenge);
     } else if (this.#state === 'challenging') {
@@ -353,6 +340,7 @@ export class LiveStep {
   #showChallenge({ challenge_type: type, direction, instruction, count, index, total, attempt, attempts }) {
     const place = this.#words.text('live.count', { index, total });
     const again = attempt > 1 ? ` · ${this.#words.text('live.attempt', { attempt, attempts })}` : '';
+    this.#view.setDirection(direction ?? null);
     this.#view.setPrompt({
       icon: direction ? `${type}_${direction}` : type,
       text: this.#words.text(instruction, { count: count ?? 1 }),
@@ -364,8 +352,8 @@ export class LiveStep {
   #showHint() {
     const recent = this.#resultHint;
     const isConnecting = this.#state === 'created' || this.#state === 'connecting';
-    if (this.#refusal?.kind === 'busy') this.#view.setHint(this.#words.text('live.busy_hint'), 'calm');
-    else if (this.#refusal) this.#view.setHint(this.#words.text('hint.storage_waiting'), 'calm');
+    if (this.#refusal.kind === 'busy') this.#view.setHint(this.#words.text('live.busy_hint'), 'calm');
+    else if (this.#refusal.kind) this.#view.setHint(this.#words.text('hint.storage_waiting'), 'calm');
     else if (this.#link === 'down') this.#view.setHint(this.#words.text('live.reconnecting_hint'), 'calm');
     else if (this.#notice) this.#view.setHint(this.#notice, 'calm');
     else if (recent.text && performance.now() < recent.untilMs) this.#view.setHint(recent.text, recent.tone);
@@ -380,11 +368,12 @@ export class LiveStep {
   /**
    * @param {string} text
    * @param {'warn' | 'calm'} [tone]
+   * @param {number} [forMs]
    */
-  #showResultHint(text, tone = 'warn') {
-    this.#resultHint = { text, tone, untilMs: performance.now() + RESULT_HINT_MS };
+  #showResultHint(text, tone = 'warn', forMs = RESULT_HINT_MS) {
+    this.#resultHint = { text, tone, untilMs: performance.now() + forMs };
     this.#view.releaseHint();
     this.#showHint();
-    if (text) setTimeout(() => this.#done.signal.aborted || this.#showHint(), RESULT_HINT_MS + 20);
+    if (text) setTimeout(() => this.#done.signal.aborted || this.#showHint(), forMs + 20);
   }
 }
