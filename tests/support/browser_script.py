@@ -38,7 +38,7 @@ def problem(status: int, code: str, retry_after_s: int | None = None) -> Answer:
 
 def report(state: str, **fields: Any) -> Answer:
     """Of `GET sessions/{id}`; without `status` there is no verdict yet."""
-    nothing = {"status": None, "verified": None, "reasons": [], "can_retry": False}
+    nothing: dict[str, Any] = {"status": None, "verified": None, "reasons": [], "can_retry": False}
     return Answer(200, {"session_id": "first", "state": state, **nothing, **fields})
 
 
