@@ -143,10 +143,12 @@ async def serve(app: web.Application, settings: Settings, tls: SSLContext | None
         await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
         announce(settings, secure=tls is not None)
         draining, stop = asyncio.Event(), asyncio.Event()
+
+        def on_term() -> None:
+            (stop if draining.is_set() else draining).set()
+
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(
-            signal.SIGTERM, lambda: (stop if draining.is_set() else draining).set()
-        )
+        loop.add_signal_handler(signal.SIGTERM, on_term)
         loop.add_signal_handler(signal.SIGINT, stop.set)
         await _first(draining.wait(), stop.wait())
         if draining.is_set():

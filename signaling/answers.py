@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kyc_rtc.decision.verdict import weight_word
-from kyc_rtc.sessions.interface import AlertView, AttemptView, FrameView, HealthView, JournalView, SessionView
+from kyc_rtc.sessions.interface import (
+    AlertView,
+    AttemptView,
+    FrameView,
+    HealthView,
+    JournalView,
+    SessionView,
+)
 from signaling import schemas
 
 
@@ -124,7 +131,12 @@ def evidence(view: SessionView) -> list[dict[str, Any]]:
     """The analysers' evidence, and what the connection was like: facts, which have no score."""
     items = [dict(item) for item in view.evidence]
     if view.connection is not None:
-        facts: dict[str, Any] = {"analyser": "connection", "score": None, "confidence": 0.0, "reasons": []}
+        facts: dict[str, Any] = {
+            "analyser": "connection",
+            "score": None,
+            "confidence": 0.0,
+            "reasons": [],
+        }
         items.append(facts | dict(view.connection))
     return items
 

@@ -184,7 +184,9 @@ class SessionStatus(_Answer):
     evidence: list[dict[str, Any]]
     verification_id: str
     attempts: list[Attempt] = Field(description="all of the verification, the first one first")
-    transport: str | None = Field(description="webrtc, whip or upload; null before the first picture")
+    transport: str | None = Field(
+        description="webrtc, whip or upload; null before the first picture"
+    )
     connection: dict[str, Any] | None = Field(
         description="peers, gaps, voided challenges and times to answer"
     )

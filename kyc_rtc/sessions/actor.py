@@ -76,7 +76,10 @@ class SessionActor:
         self._inbox = Inbox()
         self._arrivals = Arrivals(services.clock.monotonic_ms())
         self._writer = Writer(
-            services.store, services.clock, services.settings.limits.storage_hold_ms, self._inbox.put
+            services.store,
+            services.clock,
+            services.settings.limits.storage_hold_ms,
+            self._inbox.put,
         )
         self._commits: dict[int, Commit] = {}
         self._outbox = Outbox()
@@ -143,7 +146,9 @@ class SessionActor:
         self._peers[peer_id] = peer
         try:
             answer = await peer.answer(offer)
-            await self._ask(lambda number: PeerJoined(peer_id, offer.has_data_channel, client, number))
+            await self._ask(
+                lambda number: PeerJoined(peer_id, offer.has_data_channel, client, number)
+            )
         except BaseException:
             self._peers.pop(peer_id, None)
             self._inbox.put(PeerLost(peer_id))  # the session may have taken it already
@@ -276,7 +281,7 @@ class SessionActor:
             self._carry_out(effect)
         return effects
 
-    def _carry_out(self, effect: Effect) -> None:
+    def _carry_out(self, effect: Effect) -> None:  # noqa: C901 - one flat table
         match effect:
             case Store(commit):
                 self._commits[commit.record.last_seq] = commit
@@ -307,7 +312,9 @@ class SessionActor:
         for last_seq in [known for known in self._commits if known <= seq]:
             commit = self._commits.pop(last_seq)
             for alert in commit.alerts:
-                log.warning("alert", alert_id=alert.alert_id, type=alert.type, severity=alert.severity)
+                log.warning(
+                    "alert", alert_id=alert.alert_id, type=alert.type, severity=alert.severity
+                )
             if any(event.type == EntryType.VERDICT for event in commit.events):
                 record = commit.record
                 self._services.metrics.verdicts.labels(record.verdict_status).inc()

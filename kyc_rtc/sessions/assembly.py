@@ -21,21 +21,12 @@ def assemble(
     alerts: AlertRepository,
 ) -> tuple[SessionService, Housekeeping]:
     """The interface for the HTTP side, and the tasks that have to run behind it."""
-    clock = services.clock
-    ownership = Ownership(processes, clock)
+    ownership = Ownership(processes, services.clock)
     registry = SessionRegistry(services, ownership)
     ownership.on_lost = registry.abandon
     commands = Commands(services, registry, ownership, command_rows)
-    supervisor = Supervisor(clock)
+    supervisor = Supervisor(services.clock)
     housekeeping = Housekeeping(
-        store=services.store,
-        processes=processes,
-        command_rows=command_rows,
-        ownership=ownership,
-        registry=registry,
-        commands=commands,
-        supervisor=supervisor,
-        clock=clock,
-        journal_days=services.settings.limits.journal_days,
+        services, processes, command_rows, ownership, registry, commands, supervisor
     )
     return SessionService(services, registry, commands, alerts, supervisor), housekeeping

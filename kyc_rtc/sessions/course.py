@@ -78,7 +78,7 @@ class Course:
 
     @property
     def challenges_total(self) -> int:
-        return self._verification.challenges_total
+        return self._verification.outcome.planned
 
     def snapshot(self) -> dict[str, Any]:
         """The fields of the record that follow from what was seen so far."""
@@ -95,7 +95,7 @@ class Course:
             ),
             "challenges": tuple(dict(asked) for asked in self._asked.values()),
             "transport": transport.value if transport else None,
-            "connection": self.connection.facts(self._verification.findings.answers_ms),
+            "connection": self.connection.facts(self._verification.outcome.answers_ms),
         }
 
     # What may happen
@@ -121,9 +121,12 @@ class Course:
         withdrawn = self._prompt
         effects = self._act(self._verification.void(VoidReason.PEER), now)
         if withdrawn is not None and self._prompt is withdrawn:  # it was never sent
-            self._note_voided(ChallengeVoided(
-                withdrawn.challenge_id, withdrawn.challenge, VoidReason.PEER, will_redraw=True
-            ), now)
+            self._note_voided(
+                ChallengeVoided(
+                    withdrawn.challenge_id, withdrawn.challenge, VoidReason.PEER, will_redraw=True
+                ),
+                now,
+            )
         return effects
 
     def uploads_begin(self) -> None:
@@ -136,7 +139,10 @@ class Course:
         Raises:
             Conflict: too many were asked for, or the verdict is near.
         """
-        if self._verification.phase in (Phase.DECIDING, Phase.DECIDED) or self.challenges_total >= MAX_CHALLENGES:
+        if (
+            self._verification.phase in (Phase.DECIDING, Phase.DECIDED)
+            or self.challenges_total >= MAX_CHALLENGES
+        ):
             raise Conflict("no further challenge fits into this session")
         self._verification.order(challenge)
 
@@ -167,7 +173,9 @@ class Course:
 
     # How it becomes entries and messages
 
-    def _act(self, events: tuple[VerificationEvent, ...], now: Now) -> list[Effect]:
+    def _act(  # noqa: C901 - one flat table
+        self, events: tuple[VerificationEvent, ...], now: Now
+    ) -> list[Effect]:
         effects: list[Effect] = []
         for event in events:
             match event:

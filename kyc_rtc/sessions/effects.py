@@ -67,6 +67,4 @@ class End:
     linger: bool
 
 
-Effect = (
-    Store | Send | Analyse | CompareFootage | RequestKeyframe | DropPeer | Reply | End
-)
+Effect = Store | Send | Analyse | CompareFootage | RequestKeyframe | DropPeer | Reply | End

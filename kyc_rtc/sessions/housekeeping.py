@@ -6,16 +6,15 @@ from collections.abc import Collection
 
 import structlog
 
-from kyc_rtc.clock import Clock
 from kyc_rtc.errors import StorageUnavailable
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions.commands import TAKE_EVERY_MS, Commands
 from kyc_rtc.sessions.ownership import RENEW_EVERY_MS, Ownership
+from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.supervision import Supervisor
 from kyc_rtc.storage.commands import CommandStore
 from kyc_rtc.storage.processes import ProcessStore
-from kyc_rtc.storage.sessions import SessionStore
 
 SWEEP_EVERY_MS = 2_000.0
 EXPIRE_EVERY_MS = 30_000.0
@@ -30,26 +29,23 @@ class Housekeeping:
 
     def __init__(
         self,
-        *,
-        store: SessionStore,
+        services: Services,
         processes: ProcessStore,
         command_rows: CommandStore,
         ownership: Ownership,
         registry: SessionRegistry,
         commands: Commands,
         supervisor: Supervisor,
-        clock: Clock,
-        journal_days: int,
     ) -> None:
-        self._store = store
+        self._store = services.store
+        self._clock = services.clock
+        self._journal_days = services.settings.limits.journal_days
         self._processes = processes
         self._command_rows = command_rows
         self._ownership = ownership
         self._registry = registry
         self._commands = commands
         self._supervisor = supervisor
-        self._clock = clock
-        self._journal_days = journal_days
 
     async def start(self) -> None:
         """Take the lease, then begin. Raises `StorageUnavailable`."""

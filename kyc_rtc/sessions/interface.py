@@ -70,8 +70,9 @@ class SessionView:
     """All that is known of a session. Scores are 0..1 or None; times are Unix milliseconds.
 
     `attempt_id`: the attempt that the other fields are of; another than `session_id` where that names
-    the verification. `attempts`: all of the verification that it belongs to, the first one first. `connection`: facts on
-    peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1 for each of `reasons`, as in a `Verdict`; None where it is not known.
+    the verification. `attempts`: all of the verification that it belongs to, the first one first.
+    `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
+    for each of `reasons`, as in a `Verdict`; None where it is not known.
     """
 
     session_id: str

@@ -59,7 +59,9 @@ class Ownership:
         if self._epoch is None:
             self._epoch = await self._processes.register(self.process_id, LEASE_MS)
             self._held_since_ms = now_ms
-        elif now_ms - self._renewed_at_ms > LEASE_MS:  # nobody could renew, or this process stood still
+        elif (
+            now_ms - self._renewed_at_ms > LEASE_MS
+        ):  # nobody could renew, or this process stood still
             self._held_since_ms = now_ms
         self._renewed_at_ms = now_ms
 

@@ -53,7 +53,9 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _repeat(self, name: str, step: Callable[[], Awaitable[None]], every_ms: float) -> None:
+    async def _repeat(
+        self, name: str, step: Callable[[], Awaitable[None]], every_ms: float
+    ) -> None:
         while True:
             await self._clock.sleep_ms(every_ms)
             try:

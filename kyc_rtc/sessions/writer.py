@@ -30,7 +30,11 @@ class Writer:
     """
 
     def __init__(
-        self, store: SessionStore, clock: Clock, hold_ms: float, report: Callable[[SessionEvent], None]
+        self,
+        store: SessionStore,
+        clock: Clock,
+        hold_ms: float,
+        report: Callable[[SessionEvent], None],
     ) -> None:
         self._store = store
         self._clock = clock

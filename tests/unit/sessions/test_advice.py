@@ -23,7 +23,7 @@ from kyc_rtc.errors import BadSdp, KycError
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions import footage as footage_module
 from kyc_rtc.sessions.advice import STRONGEST_FIRST, Advice
-from kyc_rtc.sessions.door import Command, CommandType, SessionView
+from kyc_rtc.sessions.interface import Command, CommandType, SessionView
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import FootageRecord
 from tests.support.clock import settle
