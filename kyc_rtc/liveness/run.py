@@ -83,7 +83,7 @@ class ChallengeRun:
         new_id: Callable[[], str],
         issuer: Issuer | None = None,
     ) -> None:
-        self.gap_limit_ms = settings.void_after_ms
+        self.gap_limit_ms: float = settings.void_after_ms
         self._plan = list(plan)
         self._settings = settings
         self._new_id = new_id

@@ -41,7 +41,7 @@ class Stage:
 
     def __init__(self, *plan: Challenge, seed: int = 1, **limits: int) -> None:
         ids = itertools.count(1)
-        self.settings = LivenessSettings(**limits)  # type: ignore[arg-type]  # whole numbers all
+        self.settings = LivenessSettings(**limits)
         issuer = seeded_issuer(self.settings, seed)
         plan = plan or issuer.plan()
         self.run = ChallengeRun(plan, self.settings, lambda: f"c{next(ids)}", issuer)
