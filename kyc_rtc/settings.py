@@ -36,7 +36,24 @@ class LivenessSettings(_Group):
     )
     attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
     time_limit_ms: int = Field(
-        10_000, ge=2_000, le=60_000, description="media time for one attempt"
+        10_000, ge=2_000, le=60_000, description="real time for one try, from the sent prompt on"
+    )
+    voids: int = Field(
+        4,
+        ge=0,
+        le=10,
+        description="open challenges that a gap, a poor picture or a new peer may void before the "
+        "verdict is INCONCLUSIVE",
+    )
+    void_after_ms: int = Field(
+        1_500,
+        ge=500,
+        le=5_000,
+        description="real time without a picture, or with one that cannot be judged, that voids the "
+        "open challenge",
+    )
+    upload_void_after_ms: int = Field(
+        3_000, ge=1_000, le=10_000, description="the same where pictures are uploaded one by one"
     )
     min_blinks: int = Field(
         2,
@@ -62,7 +79,7 @@ class LivenessSettings(_Group):
         800, ge=300, le=5_000, description="media time of a still face at the start"
     )
     quality_time_limit_ms: int = Field(
-        45_000, ge=5_000, description="media time to mend the picture"
+        45_000, ge=5_000, description="real time to mend the picture"
     )
 
 
