@@ -138,6 +138,11 @@ class Verification:
         return self._phase
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the findings are complete: nothing that comes changes them any more."""
+        return self._decided_on is not None
+
+    @property
     def verdict(self) -> Verdict | None:
         """The verdict, once there is one; it never changes."""
         return self._verdict

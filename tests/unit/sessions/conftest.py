@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -67,7 +67,7 @@ class Stage:
         return (await self.service.status(session_id)).state
 
 
-MakeStage = Callable[..., Stage]
+MakeStage = Callable[..., Awaitable[Stage]]
 
 
 def build_stage(
@@ -105,9 +105,10 @@ def build_stage(
 async def make_stage() -> AsyncIterator[MakeStage]:
     made: list[Stage] = []
 
-    def make(settings: Settings, beside: Stage | None = None) -> Stage:
+    async def make(settings: Settings, beside: Stage | None = None) -> Stage:
         stage = build_stage(settings, *((beside.store, beside.clock) if beside else ()))
         made.append(stage)
+        await stage.housekeeping.start()
         return stage
 
     yield make
@@ -127,6 +128,4 @@ async def make_stage() -> AsyncIterator[MakeStage]:
 
 @pytest.fixture
 async def stage(make_stage: MakeStage) -> Stage:
-    made = make_stage(Settings())
-    await made.housekeeping.start()
-    return made
+    return await make_stage(Settings())

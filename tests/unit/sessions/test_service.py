@@ -53,7 +53,7 @@ async def test_nothing_is_analysed_before_the_applicant_is_ready(stage: Stage) -
 
 
 async def test_no_more_frames_are_analysed_than_asked_for(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(target_fps=10))
+    stage = await make_stage(Settings(target_fps=10))
     await stage.join()
     await stage.show(50, every_ms=20)  # one second at 50 fps
     assert 9 <= len(stage.analysis.analysed) <= 12
@@ -74,7 +74,7 @@ async def test_the_session_ends_when_the_picture_never_gets_good(stage: Stage) -
 async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
     make_stage: MakeStage, *, exposed: bool
 ) -> None:
-    stage = make_stage(Settings(expose_scores=exposed))
+    stage = await make_stage(Settings(expose_scores=exposed))
     session_id = await stage.join()
     await stage.show(2)
     view = await stage.service.command(session_id, COMPLETE)
@@ -192,7 +192,7 @@ async def test_the_time_limit_ends_a_session(stage: Stage) -> None:
 
 async def test_admission_is_limited_and_says_so(make_stage: MakeStage) -> None:
     limits = LimitSettings(max_live_sessions=2, retry_after_s=9)
-    stage = make_stage(Settings(limits=limits))
+    stage = await make_stage(Settings(limits=limits))
     waiting = [(await stage.service.open(f"c{n}")).session_id for n in range(3)]
     for session_id in waiting[:2]:
         await stage.connect(session_id)
@@ -209,7 +209,7 @@ async def test_admission_is_limited_and_says_so(make_stage: MakeStage) -> None:
 
 
 async def test_a_crowd_is_limited_too(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(limits=LimitSettings(max_live_sessions=3)))
+    stage = await make_stage(Settings(limits=LimitSettings(max_live_sessions=3)))
     waiting = [(await stage.service.open(f"c{n}")).session_id for n in range(8)]
     offers = [
         stage.service.offer(session_id, browser_like_offer(), CLIENT) for session_id in waiting
@@ -250,7 +250,7 @@ async def test_retry_gives_one_follow_up_however_often_it_is_asked(stage: Stage)
 
 
 async def test_attempts_run_out(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(limits=LimitSettings(session_attempts=2)))
+    stage = await make_stage(Settings(limits=LimitSettings(session_attempts=2)))
     first = (await stage.service.open("customer")).session_id
     await stage.service.command(first, CANCEL)
     second = (await stage.service.retry(first)).session_id
@@ -293,7 +293,7 @@ async def test_an_ordered_challenge_is_added_to_the_plan(stage: Stage) -> None:
 
 
 async def test_the_sweeper_expires_what_nobody_finished(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(limits=LimitSettings(session_expiry_ms=60_000)))
+    stage = await make_stage(Settings(limits=LimitSettings(session_expiry_ms=60_000)))
     await stage.housekeeping.start()
     session_id = (await stage.service.open("customer")).session_id
     await stage.clock.advance(100_000)
