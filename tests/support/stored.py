@@ -97,17 +97,19 @@ def parsed(value: Any) -> Any:
 
 
 class SqliteStore:
-    """A file; `page_bytes` other than 4096 makes it before the server does."""
+    """A file."""
 
     name = "sqlite"
 
-    def __init__(self, path: Path, page_bytes: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
-        if page_bytes is not None:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.execute(f"PRAGMA page_size = {page_bytes}")
-                connection.execute("VACUUM")
+
+    def create(self, page_bytes: int) -> None:
+        """Make the file before the server does, with pages of another size than 4096 bytes."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.execute(f"PRAGMA page_size = {page_bytes}")
+            connection.execute("VACUUM")
 
     async def quiet(self) -> None:
         """Nothing to wait for: the transactions die with the process."""
@@ -127,8 +129,11 @@ class SqliteStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else writes meanwhile."""
-        with closing(sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None)) as held:
+        """Nobody else writes meanwhile. May be left on another thread than it was entered on."""
+        made = sqlite3.connect(
+            self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        with closing(made) as held:
             held.execute("BEGIN EXCLUSIVE")
             try:
                 yield
