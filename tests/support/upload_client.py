@@ -96,12 +96,19 @@ class UploadClient:
         self.record = Record()
         self.verification_id = self.session_id = ""
         self.outcome: str | None = None
+        self.token = ""
         self._rest = rest
         self._user_id = user_id
         self._manner = manner
-        self._token = ""
         self._actor = Actor()
         self._next_s = 0.0
+
+    def sibling(self, rest: Rest) -> UploadClient:
+        """The same applicant at another server, with the same session and token."""
+        other = UploadClient(rest, self._user_id, self._manner)
+        other.session_id, other.token = self.session_id, self.token
+        other.verification_id = self.verification_id
+        return other
 
     async def start(self) -> None:
         """Open the verification. Raises Refused, Unreachable."""
@@ -111,11 +118,11 @@ class UploadClient:
     async def retry(self) -> None:
         """Begin another attempt. Raises Refused, Unreachable."""
         path = f"{KYC}/sessions/{self.session_id}/retry"
-        self._begin(await self._rest.post(path, token=self._token))
+        self._begin(await self._rest.post(path, token=self.token))
         self.record.retried_at_s.append(time.monotonic())
 
     def _begin(self, opened: Mapping[str, Any]) -> None:
-        self.session_id, self._token = opened["session_id"], opened["client_token"]
+        self.session_id, self.token = opened["session_id"], opened["client_token"]
         self.record.started.append(self.session_id)
         self._actor.pulses.clear()
 
@@ -125,7 +132,7 @@ class UploadClient:
         picture = data_url(Shown(look, attack=self._manner is Manner.ATTACKS))
         body = {"session_id": self.session_id, "frame": picture}
         session_id = self.session_id
-        answer = await self._rest.post(f"{KYC}/upload-video-frame", body, self._token)
+        answer = await self._rest.post(f"{KYC}/upload-video-frame", body, self.token)
         for message in answer["messages"]:
             self.record.told.append(Told(time.monotonic(), session_id, message))
             self._take(message)
@@ -162,7 +169,7 @@ class UploadClient:
     async def look(self) -> str:
         """How the attempt stands: its state. Raises Refused, Unreachable."""
         path = f"{KYC}/sessions/{self.session_id}"
-        answer = await self._rest.get(path, self._token)
+        answer = await self._rest.get(path, self.token)
         self._note_status("sessions", answer)
         if self.outcome is None and answer["state"] in _FINAL:
             if answer["can_retry"]:
