@@ -14,31 +14,70 @@ from pathlib import Path
 import pytest
 
 
-@contextmanager
-def cluster() -> Iterator[str]:
-    """The URL of a PostgreSQL on a Unix socket in a temporary folder; stopped and deleted at the end.
+class NotInstalled(Exception):
+    """PostgreSQL's server programs are not here."""
 
-    Skips the test where PostgreSQL's server programs are not installed.
-    """
+
+class Cluster:
+    """A PostgreSQL on a Unix socket in a folder; it can be stopped and started again."""
+
+    def __init__(self, pg_ctl: str, folder: Path, user: str | None) -> None:
+        self.url = f"postgresql://kyc@/postgres?host={folder}"
+        self.running = False
+        self._pg_ctl, self._folder, self._user = pg_ctl, folder, user
+
+    def create(self) -> None:
+        initdb = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
+        self._do("initdb", "-o", initdb)
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        log = str(self._folder / "log")
+        server = f"-k {self._folder} -c listen_addresses= -c fsync=off"
+        self._do("start", "-w", "-l", log, "-o", server)
+        self.running = True
+
+    def stop(self) -> None:
+        """Stop it as a crash would: connections break, and the next start has to recover."""
+        if self.running:
+            self._do("stop", "-w", "-m", "immediate")
+            self.running = False
+
+    def _do(self, action: str, *arguments: str) -> None:
+        command = [self._pg_ctl, action, "-D", str(self._folder / "data"), *arguments]
+        _run(command, self._folder, self._user)
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
+    """A fresh one, stopped and deleted at the end. Raises NotInstalled."""
     pg_ctl = _pg_ctl()
     if pg_ctl is None:
-        pytest.skip("PostgreSQL's server programs are not installed")
+        raise NotInstalled("PostgreSQL's server programs are not installed")
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="kyc-rtc-pg-"))
     if user is not None:
         shutil.chown(folder, user)
-    data, log = str(folder / "data"), str(folder / "log")
-    initdb = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
-    server = f"-k {folder} -c listen_addresses= -c fsync=off"
+    made = Cluster(pg_ctl, folder, user)
     try:
-        _run([pg_ctl, "initdb", "-D", data, "-o", initdb], folder, user)
-        _run([pg_ctl, "start", "-w", "-D", data, "-l", log, "-o", server], folder, user)
+        made.create()
+        made.start()
         try:
-            yield f"postgresql://kyc@/postgres?host={folder}"
+            yield made
         finally:
-            _run([pg_ctl, "stop", "-w", "-m", "immediate", "-D", data], folder, user)
+            made.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The URL of a fresh one. Skips the test where PostgreSQL's server programs are not installed."""
+    try:
+        with running() as made:
+            yield made.url
+    except NotInstalled as error:
+        pytest.skip(str(error))
 
 
 def _pg_ctl() -> str | None:
