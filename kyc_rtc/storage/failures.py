@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-import asyncpg  # type: ignore[import-untyped] - it brings no types
+import asyncpg  # type: ignore[import-untyped]  # it brings no types
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
