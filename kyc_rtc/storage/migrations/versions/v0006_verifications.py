@@ -7,14 +7,12 @@ without the enforcement of foreign keys (`storage/schema.py` sees to it).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from alembic import context, op
 
 from kyc_rtc.errors import SettingsError
-from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.seal import Sealer, user_context
 
 revision = "0006"
@@ -45,15 +43,9 @@ session_events = sa.table(
 )
 
 
-@dataclass(slots=True)
-class Chain:
-    """The sessions of one verification, in the order in which they are numbered."""
-
-    rows: list[sa.Row[Any]] = field(default_factory=list)
-
-    @property
-    def verification_id(self) -> SessionId:
-        return SessionId(self.rows[0].session_id)
+Chain: TypeAlias = list[sa.Row[Any]]
+"""The sessions of one verification, in the order in which they are numbered. The first one's id is the
+verification's."""
 
 
 def upgrade() -> None:
@@ -127,20 +119,20 @@ def _chains(rows: Sequence[sa.Row[Any]]) -> list[Chain]:
         heads.update(dict.fromkeys(path, head))
     chains: dict[str, Chain] = {}
     for row in sorted(rows, key=lambda row: (row.attempt, row.created_at_ms, row.session_id)):
-        chains.setdefault(heads[row.session_id], Chain()).rows.append(row)
+        chains.setdefault(heads[row.session_id], []).append(row)
     return list(chains.values())
 
 
 def _verification_rows(chains: Iterable[Chain], sealer: Sealer) -> Iterator[dict[str, Any]]:
     for chain in chains:
-        first = chain.rows[0]
+        first = chain[0]
         yield {
-            "verification_id": chain.verification_id,
+            "verification_id": first.session_id,
             "tenant_id": TENANT,
-            "user_sealed": sealer.seal(first.user_id, user_context(chain.verification_id)),
+            "user_sealed": sealer.seal(first.user_id, user_context(first.session_id)),
             "user_hmac": sealer.digest(first.user_id),
             "created_at_ms": first.created_at_ms,
-            "expires_at_ms": chain.rows[-1].expires_at_ms,
+            "expires_at_ms": chain[-1].expires_at_ms,
         }
 
 
@@ -170,9 +162,9 @@ def _widen_sessions(chains: Iterable[Chain]) -> None:
     ):
         op.add_column("sessions", column)
     changes = [
-        {"key": row.session_id, "first": chain.verification_id, "second": number}
+        {"key": row.session_id, "first": chain[0].session_id, "second": number}
         for chain in chains
-        for number, row in enumerate(chain.rows, start=1)
+        for number, row in enumerate(chain, start=1)
     ]
     _update("verification_id", "attempt", changes)
     with op.batch_alter_table("sessions") as batch:
