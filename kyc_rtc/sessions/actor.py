@@ -50,6 +50,7 @@ from kyc_rtc.sessions.measures import keep_measures
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.ports import AnalysisPort, PeerPort, Services
 from kyc_rtc.sessions.session import Session
+from kyc_rtc.sessions.states import FINAL
 from kyc_rtc.sessions.writer import Writer
 from kyc_rtc.storage.records import Commit, SessionRecord
 from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed
@@ -88,7 +89,7 @@ class SessionActor:
         self._peer_id: PeerId | None = None
         self._analysis: AnalysisPort | None = None
         self._analysing: Frame | None = None
-        self._callers = Callers()
+        self._callers = Callers(services.clock)
         self._tasks: asyncio.TaskGroup | None = None
         self._end: End | None = None
         self._uploads_follower: Follower | None = None
@@ -219,9 +220,12 @@ class SessionActor:
         await self._callers.answer(number)
 
     def _require_running(self) -> asyncio.TaskGroup:
-        if self._tasks is None or self._end is not None or self._session.is_over:
+        tasks = self._tasks
+        if tasks is not None and self._end is None and not self._session.is_over:
+            return tasks
+        if self.record.state in FINAL:
             raise Conflict(f"the session is {self.record.state}", hint="start or retry a session")
-        return self._tasks
+        raise StorageUnavailable("the session's state is being settled", hint="try again")
 
     # Frames
 

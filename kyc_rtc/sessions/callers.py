@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+from kyc_rtc.clock import Clock
 from kyc_rtc.errors import Conflict, StorageUnavailable
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.effects import Reply
 from kyc_rtc.sessions.events import Request
 
-ANSWER_LIMIT_S = 8.0
+ANSWER_LIMIT_MS = 8_000.0
 """For so long a caller waits for what it asked to be stored."""
 
 
 class Callers:
     """Numbers callers, and hands each its answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._numbers = itertools.count(1)
         self._waiting: dict[Request, asyncio.Future[FrameResult | None]] = {}
 
@@ -38,12 +40,15 @@ class Callers:
             StorageUnavailable: none came in time; what was asked may still happen. Besides, what the
                 session answers with.
         """
+        waiting = self._waiting[number]
+        time_up = asyncio.ensure_future(self._clock.sleep_ms(ANSWER_LIMIT_MS))
         try:
-            async with asyncio.timeout(ANSWER_LIMIT_S):
-                return await self._waiting[number]
-        except TimeoutError:
-            raise StorageUnavailable("the database is away", hint="ask again") from None
+            await asyncio.wait({waiting, time_up}, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise StorageUnavailable("the database is away", hint="ask again")
+            return waiting.result()
         finally:
+            time_up.cancel()
             self.leave(number)
 
     def settle(self, reply: Reply) -> None:

@@ -147,8 +147,10 @@ class Course:
         self._verification.order(challenge)
 
     def conclude(self, ending: Ending, now: Now) -> list[Effect]:
-        """Bring it to its verdict with what was seen."""
-        return self._act(self._verification.conclude(ending), now)
+        """Bring it to its verdict with what was seen. Verdict and state are one commit: that it is
+        being decided is no state of its own here."""
+        events = self._verification.conclude(ending)
+        return self._act(tuple(e for e in events if not isinstance(e, PhaseChanged)), now)
 
     def compared(self, match: FootageMatch | None, now: Now) -> list[Effect]:
         """Form the verdict, with what is known of earlier footage."""

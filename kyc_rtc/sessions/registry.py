@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 
 import structlog
 
-from kyc_rtc.errors import AtCapacity, Conflict, Misdirected, StorageUnavailable
+from kyc_rtc.errors import AtCapacity, Conflict, Misdirected, OwnershipLost, StorageUnavailable
 from kyc_rtc.ids import SessionId
 from kyc_rtc.memory import give_back
 from kyc_rtc.sessions.actor import SessionActor
@@ -101,7 +101,10 @@ class SessionRegistry:
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
     ) -> SessionActor:
         owner, epoch = self._ownership.process_id, self._ownership.epoch
-        record = await self._services.store.acquire(session_id, owner, epoch)
+        try:
+            record = await self._services.store.acquire(session_id, owner, epoch)
+        except OwnershipLost:  # another lease is on its way
+            raise StorageUnavailable("this process has no lease", hint="try again") from None
         if record.state in FINAL:
             raise Conflict(f"the session is {record.state}", hint="start or retry a session")
         if (record.owner_id, record.owner_epoch) != (owner, epoch):

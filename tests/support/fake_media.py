@@ -16,7 +16,7 @@ from kyc_rtc.errors import BadSdp
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
 from kyc_rtc.pipeline.analysis import FrameResult, Stage
-from kyc_rtc.vision.observation import FaceObservation
+from kyc_rtc.vision.observation import Face, FaceObservation
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
 from media.peer import (
@@ -106,8 +106,8 @@ class FakePeer:
 
 @dataclass
 class FakeAnalysis:
-    """An `AnalysisPort` whose results the test writes: `issues` and `evidence` of all frames from
-    now on, the `footage` and the `measured` figures of the session."""
+    """An `AnalysisPort` whose results the test writes: `issues`, `evidence` and `face` of all frames
+    from now on, the `footage` and the `measured` figures of the session."""
 
     issues: tuple[QualityIssue, ...] = (QualityIssue.NO_FACE,)
     failure: Exception | None = None
@@ -115,6 +115,7 @@ class FakeAnalysis:
     footage: bytes = b""
     measured: dict[str, float] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
+    face: Face | None = None
     analysed: list[Frame] = field(default_factory=list)
 
     def analyse(self, frame: Frame) -> FrameResult:
@@ -122,7 +123,12 @@ class FakeAnalysis:
             raise self.failure
         self.analysed.append(frame)
         return FrameResult(
-            observation=FaceObservation(frame.captured_at_ms, frame.sequence, (64, 48), ()),
+            observation=FaceObservation(
+                frame.captured_at_ms,
+                frame.sequence,
+                (640, 480) if self.face else (64, 48),
+                (self.face,) if self.face else (),
+            ),
             received_at_ms=frame.received_at_ms,
             quality=FaceQuality(self.issues, None, 0.0),
             issues=self.issues,

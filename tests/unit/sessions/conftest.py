@@ -14,7 +14,7 @@ from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.interface import ClientView
-from kyc_rtc.sessions.ports import Services
+from kyc_rtc.sessions.ports import PoolPort, Services
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings
@@ -71,7 +71,10 @@ MakeStage = Callable[..., Awaitable[Stage]]
 
 
 def build_stage(
-    settings: Settings, store: MemoryStore | None = None, clock: ManualClock | None = None
+    settings: Settings,
+    store: MemoryStore | None = None,
+    clock: ManualClock | None = None,
+    pool: PoolPort | None = None,
 ) -> Stage:
     """A stage; with `store` and `clock` of another one, a second process on the same database."""
     clock = clock or ManualClock()
@@ -89,7 +92,7 @@ def build_stage(
         settings=settings,
         clock=clock,
         metrics=Metrics(),
-        pool=YieldingPool(),
+        pool=pool or YieldingPool(),
         store=store.sessions,
         footage=store.footage,
         measures=store.measures,
