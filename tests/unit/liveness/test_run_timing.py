@@ -252,7 +252,7 @@ def test_one_usable_frame_begins_the_streak_anew() -> None:
     assert stage.run.outcome.voids == 0
 
 
-def test_who_is_hardly_there_is_told_so() -> None:
+def test_who_is_hardly_there_gets_that_hint() -> None:
     stage = Stage(LEFT)
     stage.until_prompt()
     for after_ms in range(100, LIMIT_MS + 200, 100):

@@ -202,8 +202,8 @@ def test_an_early_end_is_never_a_pass(ending: Ending) -> None:
     verification = new_verification()
     for now_ms in range(0, 2_000, FRAME_MS):
         step(verification, result(now_ms, Actor()))
-    told = verification.conclude(ending)
-    assert told == (PhaseChanged(Phase.DECIDING), ReadyToDecide())
+    events = verification.conclude(ending)
+    assert events == (PhaseChanged(Phase.DECIDING), ReadyToDecide())
     (decided,) = verification.decide(Remarks())
     assert decided.verdict.status is VerdictStatus.INCONCLUSIVE
     assert verification.conclude(ending) == ()
