@@ -33,6 +33,7 @@ from kyc_rtc.settings import DetectionSettings, LivenessSettings, Settings
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
 from tests.unit.liveness.fakes.actor import Actor, pulses_for
+from tests.unit.liveness.fakes.chance import seeded_issuer
 from tests.unit.liveness.fakes.faces import make_face, make_observation
 
 PLAN = (Challenge(ChallengeType.SMILE), Challenge(ChallengeType.MOUTH_OPEN))
@@ -48,7 +49,9 @@ FRAME_MS = 40
 
 def new_verification(mode: Mode = Mode.LIVE, plan: tuple[Challenge, ...] = PLAN) -> Verification:
     ids = (str(n) for n in itertools.count())
-    return Verification(ChallengeRun(plan, SETTINGS.liveness, lambda: next(ids)), SETTINGS, mode)
+    liveness = SETTINGS.liveness
+    run = ChallengeRun(plan, liveness, lambda: next(ids), seeded_issuer(liveness))
+    return Verification(run, SETTINGS, mode)
 
 
 def result(
