@@ -10,7 +10,7 @@ PASSED         nothing is missing
 Each reason has a weight of 0..1, how much of the verdict rests on it. What is a matter of yes or no
 decides alone, or stands alone in the way of a pass: 1. What is a matter of degree weighs as much as
 was measured: the high deepfake score itself, an alarm what it adds to that score, passed challenges
-the liveness score. What is told for context weighs 0: that a recording was asked nothing, and, of a
+the liveness score. What stands there for context weighs 0: that a recording was asked nothing, and, of a
 FAILED verdict, that the footage came before. So worse evidence never makes its reason lighter.
 """
 

@@ -325,8 +325,8 @@ class Verification:
             return self.decide(Remarks())
         challenging = self._phase is Phase.CHALLENGING
         self._phase = Phase.DECIDING
-        told = (PhaseChanged(Phase.DECIDING),) if challenging else ()
-        return (*told, ReadyToDecide())
+        changed = (PhaseChanged(Phase.DECIDING),) if challenging else ()
+        return (*changed, ReadyToDecide())
 
     def _findings(self, ending: Ending | None) -> Findings:
         outcome = self._run.outcome

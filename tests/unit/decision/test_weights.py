@@ -141,7 +141,7 @@ def test_worse_evidence_never_lowers_the_weight_of_a_reason(
     )
     before = weights_of(findings, limits)
     after = weights_of(replace(findings, evidence=tuple(worse)), limits)
-    # That footage came before bars a pass, and is told for context where the verdict is FAILED.
+    # That footage came before bars a pass, and is context where the verdict is FAILED.
     common = (before.keys() & after.keys()) - {R.SEEN_BEFORE}
     assert all(after[reason] >= before[reason] for reason in common)
 

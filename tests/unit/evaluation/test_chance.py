@@ -7,8 +7,9 @@ from itertools import islice, pairwise
 
 import pytest
 
-from kyc_rtc.evaluation.chance import Recording, _Film, _played, _Same, challenges
-from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.evaluation.chance import Recording, _Film, _played, _Same, _Voids, challenges
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
+from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.settings import LivenessSettings
 from tests.unit.liveness.fakes.actor import Actor, Pulse
 from tests.unit.liveness.fakes.faces import make_face, make_observation
@@ -48,6 +49,25 @@ def met(recording: Recording, challenge: Challenge, tries: int = 4) -> int:
 def test_what_is_shown_is_met_and_nothing_else(recording: Recording, shown: set[str]) -> None:
     found = {name: met(recording, challenge) for name, challenge in challenges(SETTINGS).items()}
     assert found == {name: 4 if name in shown else 0 for name in found}
+
+
+@pytest.mark.parametrize("spare", [False, True])
+@pytest.mark.parametrize("most", [0, 1, 4])
+def test_who_voids_what_will_be_missed_is_met_by_what_suits(most: int, spare: bool) -> None:
+    """Footage that only blinks meets a smile only once blinks were drawn in its place."""
+    recording = blinking(every_ms=700)
+    settings = SETTINGS.model_copy(update={"voids": most})
+    plan = (Challenge(ChallengeType.SMILE, hold_ms=500),)
+    outcomes = []
+    for seed in range(8):
+        chance = random.Random(seed)  # noqa: S311  # the same in every run
+        issuer = Issuer(settings, chance)
+        outcomes.append(_played(recording, plan, issuer, chance, _Voids(most, spare)))
+    assert max(outcome.voids for outcome in outcomes) == most
+    assert any(outcome.all_passed for outcome in outcomes) is (most > 0)
+    for outcome in outcomes:
+        assert outcome.planned == 1 + (outcome.voids >= 2)
+        assert outcome.voids == most or outcome.all_passed
 
 
 def test_everything_that_the_settings_allow_is_asked() -> None:

@@ -78,6 +78,19 @@ def test_an_agent_gets_what_is_ordered(kind: ChallengeType) -> None:
     assert {issuer.draw(kind).type for _ in range(20)} == {kind}
 
 
+def test_what_is_drawn_in_place_of_a_void_may_be_anything() -> None:
+    issuer = seeded_issuer(seed=5)
+    drawn = Counter(issuer.redraw() for _ in range(5_000))
+    kinds = Counter[ChallengeType]()
+    for challenge, number in drawn.items():
+        kinds[challenge.type] += number
+    assert set(kinds) == set(ChallengeType)
+    assert all(number == pytest.approx(1_000, abs=120) for number in kinds.values())
+    assert {one.direction for one in drawn} == {None, *Direction}
+    assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {2, 3}
+    assert len({one.hold_ms for one in drawn if one.type is ChallengeType.SMILE}) > 500
+
+
 def test_pauses_differ_within_bounds() -> None:
     issuer = seeded_issuer()
     pauses_ms = {issuer.pause_ms() for _ in range(200)}

@@ -33,6 +33,7 @@ from kyc_rtc.settings import DetectionSettings, LivenessSettings, Settings
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
 from tests.unit.liveness.fakes.actor import Actor, pulses_for
+from tests.unit.liveness.fakes.chance import seeded_issuer
 from tests.unit.liveness.fakes.faces import make_face, make_observation
 
 PLAN = (Challenge(ChallengeType.SMILE), Challenge(ChallengeType.MOUTH_OPEN))
@@ -48,7 +49,9 @@ FRAME_MS = 40
 
 def new_verification(mode: Mode = Mode.LIVE, plan: tuple[Challenge, ...] = PLAN) -> Verification:
     ids = (str(n) for n in itertools.count())
-    return Verification(ChallengeRun(plan, SETTINGS.liveness, lambda: next(ids)), SETTINGS, mode)
+    liveness = SETTINGS.liveness
+    run = ChallengeRun(plan, liveness, lambda: next(ids), seeded_issuer(liveness))
+    return Verification(run, SETTINGS, mode)
 
 
 def result(
@@ -202,8 +205,8 @@ def test_an_early_end_is_never_a_pass(ending: Ending) -> None:
     verification = new_verification()
     for now_ms in range(0, 2_000, FRAME_MS):
         step(verification, result(now_ms, Actor()))
-    told = verification.conclude(ending)
-    assert told == (PhaseChanged(Phase.DECIDING), ReadyToDecide())
+    events = verification.conclude(ending)
+    assert events == (PhaseChanged(Phase.DECIDING), ReadyToDecide())
     (decided,) = verification.decide(Remarks())
     assert decided.verdict.status is VerdictStatus.INCONCLUSIVE
     assert verification.conclude(ending) == ()
@@ -416,3 +419,64 @@ def test_the_speed_of_the_server_refuses_nobody(every: int) -> None:
     assert verification.verdict.status is VerdictStatus.PASSED
     assert all(event.passed for event in ended)
     assert verification.findings.voids == 0
+
+
+troubles = st.lists(
+    st.tuples(
+        st.sampled_from(["dark", "gone", "gap", "peer", "check"]),
+        st.sampled_from([300, 1_400, 1_600, 11_000]),
+    ),
+    max_size=8,
+)
+
+
+class Attempt:
+    """Frames, ten a second, of somebody who does what is asked, or does not; and what goes wrong."""
+
+    def __init__(self, *, obeys: bool) -> None:
+        self.verification = new_verification()
+        self._obeys = obeys
+        self._actor = Actor()
+        self._now_ms = 0
+
+    def show(self, after_ms: int = 100, *issues: QualityIssue, away: bool = False) -> None:
+        self._now_ms += after_ms
+        frame = result(self._now_ms, None if away else self._actor, issues=issues)
+        for event in step(self.verification, frame, after_ms):
+            if isinstance(event, ChallengeIssued) and self._obeys:
+                self._actor.pulses = pulses_for(event.challenge, self._now_ms + 400)
+
+    def suffer(self, trouble: str, for_ms: int) -> None:
+        match trouble:
+            case "gap":
+                self.show(for_ms)
+            case "peer":
+                self.verification.void(VoidReason.PEER)
+            case "check":
+                self.verification.check(self._now_ms + for_ms, self._now_ms)
+                self._now_ms += for_ms
+            case _:
+                for _ in range(0, for_ms, 100):
+                    self.show(100, QualityIssue.TOO_DARK, away=trouble == "gone")
+
+
+@settings(max_examples=25, deadline=None)
+@given(troubles=troubles, seed=st.integers(0, 9), obeys=st.booleans())
+def test_only_who_passed_all_that_was_asked_is_passed(
+    troubles: list[tuple[str, int]], seed: int, obeys: bool
+) -> None:
+    attempt, left = Attempt(obeys=obeys), list(troubles)
+    verification = attempt.verification
+    while verification.verdict is None:
+        for _ in range(20 + 5 * seed):
+            attempt.show()
+        if left:
+            attempt.suffer(*left.pop())
+        if verification.phase is Phase.DECIDING:
+            verification.decide(Remarks())
+    outcome = verification.outcome
+    assert outcome.voids <= SETTINGS.liveness.voids + 1
+    if verification.verdict.verified:
+        assert obeys
+        assert outcome.passed == outcome.asked == outcome.planned >= len(PLAN)
+    assert verification.verdict.status is not VerdictStatus.FAILED or not obeys
