@@ -9,14 +9,55 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A PostgreSQL that can be stopped and started again."""
+
+    pg_ctl: str
+    folder: Path
+    user: str | None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://kyc@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        server = f"-k {self.folder} -c listen_addresses= -c fsync=off"
+        self._run("start", "-w", "-D", self._data, "-l", str(self.folder / "log"), "-o", server)
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("stop", "-w", "-m", mode, "-D", self._data)
+
+    def make(self) -> None:
+        """The files of a new one."""
+        options = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
+        self._run("initdb", "-D", self._data, "-o", options)
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def _run(self, *words: str) -> None:
+        subprocess.run(  # noqa: S603 - our own words
+            [self.pg_ctl, *words],
+            cwd=self.folder,
+            user=self.user,
+            extra_groups=None if self.user is None else [],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
+
+
 @contextmanager
-def cluster() -> Iterator[str]:
-    """The URL of a PostgreSQL on a Unix socket in a temporary folder; stopped and deleted at the end.
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL on a Unix socket in a temporary folder; stopped and deleted at the end.
 
     Skips the test where PostgreSQL's server programs are not installed.
     """
@@ -27,16 +68,14 @@ def cluster() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="kyc-rtc-pg-"))
     if user is not None:
         shutil.chown(folder, user)
-    data, log = str(folder / "data"), str(folder / "log")
-    initdb = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
-    server = f"-k {folder} -c listen_addresses= -c fsync=off"
+    running = Cluster(pg_ctl, folder, user)
     try:
-        _run([pg_ctl, "initdb", "-D", data, "-o", initdb], folder, user)
-        _run([pg_ctl, "start", "-w", "-D", data, "-l", log, "-o", server], folder, user)
+        running.make()
+        running.start()
         try:
-            yield f"postgresql://kyc@/postgres?host={folder}"
+            yield running
         finally:
-            _run([pg_ctl, "stop", "-w", "-m", "immediate", "-D", data], folder, user)
+            running.stop()
     finally:
         shutil.rmtree(folder)
 
@@ -53,15 +92,3 @@ def _unprivileged_user() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
-
-
-def _run(command: list[str], folder: Path, user: str | None) -> None:
-    subprocess.run(  # noqa: S603 - our own words
-        command,
-        cwd=folder,
-        user=user,
-        extra_groups=None if user is None else [],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=60,
-    )
