@@ -165,6 +165,19 @@ async def test_another_commit_of_the_same_number_is_refused(store: Store) -> Non
     assert await store.alerts.of_session(record.session_id) == []
 
 
+@pytest.mark.parametrize("step", [-1, 1])
+async def test_a_commit_goes_on_from_the_newest_entry_only(store: Store, step: int) -> None:
+    owner = await a_process(store)
+    record = await an_owned_session(store, owner, state="live")
+    stale = replace(record, last_seq=record.last_seq + step)
+    commit = a_commit(stale, events=2, frames_processed=5)
+    with pytest.raises(OwnershipLost):
+        await store.sessions.commit(commit)
+    with pytest.raises(OwnershipLost):
+        await store.sessions.commit(a_commit(stale, events=0, frames_processed=5))
+    assert await store.sessions.get(record.session_id) == record
+
+
 async def test_of_fifty_verdicts_at_once_one_stands(store: Store) -> None:
     owner = await a_process(store)
     record = await an_owned_session(store, owner, state="live")
