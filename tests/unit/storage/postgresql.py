@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -38,6 +39,20 @@ class Cluster:
         """The files of a new one."""
         options = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
         self._run("initdb", "-D", self._data, "-o", options)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes stand still, as behind a network that swallows everything."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        processes = [first, *map(int, children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     @property
     def _data(self) -> str:

@@ -18,6 +18,7 @@ from kyc_rtc.errors import KycError, StorageUnavailable
 from kyc_rtc.storage import Database, SessionRecord
 from kyc_rtc.storage import database as database_module
 from kyc_rtc.storage.failures import is_passing
+from tests.support.clock import settle
 from tests.support.memory_store import a_session, an_alert
 from tests.unit.storage.postgresql import Cluster, cluster
 from tests.unit.storage.stores import (
@@ -114,6 +115,21 @@ async def test_whose_backend_was_ended_is_told_once(own_cluster: Cluster) -> Non
                 await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         async with database.begin() as connection:
             assert await connection.scalar(text("SELECT 1")) == 1
+
+
+async def test_closing_does_not_wait_for_a_postgresql_that_hangs(
+    own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_GOODBYE_LIMIT_S", 0.3)
+    database = Database(own_cluster.url, SEALER)
+    await database.open()
+    sessions = sql_store(database).sessions
+    await asyncio.gather(*(sessions.count_by_state() for _ in range(20)))
+    with own_cluster.frozen():
+        async with asyncio.timeout(5):
+            await database.aclose()
+    await settle()  # asyncpg's own tasks were cancelled, and end in the next turns
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 @pytest.mark.parametrize(
