@@ -178,8 +178,8 @@ class ChallengeRun:
             return ()
         if now_ms - max(last_frame_ms, opened.opened_at_ms) > self.gap_limit_ms:
             return self._void_open(VoidReason.GAP, opened)
-        if now_ms - opened.deadline_ms > self.gap_limit_ms:
-            return self._end(opened, now_ms, opened.missed(now_ms))
+        if now_ms - opened.deadline_ms > self.gap_limit_ms:  # frames come, and none is analysed
+            return self._void_open(VoidReason.GAP, opened)
         return ()
 
     def void(self, reason: VoidReason) -> tuple[LivenessEvent, ...]:

@@ -118,16 +118,7 @@ class Course:
 
     def peer_changed(self, now: Now) -> list[Effect]:
         """Another client answers from now on: what is asked is asked anew."""
-        withdrawn = self._prompt
-        effects = self._act(self._verification.void(VoidReason.PEER), now)
-        if withdrawn is not None and self._prompt is withdrawn:  # it was never sent
-            self._note_voided(
-                ChallengeVoided(
-                    withdrawn.challenge_id, withdrawn.challenge, VoidReason.PEER, will_redraw=True
-                ),
-                now,
-            )
-        return effects
+        return self._act(self._verification.void(VoidReason.PEER), now)
 
     def uploads_begin(self) -> None:
         """Pictures arrive one by one: a client without WebRTC is slower."""
@@ -220,7 +211,8 @@ class Course:
     def _note_voided(self, event: ChallengeVoided, now: Now) -> None:
         self._prompt = None
         self._asked[event.challenge_id]["voided"] = event.reason.value
-        self.connection.voided(event.reason)
+        if event.shown:
+            self.connection.voided(event.reason)
         self._ledger.add(EntryType.CHALLENGE_VOIDED, journal.voided_payload(event), now)
 
     def _note_ended(self, event: ChallengeEnded, now: Now) -> None:

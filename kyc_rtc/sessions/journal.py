@@ -12,7 +12,13 @@ from typing import Any
 
 from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, ChallengeVoided
-from kyc_rtc.sessions.messages import Exposure, rounded, weighed_reasons_of
+from kyc_rtc.sessions.messages import (
+    Exposure,
+    applicants_reasons,
+    reasons_of,
+    rounded,
+    weighed_reasons_of,
+)
 from kyc_rtc.sessions.wire import Outbound
 from kyc_rtc.storage.records import AlertRecord, EventRecord
 
@@ -59,6 +65,7 @@ def voided_payload(event: ChallengeVoided) -> dict[str, Any]:
         "challenge_type": event.challenge.type.value,
         "reason": event.reason.value,
         "will_redraw": event.will_redraw,
+        "shown": event.shown,
         "hint": f"hint.void_{event.reason.value}",
     }
 
@@ -97,6 +104,8 @@ def message_of(entry: EventRecord, exposure: Exposure, media_ms: int) -> Outboun
     """
     fields: dict[str, Any] = {**entry.payload, "event": entry.seq}
     match entry.type:
+        case EntryType.CHALLENGE_VOIDED if not fields.pop("shown"):
+            return None  # the prompt was never sent
         case EntryType.STATE | EntryType.CHALLENGE_VOIDED | EntryType.CHALLENGE_RESULT:
             pass
         case EntryType.CHALLENGE:
@@ -109,11 +118,12 @@ def message_of(entry: EventRecord, exposure: Exposure, media_ms: int) -> Outboun
 
 
 def _verdict_fields(fields: Mapping[str, Any], exposure: Exposure) -> dict[str, Any]:
-    """Scores and weights only where the settings expose them."""
+    """Scores, weights and what would help an attacker only where the settings expose scores."""
     shown = dict(fields)
     shown["can_retry"] = exposure.can_retry and not shown["verified"]
     if exposure.scores:
         return shown
     del shown["liveness_score"], shown["deepfake_score"]
-    shown["reasons"] = [{"code": r["code"], "text": r["text"]} for r in shown["reasons"]]
+    codes = [reason["code"] for reason in shown["reasons"]]
+    shown["reasons"] = list(reasons_of(applicants_reasons(codes)))
     return shown

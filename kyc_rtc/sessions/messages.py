@@ -70,6 +70,15 @@ def progress(event: ChallengeProgressed) -> Outbound:
     )
 
 
+_KEPT_BACK = frozenset({ReasonCode.SEEN_BEFORE})
+"""What an applicant is not told: that footage was recognised would teach how to alter it."""
+
+
+def applicants_reasons(codes: Iterable[str]) -> list[str]:
+    """The reason codes that an applicant may know."""
+    return [code for code in codes if code not in _KEPT_BACK]
+
+
 def reasons_of(codes: Iterable[ReasonCode | str]) -> tuple[dict[str, str], ...]:
     """Reason codes with the keys of their sentences."""
     values = (ReasonCode(code).value for code in codes)

@@ -28,6 +28,7 @@ from kyc_rtc.sessions.interface import (
     SessionView,
 )
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_payload
+from kyc_rtc.sessions.messages import applicants_reasons
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.states import FINAL, SessionState
@@ -133,7 +134,11 @@ class SessionService:
         attempts = await self._store.attempts(asked.verification_id)
         counting = attempt_that_counts(attempts)
         record = counting if counting.state == SessionState.PASSED else asked
-        return self._view(record, attempts, asked.session_id)
+        view = self._view(record, attempts, asked.session_id)
+        if self._settings.scores_exposed:
+            return view
+        reasons = tuple(applicants_reasons(view.reasons))
+        return dataclasses.replace(view, reasons=reasons, reason_weights=None)
 
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         record = await self._store.get(parse_session_id(session_id))

@@ -15,7 +15,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
+import asyncpg  # type: ignore[import-untyped]  # it brings no types
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -32,6 +34,7 @@ from kyc_rtc.storage.values import dump_json
 
 _WAL_ATTEMPTS, _WAL_PAUSE_S = 100, 0.02
 _CLOSE_LIMIT_S = 10.0
+_GOODBYE_LIMIT_S = 5.0
 _CONNECT_LIMIT_S = 5.0
 _POOL_SIZE = 5
 _POOL_WAIT_S = 5.0
@@ -71,6 +74,7 @@ class Database:
         self._was_opened = False
         self._under_way = 0
         self._held: set[AsyncConnection] = set()
+        self._drivers: WeakSet[asyncpg.Connection] = WeakSet()
         self._cut_off = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -90,6 +94,8 @@ class Database:
             if is_sqlite(self._url):
                 await asyncio.to_thread(_make_file, sqlite_path(self._url))
             self._engine = await _open_engine(self._url, self._sealer)
+            if not is_sqlite(self._url):
+                event.listen(self._engine.sync_engine, "connect", self._remember)
         except (
             SQLAlchemyError,
             sqlite3.Error,
@@ -103,7 +109,7 @@ class Database:
             ) from error
 
     async def aclose(self) -> None:
-        """End every connection and its thread. Idempotent; returns within about ten seconds."""
+        """End every connection and its thread. Idempotent; returns within about fifteen seconds."""
         self._was_opened = True
         async with self._closing:
             engine, self._engine = self._engine, None
@@ -115,7 +121,7 @@ class Database:
             except TimeoutError:
                 await self._cut()
             finally:
-                await engine.dispose()
+                await self._dispose(engine)
 
     @asynccontextmanager
     async def begin(self, *, write: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -153,6 +159,9 @@ class Database:
             if not self._under_way:
                 self._idle.set()
 
+    def _remember(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        self._drivers.add(connection.driver_connection)
+
     @asynccontextmanager
     async def _hold(self, connection: AsyncConnection) -> AsyncIterator[None]:
         if self._cut_off:  # it waited for a free connection for longer than closing waits
@@ -162,6 +171,17 @@ class Database:
             yield
         finally:
             self._held.discard(connection)
+
+    async def _dispose(self, engine: AsyncEngine) -> None:
+        """Say goodbye to a PostgreSQL that answers; from one that does not, connection after connection
+        would wait for the limit of a statement."""
+        try:
+            async with asyncio.timeout(_GOODBYE_LIMIT_S):
+                await engine.dispose()
+        except TimeoutError:
+            for driver in self._drivers:
+                driver.terminate()
+            await engine.dispose()
 
     async def _cut(self) -> None:
         """End the connections that are still in use; their holders get an error."""

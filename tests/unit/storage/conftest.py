@@ -50,8 +50,8 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
-    with cluster() as url:
-        yield url
+    with cluster() as running:
+        yield running.url
 
 
 def _url(request: pytest.FixtureRequest, tmp_path: Path) -> str:

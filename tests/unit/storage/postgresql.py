@@ -5,79 +5,94 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 
-class NotInstalled(Exception):
-    """PostgreSQL's server programs are not here."""
-
-
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A PostgreSQL on a Unix socket in a folder; it can be stopped and started again."""
+    """A PostgreSQL that can be stopped and started again."""
 
-    def __init__(self, pg_ctl: str, folder: Path, user: str | None) -> None:
-        self.url = f"postgresql://kyc@/postgres?host={folder}"
-        self.running = False
-        self._pg_ctl, self._folder, self._user = pg_ctl, folder, user
+    pg_ctl: str
+    folder: Path
+    user: str | None
 
-    def create(self) -> None:
-        initdb = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
-        self._do("initdb", "-o", initdb)
+    @property
+    def url(self) -> str:
+        return f"postgresql://kyc@/postgres?host={self.folder}"
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
-        log = str(self._folder / "log")
-        server = f"-k {self._folder} -c listen_addresses= -c fsync=off"
-        self._do("start", "-w", "-l", log, "-o", server)
-        self.running = True
+        server = f"-k {self.folder} -c listen_addresses= -c fsync=off"
+        self._run("start", "-w", "-D", self._data, "-l", str(self.folder / "log"), "-o", server)
 
-    def stop(self) -> None:
-        """Stop it as a crash would: connections break, and the next start has to recover."""
-        if self.running:
-            self._do("stop", "-w", "-m", "immediate")
-            self.running = False
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("stop", "-w", "-m", mode, "-D", self._data)
 
-    def _do(self, action: str, *arguments: str) -> None:
-        command = [self._pg_ctl, action, "-D", str(self._folder / "data"), *arguments]
-        _run(command, self._folder, self._user)
+    def make(self) -> None:
+        """The files of a new one."""
+        options = "--auth=trust --username=kyc --locale=C --encoding=UTF8 --no-sync"
+        self._run("initdb", "-D", self._data, "-o", options)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All of its processes stand still, as behind a network that swallows everything."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        processes = [first, *map(int, children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
+    @property
+    def _data(self) -> str:
+        return str(self.folder / "data")
+
+    def _run(self, *words: str) -> None:
+        subprocess.run(  # noqa: S603 - our own words
+            [self.pg_ctl, *words],
+            cwd=self.folder,
+            user=self.user,
+            extra_groups=None if self.user is None else [],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+        )
 
 
 @contextmanager
-def running() -> Iterator[Cluster]:
-    """A fresh one, stopped and deleted at the end. Raises NotInstalled."""
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL on a Unix socket in a temporary folder; stopped and deleted at the end.
+
+    Skips the test where PostgreSQL's server programs are not installed.
+    """
     pg_ctl = _pg_ctl()
     if pg_ctl is None:
-        raise NotInstalled("PostgreSQL's server programs are not installed")
+        pytest.skip("PostgreSQL's server programs are not installed")
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="kyc-rtc-pg-"))
     if user is not None:
         shutil.chown(folder, user)
-    made = Cluster(pg_ctl, folder, user)
+    running = Cluster(pg_ctl, folder, user)
     try:
-        made.create()
-        made.start()
+        running.make()
+        running.start()
         try:
-            yield made
+            yield running
         finally:
-            made.stop()
+            running.stop()
     finally:
         shutil.rmtree(folder)
-
-
-@contextmanager
-def cluster() -> Iterator[str]:
-    """The URL of a fresh one. Skips the test where PostgreSQL's server programs are not installed."""
-    try:
-        with running() as made:
-            yield made.url
-    except NotInstalled as error:
-        pytest.skip(str(error))
 
 
 def _pg_ctl() -> str | None:
@@ -92,15 +107,3 @@ def _unprivileged_user() -> str | None:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
-
-
-def _run(command: list[str], folder: Path, user: str | None) -> None:
-    subprocess.run(  # noqa: S603 - our own words
-        command,
-        cwd=folder,
-        user=user,
-        extra_groups=None if user is None else [],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=60,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -111,7 +111,7 @@ async def test_a_commit_changes_what_may_change(store: Store) -> None:
 async def test_what_was_settled_at_the_opening_stays(store: Store) -> None:
     owner = await a_process(store)
     record = await an_owned_session(store, owner)
-    changes = {
+    changes: dict[str, Any] = {
         "verification_id": new_session_id(),
         "user_id": "somebody else",
         "created_at_ms": 7,
@@ -119,7 +119,7 @@ async def test_what_was_settled_at_the_opening_stays(store: Store) -> None:
     }
     await store.sessions.commit(a_commit(record, state="live", **changes))
     kept = {name: getattr(record, name) for name in changes}
-    expected = replace(record, state="live", last_seq=1, **cast("dict[str, Any]", kept))
+    expected = replace(record, state="live", last_seq=1, **kept)
     assert await store.sessions.get(record.session_id) == expected
 
 
@@ -163,6 +163,19 @@ async def test_another_commit_of_the_same_number_is_refused(store: Store) -> Non
             await store.sessions.commit(commit)
     assert await store.sessions.get(record.session_id) == first.record
     assert await store.alerts.of_session(record.session_id) == []
+
+
+@pytest.mark.parametrize("step", [-1, 1])
+async def test_a_commit_goes_on_from_the_newest_entry_only(store: Store, step: int) -> None:
+    owner = await a_process(store)
+    record = await an_owned_session(store, owner, state="live")
+    stale = replace(record, last_seq=record.last_seq + step)
+    commit = a_commit(stale, events=2, frames_processed=5)
+    with pytest.raises(OwnershipLost):
+        await store.sessions.commit(commit)
+    with pytest.raises(OwnershipLost):
+        await store.sessions.commit(a_commit(stale, events=0, frames_processed=5))
+    assert await store.sessions.get(record.session_id) == record
 
 
 async def test_of_fifty_verdicts_at_once_one_stands(store: Store) -> None:
