@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 
 
+class NotInstalled(Exception):
+    """PostgreSQL's server programs are not here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """A PostgreSQL that can be stopped and started again."""
@@ -33,6 +37,9 @@ class Cluster:
         self._run("start", "-w", "-D", self._data, "-l", str(self.folder / "log"), "-o", server)
 
     def stop(self, mode: str = "immediate") -> None:
+        """Stop it as a crash would; the next start has to recover. Nothing where it does not run."""
+        if not (self.folder / "data" / "postmaster.pid").exists():
+            return
         self._run("stop", "-w", "-m", mode, "-D", self._data)
 
     def make(self) -> None:
@@ -72,25 +79,35 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
+    """As `running`; skips the test where PostgreSQL's server programs are not installed."""
+    try:
+        with running() as made:
+            yield made
+    except NotInstalled as error:
+        pytest.skip(str(error))
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
     """A PostgreSQL on a Unix socket in a temporary folder; stopped and deleted at the end.
 
-    Skips the test where PostgreSQL's server programs are not installed.
+    Raises NotInstalled.
     """
     pg_ctl = _pg_ctl()
     if pg_ctl is None:
-        pytest.skip("PostgreSQL's server programs are not installed")
+        raise NotInstalled("PostgreSQL's server programs are not installed")
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="kyc-rtc-pg-"))
     if user is not None:
         shutil.chown(folder, user)
-    running = Cluster(pg_ctl, folder, user)
+    made = Cluster(pg_ctl, folder, user)
     try:
-        running.make()
-        running.start()
+        made.make()
+        made.start()
         try:
-            yield running
+            yield made
         finally:
-            running.stop()
+            made.stop()
     finally:
         shutil.rmtree(folder)
 
