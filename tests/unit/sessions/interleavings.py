@@ -14,7 +14,13 @@ from typing import Any
 
 import structlog
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import SessionId
@@ -56,6 +62,7 @@ class Interleavings(RuleBasedStateMachine):
         super().__init__()
         self._runner = asyncio.Runner()
         self._logs: list[Any] = []
+        self.lease_was_lost = False
         structlog.configure(processors=[self._log])
         self._callers: list[asyncio.Task[Any]] = []
         self._run(self._open())
@@ -78,6 +85,13 @@ class Interleavings(RuleBasedStateMachine):
         await self.stage.housekeeping.start()
         self.session_id = SessionId((await self.stage.service.open("customer")).session_id)
         await self._connect()
+
+    @initialize(frames=st.sampled_from([0, 12, 25, 40]))
+    def begin(self, frames: int) -> None:
+        """At some point of a session that went well so far."""
+        self.pool.is_open = self.held.is_open = True
+        self._run(self._show("resting", frames, at_once=True))
+        self.pool.is_open = self.held.is_open = False
 
     # Steps
 
@@ -104,7 +118,7 @@ class Interleavings(RuleBasedStateMachine):
     )
     def show(self, face: str, count: int, *, at_once: bool) -> None:
         """Frames; `at_once`: each is analysed before the next one comes."""
-        self._run(self._show(face, count, at_once))
+        self._run(self._show(face, count, at_once=at_once))
 
     @rule()
     def analyse(self) -> None:
@@ -127,6 +141,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule()
     def lose_lease(self) -> None:
         """Another process found the lease run out."""
+        self.lease_was_lost = True
         rows = self.stage.store.process_rows
         for process_id, row in list(rows.items()):
             rows[process_id] = replace(row, epoch=row.epoch + 1)
@@ -140,7 +155,7 @@ class Interleavings(RuleBasedStateMachine):
             self.stage.peer.say("ready")
         await settle(8)
 
-    async def _show(self, face: str, count: int, at_once: bool) -> None:
+    async def _show(self, face: str, count: int, *, at_once: bool) -> None:
         self.stage.analysis.face = FACES[face]
         self.stage.analysis.issues = (QualityIssue.NO_FACE,) if face == "none" else ()
         for _ in range(count):
@@ -216,8 +231,19 @@ class Interleavings(RuleBasedStateMachine):
                 assert "challenge" not in kinds[kinds.index("challenge_voided") :]
 
     @invariant()
+    def nobody_waits_for_a_session_that_ended(self) -> None:
+        if not self.stage.service._registry.is_empty:
+            return
+        self._run(settle())
+        rows = self.stage.store.command_rows.values()
+        if all(row.done_at_ms is not None for row in rows):  # none is left for another owner
+            assert all(caller.done() for caller in self._callers)
+
+    @invariant()
     def nothing_breaks(self) -> None:
         broken = {"session_broke", "root_task_failed", "command_failed", "analysis_failed"}
+        if not self.lease_was_lost:
+            broken.add("session_lost")
         assert not [entry for entry in self._logs if entry.get("event") in broken]
 
     def teardown(self) -> None:
