@@ -15,7 +15,7 @@ from kyc_rtc.errors import BadRequest, SettingsError
 from kyc_rtc.evaluation.from_db import read_results
 from kyc_rtc.evaluation.manifest import Label
 from kyc_rtc.evaluation.results import FrameCounts, Statement
-from kyc_rtc.storage import Database, LabelRecord, SqlLabelRepository, SqlSessionRepository
+from kyc_rtc.storage import Database, LabelRecord, Sealer, SqlLabelRepository, SqlSessionStore
 from kyc_rtc.storage.labels import UNSPECIFIED
 from tests.support.memory_store import a_session
 
@@ -40,7 +40,7 @@ ROWS: tuple[Row, ...] = (
 async def _store(url: str, rows: tuple[Row, ...]) -> list[str]:
     database = Database(url)
     await database.open()
-    sessions = SqlSessionRepository(database, {"expired"})
+    sessions = SqlSessionStore(database, Sealer("a test's secret"), {"expired"})
     labels = SqlLabelRepository(database)
     ids: list[str] = []
     for number, (status, score, label, species) in enumerate(rows):
@@ -55,11 +55,11 @@ async def _store(url: str, rows: tuple[Row, ...]) -> list[str]:
             reason_weights=None if number else (0.7,),  # the others are of an earlier version
             evidence=EVIDENCE,
         )
-        await sessions.add(record)
+        await sessions.open(record, ())
         ids.append(record.session_id)
         values: dict[str, Any] = {"labelled_by": "agent-7", "labelled_at_ms": 5, "source": "agent"}
         await labels.add(LabelRecord(record.session_id, label, species=species, **values))
-    await sessions.add(a_session(state="passed", verdict_status="PASSED"))  # without a label
+    await sessions.open(a_session(state="passed", verdict_status="PASSED"), ())  # without a label
     await database.aclose()
     return ids
 

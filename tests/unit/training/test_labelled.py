@@ -21,15 +21,17 @@ from kyc_rtc.storage import (
     LabelledMeasures,
     LabelRecord,
     MeasuresRecord,
+    Sealer,
     SqlLabelRepository,
     SqlMeasuresRepository,
-    SqlSessionRepository,
+    SqlSessionStore,
 )
 from kyc_rtc.storage.values import MAX_JSON_BYTES
 from tests.support.memory_store import a_session
 from training.labelled import MOST, Lessons, Unused, fold_of, read_lessons, to_lessons
 
 FIRST, SECOND = MEASURE_NAMES[:2]
+SEALER = Sealer("a test's secret")
 
 
 def record(
@@ -131,7 +133,7 @@ STORED = (
 RECORDS = st.builds(
     LabelledMeasures,
     number=st.integers(1),
-    user_id=st.text(max_size=8),
+    user_hmac=st.text(max_size=8),
     label=st.sampled_from(["bona_fide", "attack"]) | st.text(max_size=5),
     species=st.none() | st.sampled_from(["face_swap", "replay"]) | st.text(max_size=5),
     measures=STORED,
@@ -196,7 +198,7 @@ async def store(url: str, rows: list[Row], junk: str | None = None) -> None:
     await database.open()
     for measured, labels in rows:
         session = a_session(user_id="Ada-Applicant", state="passed", verdict_status="PASSED")
-        await SqlSessionRepository(database, {"expired"}).add(session)
+        await SqlSessionStore(database, SEALER, {"expired"}).open(session, ())
         if measured:
             await SqlMeasuresRepository(database).add(MeasuresRecord(session.session_id, measured))
         for label, species in labels:
@@ -223,7 +225,7 @@ def test_the_newest_label_of_each_session_teaches(
     assert lessons.species == ("bona_fide", "face_swap")
     assert lessons.measures[:, 0].tolist() == [1.0, 2.0]
     assert dict(lessons.unused) == {Unused.NO_MEASURES: 1}
-    assert lessons.fold.tolist() == [fold_of("Ada-Applicant", 10)] * 2
+    assert lessons.fold.tolist() == [fold_of(SEALER.digest("Ada-Applicant"), 10)] * 2
     assert "Ada" not in "".join(capsys.readouterr())
 
 
