@@ -201,7 +201,10 @@ class SessionService:
         asked = await self._store.get(parse_session_id(session_id))
         target = asked
         if asked.attempt == 1:
-            target = (await self._store.attempts(asked.verification_id))[-1]
+            attempts = await self._store.attempts(asked.verification_id)
+            # An opened retry takes no verdict away; an order or a cancel means the attempt to come.
+            completes = command.type is CommandType.COMPLETE
+            target = attempt_that_counts(attempts) if completes else attempts[-1]
         if target.state not in FINAL:
             await self._commands.carry_out(target, command)
         elif command.type is CommandType.SEND_CHALLENGE:
