@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,6 +31,7 @@ from tests.support.memory_store import MemoryStore
 from tests.support.offers import browser_like_offer
 from tests.unit.liveness.fakes.actor import Actor, pulses_for
 
+T = TypeVar("T")
 _OWN_TASKS = ("session", "peer", "root")
 
 
@@ -123,6 +124,19 @@ class Stage:
 
 
 MakeStage = Callable[..., Awaitable[Stage]]
+
+
+async def while_time_passes(
+    stage: Stage, work: Coroutine[Any, Any, T], limit_ms: int = 10_000
+) -> T:
+    """The result of something that needs time to pass, at most so much of it."""
+    task = asyncio.create_task(work)
+    await settle()
+    end_ms = stage.clock.monotonic_ms() + limit_ms
+    while not task.done() and stage.clock.monotonic_ms() < end_ms:
+        await stage.clock.advance(50)
+    assert task.done(), "it takes too long"
+    return await task
 
 
 def challenge_of(message: dict[str, Any]) -> Challenge:
