@@ -168,7 +168,8 @@ class SessionInterface(Protocol):
 
     Every method raises `NotFound` for an unknown id, and `StorageUnavailable` while the database is
     away. The id of a first attempt names the verification: `status` and a command to complete go to
-    the attempt that counts, other commands to the latest. Media and pictures of a session that lives in another process are `Misdirected`.
+    the attempt that counts, other commands to the latest. Media and pictures of a session that lives in
+    another process are `Misdirected`.
     """
 
     async def open(self, user_id: str) -> SessionView:
