@@ -22,6 +22,7 @@ from kyc_rtc.errors import (
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions import callers
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType
+from kyc_rtc.sessions.session import MAX_PEERS
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.vision.quality import QualityIssue
 from tests.support.clock import settle
@@ -357,3 +358,27 @@ async def test_followers_read_along_until_the_end(stage: Stage) -> None:
     await stage.clock.advance(5_000)
     types = await reading
     assert types == ["quality", "state", "state", "verdict"]
+
+
+async def test_hanging_up_cancels_and_after_the_end_changes_nothing(stage: Stage) -> None:
+    session_id = (await stage.service.open("customer")).session_id
+    answer = await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+    await stage.service.hang_up(session_id, "another peer")
+    assert await stage.state(session_id) == "connecting"
+    await stage.service.hang_up(session_id, answer.peer_id)
+    assert await stage.state(session_id) == "cancelled"
+    async with asyncio.timeout(1):  # the peer is still there, to read the last message
+        await stage.service.hang_up(session_id, answer.peer_id)
+    assert await stage.state(session_id) == "cancelled"
+
+
+async def test_a_session_has_so_many_peers_and_no_more(stage: Stage) -> None:
+    session_id = await stage.join()
+    for _ in range(MAX_PEERS - 1):
+        await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+    with pytest.raises(Conflict, match="too many connections"):
+        await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+    assert [peer.closed for peer in stage.peers[-2:]] == [False, True]
+    view = await stage.service.status(session_id)
+    assert view.connection is not None
+    assert view.connection["peers"] == MAX_PEERS
