@@ -147,15 +147,17 @@ class SessionService:
         if found is not None:
             log.info("client_mismatch", session_id=session_id, found=found)
         actor = await self._join(session_id)
-        peer_id, answer = await actor.connect(
-            offer,
-            Client(
-                transport=Transport.WHIP if client.whip else Transport.WEBRTC,
-                user_agent=client.user_agent,
-                address_prefix=address_prefix(client.address),
-                mismatch=found is not None and found.endswith(_SURE_MISMATCH),
-            ),
+        known = Client(
+            transport=Transport.WHIP if client.whip else Transport.WEBRTC,
+            user_agent=client.user_agent,
+            address_prefix=address_prefix(client.address),
+            mismatch=found is not None and found.endswith(_SURE_MISMATCH),
         )
+        try:
+            peer_id, answer = await actor.connect(offer, known)
+        except BaseException:
+            self._registry.leave(actor.record.session_id)
+            raise
         return AnswerView(peer_id, answer)
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
