@@ -153,10 +153,16 @@ class LimitSettings(_Group):
     client_token_ttl_s: int = Field(3_600, ge=60, description="life of the applicant's token")
     session_attempts: int = Field(3, ge=1, description="attempts at one verification")
     storage_hold_ms: int = Field(
-        120_000, ge=1_000, description="how long a session holds its commit while the database is away"
+        120_000,
+        ge=1_000,
+        description="how long a session holds its commit while the database is away",
     )
-    drain_s: int = Field(20, ge=0, description="how long live sessions may go on when asked to stop")
-    journal_days: int = Field(365, ge=1, description="how long journal entries of ended sessions stay")
+    drain_s: int = Field(
+        20, ge=0, description="how long live sessions may go on when asked to stop"
+    )
+    journal_days: int = Field(
+        365, ge=1, description="how long journal entries of ended sessions stay"
+    )
     analysis_threads: int = Field(0, ge=0, description="0: one for each processor")
 
 

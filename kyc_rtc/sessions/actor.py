@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from kyc_rtc.errors import Conflict, StorageUnavailable
+from kyc_rtc.errors import Conflict, KycError
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -213,8 +213,13 @@ class SessionActor:
     async def _ask(self, make: Callable[[Request], SessionEvent]) -> None:
         number = self._callers.enter()
         try:
-            self._inbox.ask(make(number))
-        except StorageUnavailable:
+            if (
+                self._end is not None
+            ):  # the session answers at once: nothing follows from it any more
+                self._handle(make(number))
+            else:
+                self._inbox.ask(make(number))
+        except KycError:
             self._callers.leave(number)
             raise
         await self._callers.answer(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from kyc_rtc.errors import StorageUnavailable
+from kyc_rtc.errors import Conflict, StorageUnavailable
 from kyc_rtc.sessions.events import SessionEvent
 
 MAX_COMMANDS = 32
@@ -40,7 +40,13 @@ class Inbox:
         self._wake.set()
 
     def ask(self, event: SessionEvent) -> None:
-        """Add a caller's event. Raises StorageUnavailable when too many wait."""
+        """Add a caller's event.
+
+        Raises:
+            StorageUnavailable: too many wait. Conflict: nobody reads any more.
+        """
+        if self._closed:
+            raise Conflict("the session broke off", hint="retry the session")
         if not self._room.is_set():
             raise StorageUnavailable("the session is busy", hint="try again")
         self.put(event)

@@ -167,8 +167,9 @@ class SessionInterface(Protocol):
     """What the HTTP side knows of the sessions.
 
     Every method raises `NotFound` for an unknown id, and `StorageUnavailable` while the database is
-    away. The id of a first attempt names the verification: `status` and `command` go to the attempt
-    that counts. Media and pictures of a session that lives in another process are `Misdirected`.
+    away. The id of a first attempt names the verification: `status` and a command to complete go to
+    the attempt that counts, other commands to the latest. Media and pictures of a session that lives in
+    another process are `Misdirected`.
     """
 
     async def open(self, user_id: str) -> SessionView:

@@ -195,7 +195,9 @@ def _week(week_ms: int, errors: ErrorCounts, found: Drift) -> WeekView:
 
 
 def _view(record: LabelRecord) -> LabelView:
-    return LabelView(**asdict(record))
+    values = asdict(record)
+    del values["tenant_id"]
+    return LabelView(**values)
 
 
 def _or_nan(value: float | None) -> float:

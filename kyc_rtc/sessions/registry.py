@@ -79,6 +79,13 @@ class SessionRegistry:
         self._services.metrics.live_sessions.set(self.places_taken)
         return actor
 
+    def leave(self, session_id: SessionId) -> None:
+        """Free the place of a session that nobody joined after all; it can be joined again."""
+        actor = self._actors.get(session_id)
+        if actor is not None and not actor.joined:
+            self._places.discard(session_id)
+            self._services.metrics.live_sessions.set(self.places_taken)
+
     async def begin(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
     ) -> SessionActor:

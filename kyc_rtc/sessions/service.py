@@ -152,15 +152,17 @@ class SessionService:
         if found is not None:
             log.info("client_mismatch", session_id=session_id, found=found)
         actor = await self._join(session_id)
-        peer_id, answer = await actor.connect(
-            offer,
-            Client(
-                transport=Transport.WHIP if client.whip else Transport.WEBRTC,
-                user_agent=client.user_agent,
-                address_prefix=address_prefix(client.address),
-                mismatch=found is not None and found.endswith(_SURE_MISMATCH),
-            ),
+        known = Client(
+            transport=Transport.WHIP if client.whip else Transport.WEBRTC,
+            user_agent=client.user_agent,
+            address_prefix=address_prefix(client.address),
+            mismatch=found is not None and found.endswith(_SURE_MISMATCH),
         )
+        try:
+            peer_id, answer = await actor.connect(offer, known)
+        except BaseException:
+            self._registry.leave(actor.record.session_id)
+            raise
         return AnswerView(peer_id, answer)
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
@@ -206,7 +208,10 @@ class SessionService:
         asked = await self._store.get(parse_session_id(session_id))
         target = asked
         if asked.attempt == 1:
-            target = (await self._store.attempts(asked.verification_id))[-1]
+            attempts = await self._store.attempts(asked.verification_id)
+            # An opened retry takes no verdict away; an order or a cancel means the attempt to come.
+            completes = command.type is CommandType.COMPLETE
+            target = attempt_that_counts(attempts) if completes else attempts[-1]
         if target.state not in FINAL:
             await self._commands.carry_out(target, command)
         elif command.type is CommandType.SEND_CHALLENGE:

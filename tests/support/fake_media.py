@@ -16,7 +16,7 @@ from kyc_rtc.errors import BadSdp
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
 from kyc_rtc.pipeline.analysis import FrameResult, Stage
-from kyc_rtc.vision.observation import Face, FaceObservation
+from kyc_rtc.vision.observation import FaceObservation
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
 from media.peer import (
@@ -30,6 +30,8 @@ from media.peer import (
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
+from tests.unit.liveness.fakes.actor import Actor
+from tests.unit.liveness.fakes.faces import make_face, make_observation
 
 T = TypeVar("T")
 
@@ -46,6 +48,8 @@ class FakePeer:
         self.fragments: list[Fragment] = []
         self.keyframes_requested = 0
         self.closed = False
+        self.refuses = False
+        self.is_open = False
         self.last_heard_ms = clock.monotonic_ms()
         self._sink = sink
         self._clock = clock
@@ -53,7 +57,7 @@ class FakePeer:
         self._sequence = 0
 
     async def answer(self, offer: Offer) -> str:
-        if offer.sdp == "refuse me":
+        if self.refuses:
             raise BadSdp("the offer cannot be answered")
         return "an answer"
 
@@ -64,7 +68,7 @@ class FakePeer:
         return await self._events.get()
 
     def send(self, label: str, text: str) -> bool:
-        if self.closed:
+        if self.closed or not self.is_open:
             return False
         self.sent.append({"label": label, **json.loads(text)})
         return True
@@ -78,7 +82,8 @@ class FakePeer:
             self._events.put_nowait(PeerClosed())
 
     def connect(self) -> None:
-        """The transport comes up, with the reliable channel."""
+        """The transport comes up, with the channels."""
+        self.is_open = True
         for event in (Connected(), ChannelOpened("kyc"), CameraStarted()):
             self._events.put_nowait(event)
 
@@ -106,8 +111,9 @@ class FakePeer:
 
 @dataclass
 class FakeAnalysis:
-    """An `AnalysisPort` whose results the test writes: `issues`, `evidence` and `face` of all frames
-    from now on, the `footage` and the `measured` figures of the session."""
+    """An `AnalysisPort` whose results the test writes: `issues` and `evidence` of all frames from
+    now on, the `footage` and the `measured` figures of the session. An `applicant` is seen, in a good
+    picture; without one nobody is."""
 
     issues: tuple[QualityIssue, ...] = (QualityIssue.NO_FACE,)
     failure: Exception | None = None
@@ -115,24 +121,25 @@ class FakeAnalysis:
     footage: bytes = b""
     measured: dict[str, float] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
-    face: Face | None = None
+    applicant: Actor | None = None
     analysed: list[Frame] = field(default_factory=list)
 
     def analyse(self, frame: Frame) -> FrameResult:
         if self.failure is not None:
             raise self.failure
         self.analysed.append(frame)
+        seen = FaceObservation(frame.captured_at_ms, frame.sequence, (64, 48), ())
+        issues, track = self.issues, no_face_track()
+        if self.applicant is not None:
+            face = make_face(self.applicant.look(frame.captured_at_ms))
+            seen, issues = make_observation(face, frame.captured_at_ms), ()
+            track = TrackState(present=True, lost_for_ms=0, changed=False, similarity=1.0)
         return FrameResult(
-            observation=FaceObservation(
-                frame.captured_at_ms,
-                frame.sequence,
-                (640, 480) if self.face else (64, 48),
-                (self.face,) if self.face else (),
-            ),
+            observation=seen,
             received_at_ms=frame.received_at_ms,
-            quality=FaceQuality(self.issues, None, 0.0),
-            issues=self.issues,
-            track=no_face_track(),
+            quality=FaceQuality(issues, None, 0.4 if track.present else 0.0),
+            issues=issues,
+            track=track,
             evidence=self.evidence,
             enhanced=False,
             cpu_ms={Stage.OBSERVE: 10.0},

@@ -27,18 +27,18 @@ from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType
 from kyc_rtc.sessions.states import FINAL, LIVE, MOVES, SessionState
 from kyc_rtc.settings import LimitSettings, LivenessSettings, MediaSettings, Settings
-from kyc_rtc.vision.quality import QualityIssue
 from tests.support.clock import ManualClock, settle
 from tests.support.held import HeldPool, HeldSessionStore
 from tests.support.memory_store import MemoryStore
 from tests.support.offers import browser_like_offer
-from tests.unit.liveness.fakes.faces import Look, make_face
+from tests.unit.liveness.fakes.actor import Actor
+from tests.unit.liveness.fakes.faces import Look
 from tests.unit.sessions.conftest import Stage, build_stage
 
-FACES = {
-    "resting": make_face(Look()),
-    "turned": make_face(Look(yaw_deg=30.0)),
-    "smiling": make_face(Look(smile=0.8)),
+APPLICANTS = {
+    "resting": Actor(),
+    "turned": Actor(Look(yaw_deg=30.0)),
+    "smiling": Actor(Look(smile=0.8)),
     "none": None,
 }
 JOURNALLED = {"state", "challenge", "challenge_voided", "challenge_result", "verdict"}
@@ -81,7 +81,6 @@ class Interleavings(RuleBasedStateMachine):
         store.sessions = self.held
         self.pool = HeldPool()
         self.stage: Stage = build_stage(SETTINGS, store, clock, self.pool)
-        self.stage.analysis.issues = ()
         await self.stage.housekeeping.start()
         self.session_id = SessionId((await self.stage.service.open("customer")).session_id)
         await self._connect()
@@ -156,8 +155,7 @@ class Interleavings(RuleBasedStateMachine):
         await settle(8)
 
     async def _show(self, face: str, count: int, *, at_once: bool) -> None:
-        self.stage.analysis.face = FACES[face]
-        self.stage.analysis.issues = (QualityIssue.NO_FACE,) if face == "none" else ()
+        self.stage.analysis.applicant = APPLICANTS[face]
         for _ in range(count):
             await self.stage.clock.advance(100)
             self.stage.peer.show(int(self.stage.clock.monotonic_ms()))

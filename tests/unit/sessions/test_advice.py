@@ -23,9 +23,9 @@ from kyc_rtc.errors import BadSdp, KycError
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions import footage as footage_module
 from kyc_rtc.sessions.advice import STRONGEST_FIRST, Advice
-from kyc_rtc.sessions.interface import Command, CommandType, SessionView
+from kyc_rtc.sessions.interface import ClientView, Command, CommandType, SessionView
 from kyc_rtc.settings import Settings
-from kyc_rtc.storage import FootageRecord
+from kyc_rtc.storage import EarlierFootage, FootageRecord
 from tests.support.clock import settle
 from tests.support.memory_store import a_session
 from tests.support.offers import browser_like_offer
@@ -144,7 +144,7 @@ async def test_all_of_it_leaves_the_verdict_as_it_was(make_stage: MakeStage) -> 
         stage.analysis.footage = footage(1)
         session_id = (await stage.service.open("customer")).session_id
         agent = CHROME if advised else ""
-        await stage.service.offer(session_id, browser_like_offer(), agent)
+        await stage.service.offer(session_id, browser_like_offer(), ClientView(agent))
         stage.peer.connect()
         width = 320 if advised else 64
         stage.peer.say("capture_info", width=width, height=48, frame_rate=30)
@@ -173,17 +173,17 @@ async def test_footage_that_came_before_is_told_and_stored(stage: Stage) -> None
     assert signs_of(await judged(stage, footage(2))) == []
     again = await judged(stage, footage(1))
     assert signs_of(again) == ["seen_before"]
-    stored = await stage.sessions.get(SessionId(again.session_id))
+    stored = await stage.store.sessions.get(SessionId(again.session_id))
     assert stored.evidence is not None
     assert stored.evidence[-1]["reasons"] == ["seen_before"]
     assert "seen_before" not in again.reasons
-    assert len(await stage.footage.latest(10, SessionId("none"))) == 3
+    assert len(await stage.store.footage.latest(10, a_session())) == 3
 
 
 async def test_no_footage_is_kept_of_a_session_without_frames(stage: Stage) -> None:
     view = await stage.service.open("customer")
     await stage.service.command(view.session_id, COMPLETE)
-    assert await stage.footage.latest(10, SessionId("none")) == []
+    assert await stage.store.footage.latest(10, a_session()) == []
 
 
 async def failing(*_: object) -> Any:
@@ -195,8 +195,8 @@ async def unending(*_: object) -> Any:
 
 
 def stored_junk(*_: object) -> Any:
-    async def junk() -> list[bytes]:
-        return [b"no record"]
+    async def junk() -> list[EarlierFootage]:
+        return [EarlierFootage(SessionId("another"), same_user=False, record=b"no record")]
 
     return junk()
 
@@ -217,7 +217,7 @@ async def test_the_verdict_does_not_need_the_comparison(
     failure: Callable[..., Any],
 ) -> None:
     await judged(stage, footage(1))
-    monkeypatch.setattr(stage.footage, method, failure)
+    monkeypatch.setattr(stage.store.footage, method, failure)
     monkeypatch.setattr(footage_module, "_LIMIT_S", 0.01)
     with structlog.testing.capture_logs() as logs:
         view = await judged(stage, footage(1))
@@ -233,16 +233,15 @@ async def test_the_comparison_ends_in_time_and_says_so(
 ) -> None:
     compared: list[int] = []
 
-    def slow(_record: bytes, earlier: list[bytes]) -> float:
+    def slow(_record: bytes, earlier: list[EarlierFootage]) -> None:
         compared.append(len(earlier))
         stage.clock.tick(900)
-        return 0.0
 
     for number in range(200):
         session = a_session()
-        await stage.sessions.add(session)
-        await stage.footage.add(FootageRecord(session.session_id, number, footage(number)))
-    monkeypatch.setattr(footage_module, "_closest", slow)
+        await stage.store.sessions.open(session, ())
+        await stage.store.footage.add(FootageRecord(session.session_id, number, footage(number)))
+    monkeypatch.setattr(footage_module, "_match_among", slow)
     with structlog.testing.capture_logs() as logs:
         view = await judged(stage, footage(1))
     assert view.status == "INCONCLUSIVE"
@@ -260,7 +259,7 @@ async def test_who_gives_up_while_footage_is_compared_gets_no_verdict(
         await released.wait()
         return []
 
-    monkeypatch.setattr(stage.footage, "latest", slow)
+    monkeypatch.setattr(stage.store.footage, "latest", slow)
     stage.analysis.footage = footage(1)
     session_id = await stage.join()
     await stage.show(3)
@@ -271,7 +270,7 @@ async def test_who_gives_up_while_footage_is_compared_gets_no_verdict(
     await settle()
     assert (await completing).state == "cancelled"
     assert "verdict" not in stage.peer.types_sent()
-    assert (await stage.sessions.get(SessionId(session_id))).state == "cancelled"
+    assert (await stage.store.sessions.get(SessionId(session_id))).state == "cancelled"
 
 
 # The client's program
@@ -292,7 +291,7 @@ async def test_an_offer_of_another_program_than_the_browser_named(
     session_id = (await stage.service.open("customer")).session_id
     offer = browser_like_offer()
     with structlog.testing.capture_logs() as logs:
-        await stage.service.offer(session_id, offer, agent)
+        await stage.service.offer(session_id, offer, ClientView(agent))
     view = await stage.service.command(session_id, COMPLETE)
     assert signs_of(view) == (["client_mismatch"] if told else [])
     assert [e["found"] for e in logs if e["event"] == "client_mismatch"] == [found] * told
@@ -305,7 +304,7 @@ async def test_a_mismatch_that_a_new_version_may_explain_is_logged_only(
     monkeypatch.setattr("kyc_rtc.sessions.service.mismatch", lambda *_: "safari/chromium")
     session_id = (await stage.service.open("customer")).session_id
     with structlog.testing.capture_logs() as logs:
-        await stage.service.offer(session_id, browser_like_offer(), CHROME)
+        await stage.service.offer(session_id, browser_like_offer(), ClientView(CHROME))
     assert signs_of(await stage.service.command(session_id, COMPLETE)) == []
     assert [e["found"] for e in logs if e["event"] == "client_mismatch"] == ["safari/chromium"]
 
@@ -313,7 +312,7 @@ async def test_a_mismatch_that_a_new_version_may_explain_is_logged_only(
 async def test_a_refused_offer_tells_nothing(stage: Stage) -> None:
     session_id = (await stage.service.open("customer")).session_id
     with pytest.raises(BadSdp):
-        await stage.service.offer(session_id, "v=0\r\n", CHROME)
+        await stage.service.offer(session_id, "v=0\r\n", ClientView(CHROME))
     assert signs_of(await stage.service.command(session_id, COMPLETE)) == []
 
 
@@ -349,7 +348,7 @@ async def test_telemetry_tells_it_where_scores_are_exposed(
     stage = await make_stage(Settings(expose_scores=exposed))
     stage.analysis.evidence = (STREAM,)
     session_id = (await stage.service.open("customer")).session_id
-    await stage.service.offer(session_id, browser_like_offer(), CHROME)
+    await stage.service.offer(session_id, browser_like_offer(), ClientView(CHROME))
     stage.peer.connect()
     stage.peer.say("ready")
     await settle()

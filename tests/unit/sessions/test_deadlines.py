@@ -32,7 +32,7 @@ HEALTHY = Facts(
         ({"has_peer": False, "alone_since_ms": 10_000.0}, 70_001, Step.END_LINK_LOST),
         ({"has_peer": False, "last_heard_ms": 60_000.0}, 70_001, Step.NOTHING),
         ({"joined_at_ms": None, "has_peer": False}, 3_599_000, Step.NOTHING),
-        ({"joined_at_ms": None, "has_peer": False}, 3_600_001, Step.END_LINK_LOST),
+        ({"joined_at_ms": None, "has_peer": False}, 3_600_001, Step.NOTHING),
     ],
 )
 def test_next_step(changes: dict[str, float], now_ms: float, step: Step) -> None:

@@ -22,7 +22,7 @@ from kyc_rtc.sessions.labels import (
     SessionLabel,
 )
 from kyc_rtc.sessions.states import FINAL
-from kyc_rtc.storage import Database, SqlLabelRepository, SqlSessionRepository
+from kyc_rtc.storage import Database, Sealer, SqlLabelRepository, SqlSessionStore
 from kyc_rtc.storage.labels import UNSPECIFIED, WEEK_MS, week_start_ms
 from kyc_rtc.telemetry import Metrics
 from tests.support.clock import ManualClock
@@ -32,25 +32,27 @@ REFERENCE = ReferenceScores((0.0, 0.5, 1.0), (300, 100))
 BONA_FIDE, ATTACK = SessionLabel.BONA_FIDE, SessionLabel.ATTACK
 
 
-class Desk:
-    """A desk, what lies under it, and sessions by verdict."""
+class LabelStage:
+    """A label service, what lies under it, and sessions by verdict."""
 
     def __init__(self, database: Database, reference: ReferenceScores | None) -> None:
         self.clock = ManualClock()
         self.metrics = Metrics()
         self.database = database
-        self.desk = LabelService(SqlLabelRepository(database), self.clock, self.metrics, reference)
-        self._sessions = SqlSessionRepository(database, FINAL)
+        self.service = LabelService(
+            SqlLabelRepository(database), self.clock, self.metrics, reference
+        )
+        self._sessions = SqlSessionStore(database, Sealer("a test's secret"), FINAL)
 
     async def judge(self, status: str | None, **changes: Any) -> str:
         values = {"verdict_status": status, "updated_at_ms": self.clock.now_ms()} | changes
         record = a_session(state="created" if status is None else status.lower(), **values)
-        await self._sessions.add(record)
+        await self._sessions.open(record, ())
         return record.session_id
 
     async def label(self, session_id: str, label: SessionLabel, **changes: Any) -> None:
         values: dict[str, Any] = {"source": LabelSource.AGENT, "labelled_by": "agent-7"} | changes
-        await self.desk.label(session_id, NewLabel(label, **values))
+        await self.service.label(session_id, NewLabel(label, **values))
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -65,32 +67,32 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def desk(database: Database) -> Desk:
-    return Desk(database, REFERENCE)
+def stage(database: Database) -> LabelStage:
+    return LabelStage(database, REFERENCE)
 
 
-async def test_a_label_is_told_as_stored(desk: Desk) -> None:
-    session_id = await desk.judge("PASSED")
+async def test_a_label_is_told_as_stored(stage: LabelStage) -> None:
+    session_id = await stage.judge("PASSED")
     new = NewLabel(ATTACK, LabelSource.CHARGEBACK, "fraud desk", AttackSpecies.FACE_SWAP, "see 7")
-    view = await desk.desk.label(session_id.upper(), new)
+    view = await stage.service.label(session_id.upper(), new)
     assert (view.session_id, view.label, view.species) == (session_id, "attack", "face_swap")
     assert (view.source, view.labelled_by, view.note) == ("chargeback", "fraud desk", "see 7")
-    assert view.labelled_at_ms == desk.clock.now_ms()
+    assert view.labelled_at_ms == stage.clock.now_ms()
 
 
 @pytest.mark.parametrize("session_id", ["", "x", "../..", "\x00", str(new_session_id())])
-async def test_an_unknown_session_takes_no_label(desk: Desk, session_id: str) -> None:
+async def test_an_unknown_session_takes_no_label(stage: LabelStage, session_id: str) -> None:
     with pytest.raises(NotFound):
-        await desk.label(session_id, BONA_FIDE)
+        await stage.label(session_id, BONA_FIDE)
 
 
-async def test_before_the_verdict_there_is_nothing_to_label(desk: Desk) -> None:
-    session_id = await desk.judge(None)
+async def test_before_the_verdict_there_is_nothing_to_label(stage: LabelStage) -> None:
+    session_id = await stage.judge(None)
     with pytest.raises(Conflict):
-        await desk.label(session_id, BONA_FIDE)
+        await stage.label(session_id, BONA_FIDE)
     with pytest.raises(BadRequest):
-        await desk.label(await desk.judge("PASSED"), BONA_FIDE, labelled_by="nul\x00")
-    assert (await desk.desk.statistics()).total == ErrorCounts()
+        await stage.label(await stage.judge("PASSED"), BONA_FIDE, labelled_by="nul\x00")
+    assert (await stage.service.statistics()).total == ErrorCounts()
 
 
 @pytest.mark.parametrize(
@@ -105,21 +107,21 @@ async def test_before_the_verdict_there_is_nothing_to_label(desk: Desk) -> None:
     ],
 )
 async def test_what_is_a_wrong_verdict(
-    desk: Desk, label: SessionLabel, status: str, false_positives: int, false_negatives: int
+    stage: LabelStage, label: SessionLabel, status: str, false_positives: int, false_negatives: int
 ) -> None:
-    await desk.label(await desk.judge(status), label)
-    total = (await desk.desk.statistics()).total
+    await stage.label(await stage.judge(status), label)
+    total = (await stage.service.statistics()).total
     assert (total.false_positives, total.false_negatives) == (false_positives, false_negatives)
     attacks = int(label is ATTACK)
     assert (total.labelled, total.bona_fide, total.attacks) == (1, 1 - attacks, attacks)
 
 
-async def test_a_correction_takes_the_error_back(desk: Desk) -> None:
-    session_id = await desk.judge("PASSED")
-    await desk.label(session_id, ATTACK, species=AttackSpecies.REPLAY)
-    await desk.label(session_id, ATTACK, source=LabelSource.OTHER)
-    await desk.label(session_id, BONA_FIDE)
-    found = await desk.desk.statistics()
+async def test_a_correction_takes_the_error_back(stage: LabelStage) -> None:
+    session_id = await stage.judge("PASSED")
+    await stage.label(session_id, ATTACK, species=AttackSpecies.REPLAY)
+    await stage.label(session_id, ATTACK, source=LabelSource.OTHER)
+    await stage.label(session_id, BONA_FIDE)
+    found = await stage.service.statistics()
     assert found.total == ErrorCounts(1, 1, 0, 0, 0)
     assert found.by_source == {
         "agent": ErrorCounts(1, 1, 0, 0, 0),
@@ -128,32 +130,32 @@ async def test_a_correction_takes_the_error_back(desk: Desk) -> None:
     assert found.by_species == {}
 
 
-async def test_attacks_are_counted_by_species(desk: Desk) -> None:
+async def test_attacks_are_counted_by_species(stage: LabelStage) -> None:
     for status, species in (
         ("PASSED", AttackSpecies.FACE_SWAP),
         ("FAILED", AttackSpecies.FACE_SWAP),
         ("PASSED", None),
     ):
-        await desk.label(await desk.judge(status), ATTACK, species=species)
-    assert (await desk.desk.statistics()).by_species == {
+        await stage.label(await stage.judge(status), ATTACK, species=species)
+    assert (await stage.service.statistics()).by_species == {
         "face_swap": ErrorCounts(2, 0, 2, 0, 1),
         UNSPECIFIED: ErrorCounts(1, 0, 1, 0, 1),
     }
 
 
-async def fill_week(desk: Desk, low: int, high: int, week_ms: int) -> None:
+async def fill_week(stage: LabelStage, low: int, high: int, week_ms: int) -> None:
     for place in range(low + high):
         score = 0.2 if place < low else 0.8
-        await desk.judge("PASSED", deepfake_score=score, updated_at_ms=week_ms)
+        await stage.judge("PASSED", deepfake_score=score, updated_at_ms=week_ms)
 
 
-async def test_drift_is_told_by_week(desk: Desk) -> None:
-    this_week = week_start_ms(desk.clock.now_ms())
+async def test_drift_is_told_by_week(stage: LabelStage) -> None:
+    this_week = week_start_ms(stage.clock.now_ms())
     last_week = this_week - WEEK_MS
-    await fill_week(desk, 25, 75, last_week)
-    await fill_week(desk, 49, 0, this_week)
-    await desk.judge("PASSED", deepfake_score=0.2, updated_at_ms=this_week - 30 * WEEK_MS)
-    found = await desk.desk.statistics()
+    await fill_week(stage, 25, 75, last_week)
+    await fill_week(stage, 49, 0, this_week)
+    await stage.judge("PASSED", deepfake_score=0.2, updated_at_ms=this_week - 30 * WEEK_MS)
+    found = await stage.service.statistics()
     assert [week.week for week in found.weeks] == [iso_week(last_week), iso_week(this_week)]
     last, current = found.weeks
     assert last.scored == 100
@@ -164,46 +166,48 @@ async def test_drift_is_told_by_week(desk: Desk) -> None:
 
 
 async def test_without_a_reference_scores_are_counted_only(database: Database) -> None:
-    desk = Desk(database, None)
-    week_ms = week_start_ms(desk.clock.now_ms())
-    await fill_week(desk, 60, 10, week_ms)
-    found = await desk.desk.statistics()
+    stage = LabelStage(database, None)
+    week_ms = week_start_ms(stage.clock.now_ms())
+    await fill_week(stage, 60, 10, week_ms)
+    found = await stage.service.statistics()
     assert not found.has_reference
     assert [(week.scored, week.psi) for week in found.weeks] == [(70, None)]
-    await desk.desk.measure()
-    assert desk.metric("kyc_scored_sessions", week="current") == 70
-    assert math.isnan(desk.metric("kyc_score_psi", week="current") or 0.0)
+    await stage.service.measure()
+    assert stage.metric("kyc_scored_sessions", week="current") == 70
+    assert math.isnan(stage.metric("kyc_score_psi", week="current") or 0.0)
 
 
-async def test_the_metrics_follow_at_most_once_a_minute(desk: Desk) -> None:
-    last_week = week_start_ms(desk.clock.now_ms()) - WEEK_MS
-    await fill_week(desk, 25, 75, last_week)
-    await desk.label(await desk.judge("FAILED"), BONA_FIDE)
-    await desk.desk.measure()
-    assert desk.metric("kyc_false_positives") == 1
-    assert desk.metric("kyc_labelled_sessions", label="bona_fide") == 1
-    assert desk.metric("kyc_labelled_sessions", label="attack") == 0
-    assert desk.metric("kyc_score_psi", week="last") == pytest.approx(math.log(3))
-    assert desk.metric("kyc_scored_sessions", week="last") == 100
-    assert math.isnan(desk.metric("kyc_score_psi", week="current") or 0.0)
-    await desk.label(await desk.judge("PASSED"), ATTACK)
-    await desk.desk.measure()
-    assert desk.metric("kyc_false_negatives") == 0
-    desk.clock.tick(60_000)
-    await desk.desk.measure()
-    assert desk.metric("kyc_false_negatives") == 1
+async def test_the_metrics_follow_at_most_once_a_minute(stage: LabelStage) -> None:
+    last_week = week_start_ms(stage.clock.now_ms()) - WEEK_MS
+    await fill_week(stage, 25, 75, last_week)
+    await stage.label(await stage.judge("FAILED"), BONA_FIDE)
+    await stage.service.measure()
+    assert stage.metric("kyc_false_positives") == 1
+    assert stage.metric("kyc_labelled_sessions", label="bona_fide") == 1
+    assert stage.metric("kyc_labelled_sessions", label="attack") == 0
+    assert stage.metric("kyc_score_psi", week="last") == pytest.approx(math.log(3))
+    assert stage.metric("kyc_scored_sessions", week="last") == 100
+    assert math.isnan(stage.metric("kyc_score_psi", week="current") or 0.0)
+    await stage.label(await stage.judge("PASSED"), ATTACK)
+    await stage.service.measure()
+    assert stage.metric("kyc_false_negatives") == 0
+    stage.clock.tick(60_000)
+    await stage.service.measure()
+    assert stage.metric("kyc_false_negatives") == 1
 
 
-async def test_without_the_store_the_metrics_say_nothing(desk: Desk, database: Database) -> None:
-    await desk.label(await desk.judge("FAILED"), BONA_FIDE)
-    await desk.desk.measure()
+async def test_without_the_store_the_metrics_say_nothing(
+    stage: LabelStage, database: Database
+) -> None:
+    await stage.label(await stage.judge("FAILED"), BONA_FIDE)
+    await stage.service.measure()
     await database.aclose()
-    desk.clock.tick(60_000)
-    await desk.desk.measure()
-    assert math.isnan(desk.metric("kyc_false_positives") or 0.0)
-    assert desk.metric("kyc_labelled_sessions", label="bona_fide") is None
+    stage.clock.tick(60_000)
+    await stage.service.measure()
+    assert math.isnan(stage.metric("kyc_false_positives") or 0.0)
+    assert stage.metric("kyc_labelled_sessions", label="bona_fide") is None
     with pytest.raises(KycError):
-        await desk.desk.statistics()
+        await stage.service.statistics()
 
 
 def test_the_reference_is_a_file_that_may_be_missing(tmp_path: Path) -> None:

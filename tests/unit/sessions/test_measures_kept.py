@@ -14,12 +14,12 @@ import structlog.testing
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions import measures as measures_module
-from kyc_rtc.sessions.interface import Command, CommandType
 from kyc_rtc.sessions.actor import LINGER_MS
+from kyc_rtc.sessions.interface import Command, CommandType
 from kyc_rtc.settings import DetectionSettings, Settings
 from tests.support.clock import settle
 from tests.unit.sessions.conftest import MakeStage, Stage
-from tests.unit.sessions.test_service import picture
+from tests.unit.sessions.test_service import CLIENT, picture
 
 COMPLETE, CANCEL = Command(CommandType.COMPLETE), Command(CommandType.CANCEL)
 MEASURED = {"jitter_nose": -4.25, "net_swap": 0.5, "net_swap.high": math.nan}
@@ -42,7 +42,7 @@ async def closed(stage: Stage) -> None:
 async def test_a_verdicts_measures_are_kept_without_the_missing_ones(stage: Stage) -> None:
     stage.analysis.measured = MEASURED
     session_id = await over(stage)
-    record = stage.measures[SessionId(session_id)]
+    record = stage.store.measures_rows[SessionId(session_id)]
     assert record.by_name == {"jitter_nose": -4.25, "net_swap": 0.5}
     assert stage.analysis.closed
 
@@ -50,10 +50,10 @@ async def test_a_verdicts_measures_are_kept_without_the_missing_ones(stage: Stag
 async def test_those_of_pictures_that_were_uploaded_are_kept_too(stage: Stage) -> None:
     stage.analysis.measured = MEASURED
     session_id = (await stage.service.open("customer")).session_id
-    await stage.service.upload(session_id, picture())
+    await stage.service.upload(session_id, picture(), CLIENT)
     await stage.service.command(session_id, COMPLETE)
     await settle()
-    assert list(stage.measures) == [session_id]
+    assert list(stage.store.measures_rows) == [session_id]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_where_nothing_was_measured_nothing_is_kept(
 ) -> None:
     stage.analysis.measured = measured
     await over(stage)
-    assert not stage.measures
+    assert not stage.store.measures_rows
 
 
 async def test_a_session_without_a_verdict_keeps_none(stage: Stage) -> None:
@@ -73,15 +73,14 @@ async def test_a_session_without_a_verdict_keeps_none(stage: Stage) -> None:
     unseen = (await stage.service.open("customer")).session_id
     await stage.service.command(unseen, COMPLETE)
     await settle()
-    assert not stage.measures
+    assert not stage.store.measures_rows
 
 
 async def test_the_setting_switches_it_off(make_stage: MakeStage) -> None:
     stage = await make_stage(Settings(detection=DetectionSettings(keep_measures=False)))
-    await stage.service.start()
     stage.analysis.measured = MEASURED
     await over(stage)
-    assert not stage.measures
+    assert not stage.store.measures_rows
 
 
 async def failing(*_: object) -> Any:
@@ -97,7 +96,7 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, failure: Callable[..., Any]
 ) -> None:
     stage.analysis.measured = MEASURED
-    monkeypatch.setattr(stage.measures_repository, "add", failure)
+    monkeypatch.setattr(stage.store.measures, "add", failure)
     monkeypatch.setattr(measures_module, "_LIMIT_S", 0.01)
     session_id = await stage.join()
     await stage.show(3)
@@ -109,6 +108,7 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
         async with asyncio.timeout(5):  # the limit above is in real time
             while not any(entry["event"] == "measures_not_kept" for entry in logs):
                 await settle()
+        await settle()
     assert stage.analysis.closed
     assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
     told = [entry for entry in logs if entry["event"] == "measures_not_kept"]
@@ -128,7 +128,7 @@ async def test_measures_that_cannot_be_taken_or_stored_do_not_either(
     second = await over(stage)
     for session_id in (first, second):
         assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
-    assert not stage.measures
+    assert not stage.store.measures_rows
 
 
 async def test_nothing_is_asked_for_before_the_verdict_is_told(

@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kyc_rtc.errors import AtCapacity, BadImage, BadRequest, BadSdp, Conflict, NotFound
+from kyc_rtc.errors import (
+    AtCapacity,
+    BadImage,
+    BadRequest,
+    BadSdp,
+    Conflict,
+    NotFound,
+    StorageUnavailable,
+)
 from kyc_rtc.ids import SessionId
+from kyc_rtc.sessions import callers
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType
+from kyc_rtc.sessions.session import MAX_PEERS
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.vision.quality import QualityIssue
 from tests.support.clock import settle
@@ -88,19 +98,36 @@ async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
     ]
 
 
+@pytest.mark.parametrize(
+    ("failure", "answer", "left"),
+    [
+        (StorageUnavailable("the database is away"), StorageUnavailable, "checking_quality"),
+        (ConnectionError("nobody knows what this is"), Conflict, "interrupted"),
+    ],
+)
 async def test_the_verdict_is_stored_before_it_is_told(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+    answer: type[Exception],
+    left: str,
 ) -> None:
     session_id = await stage.join()
     await stage.show(2)
 
-    async def broken(_record: object) -> bool:
-        raise ConnectionError("the database is away")
+    async def broken(_commit: object) -> None:
+        raise failure
 
-    monkeypatch.setattr(stage.sessions, "update", broken)
-    with pytest.raises(ConnectionError):
+    monkeypatch.setattr(stage.store.sessions, "commit", broken)
+    monkeypatch.setattr(callers, "ANSWER_LIMIT_S", 0.05)
+    with pytest.raises(answer):
         await stage.service.command(session_id, COMPLETE)
+    await stage.clock.advance(10_000)
     assert "verdict" not in stage.peer.types_sent()
+    assert await stage.state(session_id) == left
+    monkeypatch.undo()
+    await stage.clock.advance(5_000)
+    assert ("verdict" in stage.peer.types_sent()) == (left != "interrupted")
 
 
 async def test_complete_gives_a_verdict_once(stage: Stage) -> None:
@@ -221,8 +248,9 @@ async def test_a_crowd_is_limited_too(make_stage: MakeStage) -> None:
 async def test_what_a_dead_process_left_behind_reads_interrupted(stage: Stage) -> None:
     view = await stage.service.open("customer")
     record = await stage.store.sessions.get(SessionId(view.session_id))
-    await stage.store.sessions.update(dataclasses.replace(record, state="challenging"))
-    await stage.housekeeping.start()
+    owned = dataclasses.replace(record, state="challenging", owner_id="dead", owner_epoch=1)
+    stage.store.put(owned)
+    await stage.clock.advance(15_000)
     assert await stage.state(view.session_id) == "interrupted"
     assert (await stage.service.status(view.session_id)).can_retry
 
@@ -294,7 +322,6 @@ async def test_an_ordered_challenge_is_added_to_the_plan(stage: Stage) -> None:
 
 async def test_the_sweeper_expires_what_nobody_finished(make_stage: MakeStage) -> None:
     stage = await make_stage(Settings(limits=LimitSettings(session_expiry_ms=60_000)))
-    await stage.housekeeping.start()
     session_id = (await stage.service.open("customer")).session_id
     await stage.clock.advance(100_000)
     assert await stage.state(session_id) == "expired"
@@ -330,5 +357,28 @@ async def test_followers_read_along_until_the_end(stage: Stage) -> None:
     await stage.service.command(session_id, COMPLETE)
     await stage.clock.advance(5_000)
     types = await reading
-    assert types[0] == "state"
-    assert types[-1] == "verdict"
+    assert types == ["quality", "state", "state", "verdict"]
+
+
+async def test_hanging_up_cancels_and_after_the_end_changes_nothing(stage: Stage) -> None:
+    session_id = (await stage.service.open("customer")).session_id
+    answer = await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+    await stage.service.hang_up(session_id, "another peer")
+    assert await stage.state(session_id) == "connecting"
+    await stage.service.hang_up(session_id, answer.peer_id)
+    assert await stage.state(session_id) == "cancelled"
+    async with asyncio.timeout(1):  # the peer is still there, to read the last message
+        await stage.service.hang_up(session_id, answer.peer_id)
+    assert await stage.state(session_id) == "cancelled"
+
+
+async def test_a_session_has_so_many_peers_and_no_more(stage: Stage) -> None:
+    session_id = await stage.join()
+    for _ in range(MAX_PEERS - 1):
+        await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+    with pytest.raises(Conflict, match="too many connections"):
+        await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+    assert [peer.closed for peer in stage.peers[-2:]] == [False, True]
+    view = await stage.service.status(session_id)
+    assert view.connection is not None
+    assert view.connection["peers"] == MAX_PEERS

@@ -1,0 +1,190 @@
+"""A verification and its attempts: which one counts, and whether another may follow."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kyc_rtc.errors import Conflict
+from kyc_rtc.sessions.attempts import attempt_that_counts, is_over, may_retry
+from kyc_rtc.sessions.interface import Command, CommandType
+from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.settings import Settings
+from kyc_rtc.storage import SessionRecord
+from tests.support.memory_store import a_session
+from tests.unit.sessions.conftest import MakeStage, Stage
+
+COMPLETE, CANCEL = Command(CommandType.COMPLETE), Command(CommandType.CANCEL)
+JUDGED = {"passed", "failed", "inconclusive"}
+
+
+def attempts(states: str) -> list[SessionRecord]:
+    """A verification's attempts, by their states."""
+    return [
+        a_session(
+            attempt=number,
+            state=state,
+            verdict_status=state.upper() if state in JUDGED else None,
+        )
+        for number, state in enumerate(states.split(), start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("states", "counts"),
+    [
+        ("created", 1),
+        ("connecting", 1),
+        ("failed", 1),
+        ("cancelled", 1),
+        ("failed created", 1),  # who only opens "try again" takes no verdict away
+        ("failed connecting", 2),
+        ("failed challenging", 2),
+        ("failed deciding", 2),
+        ("failed passed", 2),
+        ("passed created", 1),
+        ("passed connecting", 1),
+        ("passed failed", 1),
+        ("failed inconclusive", 2),
+        ("inconclusive failed created", 2),
+        ("failed cancelled", 1),
+        ("failed interrupted", 1),
+        ("failed expired", 1),
+        ("interrupted created", 2),
+        ("cancelled interrupted", 2),
+        ("interrupted failed cancelled", 2),
+    ],
+)
+def test_the_attempt_that_counts(states: str, counts: int) -> None:
+    assert attempt_that_counts(attempts(states)).attempt == counts
+
+
+def test_a_verification_has_an_attempt() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        attempt_that_counts([])
+
+
+@pytest.mark.parametrize(
+    ("states", "may", "over"),
+    [
+        ("created", False, False),
+        ("challenging", False, False),
+        ("passed", False, True),
+        ("failed", True, False),
+        ("inconclusive", True, False),
+        ("cancelled", True, False),
+        ("interrupted", True, False),
+        ("expired", False, True),
+        ("failed created", False, False),
+        ("failed challenging", False, False),
+        ("failed passed", False, True),
+        ("failed failed", True, False),
+        ("failed expired", False, True),
+        ("passed cancelled", False, True),
+        ("failed failed failed", False, True),
+        ("failed failed passed", False, True),
+        ("failed failed created", False, False),
+    ],
+)
+def test_whether_another_may_follow(states: str, *, may: bool, over: bool) -> None:
+    assert may_retry(attempts(states), 3) is may
+    assert is_over(attempts(states), 3) is over
+
+
+@pytest.mark.parametrize("state", list(SessionState))
+def test_what_may_be_repeated_is_final_and_not_over(state: SessionState) -> None:
+    alone = attempts(state.value)
+    assert may_retry(alone, 3) + is_over(alone, 3) == (state in FINAL)
+    assert not may_retry(alone, 1)
+
+
+# Through the service
+
+
+async def failed_once(stage: Stage) -> str:
+    """A verification whose first attempt is INCONCLUSIVE."""
+    session_id = await stage.join()
+    await stage.show(2)
+    await stage.service.command(session_id, COMPLETE)
+    await stage.clock.advance(5_000)
+    return session_id
+
+
+async def test_the_first_id_names_the_verification_and_a_later_one_its_attempt(
+    stage: Stage,
+) -> None:
+    first = await failed_once(stage)
+    second = (await stage.service.retry(first)).session_id
+    view = await stage.service.status(first)  # only opened: the verdict stands
+    assert (view.attempt, view.status, view.can_retry) == (1, "INCONCLUSIVE", False)
+    assert (await stage.service.status(second)).state == "created"
+    await stage.connect(second)
+    view = await stage.service.status(first)
+    assert (view.session_id, view.attempt_id, view.state) == (first, second, "connecting")
+    await stage.perform(lambda: stage.has_sent("verdict"))
+    view = await stage.service.status(first)
+    assert (view.session_id, view.attempt_id, view.status) == (first, second, "PASSED")
+    assert (view.verification_id, view.attempt, view.can_retry) == (first, 2, False)
+    assert [(a.session_id, a.attempt, a.status) for a in view.attempts] == [
+        (first, 1, "INCONCLUSIVE"),
+        (second, 2, "PASSED"),
+    ]
+    later = await stage.service.status(second)
+    assert (later.session_id, later.verification_id, later.attempts) == (
+        second,
+        first,
+        view.attempts,
+    )
+
+
+async def test_once_it_has_passed_the_applicant_sees_that_under_each_id(stage: Stage) -> None:
+    first = await failed_once(stage)
+    second = (await stage.service.retry(first)).session_id
+    assert (await stage.service.attempt(first)).status == "INCONCLUSIVE"
+    assert (await stage.service.attempt(second)).status is None
+    await stage.connect(second)
+    assert (await stage.service.attempt(first)).state == "inconclusive"
+    await stage.perform(lambda: stage.has_sent("verdict"))
+    for session_id in (first, second):
+        view = await stage.service.attempt(session_id)
+        assert (view.session_id, view.attempt_id, view.status) == (session_id, second, "PASSED")
+    with pytest.raises(Conflict):
+        await stage.service.retry(second)
+
+
+async def test_completing_reads_the_verdict_that_an_opened_retry_leaves_in_place(
+    stage: Stage,
+) -> None:
+    first = await failed_once(stage)
+    second = (await stage.service.retry(first)).session_id
+    before = await stage.service.status(first)
+    assert await stage.service.command(first, COMPLETE) == before
+    assert await stage.state(second) == "created"
+
+
+@pytest.mark.parametrize("joined", [False, True])
+async def test_cancelling_the_verification_ends_the_attempt_to_come(
+    stage: Stage, *, joined: bool
+) -> None:
+    first = await failed_once(stage)
+    second = (await stage.service.retry(first)).session_id
+    if joined:
+        await stage.connect(second)
+    view = await stage.service.command(first, CANCEL)
+    assert (view.attempt, view.status) == (1, "INCONCLUSIVE")
+    assert await stage.state(second) == "cancelled"
+
+
+async def test_two_processes_that_retry_at_once_find_the_same_attempt(
+    make_stage: MakeStage,
+) -> None:
+    stage = await make_stage(Settings())
+    other = await make_stage(Settings(), beside=stage)
+    first = await failed_once(stage)
+    one, two = await asyncio.gather(stage.service.retry(first), other.service.retry(first))
+    assert one.session_id == two.session_id != first
+    assert [a.attempt for a in one.attempts] == [1, 2]
+    assert len(stage.journal(one.session_id)) == 1
+    again = await other.service.retry(first)
+    assert again.session_id == one.session_id
