@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from kyc_rtc.errors import Conflict, KycError
+from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from typing import Any
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import Conflict, StorageUnavailable
@@ -41,9 +42,10 @@ class Callers:
                 session answers with.
         """
         waiting = self._waiting[number]
-        time_up = asyncio.ensure_future(self._clock.sleep_ms(ANSWER_LIMIT_MS))
+        time_up: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep_ms(ANSWER_LIMIT_MS))
+        both: set[asyncio.Future[Any]] = {waiting, time_up}
         try:
-            await asyncio.wait({waiting, time_up}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 raise StorageUnavailable("the database is away", hint="ask again")
             return waiting.result()

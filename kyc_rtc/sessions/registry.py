@@ -131,6 +131,7 @@ class SessionRegistry:
     async def _run(self, session_id: SessionId, actor: SessionActor) -> None:
         try:
             await actor.run()
+            await self._tidy(actor.record)  # while nobody can begin the session anew
         except Exception:  # the root of the session's task; the sweep marks it as interrupted
             log.exception("session_broke", session_id=session_id)
         finally:
@@ -139,7 +140,6 @@ class SessionRegistry:
             self._places.discard(session_id)
             self._services.metrics.live_sessions.set(self.places_taken)
         await self._services.pool.run(give_back)
-        await self._tidy(actor.record)
 
     async def _tidy(self, record: SessionRecord) -> None:
         """What is left in the store: a session that nobody joined, the face of one that has passed."""

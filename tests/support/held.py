@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kyc_rtc.errors import StorageUnavailable
+from kyc_rtc.memory import give_back
 from kyc_rtc.storage.records import Commit
 from tests.support.memory_sessions import MemorySessionStore
 from tests.support.memory_store import MemoryStore
@@ -16,7 +17,7 @@ T = TypeVar("T")
 
 
 class HeldPool:
-    """A `PoolPort`: each work waits for `release`, unless `is_open`."""
+    """A `PoolPort`: each work of a session waits for `release`, unless `is_open`."""
 
     def __init__(self) -> None:
         self.is_open = False
@@ -29,7 +30,7 @@ class HeldPool:
 
     async def run(self, work: Callable[[], T]) -> T:
         await asyncio.sleep(0)
-        if not self.is_open:
+        if not self.is_open and work is not give_back:
             await self._turn()
         return work()
 
@@ -54,14 +55,20 @@ class HeldPool:
 
 
 class HeldSessionStore(MemorySessionStore):
-    """A `SessionStore` in memory whose commits wait for `answer`, unless `is_open`."""
+    """A `SessionStore` in memory whose commits wait for `answer`, unless `is_open`.
+
+    `hold_at`: a type of journal entries; the first commit with one of them ends `is_open`.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self.is_open = False
+        self.hold_at = ""
         self._waiting: deque[asyncio.Future[str]] = deque()
 
     async def commit(self, commit: Commit) -> None:
+        if any(event.type == self.hold_at for event in commit.events):
+            self.is_open, self.hold_at = False, ""
         how = "stored" if self.is_open else await self._turn()
         if how == "refused":
             raise StorageUnavailable("the database is away")
@@ -84,8 +91,6 @@ class HeldSessionStore(MemorySessionStore):
 
     def let_go(self) -> None:
         """Store all of it, and what comes from now on at once."""
-        self.is_open = True
+        self.is_open, self.hold_at = True, ""
         while self._waiting:
             self.answer("stored")
-
-

@@ -85,9 +85,13 @@ class Interleavings(RuleBasedStateMachine):
         self.session_id = SessionId((await self.stage.service.open("customer")).session_id)
         await self._connect()
 
-    @initialize(frames=st.sampled_from([0, 12, 25, 40]))
-    def begin(self, frames: int) -> None:
+    @initialize(
+        frames=st.sampled_from([0, 7, 20, 40]),
+        hold_at=st.sampled_from(["challenge", "challenge_result", "challenge_voided"]),
+    )
+    def begin(self, frames: int, hold_at: str) -> None:
         """At some point of a session that went well so far."""
+        self.held.hold_at = hold_at
         self.pool.is_open = self.held.is_open = True
         self._run(self._show("resting", frames, at_once=True))
         self.pool.is_open = self.held.is_open = False
@@ -199,12 +203,18 @@ class Interleavings(RuleBasedStateMachine):
                 moves = MOVES[SessionState(str(payload["previous"]))]
                 assert payload["state"] in moves
         assert record.state == states[-1]["state"]
+        if record.state in FINAL:
+            kinds = [e.type for e in entries]
+            last = len(kinds) - 1 - kinds[::-1].index("state")
+            assert set(kinds[last + 1 :]) <= {"verdict", "alert"}
 
     @invariant()
     def verdict_alerts_and_entries_stand_together(self) -> None:
         record = self.stage.store.session_rows[self.session_id]
         kinds = Counter(e.type for e in self.stage.store.event_rows[self.session_id])
-        alerts = [a for a in self.stage.store.alert_rows.values() if a.session_id == self.session_id]
+        alerts = [
+            a for a in self.stage.store.alert_rows.values() if a.session_id == self.session_id
+        ]
         assert kinds["verdict"] == (record.verdict_status is not None)
         assert kinds["alert"] == len(alerts)
         if record.verdict_status in ("FAILED", "INCONCLUSIVE"):
@@ -221,6 +231,12 @@ class Interleavings(RuleBasedStateMachine):
             for message in peer.sent:
                 if "challenge_id" in message and message["type"] in JOURNALLED:
                     sent.setdefault(message["challenge_id"], []).append(message["type"])
+        withdrawn = {
+            e.payload["challenge_id"]
+            for e in self.stage.store.event_rows[self.session_id]
+            if e.type == "challenge_voided" and not e.payload["shown"]
+        }
+        assert not withdrawn & sent.keys()
         for kinds in sent.values():
             assert kinds.count("challenge") <= 1
             if "challenge_result" in kinds and "challenge" in kinds:
@@ -242,7 +258,7 @@ class Interleavings(RuleBasedStateMachine):
         broken = {"session_broke", "root_task_failed", "command_failed", "analysis_failed"}
         if not self.lease_was_lost:
             broken.add("session_lost")
-        assert not [entry for entry in self._logs if entry.get("event") in broken]
+        assert [entry for entry in self._logs if entry.get("event") in broken] == []
 
     def teardown(self) -> None:
         try:

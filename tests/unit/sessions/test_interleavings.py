@@ -26,7 +26,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def run(examples: int, *, phases: tuple[Phase, ...] = (Phase.generate,)) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Interleavings,
         settings=settings(
             max_examples=examples,
