@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from kyc_rtc.sessions.attempts import may_retry
 from kyc_rtc.sessions.interface import (
@@ -85,10 +85,12 @@ def journal_view(entry: EventRecord) -> JournalView:
 def address_prefix(address: str) -> str:
     """The network of an address: 24 bits of IPv4, 48 of IPv6; empty where it is no address."""
     try:
-        bits = _PREFIX_BITS[ip_address(address.partition("%")[0]).version]
-        return str(ip_network(f"{address.partition('%')[0]}/{bits}", strict=False))
+        known = ip_address(address.partition("%")[0])
     except ValueError:
         return ""
+    if isinstance(known, IPv6Address) and known.ipv4_mapped is not None:
+        known = known.ipv4_mapped  # an IPv4 client of a socket that takes both
+    return str(ip_network((known, _PREFIX_BITS[known.version]), strict=False))
 
 
 def alert_view(record: AlertRecord) -> AlertView:

@@ -36,6 +36,8 @@ async def test_the_portrait_answers_all_five_challenges_and_passes(
     assert passed == {kind.value for kind in ChallengeType}
     states = [message["state"] for message in call.of_type("state")]
     assert states == ["checking_quality", "challenging", "deciding", "passed"]
+    numbers = [message["event"] for message in call.messages if "event" in message]
+    assert numbers == sorted(set(numbers))
     stored = await _status(http, base_url, call.session_id)
     assert (stored["status"], stored["verified"]) == ("PASSED", True)
 
