@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 import structlog
@@ -17,49 +21,73 @@ from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.memory import limit_arenas
-from kyc_rtc.pipeline.factory import new_analysis
+from kyc_rtc.pipeline.factory import new_analysis as new_frame_analysis
 from kyc_rtc.pipeline.nets import SHIPPED, load_learned
 from kyc_rtc.pipeline.pool import AnalysisPool
-from kyc_rtc.sessions.archive import StoredArchive
-from kyc_rtc.sessions.label_desk import LabelDesk, read_reference
-from kyc_rtc.sessions.manager import SessionManager
-from kyc_rtc.sessions.ports import Services
-from kyc_rtc.sessions.states import FINAL
+from kyc_rtc.sessions.assembly import assemble
+from kyc_rtc.sessions.housekeeping import Housekeeping
+from kyc_rtc.sessions.label_service import LabelService, read_reference
+from kyc_rtc.sessions.ports import AnalysisPort, Services
+from kyc_rtc.sessions.service import SessionService
+from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
 from kyc_rtc.storage.alerts import SqlAlertRepository
+from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.measures import SqlMeasuresRepository
-from kyc_rtc.storage.sessions import SqlSessionRepository
+from kyc_rtc.storage.processes import SqlProcessStore
+from kyc_rtc.storage.seal import Sealer
+from kyc_rtc.storage.sessions import SqlSessionStore
 from kyc_rtc.telemetry import Metrics, configure_logging
 from kyc_rtc.vision.model_store import ModelStore
 from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
 from signaling.app import create_app
+from signaling.auth import resolve_secret
 from signaling.https import announce, server_context
+
+DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
+OPEN_REQUESTS_LIMIT_S = 2.0
+"""For so long an open request may hold up the end of the process."""
 
 FACE_MODEL = "face_landmarker"
 
 log = structlog.get_logger("signaling.server")
 
 
-def build(settings: Settings, clock: Clock | None = None) -> web.Application:
-    """Wire everything together. The model is fetched or verified here, before anything listens.
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What lives from start-up to clean-up, in this order."""
+
+    database: Database
+    housekeeping: Housekeeping
+    sessions: SessionService
+    pool: AnalysisPool
+
+
+def build(
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    new_analysis: Callable[[], AnalysisPort] | None = None,
+) -> web.Application:
+    """Wire everything together. Models are fetched or verified here, before anything listens.
+
+    `new_analysis` replaces the detectors of a session; then no model is needed.
 
     Raises:
         SettingsError: a setting is unusable. ModelError: the model is neither cached nor to be had.
     """
     clock = clock or SystemClock()
     metrics = Metrics()
-    model = ModelStore(settings.cache_dir).fetch(FACE_MODEL)
-    learned = settings.detection.weights_dir or SHIPPED
-    load_learned(learned)  # what is broken is told before anything listens
-    database = Database(settings.store_url)
+    sealer = Sealer(resolve_secret(settings))
+    database = Database(settings.store_url, sealer)
     pool = AnalysisPool(settings.limits.analysis_threads)
-    sessions = SqlSessionRepository(database, FINAL)
-    alerts = SqlAlertRepository(database)
+    processes = SqlProcessStore(database, FINAL, LIVE)
+    command_rows = SqlCommandStore(database)
 
     def new_peer(peer_id: PeerId, timeline: MediaTimeline, sink: FrameSink) -> Peer:
         return Peer(peer_id, settings=settings.media, clock=clock, timeline=timeline, sink=sink)
@@ -69,31 +97,76 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
         clock=clock,
         metrics=metrics,
         pool=pool,
-        archive=StoredArchive(
-            sessions, alerts, SqlFootageRepository(database), SqlMeasuresRepository(database)
-        ),
+        store=SqlSessionStore(database, sealer, FINAL),
+        footage=SqlFootageRepository(database),
+        measures=SqlMeasuresRepository(database),
         new_peer=new_peer,
-        new_analysis=lambda: new_analysis(model, clock, learned),
+        new_analysis=new_analysis or _detectors(settings, clock),
         issuer=Issuer(settings.liveness),
     )
-    manager = SessionManager(services, sessions, alerts)
-    labels = LabelDesk(SqlLabelRepository(database), clock, metrics, read_reference())
-    return create_app(settings, clock, metrics, manager, labels, _life(database, manager, pool))
+    sessions, housekeeping = assemble(
+        services, processes, command_rows, SqlAlertRepository(database)
+    )
+    labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
+    life = _life(_Parts(database, housekeeping, sessions, pool))
+    app = create_app(settings, clock, metrics, sessions, labels, life)
+    app[DRAIN] = sessions.drain
+    return app
+
+
+def _detectors(settings: Settings, clock: Clock) -> Callable[[], AnalysisPort]:
+    model = ModelStore(settings.cache_dir).fetch(FACE_MODEL)
+    learned = settings.detection.weights_dir or SHIPPED
+    load_learned(learned)  # what is broken is reported before anything listens
+    return lambda: new_frame_analysis(model, clock, learned)
 
 
 @asynccontextmanager
-async def _life(
-    database: Database, manager: SessionManager, pool: AnalysisPool
-) -> AsyncIterator[None]:
+async def _life(parts: _Parts) -> AsyncIterator[None]:
     """From start-up to clean-up, in order, and back in the opposite order."""
     try:
-        await database.open()
-        await manager.start()
+        await parts.database.open()
+        await parts.housekeeping.start()
         yield
     finally:
-        await manager.aclose()
-        await pool.aclose()
-        await database.aclose()
+        await parts.sessions.aclose()
+        await parts.housekeeping.aclose()
+        await parts.pool.aclose()
+        await parts.database.aclose()
+
+
+async def serve(app: web.Application, settings: Settings, tls: SSLContext | None) -> None:
+    """Serve until a signal. SIGTERM lets live sessions finish first; a second one does not wait."""
+    runner = web.AppRunner(app, shutdown_timeout=OPEN_REQUESTS_LIMIT_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
+        announce(settings, secure=tls is not None)
+        draining, stop = asyncio.Event(), asyncio.Event()
+
+        def on_term() -> None:
+            (stop if draining.is_set() else draining).set()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, on_term)
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+        await _first(draining.wait(), stop.wait())
+        if draining.is_set():
+            log.info("draining", limit_s=settings.limits.drain_s)
+            await _first(app[DRAIN](), stop.wait())
+    finally:
+        await runner.cleanup()
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Until one of them is done; the others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,8 +192,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.warning(
             "alert_delivery_unavailable", hint="alerts are kept; read /api/v1/alerts/active"
         )
-    announce(settings, secure=tls is not None)
-    web.run_app(app, host=settings.host, port=settings.port, ssl_context=tls, print=None)
+    return run(app, settings, tls)
+
+
+def run(app: web.Application, settings: Settings, tls: SSLContext | None) -> int:
+    """Serve in an event loop of its own. Exit status 2 where the database or the port stands in the way."""
+    try:
+        asyncio.run(serve(app, settings, tls))
+    except (KycError, OSError) as error:
+        sys.stderr.write(f"kyc-rtc: {error}\n")
+        return 2
     return 0
 
 

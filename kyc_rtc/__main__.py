@@ -94,6 +94,15 @@ def _add_evaluate_chance(commands: Any) -> None:
     evaluate.add_argument(
         "--tries", type=int, default=4, help="of each recording at each challenge"
     )
+    evaluate.add_argument(
+        "--voids",
+        type=int,
+        nargs="+",
+        choices=range(5),
+        default=(),
+        metavar="N",
+        help="0..4, one or several: play plans only, at which so many prompts that will be missed are voided",
+    )
     evaluate.add_argument("--jobs", type=int, default=1, help="processes")
     evaluate.set_defaults(command=_evaluate_chance)
 
@@ -186,7 +195,8 @@ def _evaluate_chance(options: argparse.Namespace) -> int:
     from kyc_rtc.evaluation.chance import Job, evaluate_chance  # noqa: PLC0415 - loads the nets
     from kyc_rtc.evaluation.manifest import read_manifest  # noqa: PLC0415
 
-    job = Job(ModelStore(None).fetch(FACE_MODEL), load_settings().liveness, options.tries)
+    model, liveness = ModelStore(None).fetch(FACE_MODEL), load_settings().liveness
+    job = Job(model, liveness, options.tries, tuple(options.voids))
     clips = read_manifest(options.manifest)
     _print_json(evaluate_chance(clips, job, processes=options.jobs))
     return 0

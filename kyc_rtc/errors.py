@@ -7,11 +7,15 @@
     │   └── BadMessage            a malformed data-channel message
     ├── Unauthorised              no credential, or not a valid one
     ├── Forbidden                 a valid credential that does not reach this far
+    │   └── UploadsDisabled       pictures cannot be uploaded on this server
     ├── NotFound                  no such session, peer or alert
     ├── Conflict                  not possible in the present state
+    │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
+    ├── Misdirected               the session lives in another process
     ├── PayloadTooLarge           more bytes than allowed
     ├── UnsupportedContentType    another content type than the endpoint takes
     ├── AtCapacity                admission refused for now; carries `retry_after_s`
+    ├── StorageUnavailable        the database is away, busy or full; carries `retry_after_s`
     ├── SettingsError             a setting is unknown, missing or out of range
     ├── ModelError                a model file is missing, or is not the one that the lock names
     └── MediaError                a video file cannot be read
@@ -57,12 +61,24 @@ class Forbidden(KycError):
     code = "forbidden"
 
 
+class UploadsDisabled(Forbidden):
+    code = "uploads_disabled"
+
+
 class NotFound(KycError):
     code = "not_found"
 
 
 class Conflict(KycError):
     code = "conflict"
+
+
+class OwnershipLost(Conflict):
+    code = "ownership_lost"
+
+
+class Misdirected(KycError):
+    code = "misdirected"
 
 
 class PayloadTooLarge(KycError):
@@ -77,6 +93,16 @@ class AtCapacity(KycError):
     code = "at_capacity"
 
     def __init__(self, message: str, *, retry_after_s: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class StorageUnavailable(KycError):
+    """Nothing is wrong with what was asked: the same call may succeed later."""
+
+    code = "storage_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int = 5, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
 

@@ -36,7 +36,24 @@ class LivenessSettings(_Group):
     )
     attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
     time_limit_ms: int = Field(
-        10_000, ge=2_000, le=60_000, description="media time for one attempt"
+        10_000, ge=2_000, le=60_000, description="real time for one try, from the sent prompt on"
+    )
+    voids: int = Field(
+        4,
+        ge=0,
+        le=10,
+        description="open challenges that a gap, a poor picture or a new peer may void before the "
+        "verdict is INCONCLUSIVE",
+    )
+    void_after_ms: int = Field(
+        1_500,
+        ge=500,
+        le=5_000,
+        description="real time without a picture, or with one that cannot be judged, that voids the "
+        "open challenge",
+    )
+    upload_void_after_ms: int = Field(
+        3_000, ge=1_000, le=10_000, description="the same where pictures are uploaded one by one"
     )
     min_blinks: int = Field(
         2,
@@ -62,7 +79,7 @@ class LivenessSettings(_Group):
         800, ge=300, le=5_000, description="media time of a still face at the start"
     )
     quality_time_limit_ms: int = Field(
-        45_000, ge=5_000, description="media time to mend the picture"
+        45_000, ge=5_000, description="real time to mend the picture"
     )
 
 
@@ -134,7 +151,12 @@ class LimitSettings(_Group):
         24 * 3_600_000, ge=1_000, description="wall time until a session expires"
     )
     client_token_ttl_s: int = Field(3_600, ge=60, description="life of the applicant's token")
-    session_attempts: int = Field(3, ge=1, description="sessions that one join link may lead to")
+    session_attempts: int = Field(3, ge=1, description="attempts at one verification")
+    storage_hold_ms: int = Field(
+        120_000, ge=1_000, description="how long a session holds its commit while the database is away"
+    )
+    drain_s: int = Field(20, ge=0, description="how long live sessions may go on when asked to stop")
+    journal_days: int = Field(365, ge=1, description="how long journal entries of ended sessions stay")
     analysis_threads: int = Field(0, ge=0, description="0: one for each processor")
 
 
@@ -175,6 +197,11 @@ class Settings(_Group):
         0.5, description="a deepfake score from it on passes nobody: an agent has to look"
     )
     confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
+    uploads: Literal["off", "review", "pass"] | None = Field(
+        None,
+        description="what uploaded pictures can lead to: nothing, a review, or PASSED; "
+        "None: pass in development, review in production",
+    )
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
 
     alert_email_enabled: bool = Field(False, description="alerts by e-mail (reserved)")
@@ -196,6 +223,13 @@ class Settings(_Group):
     @property
     def scores_exposed(self) -> bool:
         return self.development if self.expose_scores is None else self.expose_scores
+
+    @property
+    def uploads_mode(self) -> Literal["off", "review", "pass"]:
+        """What uploaded pictures can lead to. No camera need stand behind them."""
+        if self.uploads is not None:
+            return self.uploads
+        return "pass" if self.development else "review"
 
     @property
     def failing_deepfake_score(self) -> float:

@@ -99,8 +99,7 @@ class Peer:
         self._closing: asyncio.Task[None] | None = None
         self._connection = RTCPeerConnection(_configuration(settings))
         self._ice_ufrag = ""
-        self.has_data_channel = False
-        self.last_heard_ms = self.last_frame_ms = clock.monotonic_ms()
+        self.last_heard_ms = clock.monotonic_ms()
         self._connection.on("track", self._on_track)
         self._connection.on("datachannel", self._on_channel)
         self._connection.on("connectionstatechange", self._on_connection_state)
@@ -111,7 +110,6 @@ class Peer:
         Raises:
             BadSdp: aiortc refuses the offer, for instance for lack of a common codec.
         """
-        self.has_data_channel = offer.has_data_channel
         self._ice_ufrag = offer.ice_ufrag
         camera = self._connection.addTransceiver("video", direction="recvonly")
         camera.setCodecPreferences(_preferred_codecs(self._settings.video_codecs))
@@ -198,7 +196,6 @@ class Peer:
 
     def _take(self, frame: Frame) -> None:
         self.last_heard_ms = frame.received_at_ms
-        self.last_frame_ms = frame.received_at_ms
         self._sink(frame)
 
     async def _run_pump(self, track: VerificationTrack) -> None:

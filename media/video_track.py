@@ -22,7 +22,8 @@ class VerificationTrack(VideoStreamTrack):
     """Passes a camera's frames on unchanged and offers each to the analysis.
 
     `recv` never computes: the pixels are converted when, and only if, the analysis takes the frame.
-    What it returns has `pts` and `time_base` as received, so it can be relayed to an agent.
+    What it returns has `pts` and `time_base` as received, so it can be relayed to an agent. A picture
+    whose time stands still is passed on, but it is no sign that the camera goes on.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class VerificationTrack(VideoStreamTrack):
         self._timeline = timeline
         self._clock = clock
         self._sequence = 0
+        self._last_pts: int | None = None
 
     async def recv(self) -> av.VideoFrame:
         """The next frame of the source.
@@ -44,19 +46,24 @@ class VerificationTrack(VideoStreamTrack):
         picture = await self._source.recv()
         if not isinstance(picture, av.VideoFrame):
             raise TypeError("a video track delivered something that is no video frame")
+        pts = picture.pts or 0
+        if self._last_pts is None or pts != self._last_pts:
+            self._last_pts = pts
+            self._offer_picture(picture, pts)
+        return picture
+
+    def _offer_picture(self, picture: av.VideoFrame, pts: int) -> None:
         received_at_ms = self._clock.monotonic_ms()
+        time_base = picture.time_base or Fraction(1, 90_000)
         self._offer(
             Frame(
-                captured_at_ms=self._timeline.media_ms(
-                    picture.pts or 0, picture.time_base or Fraction(1, 90_000), received_at_ms
-                ),
+                captured_at_ms=self._timeline.media_ms(pts, time_base, received_at_ms),
                 received_at_ms=received_at_ms,
                 sequence=self._sequence,
                 to_bgr=partial(to_bgr, picture),
             )
         )
         self._sequence += 1
-        return picture
 
     def stop(self) -> None:
         super().stop()

@@ -1,1 +1,1 @@
-"""The HTTP face of the sessions: REST, signaling, WHIP, the pages. It knows only the door."""
+"""The HTTP face of the sessions: REST, signaling, WHIP, the pages. It knows only their interface."""

@@ -1,18 +1,53 @@
-"""Views from the door as bodies of answers."""
+"""Views as bodies of answers."""
 
 from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
+from typing import Any
 
 from kyc_rtc.decision.verdict import weight_word
-from kyc_rtc.sessions.door import AlertView, FrameView, SessionView
+from kyc_rtc.sessions.interface import (
+    AlertView,
+    AttemptView,
+    FrameView,
+    HealthView,
+    JournalView,
+    SessionView,
+)
 from signaling import schemas
+
+
+def health(view: HealthView, version: str) -> schemas.Health:
+    return schemas.Health(
+        status="degraded" if view.problems else "healthy",
+        version=version,
+        live_sessions=view.live_sessions,
+        max_live_sessions=view.max_live_sessions,
+        waiting_sessions=view.waiting_sessions,
+        problems=list(view.problems),
+    )
+
+
+def journal(entries: tuple[JournalView, ...]) -> schemas.Journal:
+    return schemas.Journal(
+        events=[
+            schemas.JournalEntry(
+                seq=entry.seq,
+                at=iso(entry.at_ms),
+                actor=entry.actor,
+                type=entry.type,
+                payload=dict(entry.payload),
+            )
+            for entry in entries
+        ]
+    )
 
 
 def started(view: SessionView, join_url: str, token: str) -> schemas.StartedSession:
     return schemas.StartedSession(
         session_id=view.session_id,
+        verification_id=view.verification_id,
         state=view.state,
         join_url=join_url,
         client_token=token,
@@ -37,7 +72,12 @@ def session_status(view: SessionView) -> schemas.SessionStatus:
         deepfake_score=view.deepfake_score,
         reasons=weighed_reasons(view),
         challenges=[dataclasses.asdict(challenge) for challenge in view.challenges],
-        evidence=[dict(item) for item in view.evidence],
+        evidence=evidence(view),
+        verification_id=view.verification_id,
+        attempts=[_attempt(attempt) for attempt in view.attempts],
+        transport=view.transport,
+        connection=None if view.connection is None else dict(view.connection),
+        needs_review=view.needs_review,
     )
 
 
@@ -50,6 +90,7 @@ def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
         verified=verified(view),
         reasons=reasons(view),
         can_retry=view.can_retry,
+        needs_review=view.needs_review,
         expires_at=iso(view.expires_at_ms),
     )
 
@@ -60,6 +101,7 @@ def frame(view: FrameView) -> schemas.FrameAnswer:
         session_id=session.session_id,
         status=session.status or "active",
         state=session.state,
+        analysed=view.analysed,
         face_detected=view.face_detected,
         liveness_score=session.liveness_score,
         deepfake_score=session.deepfake_score,
@@ -79,6 +121,34 @@ def verification(view: SessionView, alerts: tuple[AlertView, ...]) -> schemas.Ve
         reasons=weighed_reasons(view),
         recommendations=[f"recommendation.{code}" for code in view.reasons],
         alerts=[alert(item).model_dump() for item in alerts],
+        needs_review=view.needs_review,
+        transport=view.transport,
+        connection=None if view.connection is None else dict(view.connection),
+    )
+
+
+def evidence(view: SessionView) -> list[dict[str, Any]]:
+    """The analysers' evidence, and what the connection was like: facts, which have no score."""
+    items = [dict(item) for item in view.evidence]
+    if view.connection is not None:
+        facts: dict[str, Any] = {
+            "analyser": "connection",
+            "score": None,
+            "confidence": 0.0,
+            "reasons": [],
+        }
+        items.append(facts | dict(view.connection))
+    return items
+
+
+def _attempt(view: AttemptView) -> schemas.Attempt:
+    return schemas.Attempt(
+        session_id=view.session_id,
+        attempt=view.attempt,
+        state=view.state,
+        status=view.status or "active",
+        created_at=iso(view.created_at_ms),
+        updated_at=iso(view.updated_at_ms),
     )
 
 

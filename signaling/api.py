@@ -9,12 +9,12 @@ import re
 from aiohttp import web
 
 from kyc_rtc import __version__
-from kyc_rtc.errors import BadImage, Unauthorised
-from kyc_rtc.sessions.door import Command, CommandType, SessionDoor, SessionView
+from kyc_rtc.errors import BadImage, BadRequest, Unauthorised
+from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface, SessionView
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.auth import Gate
-from signaling.endpoints import Access, Endpoint, answer, read_body, user_agent
+from signaling.endpoints import Access, Endpoint, answer, client_of, read_body
 
 V1 = "/api/v1"
 MAX_ALERTS = 200
@@ -22,10 +22,10 @@ _DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
 
 
 class KycApi:
-    """Handlers of the REST endpoints. Knows sessions only by their door."""
+    """Handlers of the REST endpoints. Knows sessions only by their interface."""
 
-    def __init__(self, door: SessionDoor, gate: Gate, settings: Settings) -> None:
-        self._door = door
+    def __init__(self, sessions: SessionInterface, gate: Gate, settings: Settings) -> None:
+        self._sessions = sessions
         self._gate = gate
         self._settings = settings
 
@@ -56,32 +56,36 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
                 Access.INSTITUTION, schemas.ChallengeAnswer, 200, schemas.SendChallenge,
-                problems=(400, 401, 404, 409, 415),
+                problems=(400, 401, 404, 409, 415, 503),
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/upload-video-frame", self.upload_frame,
                 "Analyse a picture of a client without WebRTC", Access.APPLICANT,
                 schemas.FrameAnswer, 200, schemas.UploadFrame,
-                problems=(400, 401, 403, 404, 409, 413, 415, 503),
+                problems=(400, 401, 403, 404, 409, 413, 415, 421, 503),
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/complete-verification", self.complete, "Bring it to its verdict now",
                 Access.INSTITUTION, schemas.VerificationAnswer, 200, schemas.SessionReference,
-                problems=(400, 401, 404, 415),
+                problems=(400, 401, 404, 415, 503),
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
-                problems=(401, 404),
+                problems=(401, 404, 503),
             ),
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
                 Access.APPLICANT, schemas.AnswerBody, 200, schemas.Offer,
-                problems=(400, 401, 403, 404, 409, 413, 415, 503),
+                problems=(400, 401, 403, 404, 409, 413, 415, 421, 503),
             ),
             Endpoint(
                 "GET", one, self.applicant_status, "What the applicant may know of the session",
-                Access.APPLICANT, schemas.ApplicantStatus, problems=(401, 403, 404),
+                Access.APPLICANT, schemas.ApplicantStatus, problems=(401, 403, 404, 503),
+            ),
+            Endpoint(
+                "GET", f"{one}/events", self.journal, "The journal of an attempt",
+                Access.INSTITUTION, schemas.Journal, optional_query=("after",), problems=(400, 401, 404, 503),
             ),
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
@@ -93,21 +97,21 @@ class KycApi:
         return (
             Endpoint(
                 "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
-                Access.INSTITUTION, schemas.AlertList, problems=(401,),
+                Access.INSTITUTION, schemas.AlertList, problems=(401, 503),
             ),
             Endpoint(
                 "GET", f"{V1}/alerts/statistics", self.alert_statistics, "How many alerts of what kind",
-                Access.INSTITUTION, schemas.AlertStatistics, problems=(401,),
+                Access.INSTITUTION, schemas.AlertStatistics, problems=(401, 503),
             ),
             Endpoint(
                 "POST", f"{V1}/alerts/{{alert_id}}/acknowledge", self.acknowledge, "Mark an alert as seen",
                 Access.INSTITUTION, schemas.AlertBody, 200, schemas.Acknowledge,
-                problems=(400, 401, 404, 415),
+                problems=(400, 401, 404, 415, 503),
             ),
         )  # fmt: skip
 
     async def health(self, _request: web.Request) -> web.Response:
-        return answer(schemas.Health(version=__version__, **await self._door.healthy()))
+        return answer(answers.health(await self._sessions.health(), __version__))
 
     async def client_config(self, _request: web.Request) -> web.Response:
         servers = [s.model_dump(exclude_none=True) for s in self._settings.media.ice_servers]
@@ -122,17 +126,17 @@ class KycApi:
     async def start_session(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
         body = await read_body(request, schemas.StartSession)
-        return self._started(request, await self._door.open(body.user_id))
+        return self._started(request, await self._sessions.open(body.user_id))
 
     async def retry(self, request: web.Request) -> web.Response:
         session_id = self._applicant_session(request)
-        return self._started(request, await self._door.retry(session_id))
+        return self._started(request, await self._sessions.retry(session_id))
 
     async def send_challenge(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
         body = await read_body(request, schemas.SendChallenge)
         command = Command(CommandType.SEND_CHALLENGE, {"challenge_type": body.challenge_type.value})
-        view = await self._door.command(body.session_id, command)
+        view = await self._sessions.command(body.session_id, command)
         return answer(
             schemas.ChallengeAnswer(
                 session_id=view.session_id,
@@ -145,7 +149,9 @@ class KycApi:
     async def upload_frame(self, request: web.Request) -> web.Response:
         body = await read_body(request, schemas.UploadFrame)
         self._require_uploader(request, body.session_id)
-        return answer(answers.frame(await self._door.upload(body.session_id, _picture(body.frame))))
+        picture = _picture(body.frame)
+        view = await self._sessions.upload(body.session_id, picture, client_of(request))
+        return answer(answers.frame(view))
 
     def _require_uploader(self, request: web.Request, session_id: str) -> None:
         """The applicant's token, or the institution's key: its backend may pass pictures on."""
@@ -157,40 +163,45 @@ class KycApi:
     async def complete(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
         body = await read_body(request, schemas.SessionReference)
-        view = await self._door.command(body.session_id, Command(CommandType.COMPLETE))
-        alerts = await self._door.active_alerts(MAX_ALERTS)
-        own = tuple(alert for alert in alerts if alert.session_id == view.session_id)
-        return answer(answers.verification(view, own))
+        view = await self._sessions.command(body.session_id, Command(CommandType.COMPLETE))
+        alerts = await self._sessions.session_alerts(view.attempt_id)
+        return answer(answers.verification(view, alerts))
 
     async def session_status(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
-        view = await self._door.status(request.query.get("session_id", ""))
+        view = await self._sessions.status(request.query.get("session_id", ""))
         return answer(answers.session_status(view))
 
     async def applicant_status(self, request: web.Request) -> web.Response:
-        view = await self._door.status(self._applicant_session(request))
+        view = await self._sessions.attempt(self._applicant_session(request))
         return answer(answers.applicant_status(view))
+
+    async def journal(self, request: web.Request) -> web.Response:
+        self._gate.require_institution(request)
+        after = _whole_number(request.query.get("after", "0"))
+        entries = await self._sessions.journal(request.match_info["session_id"], after)
+        return answer(answers.journal(entries))
 
     async def offer(self, request: web.Request) -> web.Response:
         session_id = self._applicant_session(request)
         body = await read_body(request, schemas.Offer)
-        negotiated = await self._door.offer(session_id, body.sdp, user_agent(request))
+        negotiated = await self._sessions.offer(session_id, body.sdp, client_of(request))
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
     async def active_alerts(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
-        alerts = [answers.alert(view) for view in await self._door.active_alerts(MAX_ALERTS)]
+        alerts = [answers.alert(view) for view in await self._sessions.active_alerts(MAX_ALERTS)]
         return answer(schemas.AlertList(alerts=alerts, count=len(alerts)))
 
     async def alert_statistics(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
-        return answer(schemas.AlertStatistics(**await self._door.alert_statistics()))
+        return answer(schemas.AlertStatistics(**await self._sessions.alert_statistics()))
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
         body = await read_body(request, schemas.Acknowledge)
         alert_id = request.match_info["alert_id"]
-        view = await self._door.acknowledge_alert(alert_id, body.acknowledged_by)
+        view = await self._sessions.acknowledge_alert(alert_id, body.acknowledged_by)
         return answer(answers.alert(view))
 
     def _applicant_session(self, request: web.Request) -> str:
@@ -203,6 +214,13 @@ class KycApi:
         origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
         join_url = f"{origin}/apply/{view.session_id}#{token}"
         return answer(answers.started(view, join_url, token), status=201)
+
+
+def _whole_number(text: str) -> int:
+    """Raises `BadRequest` for anything but 0..10^9."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise BadRequest("after is a whole number from 0 on")
+    return int(text)
 
 
 def _picture(data_url: str) -> bytes:

@@ -11,8 +11,8 @@ from pathlib import Path
 from aiohttp import web
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.sessions.door import SessionDoor
-from kyc_rtc.sessions.labels import LabelDoor
+from kyc_rtc.sessions.interface import SessionInterface
+from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
@@ -31,8 +31,8 @@ def create_app(
     settings: Settings,
     clock: Clock,
     metrics: Metrics,
-    door: SessionDoor,
-    labels: LabelDoor,
+    sessions: SessionInterface,
+    labels: LabelInterface,
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
@@ -42,18 +42,18 @@ def create_app(
     )
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     gate = Gate(settings, tokens)
-    endpoints = (*KycApi(door, gate, settings).endpoints(), *LabelApi(labels, gate).endpoints())
+    endpoints = (*KycApi(sessions, gate, settings).endpoints(), *LabelApi(labels, gate).endpoints())
     app.add_routes(routes_of(endpoints))
-    app.add_routes(Whip(door, gate, settings).routes())
+    app.add_routes(Whip(sessions, gate, settings).routes())
     app.add_routes(Pages(STATIC, development=settings.development).routes())
     app.router.add_get(V1, _description(json.dumps(describe(endpoints))))
     app.router.add_get("/metrics", _exposition(metrics, labels, gate))
 
-    async def behind_the_door(_app: web.Application) -> AsyncIterator[None]:
+    async def life_of_the_sessions(_app: web.Application) -> AsyncIterator[None]:
         async with life:
             yield
 
-    app.cleanup_ctx.append(behind_the_door)
+    app.cleanup_ctx.append(life_of_the_sessions)
     return app
 
 
@@ -64,7 +64,7 @@ def _description(document: str) -> Handler:
     return openapi
 
 
-def _exposition(metrics: Metrics, labels: LabelDoor, gate: Gate) -> Handler:
+def _exposition(metrics: Metrics, labels: LabelInterface, gate: Gate) -> Handler:
     async def prometheus(request: web.Request) -> web.Response:
         gate.require_institution(request)
         await labels.measure()

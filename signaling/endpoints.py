@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from kyc_rtc.errors import BadRequest, UnsupportedContentType
+from kyc_rtc.sessions.interface import ClientView
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_USER_AGENT_CHARS = 512
@@ -39,6 +40,7 @@ class Endpoint:
     status: int = 200
     body: type[BaseModel] | None = None
     query: tuple[str, ...] = ()
+    optional_query: tuple[str, ...] = ()
     problems: tuple[int, ...] = ()
 
 
@@ -63,9 +65,10 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
         raise BadRequest(_describe(error), hint="see /api/v1 for the schema") from None
 
 
-def user_agent(request: web.Request) -> str:
-    """The program that the client says it is, cut to a bounded length; empty where it says nothing."""
-    return request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
+def client_of(request: web.Request, *, whip: bool = False) -> ClientView:
+    """What a request says of its client; the user agent is cut to a bounded length."""
+    agent = request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
+    return ClientView(user_agent=agent, address=request.remote or "", whip=whip)
 
 
 def _describe(error: ValidationError) -> str:

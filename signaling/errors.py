@@ -20,7 +20,9 @@ STATUS: dict[type[errors.KycError], int] = {
     errors.Conflict: 409,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedContentType: 415,
+    errors.Misdirected: 421,
     errors.AtCapacity: 503,
+    errors.StorageUnavailable: 503,
 }
 
 
@@ -49,8 +51,10 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 def _answer(error: errors.KycError) -> web.Response:
     response = _plain(status_of(error), error.code, error.message, error.hint)
-    if isinstance(error, errors.AtCapacity):
+    if isinstance(error, errors.AtCapacity | errors.StorageUnavailable):
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.Misdirected):
+        response.headers["Retry-After"] = "2"
     if isinstance(error, errors.Unauthorised):
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

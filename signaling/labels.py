@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from kyc_rtc.sessions.labels import LabelDoor, LabelStatistics, LabelView, NewLabel, WeekView
+from kyc_rtc.sessions.labels import LabelInterface, LabelStatistics, LabelView, NewLabel, WeekView
 from signaling import schemas
 from signaling.answers import iso
 from signaling.api import V1
@@ -15,10 +15,10 @@ from signaling.endpoints import Access, Endpoint, answer, read_body
 
 
 class LabelApi:
-    """Handlers of the label endpoints. Knows labels only by their door."""
+    """Handlers of the label endpoints. Knows labels only by their interface."""
 
-    def __init__(self, door: LabelDoor, gate: Gate) -> None:
-        self._door = door
+    def __init__(self, labels: LabelInterface, gate: Gate) -> None:
+        self._labels = labels
         self._gate = gate
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -47,12 +47,12 @@ class LabelApi:
             species=body.species,
             note=body.note,
         )
-        stored = await self._door.label(request.match_info["session_id"], label)
+        stored = await self._labels.label(request.match_info["session_id"], label)
         return answer(_label(stored), status=201)
 
     async def statistics(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)
-        return answer(_statistics(await self._door.statistics()))
+        return answer(_statistics(await self._labels.statistics()))
 
 
 def _label(view: LabelView) -> schemas.LabelAnswer:

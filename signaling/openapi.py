@@ -26,7 +26,8 @@ _PROBLEMS = {
     409: "Not possible in the present state",
     413: "More bytes or pixels than accepted",
     415: "Another content type than accepted",
-    503: "At capacity; Retry-After says when to come back",
+    421: "The session lives in another process; Retry-After says when to ask again",
+    503: "At capacity, or the database is away; Retry-After says when to come back",
 }
 
 
@@ -82,6 +83,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     parameters = [
         *(_parameter(name, "path") for name in re.findall(r"{(\w+)}", endpoint.path)),
         *(_parameter(name, "query") for name in endpoint.query),
+        *(_parameter(name, "query", required=False) for name in endpoint.optional_query),
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -91,8 +93,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     return operation
 
 
-def _parameter(name: str, where: str) -> dict[str, Any]:
-    return {"name": name, "in": where, "required": True, "schema": {"type": "string"}}
+def _parameter(name: str, where: str, *, required: bool = True) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": required, "schema": {"type": "string"}}
 
 
 def _content(description: str, model: type[BaseModel]) -> dict[str, Any]:

@@ -77,15 +77,17 @@ class ErrorAnswer(_Answer):
 
 
 class Health(_Answer):
-    status: Literal["healthy"] = "healthy"
+    status: Literal["healthy", "degraded"]
     version: str
     live_sessions: int
     max_live_sessions: int
-    waiting_sessions: int
+    waiting_sessions: int | None = Field(description="null while the database does not answer")
+    problems: list[str] = Field(description="what does not work; empty when healthy")
 
 
 class StartedSession(_Answer):
     session_id: str
+    verification_id: str = Field(description="the session_id of the first attempt")
     status: Literal["active"] = "active"
     state: str
     join_url: str
@@ -104,6 +106,7 @@ class FrameAnswer(_Answer):
     session_id: str
     status: str
     state: str
+    analysed: bool = Field(description="false where a newer picture replaced this one")
     face_detected: bool
     liveness_score: float | None
     deepfake_score: float | None
@@ -134,6 +137,30 @@ class VerificationAnswer(_Answer):
     reasons: list[WeighedReason]
     recommendations: list[str]
     alerts: list[dict[str, Any]]
+    needs_review: bool = Field(description="somebody has to look before anybody is verified")
+    transport: str | None = Field(description="webrtc, whip or upload")
+    connection: dict[str, Any] | None
+
+
+class Attempt(_Answer):
+    session_id: str
+    attempt: int
+    state: str
+    status: str
+    created_at: str
+    updated_at: str
+
+
+class JournalEntry(_Answer):
+    seq: int
+    at: str
+    actor: str = Field(description="server, institution, applicant or system")
+    type: str
+    payload: dict[str, Any]
+
+
+class Journal(_Answer):
+    events: list[JournalEntry]
 
 
 class SessionStatus(_Answer):
@@ -155,6 +182,15 @@ class SessionStatus(_Answer):
     reasons: list[WeighedReason]
     challenges: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
+    verification_id: str
+    attempts: list[Attempt] = Field(description="all of the verification, the first one first")
+    transport: str | None = Field(
+        description="webrtc, whip or upload; null before the first picture"
+    )
+    connection: dict[str, Any] | None = Field(
+        description="peers, gaps, voided challenges and times to answer"
+    )
+    needs_review: bool
 
 
 class ApplicantStatus(_Answer):
@@ -164,6 +200,7 @@ class ApplicantStatus(_Answer):
     verified: bool | None
     reasons: list[Reason]
     can_retry: bool
+    needs_review: bool
     expires_at: str
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 
 from kyc_rtc.errors import BadSdp, Conflict, UnsupportedContentType
-from kyc_rtc.sessions.door import SessionDoor
+from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
 from signaling.auth import Gate
-from signaling.endpoints import user_agent
+from signaling.endpoints import client_of
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -17,8 +17,8 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 class Whip:
     """The WHIP endpoint of a session and the resources that it makes."""
 
-    def __init__(self, door: SessionDoor, gate: Gate, settings: Settings) -> None:
-        self._door = door
+    def __init__(self, sessions: SessionInterface, gate: Gate, settings: Settings) -> None:
+        self._sessions = sessions
         self._gate = gate
         self._links = ice_links(settings.media.ice_servers)
 
@@ -41,7 +41,7 @@ class Whip:
         session_id = self._applicant_session(request)
         _require_type(request, SDP)
         sdp = await _text(request)
-        negotiated = await self._door.offer(session_id, sdp, user_agent(request))
+        negotiated = await self._sessions.offer(session_id, sdp, client_of(request, whip=True))
         location = f"/whip/{session_id}/{negotiated.peer_id}"
         response = web.Response(
             status=201,
@@ -58,7 +58,7 @@ class Whip:
         _require_type(request, FRAGMENT)
         fragment = await _text(request)
         try:
-            await self._door.trickle(session_id, request.match_info["peer_id"], fragment)
+            await self._sessions.trickle(session_id, request.match_info["peer_id"], fragment)
         except Conflict as error:
             raise web.HTTPUnprocessableEntity(reason=error.message) from None
         return web.Response(status=204)
@@ -66,7 +66,7 @@ class Whip:
     async def delete(self, request: web.Request) -> web.Response:
         """The client hangs up (4.2)."""
         session_id = self._applicant_session(request)
-        await self._door.hang_up(session_id, request.match_info["peer_id"])
+        await self._sessions.hang_up(session_id, request.match_info["peer_id"])
         return web.Response(status=200)
 
     def _applicant_session(self, request: web.Request) -> str:

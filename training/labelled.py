@@ -88,16 +88,16 @@ def to_lessons(records: Iterable[LabelledMeasures], folds: int) -> Lessons:
         if isinstance(found, Unused):
             unused[found] += 1
         else:
-            taken.append((*found, fold_of(record.user_id, folds)))
+            taken.append((*found, fold_of(record.user_hmac, folds)))
     if not taken:
         return Lessons(unused=unused)
     measures, species, fold = zip(*taken, strict=True)
     return Lessons(np.array(measures), species, np.array(fold, np.int64), unused)
 
 
-def fold_of(user_id: str, folds: int) -> int:
+def fold_of(user_hmac: str, folds: int) -> int:
     """The fold of an applicant, the same for all of the applicant's sessions."""
-    digest = hashlib.sha256(user_id.encode("utf-8", "surrogatepass")).digest()
+    digest = hashlib.sha256(user_hmac.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8]) % folds
 
 

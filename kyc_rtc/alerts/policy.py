@@ -9,7 +9,7 @@ at least medium severity.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
@@ -23,7 +23,8 @@ class AlertDraft:
     """An alert that has no id, session or time yet.
 
     `details` is JSON without personal data: `status`, `reasons` (the codes of this alert, in order of
-    weight), `liveness_score` and `deepfake_score` of the verdict.
+    weight), `liveness_score` and `deepfake_score` of the verdict; where the footage came before and the
+    session is known, `other_session_id`.
     """
 
     type: AlertType
@@ -32,8 +33,11 @@ class AlertDraft:
     details: AlertDetails
 
 
-def alerts_for(verdict: Verdict) -> tuple[AlertDraft, ...]:
-    """At most one alert of each type, the severest first, then in the order of the reasons."""
+def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tuple[AlertDraft, ...]:
+    """At most one alert of each type, the severest first, then in the order of the reasons.
+
+    `other_session_id`: where the footage came before.
+    """
     severities: dict[AlertType, Severity] = {}
     reasons: dict[AlertType, list[ReasonCode]] = {}
     for reason in dict.fromkeys(verdict.reasons):
@@ -46,7 +50,12 @@ def alerts_for(verdict: Verdict) -> tuple[AlertDraft, ...]:
     if verdict.status is VerdictStatus.FAILED and worst < Severity.MEDIUM.rank:
         severities[AlertType.VERIFICATION_FAILED] = Severity.MEDIUM
         reasons[AlertType.VERIFICATION_FAILED] = list(dict.fromkeys(verdict.reasons))
-    drafts = (_draft(verdict, kind, severities[kind], reasons[kind]) for kind in severities)
+    drafts = [
+        AlertDraft(kind, severities[kind], kind.message_key, _details(verdict, reasons[kind]))
+        for kind in severities
+    ]
+    if other_session_id is not None:
+        drafts = [_naming(draft, other_session_id) for draft in drafts]
     return tuple(sorted(drafts, key=lambda draft: -draft.severity.rank))
 
 
@@ -72,12 +81,17 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
         case (
             ReasonCode.STREAM_TIMING
             | ReasonCode.REPEATED_FRAMES
-            | ReasonCode.SEEN_BEFORE
             | ReasonCode.CLIENT_MISMATCH
             | ReasonCode.CAPTURE_MISMATCH
             | ReasonCode.NO_PULSE
         ):
             return None  # advisory: told with the evidence, and never a reason of a verdict
+        case ReasonCode.SEEN_BEFORE:
+            return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
+        case ReasonCode.UPLOADED_PICTURES:
+            return AlertType.REVIEW_NEEDED, Severity.MEDIUM
+        case ReasonCode.NEEDS_REVIEW:
+            return None  # what is to be done about another reason, which has its alert
         case ReasonCode.VIDEO_LOOP | ReasonCode.PLANAR_MOTION:
             return AlertType.REPLAY_DETECTED, Severity.CRITICAL
         case ReasonCode.FROZEN_FRAMES | ReasonCode.NO_MOTION:
@@ -116,16 +130,19 @@ def _weighed(
     return kind, severity
 
 
-def _draft(
-    verdict: Verdict, kind: AlertType, severity: Severity, reasons: list[ReasonCode]
-) -> AlertDraft:
-    details: AlertDetails = {
+def _details(verdict: Verdict, reasons: list[ReasonCode]) -> AlertDetails:
+    return {
         "status": verdict.status.value,
         "reasons": [reason.value for reason in reasons],
         "liveness_score": verdict.liveness_score,
         "deepfake_score": verdict.deepfake_score,
     }
-    return AlertDraft(kind, severity, kind.message_key, details)
+
+
+def _naming(draft: AlertDraft, other_session_id: str) -> AlertDraft:
+    if draft.type is not AlertType.FOOTAGE_SEEN_BEFORE:
+        return draft
+    return replace(draft, details={**draft.details, "other_session_id": other_session_id})
 
 
 def _rank(severity: Severity) -> int:

@@ -17,13 +17,25 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Remarks:
+    """What is known of the footage beside what it shows. `uploads_need_review`: pictures were uploaded,
+    and a person has to look at them; `seen_elsewhere`: the same footage came for another person."""
+
+    uploads_need_review: bool = False
+    seen_elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What a verification has found.
 
-    Challenge counts are of challenges, not of attempts; `unasked_actions` counts actions that nobody
-    had asked for at the time. `response_ms`: media time from each passed challenge to its answer.
+    Challenge counts are of challenges, not of tries; `challenges_planned` are those that had to be asked,
+    and `voids` those that were open when a gap, a poor picture or a new peer voided them. They say
+    nothing against anybody. `unasked_actions` counts actions that nobody had asked for at the time.
+    `response_ms`: media time from each passed challenge to its answer.
     `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
-    `persistent_issue`: the worst issue that stood for most of the time, or None.
+    `persistent_issue`: the worst issue that stood for most of the time, or None. `link_lost`,
+    `picture_lost`: given up because of the connection, or of a picture that could not be judged.
     """
 
     mode: Mode
@@ -44,6 +56,11 @@ class Findings:
     completed_early: bool = False
     time_limit_reached: bool = False
     internal_error: bool = False
+    picture_lost: bool = False
+    uploads_need_review: bool = False
+    seen_elsewhere: bool = False
+    voids: int = 0
+    challenges_planned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

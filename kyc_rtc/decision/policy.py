@@ -3,14 +3,15 @@
 FAILED         an attack was seen, another person took over, or challenges were not met although
                the picture was good
 INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence; or
-               suspicion is too great for a pass and too small for more
+               suspicion is too great for a pass and too small for more; or a person has to look,
+               for pictures were uploaded or the footage came before
 PASSED         nothing is missing
 
 Each reason has a weight of 0..1, how much of the verdict rests on it. What is a matter of yes or no
 decides alone, or stands alone in the way of a pass: 1. What is a matter of degree weighs as much as
 was measured: the high deepfake score itself, an alarm what it adds to that score, passed challenges
-the liveness score. That a recording was asked nothing is context: 0. So worse evidence never makes
-its reason lighter.
+the liveness score. What is told for context weighs 0: that a recording was asked nothing, and, of a
+FAILED verdict, that the footage came before. So worse evidence never makes its reason lighter.
 """
 
 from __future__ import annotations
@@ -46,11 +47,15 @@ def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     lacking = _lacking(findings, thresholds, score, liveness)
     if failing:
         status, reasons = VerdictStatus.FAILED, [*failing, *_context(findings)]
+        if findings.seen_elsewhere:
+            reasons.append(ReasonCode.SEEN_BEFORE)
     elif lacking:
         status, reasons = VerdictStatus.INCONCLUSIVE, [*lacking, *_context(findings)]
     else:
         status, reasons = VerdictStatus.PASSED, [_passed(findings)]
     measured = _measured(findings, thresholds, score, liveness)
+    if findings.seen_elsewhere:
+        measured[ReasonCode.SEEN_BEFORE] = 0.0 if failing else 1.0
     weights = {reason: round(measured.get(reason, 1.0), _WEIGHT_DIGITS) for reason in reasons}
     # Stable: among equals, the order in which the policy gives them stays.
     heaviest_first = sorted(weights.items(), key=lambda weighed: weighed[1], reverse=True)
@@ -105,6 +110,9 @@ def _lacking(
         reasons.insert(0, ReasonCode.INTERNAL_ERROR)
     if findings.link_lost:
         reasons.append(ReasonCode.LINK_LOST)
+    if findings.picture_lost:
+        reasons.append(ReasonCode.POOR_QUALITY)
+    reasons += _for_review(findings)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     reasons += _quality(findings)
@@ -120,6 +128,16 @@ def _lacking(
     if findings.mode is Mode.LIVE:
         reasons += _unanswered(findings, thresholds, liveness)
     return reasons
+
+
+def _for_review(findings: Findings) -> list[ReasonCode]:
+    """What only a person can clear."""
+    reasons = []
+    if findings.uploads_need_review:
+        reasons.append(ReasonCode.UPLOADED_PICTURES)
+    if findings.seen_elsewhere:
+        reasons.append(ReasonCode.SEEN_BEFORE)
+    return [*reasons, ReasonCode.NEEDS_REVIEW] if reasons else []
 
 
 def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[ReasonCode]:
@@ -181,22 +199,30 @@ def _unmet(findings: Findings) -> list[ReasonCode]:
 def _unanswered(
     findings: Findings, thresholds: Thresholds, liveness: float | None
 ) -> list[ReasonCode]:
+    """What was not answered. Where the link or the picture was lost, that is the reason, and neither an
+    open challenge nor the low score that comes of it is held against anybody."""
     reasons = _unmet(findings)
     if findings.challenges_asked <= 0:
         return [*reasons, ReasonCode.NOT_ASKED]
-    if findings.challenges_passed < findings.challenges_asked and not reasons:
+    broken_off = _broken_off(findings)
+    needed = max(findings.challenges_asked, findings.challenges_planned)
+    if findings.challenges_passed < needed and not (reasons or broken_off):
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.unasked_actions >= MAX_UNASKED_ACTIONS:
         reasons.append(ReasonCode.UNASKED_ACTIONS)
-    if liveness is None or liveness < thresholds.liveness_threshold:
+    if not broken_off and (liveness is None or liveness < thresholds.liveness_threshold):
         reasons.append(ReasonCode.LIVENESS_SCORE_LOW)
     return reasons
+
+
+def _broken_off(findings: Findings) -> bool:
+    return findings.link_lost or findings.picture_lost
 
 
 def _conditions_are_good(findings: Findings, thresholds: Thresholds) -> bool:
     """Whether an unmet challenge is the applicant's doing, and not the light's or the link's."""
     enough = findings.frames_judgeable >= thresholds.min_judgeable_frames
-    return enough and not findings.link_lost and not _poor(findings)
+    return enough and not _broken_off(findings) and not _poor(findings)
 
 
 def _poor(findings: Findings) -> bool:

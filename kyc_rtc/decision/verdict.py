@@ -51,6 +51,8 @@ class ReasonCode(StrEnum):
     DEEPFAKE_SCORE_HIGH = "deepfake_score_high"
     DEEPFAKE_SUSPECTED = "deepfake_suspected"
     LIVENESS_SCORE_LOW = "liveness_score_low"
+    UPLOADED_PICTURES = "uploaded_pictures"
+    NEEDS_REVIEW = "needs_review"
     COMPLETED_EARLY = "completed_early"
     TIME_LIMIT = "time_limit"
     INTERNAL_ERROR = "internal_error"
@@ -112,3 +114,8 @@ class Verdict:
     @property
     def verified(self) -> bool:
         return self.status is VerdictStatus.PASSED
+
+    @property
+    def needs_review(self) -> bool:
+        """A person has to look before anything follows from it."""
+        return ReasonCode.NEEDS_REVIEW in self.reasons

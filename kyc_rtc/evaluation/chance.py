@@ -1,17 +1,20 @@
 """How often a recording that hears no prompt meets the challenges all the same.
 
 People before a camera blink, smile, talk and turn their heads, so that footage of somebody which is
-played at the camera, whatever is asked, meets some prompts by chance.
+played at the camera, whatever is asked, meets some prompts by chance. Who sees the prompts, too, may
+void those that the footage will not meet, in the hope of a draw that suits it.
 """
 
 from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, pairwise
+from itertools import count, pairwise, product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,7 +25,8 @@ from kyc_rtc.evaluation.metrics import wilson_interval
 from kyc_rtc.evaluation.observed import observed
 from kyc_rtc.evaluation.runner import workers
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
-from kyc_rtc.liveness.events import RunOutcome
+from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, RunOutcome, VoidReason
+from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.issuer import Issuer, counts, holds_ms
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.settings import LivenessSettings
@@ -34,17 +38,43 @@ _LEAST_FRAMES = 80
 """With a face: 4 s."""
 
 Recording = Sequence[FaceObservation]
-Tally = dict[str, list[bool]]
-"""By what was asked: whether each try met it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Whether a recording met what was asked, and how many challenges were voided on the way."""
+
+    met: bool
+    voids: int
+
+
+Tally = dict[str, list[Trial]]
+"""By what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know, whatever the clip."""
+    """What a worker needs to know, whatever the clip. `voids`: so many challenges may be voided; where
+    there is any number, plans alone are played, with each of these numbers."""
 
     model: Path
     settings: LivenessSettings
     tries: int
+    voids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Voids:
+    """How an attacker who knows what will be missed voids: at `most` so often, at the first miss; or, to
+    `spare` voids, where no second try is left or an action that nobody asked for would be counted."""
+
+    most: int = 0
+    spare: bool = False
+
+    def suits(self, ended: ChallengeEnded) -> bool:
+        """Whether a try that would end so is voided."""
+        counts = not ended.will_retry or ended.hint is Hint.WRONG_ACTION
+        return not ended.passed and (counts or not self.spare)
 
 
 class _Same(Issuer):
@@ -68,6 +98,10 @@ def evaluate_chance(clips: Sequence[Clip], job: Job, *, processes: int = 1) -> d
     met by all its challenges, without so many unasked actions as rule out a pass. That the same
     footage comes again, which gives a loop away, is not counted.
 
+    With `job.voids`, for plans as drawn only: the attacker knows at each prompt whether the footage
+    that plays will meet it, and voids it where it will not, as long as voids are left; or spares them
+    for misses that count. `voids_used` says in how many tries so many challenges were voided.
+
     Raises:
         ModelError: the model cannot be loaded. MediaError: a clip cannot be read.
     """
@@ -77,9 +111,10 @@ def evaluate_chance(clips: Sequence[Clip], job: Job, *, processes: int = 1) -> d
     with workers(processes) as pool:
         for found in pool.map(partial(_play_all, job=job), videos):
             played += bool(found)
-            for name, met in found.items():
-                tallies.setdefault(name, []).extend(met)
-    return {"recordings": played, "asked": {name: _share(met) for name, met in tallies.items()}}
+            for name, trials in found.items():
+                tallies.setdefault(name, []).extend(trials)
+    report = _voided if job.voids else _share
+    return {"recordings": played, "asked": {name: report(found) for name, found in tallies.items()}}
 
 
 def challenges(settings: LivenessSettings) -> dict[str, Challenge]:
@@ -100,13 +135,18 @@ def _name(challenge: Challenge) -> str:
     return f"{challenge.type} {challenge.direction or count or hold}".strip()
 
 
-def _share(met: Sequence[bool]) -> Mapping[str, Any]:
-    hits = sum(met)
+def _share(trials: Sequence[Trial]) -> dict[str, Any]:
+    hits = sum(trial.met for trial in trials)
     return {
         "met": hits,
-        "of": len(met),
-        "interval_95": [round(bound, 3) for bound in wilson_interval(hits, len(met))],
+        "of": len(trials),
+        "interval_95": [round(bound, 3) for bound in wilson_interval(hits, len(trials))],
     }
+
+
+def _voided(trials: Sequence[Trial]) -> dict[str, Any]:
+    used = Counter(trial.voids for trial in trials)
+    return _share(trials) | {"voids_used": {str(number): used[number] for number in sorted(used)}}
 
 
 def _play_all(clip: Clip, job: Job) -> Tally:
@@ -116,18 +156,34 @@ def _play_all(clip: Clip, job: Job) -> Tally:
         return {}
     chance = random.Random(zlib.crc32(clip.name.encode()))  # noqa: S311  # the same in every run
     found: Tally = {}
+    for most, spare in product(job.voids, (False, True)):
+        if most or not spare:
+            name = f"{PLAN}, {most} voids{', spared for misses that count' * spare}"
+            voids = _Voids(most, spare)
+            found[name] = [_at_plan(recording, chance, job, voids) for _ in range(job.tries)]
+    if job.voids:
+        return found
     for name, challenge in challenges(job.settings).items():
         same = _Same(challenge, job.settings, chance)
-        outcomes = [_played(recording, (challenge,), same, chance, job) for _ in range(job.tries)]
-        found[name] = [outcome.passed == 1 for outcome in outcomes]
-    issuer = Issuer(job.settings, chance)
-    plans = [_played(recording, issuer.plan(), issuer, chance, job) for _ in range(job.tries)]
-    found[PLAN] = [_would_do(outcome) for outcome in plans]
+        outcomes = [_played(recording, (challenge,), same, chance) for _ in range(job.tries)]
+        found[name] = [Trial(outcome.passed > 0, outcome.voids) for outcome in outcomes]
+    found[PLAN] = [_at_plan(recording, chance, job) for _ in range(job.tries)]
     return found
 
 
+def _at_plan(
+    recording: Recording, chance: random.Random, job: Job, voids: _Voids | None = None
+) -> Trial:
+    settings = job.settings
+    if voids is not None:
+        settings = settings.model_copy(update={"voids": voids.most})
+    issuer = Issuer(settings, chance)
+    outcome = _played(recording, issuer.plan(), issuer, chance, voids or _Voids())
+    return Trial(_would_do(outcome), outcome.voids)
+
+
 def _would_do(outcome: RunOutcome) -> bool:
-    return outcome.passed == outcome.planned and outcome.unasked_actions < MAX_UNASKED_ACTIONS
+    return outcome.all_passed and outcome.unasked_actions < MAX_UNASKED_ACTIONS
 
 
 def _played(
@@ -135,25 +191,45 @@ def _played(
     plan: Sequence[Challenge],
     issuer: Issuer,
     chance: random.Random,
-    job: Job,
+    voids: _Voids = _Voids(),
 ) -> RunOutcome:
-    """The outcome of a run before which the recording is played to its end."""
-    ids = (str(number) for number in count())
-    run = ChallengeRun(plan, job.settings, ids.__next__, issuer)
-    for seen in _over_and_over(recording, chance.randrange(len(recording))):
-        if run.finished:
-            break
-        run.update(seen, usable=True)
+    """The outcome of a run before which the recording is played to its end.
+
+    Prompts are sent at once, and a frame is received as it is captured. A try is played on; where it
+    should have been voided, time goes back to its prompt.
+    """
+    ids = count()
+    run = ChallengeRun(plan, issuer.settings, lambda: str(next(ids)), issuer)
+    film = _Film(recording, chance.randrange(len(recording)))
+    at_prompt = deepcopy(run), copy(film)
+    while not run.finished:
+        seen = next(film)
+        now_ms, left = seen.captured_at_ms, run.outcome.voids < voids.most
+        for event in run.update(seen, usable=True, received_at_ms=now_ms):
+            if isinstance(event, ChallengeIssued):
+                run.sent(now_ms, now_ms)
+                at_prompt = (deepcopy(run), copy(film)) if left else at_prompt
+            elif isinstance(event, ChallengeEnded) and left and voids.suits(event):
+                run, film = at_prompt
+                run.void(VoidReason.GAP)
+                film.now_ms += round(run.gap_limit_ms)
+                break
     return run.outcome
 
 
-def _over_and_over(recording: Recording, first: int) -> Iterator[FaceObservation]:
-    """Without end, from the frame of that number on, in time that goes on."""
-    times_ms = [seen.captured_at_ms for seen in recording]
-    steps_ms = [after - before for before, after in pairwise(times_ms)]
-    steps_ms.append(round(median(steps_ms)))  # from the last frame to the first
-    now_ms, at = 0, first
-    while True:
-        yield replace(recording[at], captured_at_ms=now_ms)
-        now_ms += steps_ms[at]
-        at = (at + 1) % len(recording)
+class _Film(Iterator[FaceObservation]):
+    """A recording without end, from the frame of number `first` on, in time that goes on."""
+
+    def __init__(self, recording: Recording, first: int) -> None:
+        times_ms = [seen.captured_at_ms for seen in recording]
+        self._recording = recording
+        self._steps_ms = [after - before for before, after in pairwise(times_ms)]
+        self._steps_ms.append(round(median(self._steps_ms)))  # from the last frame to the first
+        self._at = first
+        self.now_ms = 0
+
+    def __next__(self) -> FaceObservation:
+        seen = replace(self._recording[self._at], captured_at_ms=self.now_ms)
+        self.now_ms += self._steps_ms[self._at]
+        self._at = (self._at + 1) % len(self._recording)
+        return seen

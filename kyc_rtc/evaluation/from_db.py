@@ -44,11 +44,10 @@ def require_database(url: str) -> None:
 
 
 def to_results(labelled: Sequence[LabelledSession]) -> list[ClipResult]:
-    """Each session as a clip. A group is an applicant, by a number: no `user_id` is in a report."""
+    """Each session as a clip. A group is an applicant, by a number: no digest of one is in a report."""
     applicants: dict[str, int] = {}
     return [
-        _result(one, applicants.setdefault(one.session.user_id, len(applicants) + 1))
-        for one in labelled
+        _result(one, applicants.setdefault(one.user_hmac, len(applicants) + 1)) for one in labelled
     ]
 
 
@@ -75,10 +74,10 @@ async def _read(url: str) -> list[LabelledSession]:
 
 
 def _result(one: LabelledSession, applicant: int) -> ClipResult:
-    session, label = one.session, Label(one.label.label)
+    label = Label(one.label.label)
     attack = label is Label.ATTACK
     return ClipResult(
-        name=session.session_id,
+        name=one.session_id,
         label=label,
         species=(one.label.species or UNSPECIFIED) if attack else BONA_FIDE,
         group=f"applicant {applicant}",
@@ -86,13 +85,13 @@ def _result(one: LabelledSession, applicant: int) -> ClipResult:
         use=Use.ANY,
         source=one.label.source,
         still=False,
-        status=VerdictStatus(session.verdict_status or VerdictStatus.INCONCLUSIVE),
-        reasons=session.reasons,
-        weights=session.reason_weights,
-        deepfake_score=session.deepfake_score,
-        liveness_score=session.liveness_score,
-        evidence=_statements(session.evidence or ()),
-        frames=FrameCounts(analysed=session.frames_processed),
+        status=VerdictStatus(one.verdict_status or VerdictStatus.INCONCLUSIVE),
+        reasons=one.reasons,
+        weights=one.reason_weights,
+        deepfake_score=one.deepfake_score,
+        liveness_score=one.liveness_score,
+        evidence=_statements(one.evidence or ()),
+        frames=FrameCounts(analysed=one.frames_processed),
     )
 
 

@@ -1,7 +1,7 @@
 """Frames on their way from a source to the analysis: values, the one-slot mailbox, quality."""
 
 from kyc_rtc.frames.frame import BgrImage, Frame, PixelSource
-from kyc_rtc.frames.mailbox import Mailbox, MailboxClosed
+from kyc_rtc.frames.mailbox import Mailbox
 from kyc_rtc.frames.pictures import decode_picture
 from kyc_rtc.frames.quality import ImageQuality, measure_image
 
@@ -10,7 +10,6 @@ __all__ = [
     "Frame",
     "ImageQuality",
     "Mailbox",
-    "MailboxClosed",
     "PixelSource",
     "decode_picture",
     "measure_image",

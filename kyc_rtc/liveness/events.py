@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from kyc_rtc.liveness.catalogue import Challenge
 from kyc_rtc.liveness.hints import Hint
+
+
+class VoidReason(StrEnum):
+    """Why an open challenge was voided. None of them blames the applicant."""
+
+    GAP = "gap"
+    """No picture came for too long."""
+    PICTURE = "picture"
+    """Pictures came, and for too long none of them could be judged, or showed a face."""
+    PEER = "peer"
+    """Another transport took over."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """The counts of a run, whether it is over or not.
 
-    `asked`: challenges that were prompted. Each ends in one of `passed`, `failed_wrong` (a wrong
-    action on the last attempt) and `timed_out`; where these do not add up to `asked`, one is still
-    open. `attempts`: prompts, repeated ones included. `responses_ms`: from the prompt to the onset
-    of the answer, for each challenge passed.
+    `asked`: challenges whose prompt was sent. Each ends in one of `passed`, `failed_wrong` (a wrong
+    action on the last try) and `timed_out`; where these do not add up to `asked`, one is still open,
+    or was voided and nothing was asked in its place yet. `attempts`: prompts that were sent, repeated
+    and voided ones included. `voids`: open challenges that were voided. `responses_ms`: media time
+    from the prompt to the onset of the answer, `answers_ms`: real time from the sent prompt to the
+    frame that completed it, one for each challenge passed.
 
     `unasked_actions`: clear, deliberate actions that nobody had asked for, between prompts or in
     answer to another; a looped video makes them, a live person hardly ever. A turn to the wrong side
@@ -30,6 +44,8 @@ class RunOutcome:
     attempts: int
     unasked_actions: int
     responses_ms: tuple[int, ...]
+    voids: int
+    answers_ms: tuple[int, ...]
 
     @property
     def all_passed(self) -> bool:
@@ -39,7 +55,8 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeIssued:
-    """A prompt. `index` and `attempt` count from 1; `deadline_ms` is media time if nothing pauses."""
+    """A prompt to be sent; it is open only from `ChallengeRun.sent` on, for `time_limit_ms` of real
+    time. `index` and `attempt` count from 1."""
 
     challenge_id: str
     challenge: Challenge
@@ -48,12 +65,12 @@ class ChallengeIssued:
     attempt: int
     attempts: int
     time_limit_ms: int
-    deadline_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class ChallengeProgressed:
-    """Where the open challenge stands. `paused`: its clock stands still, for the picture is poor."""
+    """Where the open challenge stands. `remaining_ms`: real time. `paused` is always False: nothing
+    stops the clock of a challenge."""
 
     challenge_id: str
     progress: float
@@ -64,7 +81,7 @@ class ChallengeProgressed:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeEnded:
-    """An attempt is over. `hint` says why it failed; None when it passed."""
+    """A try is over. `hint` says why it failed; None when it passed."""
 
     challenge_id: str
     challenge: Challenge
@@ -74,10 +91,25 @@ class ChallengeEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ChallengeVoided:
+    """A challenge does not count, neither for nor against anybody. `will_redraw`: another one comes in
+    its place; else the run was aborted. `shown`: False where the prompt had not been sent, so that no
+    void is counted."""
+
+    challenge_id: str
+    challenge: Challenge
+    reason: VoidReason
+    will_redraw: bool
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """No challenge is left."""
 
     outcome: RunOutcome
 
 
-LivenessEvent = ChallengeIssued | ChallengeProgressed | ChallengeEnded | RunFinished
+LivenessEvent = (
+    ChallengeIssued | ChallengeProgressed | ChallengeEnded | ChallengeVoided | RunFinished
+)

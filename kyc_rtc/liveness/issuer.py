@@ -35,7 +35,7 @@ class Issuer:
     """Draws challenges from the operating system's random source, or from `source` in tests."""
 
     def __init__(self, settings: LivenessSettings, source: random.Random | None = None) -> None:
-        self._settings = settings
+        self.settings = settings
         self._source = source or secrets.SystemRandom()
 
     def plan(self) -> tuple[Challenge, ...]:
@@ -50,12 +50,17 @@ class Issuer:
             kind for kind in ChallengeType if kind is not ChallengeType.HEAD_TURN
         ]
         kinds = [ChallengeType.HEAD_TURN]
-        if self._settings.challenges > 1 and self._source.random() < _MOUTH_OPEN_SURELY:
+        if self.settings.challenges > 1 and self._source.random() < _MOUTH_OPEN_SURELY:
             others.remove(ChallengeType.MOUTH_OPEN)
             kinds.append(ChallengeType.MOUTH_OPEN)
-        kinds += self._source.sample(others, self._settings.challenges - len(kinds))
+        kinds += self._source.sample(others, self.settings.challenges - len(kinds))
         self._source.shuffle(kinds)
         return tuple(self.draw(kind) for kind in kinds)
+
+    def redraw(self) -> Challenge:
+        """One challenge in place of one that was voided: of any type, answered ones included, each as
+        likely, so that nobody gains who voids what was asked and hopes for what is left."""
+        return self.draw(self._source.choice(tuple(ChallengeType)))
 
     def draw(self, kind: ChallengeType) -> Challenge:
         """One challenge of this type, with a newly drawn direction, count or hold."""
@@ -63,9 +68,9 @@ class Issuer:
             case ChallengeType.HEAD_TURN:
                 return Challenge(kind, direction=self._source.choice(tuple(Direction)))
             case ChallengeType.BLINK | ChallengeType.NOD:
-                return Challenge(kind, count=self._source.choice(counts(kind, self._settings)))
+                return Challenge(kind, count=self._source.choice(counts(kind, self.settings)))
             case ChallengeType.SMILE | ChallengeType.MOUTH_OPEN:
-                return Challenge(kind, hold_ms=self._source.choice(holds_ms(self._settings)))
+                return Challenge(kind, hold_ms=self._source.choice(holds_ms(self.settings)))
 
     def pause_ms(self) -> int:
         """How long to wait before a prompt: long enough to read a result, and not to be foreseen."""

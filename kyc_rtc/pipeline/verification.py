@@ -1,18 +1,24 @@
-"""A verification in media time: picture quality, then challenges, then the verdict. No I/O, no clock."""
+"""A verification: picture quality, then challenges, then the verdict. No I/O, no clock.
+
+What people do is judged in media time (`captured_at_ms`); limits and waits run in real time
+(`received_at_ms`, `now_ms`: milliseconds of a monotonic clock).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import assert_never
 
-from kyc_rtc.decision.findings import Findings, Mode, Thresholds
+from kyc_rtc.decision.findings import Findings, Mode, Remarks, Thresholds
 from kyc_rtc.decision.fusion import deepfake_score, liveness_score
 from kyc_rtc.decision.policy import decide, enough_was_judged
 from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.liveness.catalogue import Challenge
-from kyc_rtc.liveness.run import ChallengeRun, LivenessEvent, RunFinished
+from kyc_rtc.liveness.events import LivenessEvent, RunFinished, RunOutcome, VoidReason
+from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import Settings
 from kyc_rtc.vision.quality import QualityIssue
@@ -21,7 +27,8 @@ GOOD_PICTURE_MS = 700
 """For so long the picture has to be good before the first challenge."""
 
 EXTRA_WATCH_MS = 4_000
-"""After the last challenge, how much longer to watch for frames, or signs of life, that are lacking."""
+"""After the last challenge, how much longer to watch for frames, or signs of life, that are lacking: real
+time, of which a gap uses up no more than the longest that a challenge survives."""
 
 _BLOCKING = frozenset(
     {
@@ -50,6 +57,7 @@ class Ending(StrEnum):
 
     COMPLETED = "completed"
     LINK_LOST = "link_lost"
+    PICTURE_LOST = "picture_lost"
     TIME_LIMIT = "time_limit"
     INTERNAL_ERROR = "internal_error"
 
@@ -69,13 +77,19 @@ class QualityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyToDecide:
+    """The findings are complete and stay as they are: `decide` may be called, with what is known of the
+    footage from elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """The verdict is there; nothing follows."""
 
     verdict: Verdict
 
 
-VerificationEvent = PhaseChanged | QualityChanged | LivenessEvent | Decided
+VerificationEvent = PhaseChanged | QualityChanged | LivenessEvent | ReadyToDecide | Decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +103,9 @@ class Scores:
 class Verification:
     """Judges the frame results of one session, in order of capture.
 
-    `LIVE` asks for the challenges of `run`; `PASSIVE` (a recording) only watches, and gets its
-    verdict from `conclude`. Memory is bounded: nothing is kept per frame.
+    `LIVE` asks for the challenges of `run`; when nothing is left to see it reports `ReadyToDecide`, and
+    `decide` gives the verdict. `PASSIVE` (a recording) only watches, and gets its verdict at once from
+    `conclude`. Memory is bounded: nothing is kept per frame.
     """
 
     def __init__(self, run: ChallengeRun, settings: Settings, mode: Mode = Mode.LIVE) -> None:
@@ -112,13 +127,20 @@ class Verification:
         self._issue_frames: Counter[QualityIssue] = Counter()
         self._frames = self._judgeable_frames = self._face_frames = 0
         self._face_changed = False
-        self._started_ms: int | None = None
+        self._captured_at_ms = 0
+        self._received_at_ms: float | None = None
+        self._started_ms = 0.0
         self._good_since_ms: int | None = None
-        self._watched_since_ms: int | None = None
+        self._watched_ms = 0.0
 
     @property
     def phase(self) -> Phase:
         return self._phase
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the findings are complete: nothing that comes changes them any more."""
+        return self._decided_on is not None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -132,8 +154,23 @@ class Verification:
 
     @property
     def findings(self) -> Findings:
-        """What the verdict rests on; before the verdict, what it would rest on now."""
+        """What the verdict rests on; before they are complete, what it would rest on now."""
         return self._decided_on or self._findings(None)
+
+    @property
+    def outcome(self) -> RunOutcome:
+        """The counts of the challenges so far."""
+        return self._run.outcome
+
+    @property
+    def gap_limit_ms(self) -> float:
+        """Real time without a picture, or with one that cannot be judged, that an open challenge
+        survives."""
+        return self._run.gap_limit_ms
+
+    @gap_limit_ms.setter
+    def gap_limit_ms(self, limit_ms: float) -> None:
+        self._run.gap_limit_ms = limit_ms
 
     @property
     def frames(self) -> int:
@@ -149,7 +186,7 @@ class Verification:
         """The scores as they stand, or those of the verdict."""
         if self._verdict is not None:
             return Scores(self._verdict.liveness_score, self._verdict.deepfake_score)
-        findings = self._findings(None)
+        findings = self.findings
         # A challenge that is still open is neither met nor missed.
         unmet = findings.challenges_failed + findings.challenges_timed_out
         answered = replace(findings, challenges_asked=findings.challenges_passed + unmet)
@@ -162,37 +199,88 @@ class Verification:
         """Ask for one more challenge, after those that are planned."""
         self._run.add(challenge)
 
-    def update(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
-        """Take one frame's result into account; ignored after the verdict."""
-        if self._phase is Phase.DECIDED:
+    def update(self, result: FrameResult, gap_ms: float = 0.0) -> tuple[VerificationEvent, ...]:
+        """Take one frame's result into account; ignored once the findings are complete.
+
+        `gap_ms`: the longest real time between decoded frames, analysed or not, since the last call.
+        """
+        if self._decided_on is not None:
             return ()
-        self._count(result)
+        step_ms = self._count(result)
         events = self._quality_events(result)
         if self._face_changed:
-            return (*events, *self._decide(None))
+            return (*events, *self._complete(None))
         if self._mode is Mode.PASSIVE:
             return events
         match self._phase:
             case Phase.CHECKING_QUALITY:
                 return (*events, *self._check_quality(result))
             case Phase.CHALLENGING:
-                return (*events, *self._challenge(result))
+                usable = not _BLOCKING.intersection(result.issues)
+                reported = self._run.update(
+                    result.observation, usable, result.received_at_ms, gap_ms
+                )
+                return (*events, *self._go_on(reported))
             case Phase.DECIDING | Phase.DECIDED:
-                return (*events, *self._watch_on(result))
+                self._watched_ms += min(step_ms, self.gap_limit_ms)
+                return (*events, *self._watch_on())
+
+    def sent(self, now_ms: float) -> None:
+        """The prompt that was issued last has been sent: its clock runs from `now_ms`, real time.
+        Ignored where none waits to be."""
+        if self._decided_on is None and self._received_at_ms is not None:
+            since_ms = round(now_ms - self._received_at_ms)
+            self._run.sent(now_ms, self._captured_at_ms + since_ms)
+
+    def check(self, now_ms: float, last_frame_ms: float) -> tuple[VerificationEvent, ...]:
+        """End what waits for frames that do not come. `last_frame_ms`: real time at which the last
+        frame was decoded."""
+        if self._decided_on is not None:
+            return ()
+        return self._go_on(self._run.check(now_ms, last_frame_ms))
+
+    def void(self, reason: VoidReason) -> tuple[VerificationEvent, ...]:
+        """Void the challenge that is open, if one is; another is drawn, or the run is given up."""
+        return () if self._decided_on is not None else self._go_on(self._run.void(reason))
 
     def conclude(self, ending: Ending) -> tuple[VerificationEvent, ...]:
-        """Bring it to the verdict that the evidence allows now."""
-        return () if self._phase is Phase.DECIDED else self._decide(ending)
+        """Be content with what was seen: the findings are complete. Ignored if they were."""
+        return () if self._decided_on is not None else self._complete(ending)
 
-    def _count(self, result: FrameResult) -> None:
+    def decide(self, remarks: Remarks) -> tuple[Decided, ...]:
+        """The verdict on the findings and on what is known of the footage from elsewhere; nothing after
+        the first call.
+
+        Raises:
+            RuntimeError: the findings are not complete.
+        """
+        if self._decided_on is None:
+            raise RuntimeError("decided before the findings were complete")
+        if self._verdict is not None:
+            return ()
+        self._decided_on = replace(
+            self._decided_on,
+            uploads_need_review=remarks.uploads_need_review,
+            seen_elsewhere=remarks.seen_elsewhere,
+        )
+        self._phase = Phase.DECIDED
+        self._verdict = decide(self._decided_on, self._thresholds)
+        return (Decided(self._verdict),)
+
+    def _count(self, result: FrameResult) -> float:
+        """Count the frame; real time since the last one, in milliseconds."""
+        last_ms = self._received_at_ms
+        if last_ms is None:
+            last_ms = self._started_ms = result.received_at_ms
+        self._received_at_ms = result.received_at_ms
+        self._captured_at_ms = result.captured_at_ms
         self._frames += 1
         self._face_frames += result.observation.face is not None
         self._judgeable_frames += result.quality.judgeable
         self._issue_frames.update(result.issues)
         self._face_changed = self._face_changed or result.track.changed
         self._evidence = result.evidence
-        if self._started_ms is None:
-            self._started_ms = result.captured_at_ms
+        return max(0.0, result.received_at_ms - last_ms)
 
     def _quality_events(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
         if result.issues == self._issues:
@@ -209,33 +297,36 @@ class Verification:
         if self._good_since_ms is not None and now_ms - self._good_since_ms >= GOOD_PICTURE_MS:
             self._phase = Phase.CHALLENGING
             return (PhaseChanged(Phase.CHALLENGING),)
-        waited_ms = now_ms - (self._started_ms or 0)
+        waited_ms = result.received_at_ms - self._started_ms
         if waited_ms > self._settings.liveness.quality_time_limit_ms:
-            return self._decide(Ending.TIME_LIMIT)
+            return self._complete(Ending.TIME_LIMIT)
         return ()
 
-    def _challenge(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
-        usable = not _BLOCKING.intersection(result.issues)
-        events = self._run.update(result.observation, usable)
-        if not any(isinstance(event, RunFinished) for event in events):
-            return events
+    def _go_on(self, reported: tuple[LivenessEvent, ...]) -> tuple[VerificationEvent, ...]:
+        """What follows from what the run reported, or from its having been given up."""
+        if self._phase is not Phase.CHALLENGING:
+            return reported
+        if self._run.aborted is not None:
+            return (*reported, *self._complete(_ending_of(self._run.aborted)))
+        if not any(isinstance(event, RunFinished) for event in reported):
+            return reported
         self._phase = Phase.DECIDING
-        self._watched_since_ms = result.captured_at_ms
-        return (*events, PhaseChanged(Phase.DECIDING), *self._watch_on(result))
+        return (*reported, PhaseChanged(Phase.DECIDING), *self._watch_on())
 
-    def _watch_on(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
+    def _watch_on(self) -> tuple[VerificationEvent, ...]:
         """Decide as soon as detection has seen enough, or has had its time."""
-        watched_ms = result.captured_at_ms - (self._watched_since_ms or 0)
         enough = enough_was_judged(self._findings(None), self._thresholds)
-        if enough or watched_ms >= EXTRA_WATCH_MS:
-            return self._decide(None)
-        return ()
+        return self._complete(None) if enough or self._watched_ms >= EXTRA_WATCH_MS else ()
 
-    def _decide(self, ending: Ending | None) -> tuple[VerificationEvent, ...]:
-        self._phase = Phase.DECIDED
+    def _complete(self, ending: Ending | None) -> tuple[VerificationEvent, ...]:
+        """The findings stay as they are now."""
         self._decided_on = self._findings(ending)
-        self._verdict = decide(self._decided_on, self._thresholds)
-        return (Decided(self._verdict),)
+        if self._mode is Mode.PASSIVE:
+            return self.decide(Remarks())
+        challenging = self._phase is Phase.CHALLENGING
+        self._phase = Phase.DECIDING
+        told = (PhaseChanged(Phase.DECIDING),) if challenging else ()
+        return (*told, ReadyToDecide())
 
     def _findings(self, ending: Ending | None) -> Findings:
         outcome = self._run.outcome
@@ -257,7 +348,20 @@ class Verification:
             several_faces=self._issue_frames[QualityIssue.SEVERAL_FACES] * 5 > self._frames > 0,
             face_changed=self._face_changed,
             link_lost=ending is Ending.LINK_LOST,
+            picture_lost=ending is Ending.PICTURE_LOST,
             completed_early=ending is Ending.COMPLETED and self._mode is Mode.LIVE,
             time_limit_reached=ending is Ending.TIME_LIMIT,
             internal_error=ending is Ending.INTERNAL_ERROR,
+            voids=outcome.voids,
+            challenges_planned=outcome.planned,
         )
+
+
+def _ending_of(aborted: VoidReason) -> Ending:
+    match aborted:
+        case VoidReason.GAP | VoidReason.PEER:
+            return Ending.LINK_LOST
+        case VoidReason.PICTURE:
+            return Ending.PICTURE_LOST
+        case _ as never:
+            assert_never(never)

@@ -1,1 +1,1 @@
-"""Sessions: one verification from start to close, behind one narrow door."""
+"""Sessions: one verification from start to close, behind one narrow interface."""

@@ -1,4 +1,4 @@
-"""When a live session is over, or its peer is. Pure: wall-clock facts in, a step out."""
+"""When a live session is over, or its peer is. Pure: monotonic facts in, a step out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEYFRAME_AFTER_MS = 1_500.0
 
 
 class Step(StrEnum):
-    """What the watchdog has to do now."""
+    """What has to be done now."""
 
     NOTHING = "nothing"
     REQUEST_KEYFRAME = "request_keyframe"
@@ -34,14 +34,9 @@ class Facts:
 
 
 def next_step(facts: Facts, now_ms: float, media: MediaSettings, limits: LimitSettings) -> Step:
-    """The most urgent step."""
+    """The most urgent step. Before the first peer or picture there is none."""
     if facts.joined_at_ms is None:
-        unjoined_limit_ms = limits.client_token_ttl_s * 1000
-        return (
-            Step.END_LINK_LOST
-            if now_ms - facts.alone_since_ms > unjoined_limit_ms
-            else Step.NOTHING
-        )
+        return Step.NOTHING
     if now_ms - facts.joined_at_ms > limits.session_time_limit_ms:
         return Step.END_TIME_LIMIT
     if not facts.has_peer:

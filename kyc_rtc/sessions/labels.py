@@ -1,6 +1,6 @@
-"""The door to the labels: what was found out about sessions after their verdict, in plain values.
+"""The interface of the labels: what was found out about sessions after their verdict, in plain values.
 
-It stands beside the door to the sessions, and keeps the same rule: nothing that passes through it is
+It keeps the rule of the interface of the sessions: nothing that passes through it is
 bound to this process.
 """
 
@@ -103,7 +103,7 @@ class LabelStatistics:
     has_reference: bool
 
 
-class LabelDoor(Protocol):
+class LabelInterface(Protocol):
     """What the HTTP side knows of the labels."""
 
     async def label(self, session_id: str, label: NewLabel) -> LabelView:

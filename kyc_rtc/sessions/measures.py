@@ -7,9 +7,9 @@ import math
 
 import structlog
 
-from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions.ports import AnalysisPort, Services
 from kyc_rtc.storage.measures import MeasuresRecord
+from kyc_rtc.storage.records import SessionRecord
 
 _LIMIT_S = 2.0
 """For all of it: the session's close, and with it the server's, waits so long at most."""
@@ -17,10 +17,10 @@ _LIMIT_S = 2.0
 log = structlog.get_logger(__name__)
 
 
-async def keep_measures(analysis: AnalysisPort, session_id: SessionId, services: Services) -> None:
+async def keep_measures(analysis: AnalysisPort, session: SessionRecord, services: Services) -> None:
     """Store a judged session's measures, if the settings say so and any were taken.
 
-    The verdict is told by then. A failure is logged and raises nothing.
+    The verdict is published by then. A failure is logged and raises nothing.
     """
     if not services.settings.detection.keep_measures:
         return
@@ -29,6 +29,7 @@ async def keep_measures(analysis: AnalysisPort, session_id: SessionId, services:
             found = await services.pool.run(analysis.measures)
             taken = {name: value for name, value in found.items() if math.isfinite(value)}
             if taken:
-                await services.archive.keep_measures(MeasuresRecord(session_id, taken))
-    except Exception:  # a lesson of any kind that is lost must not cost the session its close
-        log.exception("measures_not_kept", session_id=session_id)
+                record = MeasuresRecord(session.session_id, taken, tenant_id=session.tenant_id)
+                await services.measures.add(record)
+    except Exception:  # measures that are lost must not cost the session its close
+        log.exception("measures_not_kept", session_id=session.session_id)

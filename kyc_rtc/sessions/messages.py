@@ -1,4 +1,4 @@
-"""What happened in a verification, as messages of the data-channel protocol."""
+"""Messages of the data-channel protocol that are not journalled: greetings, quality, progress, scores."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from typing import Any
 from kyc_rtc import __version__
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, weight_word
 from kyc_rtc.detection.evidence import Evidence
-from kyc_rtc.liveness.run import ChallengeEnded, ChallengeIssued, ChallengeProgressed, RunFinished
+from kyc_rtc.liveness.events import ChallengeProgressed
 from kyc_rtc.pipeline.analysis import FrameResult
-from kyc_rtc.pipeline.verification import (
-    Decided,
-    PhaseChanged,
-    QualityChanged,
-    Scores,
-    VerificationEvent,
-)
+from kyc_rtc.pipeline.verification import QualityChanged, Scores
 from kyc_rtc.sessions.wire import TELEMETRY, Outbound
 
 
@@ -29,68 +23,40 @@ class Exposure:
     can_retry: bool
 
 
-def hello(session_id: str, state: str, challenges_total: int, *, expose_scores: bool) -> Outbound:
-    """The first message on every connect."""
+def hello(
+    session_id: str, state: str, challenges_total: int, last_event: int, *, expose_scores: bool
+) -> Outbound:
+    """The first message on every connect. `last_event`: the newest published journal entry."""
     return Outbound(
         "hello",
         {
             "session_id": session_id,
             "state": state,
             "challenges_total": challenges_total,
+            "last_event": last_event,
             "expose_scores": expose_scores,
             "server": __version__,
         },
     )
 
 
-def state_changed(state: str, previous: str) -> Outbound:
-    return Outbound("state", {"state": state, "previous": previous})
-
-
 def error(code: str, message: str, hint: str | None = None) -> Outbound:
     return Outbound("error", {"code": code, "message": message, "hint": hint})
 
 
-def from_event(event: VerificationEvent, exposure: Exposure) -> Outbound | None:
-    """The message for an event; None where the event is not the applicant's concern by itself."""
-    match event:
-        case QualityChanged(issues):
-            listed = [{"code": issue.value, "hint": issue.hint} for issue in issues]
-            return Outbound("quality", {"ok": not issues, "issues": listed})
-        case ChallengeIssued():
-            return _challenge(event)
-        case ChallengeProgressed():
-            return _progress(event)
-        case ChallengeEnded():
-            return _result(event)
-        case Decided(verdict):
-            return verdict_message(verdict, exposure)
-        case PhaseChanged() | RunFinished():
-            return None
+def notice(code: str | None) -> Outbound:
+    """Something that the applicant should know and that no journal entry says; None: it is over."""
+    return Outbound("notice", {"code": code, "hint": f"hint.{code}" if code else None})
 
 
-def _challenge(event: ChallengeIssued) -> Outbound:
-    challenge = event.challenge
-    return Outbound(
-        "challenge",
-        {
-            "challenge_id": event.challenge_id,
-            "challenge_type": challenge.type.value,
-            "direction": challenge.direction.value if challenge.direction else None,
-            "count": challenge.count,
-            "hold_ms": challenge.hold_ms,
-            "instruction": challenge.instruction,
-            "index": event.index,
-            "total": event.total,
-            "attempt": event.attempt,
-            "attempts": event.attempts,
-            "time_limit_ms": event.time_limit_ms,
-            "deadline_t_ms": event.deadline_ms,
-        },
-    )
+def quality(event: QualityChanged) -> Outbound:
+    """What is wrong with the picture now."""
+    issues = [{"code": issue.value, "hint": issue.hint} for issue in event.issues]
+    return Outbound("quality", {"ok": not issues, "issues": issues})
 
 
-def _progress(event: ChallengeProgressed) -> Outbound:
+def progress(event: ChallengeProgressed) -> Outbound:
+    """Where the open challenge stands."""
     return Outbound(
         "challenge_progress",
         {
@@ -102,36 +68,6 @@ def _progress(event: ChallengeProgressed) -> Outbound:
         },
         TELEMETRY,
     )
-
-
-def _result(event: ChallengeEnded) -> Outbound:
-    return Outbound(
-        "challenge_result",
-        {
-            "challenge_id": event.challenge_id,
-            "challenge_type": event.challenge.type.value,
-            "passed": event.passed,
-            "hint": event.hint.value if event.hint else None,
-            "will_retry": event.will_retry,
-        },
-    )
-
-
-def verdict_message(verdict: Verdict, exposure: Exposure) -> Outbound:
-    """The verdict as the applicant may know it."""
-    fields: dict[str, Any] = {
-        "status": verdict.status.value,
-        "verified": verdict.verified,
-        "reasons": list(reasons_of(verdict.reasons)),
-        "can_retry": exposure.can_retry and not verdict.verified,
-    }
-    if exposure.scores:
-        fields |= {
-            "reasons": list(weighed_reasons_of(verdict)),
-            "liveness_score": rounded(verdict.liveness_score),
-            "deepfake_score": rounded(verdict.deepfake_score),
-        }
-    return Outbound("verdict", fields)
 
 
 def reasons_of(codes: Iterable[ReasonCode | str]) -> tuple[dict[str, str], ...]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.frames import Frame
-from kyc_rtc.ids import PeerId, SessionId
+from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import Settings
-from kyc_rtc.storage.footage import FootageRecord
-from kyc_rtc.storage.measures import MeasuresRecord
-from kyc_rtc.storage.records import AlertRecord, SessionRecord
+from kyc_rtc.storage.footage import FootageRepository
+from kyc_rtc.storage.measures import MeasuresRepository
+from kyc_rtc.storage.sessions import SessionStore
 from kyc_rtc.telemetry import Metrics
 from media.peer import PeerEvent
 from media.sdp import Fragment, Offer
@@ -30,11 +30,7 @@ class PeerPort(Protocol):
     @property
     def peer_id(self) -> PeerId: ...
     @property
-    def has_data_channel(self) -> bool: ...
-    @property
     def last_heard_ms(self) -> float: ...
-    @property
-    def last_frame_ms(self) -> float: ...
     async def answer(self, offer: Offer) -> str: ...
     async def add_candidates(self, fragment: Fragment) -> None: ...
     async def next_event(self) -> PeerEvent: ...
@@ -58,28 +54,8 @@ class PoolPort(Protocol):
     async def run(self, work: Callable[[], T]) -> T: ...
 
 
-class Archive(Protocol):
-    """Where a session's record goes."""
-
-    async def save(self, record: SessionRecord) -> None:
-        """Store the record. Raises what the storage raises: nothing is told that is not stored."""
-
-    async def raise_alerts(self, alerts: tuple[AlertRecord, ...]) -> None:
-        """Store alerts."""
-
-    async def keep_footage(self, record: FootageRecord) -> None:
-        """Store what later sessions are compared with."""
-
-    async def earlier_footage(self, except_session: SessionId, limit: int) -> list[bytes]:
-        """The records of other sessions, the newest first."""
-
-    async def keep_measures(self, record: MeasuresRecord) -> None:
-        """Store what the experts judged by."""
-
-
 PeerFactory = Callable[[PeerId, MediaTimeline, FrameSink], PeerPort]
 AnalysisFactory = Callable[[], AnalysisPort]
-EndOfSession = Callable[[SessionRecord], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +66,9 @@ class Services:
     clock: Clock
     metrics: Metrics
     pool: PoolPort
-    archive: Archive
+    store: SessionStore
+    footage: FootageRepository
+    measures: MeasuresRepository
     new_peer: PeerFactory
     new_analysis: AnalysisFactory
     issuer: Issuer

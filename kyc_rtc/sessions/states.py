@@ -42,7 +42,7 @@ LIVE = frozenset(
         SessionState.DECIDING,
     }
 )
-"""States that exist only while this process runs: found at a start, they read `interrupted`."""
+"""States of a session that a process runs: once its lease has run out, they read `interrupted`."""
 
 RETRYABLE = frozenset(
     {

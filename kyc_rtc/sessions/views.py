@@ -1,14 +1,33 @@
-"""Stored records as the plain values that pass through the door."""
+"""Stored records as the plain values that pass through the interface."""
 
 from __future__ import annotations
 
-from kyc_rtc.sessions.door import AlertView, ChallengeView, SessionView
-from kyc_rtc.sessions.states import RETRYABLE
-from kyc_rtc.storage.records import AlertRecord, SessionRecord
+from collections.abc import Sequence
+from ipaddress import ip_address, ip_network
+
+from kyc_rtc.sessions.attempts import may_retry
+from kyc_rtc.sessions.interface import (
+    AlertView,
+    AttemptView,
+    ChallengeView,
+    JournalView,
+    SessionView,
+)
+from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
+
+_PREFIX_BITS = {4: 24, 6: 48}
 
 
-def session_view(record: SessionRecord, max_attempts: int) -> SessionView:
-    """A session as others may know it."""
+def session_view(
+    record: SessionRecord,
+    attempts: Sequence[SessionRecord],
+    max_attempts: int,
+    session_id: str | None = None,
+) -> SessionView:
+    """A session as others may know it. `attempts`: all of its verification, in order.
+
+    `session_id`: the id that was asked for, where it is another than the record's.
+    """
     challenges = tuple(
         ChallengeView(
             challenge_id=str(c["challenge_id"]),
@@ -16,11 +35,12 @@ def session_view(record: SessionRecord, max_attempts: int) -> SessionView:
             direction=None if c["direction"] is None else str(c["direction"]),
             count=int(str(c["count"])),
             passed=None if c["passed"] is None else bool(c["passed"]),
+            voided=None if c.get("voided") is None else str(c["voided"]),
         )
         for c in record.challenges or ()
     )
     return SessionView(
-        session_id=record.session_id,
+        session_id=session_id or record.session_id,
         user_id=record.user_id,
         state=record.state,
         attempt=record.attempt,
@@ -33,11 +53,42 @@ def session_view(record: SessionRecord, max_attempts: int) -> SessionView:
         deepfake_score=record.deepfake_score,
         status=record.verdict_status,
         reasons=record.reasons,
-        can_retry=record.state in RETRYABLE and record.attempt < max_attempts,
+        can_retry=record.attempt == attempts[-1].attempt and may_retry(attempts, max_attempts),
         challenges=challenges,
         evidence=record.evidence or (),
         reason_weights=record.reason_weights,
+        verification_id=record.verification_id,
+        attempt_id=record.session_id,
+        attempts=tuple(map(_attempt_view, attempts)),
+        transport=record.transport,
+        connection=record.connection,
+        needs_review=record.needs_review,
     )
+
+
+def _attempt_view(record: SessionRecord) -> AttemptView:
+    return AttemptView(
+        session_id=record.session_id,
+        attempt=record.attempt,
+        state=record.state,
+        status=record.verdict_status,
+        created_at_ms=record.created_at_ms,
+        updated_at_ms=record.updated_at_ms,
+    )
+
+
+def journal_view(entry: EventRecord) -> JournalView:
+    """A journal entry as the institution may read it."""
+    return JournalView(entry.seq, entry.at_ms, entry.actor, entry.type, entry.payload)
+
+
+def address_prefix(address: str) -> str:
+    """The network of an address: 24 bits of IPv4, 48 of IPv6; empty where it is no address."""
+    try:
+        bits = _PREFIX_BITS[ip_address(address.partition("%")[0]).version]
+        return str(ip_network(f"{address.partition('%')[0]}/{bits}", strict=False))
+    except ValueError:
+        return ""
 
 
 def alert_view(record: AlertRecord) -> AlertView:

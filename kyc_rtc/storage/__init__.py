@@ -1,6 +1,8 @@
-"""Storage: sessions, alerts, labels, footage and measures in SQLite or PostgreSQL, behind small protocols."""
+"""Storage: sessions with their journal, processes and commands, alerts, labels, footage and measures,
+in SQLite or PostgreSQL, behind small protocols."""
 
 from kyc_rtc.storage.alerts import MAX_ALERTS_LISTED, AlertRepository, SqlAlertRepository
+from kyc_rtc.storage.commands import CommandStore, SqlCommandStore
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.footage import (
     MAX_FOOTAGE_BYTES,
@@ -16,25 +18,46 @@ from kyc_rtc.storage.measures import (
     MeasuresRepository,
     SqlMeasuresRepository,
 )
-from kyc_rtc.storage.records import AlertRecord, AlertStatistics, LabelRecord, SessionRecord
+from kyc_rtc.storage.processes import INTERRUPTED, ProcessStore, SqlProcessStore
+from kyc_rtc.storage.records import (
+    DEFAULT_TENANT,
+    AlertRecord,
+    AlertStatistics,
+    CommandRecord,
+    Commit,
+    EarlierFootage,
+    EventRecord,
+    LabelRecord,
+    SessionRecord,
+)
+from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.sessions import (
+    CREATED,
     EXPIRED,
-    INTERRUPTED,
-    SessionRepository,
-    SqlSessionRepository,
+    MAX_EVENTS_LISTED,
+    SessionStore,
+    SqlSessionStore,
 )
 from kyc_rtc.storage.values import JsonObject, JsonValue
 
 __all__ = [
+    "CREATED",
+    "DEFAULT_TENANT",
     "EXPIRED",
     "INTERRUPTED",
     "MAX_ALERTS_LISTED",
+    "MAX_EVENTS_LISTED",
     "MAX_FOOTAGE_BYTES",
     "MAX_FOOTAGE_LISTED",
     "AlertRecord",
     "AlertRepository",
     "AlertStatistics",
+    "CommandRecord",
+    "CommandStore",
+    "Commit",
     "Database",
+    "EarlierFootage",
+    "EventRecord",
     "FootageRecord",
     "FootageRepository",
     "JsonObject",
@@ -46,11 +69,15 @@ __all__ = [
     "MeasuresRecord",
     "MeasuresRepository",
     "Outcome",
+    "ProcessStore",
+    "Sealer",
     "SessionRecord",
-    "SessionRepository",
+    "SessionStore",
     "SqlAlertRepository",
+    "SqlCommandStore",
     "SqlFootageRepository",
     "SqlLabelRepository",
     "SqlMeasuresRepository",
-    "SqlSessionRepository",
+    "SqlProcessStore",
+    "SqlSessionStore",
 ]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import fields
 from typing import Final, Protocol
 
-from sqlalchemy import case, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import case, func, select, update
 
-from kyc_rtc.errors import Conflict, NotFound
-from kyc_rtc.ids import AlertId
+from kyc_rtc.errors import NotFound
+from kyc_rtc.ids import AlertId, SessionId
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import AlertRecord, AlertStatistics, check_actor
 from kyc_rtc.storage.tables import alerts
@@ -21,10 +19,7 @@ DAY_MS: Final = 86_400_000
 
 
 class AlertRepository(Protocol):
-    """Alerts, kept until their session is deleted."""
-
-    async def add(self, record: AlertRecord) -> None:
-        """Raises Conflict where the id exists already, NotFound where the session does not."""
+    """Alerts, kept until their session is deleted. They come in with a commit of the session."""
 
     async def get(self, alert_id: AlertId) -> AlertRecord:
         """Raises NotFound."""
@@ -35,6 +30,9 @@ class AlertRepository(Protocol):
         Raises:
             BadRequest: a limit outside 1..500.
         """
+
+    async def of_session(self, session_id: SessionId) -> list[AlertRecord]:
+        """All alerts about a session, the newest first."""
 
     async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
         """The alert as it is afterwards. The first acknowledgement stays; later ones change nothing.
@@ -53,18 +51,6 @@ class SqlAlertRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def add(self, record: AlertRecord) -> None:
-        row = {field.name: getattr(record, field.name) for field in fields(record)}
-        try:
-            async with self._database.begin() as connection:
-                await connection.execute(insert(alerts).values(row))
-        except IntegrityError:
-            statement = select(alerts.c.alert_id).where(alerts.c.alert_id == record.alert_id)
-            async with self._database.begin() as connection:
-                known = await connection.scalar(statement) is not None
-            missing = NotFound("no such session")
-            raise (Conflict("the alert exists already") if known else missing) from None
 
     async def get(self, alert_id: AlertId) -> AlertRecord:
         if not can_be_id(alert_id):
@@ -88,6 +74,18 @@ class SqlAlertRepository:
             rows = (await connection.execute(statement)).mappings().all()
         return [AlertRecord(**row) for row in rows]
 
+    async def of_session(self, session_id: SessionId) -> list[AlertRecord]:
+        if not can_be_id(session_id):
+            return []
+        statement = (
+            select(alerts)
+            .where(alerts.c.session_id == session_id)
+            .order_by(alerts.c.created_at_ms.desc(), alerts.c.alert_id)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        return [AlertRecord(**row) for row in rows]
+
     async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
         check_actor(by)
         if can_be_id(alert_id):
@@ -96,7 +94,7 @@ class SqlAlertRepository:
                 .where(alerts.c.alert_id == alert_id, alerts.c.acknowledged_at_ms.is_(None))
                 .values(acknowledged_at_ms=now_ms, acknowledged_by=by)
             )
-            async with self._database.begin() as connection:
+            async with self._database.begin(write=True) as connection:
                 await connection.execute(statement)
         return await self.get(alert_id)
 

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.util import CommandError
@@ -22,26 +23,50 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from kyc_rtc.errors import KycError, SettingsError
+from kyc_rtc.errors import KycError, SettingsError, StorageUnavailable
+from kyc_rtc.storage.failures import DRIVER_ERRORS, is_passing
 from kyc_rtc.storage.schema import BEGIN_OPTION, migrate
+from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.urls import async_url, is_sqlite, sqlite_path
 from kyc_rtc.storage.values import dump_json
 
-_BUSY_TIMEOUT_MS = 5_000
 _WAL_ATTEMPTS, _WAL_PAUSE_S = 100, 0.02
 _CLOSE_LIMIT_S = 10.0
-_CONNECT_LIMIT_S = 10.0
-_STATEMENT_LIMIT_S = 30.0
+_CONNECT_LIMIT_S = 5.0
 _POOL_SIZE = 5
-_POOL_WAIT_S = 30.0
+_POOL_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How long a statement may take, wait for a lock, and leave its transaction idle.
+
+    The last two end a transaction whose process was stopped in the middle of it, and whoever waits
+    for that one: nobody is held up by another process for longer.
+    """
+
+    statement_s: float
+    lock_ms: int
+    idle_ms: int
+    busy_ms: int
+    """SQLite's wait for the one that writes."""
+
+
+_SERVING = _Limits(statement_s=10.0, lock_ms=5_000, idle_ms=5_000, busy_ms=2_000)
+_MIGRATING = _Limits(statement_s=600.0, lock_ms=600_000, idle_ms=600_000, busy_ms=60_000)
 
 
 class Database:
     """SQLite or PostgreSQL, behind short transactions."""
 
-    def __init__(self, url: str) -> None:
-        """Raises SettingsError where `url` is no usable database URL. Nothing is opened yet."""
+    def __init__(self, url: str, sealer: Sealer | None = None) -> None:
+        """`sealer` is needed once: by the migration of sessions that an older program wrote.
+
+        Raises:
+            SettingsError: `url` is no usable database URL. Nothing is opened yet.
+        """
         self._url = async_url(url)
+        self._sealer = sealer
         self._engine: AsyncEngine | None = None
         self._was_opened = False
         self._under_way = 0
@@ -55,7 +80,8 @@ class Database:
         """Connect, and migrate to the newest schema. SQLite's file and folder are made if missing.
 
         Raises:
-            SettingsError: the database cannot be reached or written, or is newer than the program.
+            SettingsError: the database cannot be reached or written, is newer than the program, or has
+                sessions of an older one and there is no sealer.
         """
         if self._was_opened:
             raise RuntimeError("a Database is opened once")
@@ -63,8 +89,14 @@ class Database:
         try:
             if is_sqlite(self._url):
                 await asyncio.to_thread(_make_file, sqlite_path(self._url))
-            self._engine = await _open_engine(self._url)
-        except (SQLAlchemyError, sqlite3.Error, OSError, CommandError) as error:
+            self._engine = await _open_engine(self._url, self._sealer)
+        except (
+            SQLAlchemyError,
+            sqlite3.Error,
+            OSError,
+            CommandError,
+            *DRIVER_ERRORS,
+        ) as error:
             raise SettingsError(
                 f"database_url: the database cannot be opened ({type(error).__name__})",
                 hint="is it running, is the folder writable, and is the program the newest version?",
@@ -86,16 +118,23 @@ class Database:
                 await engine.dispose()
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
+    async def begin(self, *, write: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction: committed at the end, rolled back on an exception.
+
+        A transaction that writes says so: SQLite refuses to go from reading to writing once another
+        connection wrote in between (SQLITE_BUSY_SNAPSHOT), and no waiting helps.
 
         Raises:
             IntegrityError: a statement inside broke a constraint.
-            KycError: the database is not open, did not answer, or refused a statement.
+            StorageUnavailable: the database is not open, away, busy or full; it may be there again.
+                When this comes out of the commit itself, the transaction may be stored all the same.
+            KycError: the database refused a statement.
         """
         engine = self._engine
         if engine is None:
-            raise KycError("the database is not open")
+            raise StorageUnavailable("the database is not open")
+        if write:
+            engine = engine.execution_options(**{BEGIN_OPTION: "BEGIN IMMEDIATE"})
         self._under_way += 1
         self._idle.clear()
         try:
@@ -103,7 +142,11 @@ class Database:
                 yield connection
         except IntegrityError:
             raise
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, *DRIVER_ERRORS) as error:
+            if self._cut_off or is_passing(error):
+                raise StorageUnavailable(
+                    "the database does not answer", hint="try again in a few seconds"
+                ) from error
             raise KycError("the database failed", hint="see the log of the database") from error
         finally:
             self._under_way -= 1
@@ -131,20 +174,18 @@ async def _invalidate(connection: AsyncConnection) -> None:
         await connection.invalidate()
 
 
-async def _open_engine(url: URL) -> AsyncEngine:
-    engine = _make_engine(url)
+async def _open_engine(url: URL, sealer: Sealer | None) -> AsyncEngine:
+    migrating = _make_engine(url, _MIGRATING)
     try:
-        await migrate(engine)
-    except BaseException:
-        await engine.dispose()
-        raise
-    return engine
+        await migrate(migrating, sealer)
+    finally:
+        await migrating.dispose()
+    return _make_engine(url, _SERVING)
 
 
-def _make_engine(url: URL) -> AsyncEngine:
+def _make_engine(url: URL, limits: _Limits) -> AsyncEngine:
     """Parameters are hidden from error messages: they are personal data."""
     sqlite = is_sqlite(url)
-    limits = {"timeout": _CONNECT_LIMIT_S, "command_timeout": _STATEMENT_LIMIT_S}
     engine = create_async_engine(
         url,
         hide_parameters=True,
@@ -153,12 +194,27 @@ def _make_engine(url: URL) -> AsyncEngine:
         pool_timeout=_POOL_WAIT_S,
         pool_pre_ping=not sqlite,
         json_serializer=dump_json,
-        connect_args={} if sqlite else limits,
+        connect_args={} if sqlite else _postgresql_arguments(limits),
     )
     if sqlite:
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
+
+        def configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+            _configure_sqlite(connection, limits)
+
+        event.listen(engine.sync_engine, "connect", configure)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _postgresql_arguments(limits: _Limits) -> dict[str, object]:
+    return {
+        "timeout": _CONNECT_LIMIT_S,
+        "command_timeout": limits.statement_s,
+        "server_settings": {
+            "lock_timeout": str(limits.lock_ms),
+            "idle_in_transaction_session_timeout": str(limits.idle_ms),
+        },
+    }
 
 
 def _make_file(path: Path) -> None:
@@ -181,14 +237,15 @@ def _switch_to_wal(path: Path) -> None:
             time.sleep(_WAL_PAUSE_S)
 
 
-def _configure_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _configure_sqlite(connection: DBAPIConnection, limits: _Limits) -> None:
     # The driver's own transaction control leaves CREATE TABLE outside of transactions; ours starts
     # in `_begin_sqlite`.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    cursor.execute(f"PRAGMA busy_timeout = {limits.busy_ms}")
     cursor.execute("PRAGMA synchronous = FULL")  # a verdict that was answered survives a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is not left in a free page
     cursor.close()
 
 

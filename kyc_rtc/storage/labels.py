@@ -21,9 +21,20 @@ from sqlalchemy import (
 from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
-from kyc_rtc.storage.records import LabelRecord, SessionRecord
-from kyc_rtc.storage.tables import labels, sessions
-from kyc_rtc.storage.values import can_be_id, check_limit
+from kyc_rtc.storage.records import LabelRecord
+from kyc_rtc.storage.tables import labels, sessions, verifications
+from kyc_rtc.storage.values import JsonObject, can_be_id, check_limit
+
+_JUDGED: Final = (
+    "session_id",
+    "frames_processed",
+    "liveness_score",
+    "deepfake_score",
+    "verdict_status",
+    "reasons",
+    "reason_weights",
+    "evidence",
+)
 
 UNSPECIFIED: Final = "unspecified"
 """What statistics and reports call the species of an attack whose label names none."""
@@ -59,10 +70,22 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class LabelledSession:
-    """A session with the label that counts. `number` is the label's place in the order of arrival."""
+    """A session as it was judged, with the label that counts.
+
+    `number` is the label's place in the order of arrival. `user_hmac`: the same for all sessions of an
+    applicant, and tells nothing of who it is.
+    """
 
     number: int
-    session: SessionRecord
+    session_id: SessionId
+    user_hmac: str
+    frames_processed: int
+    liveness_score: float | None
+    deepfake_score: float | None
+    verdict_status: str | None
+    reasons: tuple[str, ...]
+    reason_weights: tuple[float, ...] | None
+    evidence: tuple[JsonObject, ...] | None
     label: LabelRecord
 
 
@@ -73,7 +96,7 @@ class LabelRepository(Protocol):
         """Store a label.
 
         Raises:
-            NotFound: no such session.
+            NotFound: the tenant has no such session.
             Conflict: it has no verdict yet, or 100 labels already.
         """
 
@@ -113,20 +136,21 @@ class SqlLabelRepository:
         names = [field.name for field in fields(record)]
         values = [literal(getattr(record, name), labels.c[name].type) for name in names]
         taken = select(func.count()).where(labels.c.session_id == record.session_id)
-        # One statement: with the check before it, SQLite would refuse to go from reading to writing
-        # whenever another connection wrote in between.
         source = select(*values).where(
             sessions.c.session_id == record.session_id,
+            sessions.c.tenant_id == record.tenant_id,
             sessions.c.verdict_status.is_not(None),
             taken.scalar_subquery() < MAX_LABELS_OF_SESSION,
         )
-        async with self._database.begin() as connection:
+        async with self._database.begin(write=True) as connection:
             done = await connection.execute(insert(labels).from_select(names, source))
         if not done.rowcount:
-            await self._refuse(record.session_id)
+            await self._refuse(record)
 
-    async def _refuse(self, session_id: SessionId) -> None:
-        statement = select(sessions.c.verdict_status).where(sessions.c.session_id == session_id)
+    async def _refuse(self, record: LabelRecord) -> None:
+        statement = select(sessions.c.verdict_status).where(
+            sessions.c.session_id == record.session_id, sessions.c.tenant_id == record.tenant_id
+        )
         async with self._database.begin() as connection:
             row = (await connection.execute(statement)).one_or_none()
         if row is None:
@@ -180,7 +204,8 @@ class SqlLabelRepository:
         newest = newest_labels()
         columns = [column.label(f"label_{column.name}") for column in labels.c]
         statement = (
-            select(sessions, *columns)
+            select(*(sessions.c[name] for name in _JUDGED), verifications.c.user_hmac, *columns)
+            .join(verifications, verifications.c.verification_id == sessions.c.verification_id)
             .join(labels, labels.c.session_id == sessions.c.session_id)
             .join(newest, newest.c.number == labels.c.number)
             .where(labels.c.number > after)
@@ -239,5 +264,12 @@ def _label(row: RowMapping, prefix: str = "") -> LabelRecord:
 
 
 def _labelled(row: RowMapping) -> LabelledSession:
-    session = SessionRecord(**{field.name: row[field.name] for field in fields(SessionRecord)})
-    return LabelledSession(row["label_number"], session, _label(row, "label_"))
+    values = {name: row[name] for name in _JUDGED}
+    for name in ("reasons", "reason_weights", "evidence"):
+        values[name] = None if values[name] is None else tuple(values[name])
+    return LabelledSession(
+        number=row["label_number"],
+        user_hmac=row["user_hmac"],
+        label=_label(row, "label_"),
+        **values,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Protocol
 
 from sqlalchemy import Text, cast, func, select
@@ -12,8 +12,8 @@ from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.labels import newest_labels
 from kyc_rtc.storage.once import insert_once
-from kyc_rtc.storage.records import MAX_WORD_LENGTH
-from kyc_rtc.storage.tables import labels, measures, sessions
+from kyc_rtc.storage.records import DEFAULT_TENANT, MAX_WORD_LENGTH, check_tenant
+from kyc_rtc.storage.tables import labels, measures, sessions, verifications
 from kyc_rtc.storage.values import (
     MAX_ID_LENGTH,
     MAX_JSON_BYTES,
@@ -37,9 +37,11 @@ class MeasuresRecord:
 
     session_id: SessionId
     by_name: JsonObject
+    tenant_id: str = DEFAULT_TENANT
 
     def __post_init__(self) -> None:
         check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        check_tenant(self.tenant_id)
         if not 1 <= len(self.by_name) <= MAX_MEASURES:
             raise BadRequest(f"measures: between 1 and {MAX_MEASURES} are allowed")
         copied = copy_object("measures", self.by_name)
@@ -53,10 +55,11 @@ class MeasuresRecord:
 @dataclass(frozen=True, slots=True)
 class LabelledMeasures:
     """A session that has a label, with the label that counts. `number`: its place in the order of
-    arrival. `measures`: the stored JSON as it is, cut after 65,537 characters; None without any."""
+    arrival. `user_hmac`: the same for all sessions of an applicant, and tells nothing of who it is.
+    `measures`: the stored JSON as it is, cut after 65,537 characters; None without any."""
 
     number: int
-    user_id: str
+    user_hmac: str
     label: str
     species: str | None
     measures: str | None
@@ -66,7 +69,11 @@ class MeasuresRepository(Protocol):
     """Measures, kept until their session is deleted."""
 
     async def add(self, record: MeasuresRecord) -> None:
-        """Raises Conflict where the session has some already, NotFound where there is no session."""
+        """Store measures. The same ones again change nothing.
+
+        Raises:
+            Conflict: the session has others. NotFound: there is no session.
+        """
 
 
 class SqlMeasuresRepository:
@@ -76,7 +83,7 @@ class SqlMeasuresRepository:
         self._database = database
 
     async def add(self, record: MeasuresRecord) -> None:
-        row = {"session_id": record.session_id, "by_name": record.by_name}
+        row = {field.name: getattr(record, field.name) for field in fields(record)}
         await insert_once(self._database, measures, row)
 
     async def labelled(
@@ -94,13 +101,14 @@ class SqlMeasuresRepository:
         statement = (
             select(
                 labels.c.number,
-                sessions.c.user_id,
+                verifications.c.user_hmac,
                 labels.c.label,
                 labels.c.species,
                 text.label("measures"),
             )
             .join(newest, newest.c.number == labels.c.number)
             .join(sessions, sessions.c.session_id == labels.c.session_id)
+            .join(verifications, verifications.c.verification_id == sessions.c.verification_id)
             .outerjoin(measures, measures.c.session_id == labels.c.session_id)
             .where(labels.c.number > after)
             .order_by(labels.c.number)

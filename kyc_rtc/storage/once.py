@@ -13,17 +13,19 @@ from kyc_rtc.storage.database import Database
 
 
 async def insert_once(database: Database, table: Table, row: Mapping[str, Any]) -> None:
-    """Insert a row into a table whose key is `session_id`.
+    """Insert a row into a table whose key is `session_id`. The same row again changes nothing.
 
     Raises:
-        Conflict: the session has one already. NotFound: there is no session.
+        Conflict: the session has another one already. NotFound: there is no session.
     """
     try:
-        async with database.begin() as connection:
+        async with database.begin(write=True) as connection:
             await connection.execute(insert(table).values(row))
     except IntegrityError:
-        key = table.c.session_id
+        statement = select(table).where(table.c.session_id == row["session_id"])
         async with database.begin() as connection:
-            known = await connection.scalar(select(key).where(key == row["session_id"])) is not None
-        missing = NotFound("no such session")
-        raise (Conflict(f"the session has {table.name} already") if known else missing) from None
+            stored = (await connection.execute(statement)).mappings().one_or_none()
+        if stored is None:
+            raise NotFound("no such session") from None
+        if dict(stored) != dict(row):
+            raise Conflict(f"the session has {table.name} already") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId
@@ -21,6 +22,10 @@ from kyc_rtc.storage.values import (
     copy_objects,
 )
 
+DEFAULT_TENANT: Final = "default"
+"""Whose everything is where nobody was named."""
+
+MAX_TENANT_LENGTH = 64
 MAX_USER_ID_LENGTH = 256
 MAX_ACTOR_LENGTH = 256
 MAX_WORD_LENGTH = 64
@@ -30,11 +35,13 @@ MAX_REASONS = 64
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One verification. Times are milliseconds since the Unix epoch.
+    """One attempt of a verification. Times are milliseconds since the Unix epoch.
 
-    `parent_id` names the session that this one repeats, `attempt` counts from 1. Scores lie in 0..1.
-    `evidence` and `challenges` hold JSON objects, at most 64 KiB each. `reason_weights`: one of 0..1
-    for each of `reasons`; None before the verdict, and where an older version gave it.
+    `verification_id` is the `session_id` of the first attempt, `attempt` counts from 1. Scores lie in
+    0..1. `evidence` and `challenges` hold JSON objects, at most 64 KiB each. `reason_weights`: one of
+    0..1 for each of `reasons`; None before the verdict, and where an older version gave it.
+    `connection` is a JSON object of at most 64 KiB. `owner_id` and `owner_epoch` name the process that
+    runs the session, by its id and its lease; `last_seq` is the number of the newest journal entry.
 
     Raises:
         BadRequest: a field is longer, larger or other than what can be stored.
@@ -46,7 +53,7 @@ class SessionRecord:
     created_at_ms: int
     updated_at_ms: int
     expires_at_ms: int
-    parent_id: SessionId | None = None
+    verification_id: SessionId
     attempt: int = 1
     frames_processed: int = 0
     face_detected: bool | None = None
@@ -57,10 +64,24 @@ class SessionRecord:
     evidence: tuple[JsonObject, ...] | None = None
     challenges: tuple[JsonObject, ...] | None = None
     reason_weights: tuple[float, ...] | None = None
+    tenant_id: str = DEFAULT_TENANT
+    transport: str | None = None
+    connection: JsonObject | None = None
+    needs_review: bool = False
+    owner_id: str | None = None
+    owner_epoch: int = 0
+    last_seq: int = 0
 
     def __post_init__(self) -> None:
         self._check_texts()
-        for name in ("created_at_ms", "updated_at_ms", "expires_at_ms", "frames_processed"):
+        for name in (
+            "created_at_ms",
+            "updated_at_ms",
+            "expires_at_ms",
+            "frames_processed",
+            "owner_epoch",
+            "last_seq",
+        ):
             check_integer(name, getattr(self, name))
         check_integer("attempt", self.attempt, minimum=1)
         check_score("liveness_score", self.liveness_score)
@@ -70,11 +91,17 @@ class SessionRecord:
             values = getattr(self, name)
             if values is not None:
                 object.__setattr__(self, name, copy_objects(name, values))
+        if self.connection is not None:
+            object.__setattr__(self, "connection", copy_object("connection", self.connection))
 
     def _check_texts(self) -> None:
         check_text("session_id", self.session_id, MAX_ID_LENGTH)
-        if self.parent_id is not None:
-            check_text("parent_id", self.parent_id, MAX_ID_LENGTH)
+        check_text("verification_id", self.verification_id, MAX_ID_LENGTH)
+        check_tenant(self.tenant_id)
+        if self.owner_id is not None:
+            check_text("owner_id", self.owner_id, MAX_ID_LENGTH)
+        if self.transport is not None:
+            check_text("transport", self.transport, MAX_WORD_LENGTH)
         check_text("user_id", self.user_id, MAX_USER_ID_LENGTH)
         check_text("state", self.state, MAX_WORD_LENGTH)
         if self.verdict_status is not None:
@@ -112,10 +139,12 @@ class AlertRecord:
     created_at_ms: int
     acknowledged_at_ms: int | None = None
     acknowledged_by: str | None = None
+    tenant_id: str = DEFAULT_TENANT
 
     def __post_init__(self) -> None:
         check_text("alert_id", self.alert_id, MAX_ID_LENGTH)
         check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        check_tenant(self.tenant_id)
         for name in ("type", "severity", "message_key"):
             check_text(name, getattr(self, name), MAX_WORD_LENGTH)
         check_integer("created_at_ms", self.created_at_ms)
@@ -141,6 +170,111 @@ class AlertStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One entry of a session's journal. `seq` counts from 1 without holes; `actor` says who did it,
+    `owner` which process wrote it. `payload`: at most 64 KiB of JSON, without personal data.
+
+    Raises:
+        BadRequest: a field cannot be stored.
+    """
+
+    session_id: SessionId
+    seq: int
+    at_ms: int
+    actor: str
+    type: str
+    payload: JsonObject
+    owner: str | None = None
+    tenant_id: str = DEFAULT_TENANT
+
+    def __post_init__(self) -> None:
+        check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        check_integer("seq", self.seq, minimum=1)
+        check_integer("at_ms", self.at_ms)
+        for name in ("actor", "type"):
+            check_text(name, getattr(self, name), MAX_WORD_LENGTH)
+        if self.owner is not None:
+            check_text("owner", self.owner, MAX_ID_LENGTH)
+        check_tenant(self.tenant_id)
+        object.__setattr__(self, "payload", copy_object("payload", self.payload))
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A session as it is now, with what happened since `base_seq`: stored whole or not at all.
+
+    Raises:
+        BadRequest: the events are not numbered from `base_seq` + 1 to the record's `last_seq`, or
+            something belongs to another session or tenant.
+    """
+
+    record: SessionRecord
+    base_seq: int
+    events: tuple[EventRecord, ...]
+    alerts: tuple[AlertRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_integer("base_seq", self.base_seq)
+        object.__setattr__(self, "events", tuple(self.events))
+        object.__setattr__(self, "alerts", tuple(self.alerts))
+        numbers = [event.seq for event in self.events]
+        last_seq = self.base_seq + len(numbers)
+        if (
+            numbers != list(range(self.base_seq + 1, last_seq + 1))
+            or last_seq != self.record.last_seq
+        ):
+            raise BadRequest("events: are numbered from base_seq + 1 to the record's last_seq")
+        parts: tuple[EventRecord | AlertRecord, ...] = (*self.events, *self.alerts)
+        place = (self.record.session_id, self.record.tenant_id)
+        if any((part.session_id, part.tenant_id) != place for part in parts):
+            raise BadRequest("events and alerts: are of the record's session and tenant")
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRecord:
+    """What somebody asked of a session, for the process that runs it. `error` is None while it waits
+    and when it was carried out; else what was wrong, as a JSON object.
+
+    Raises:
+        BadRequest: a field cannot be stored, or there is an error of a command that is not done.
+    """
+
+    command_id: str
+    session_id: SessionId
+    type: str
+    arguments: JsonObject
+    actor: str
+    created_at_ms: int
+    done_at_ms: int | None = None
+    error: JsonObject | None = None
+    tenant_id: str = DEFAULT_TENANT
+
+    def __post_init__(self) -> None:
+        for name in ("command_id", "session_id"):
+            check_text(name, getattr(self, name), MAX_ID_LENGTH)
+        check_text("type", self.type, MAX_WORD_LENGTH)
+        check_text("actor", self.actor, MAX_ACTOR_LENGTH)
+        check_tenant(self.tenant_id)
+        check_integer("created_at_ms", self.created_at_ms)
+        object.__setattr__(self, "arguments", copy_object("arguments", self.arguments))
+        if self.done_at_ms is not None:
+            check_integer("done_at_ms", self.done_at_ms)
+        if self.error is not None:
+            if self.done_at_ms is None:
+                raise BadRequest("error: only a command that is done has one")
+            object.__setattr__(self, "error", copy_object("error", self.error))
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierFootage:
+    """The record of another session's footage. `same_user`: of the same applicant."""
+
+    session_id: SessionId
+    same_user: bool
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class LabelRecord:
     """What somebody found out about a session after its verdict. Only an attack has a species.
 
@@ -155,9 +289,11 @@ class LabelRecord:
     labelled_at_ms: int
     species: str | None = None
     note: str | None = None
+    tenant_id: str = DEFAULT_TENANT
 
     def __post_init__(self) -> None:
         check_text("session_id", self.session_id, MAX_ID_LENGTH)
+        check_tenant(self.tenant_id)
         for name in ("label", "source"):
             check_text(name, getattr(self, name), MAX_WORD_LENGTH)
         check_text("labelled_by", self.labelled_by, MAX_ACTOR_LENGTH)
@@ -171,3 +307,8 @@ class LabelRecord:
 def check_actor(acknowledged_by: str) -> None:
     """Raise BadRequest unless the name of who acknowledged can be stored."""
     check_text("acknowledged_by", acknowledged_by, MAX_ACTOR_LENGTH)
+
+
+def check_tenant(tenant_id: str) -> None:
+    """Raise BadRequest unless the name of a tenant can be stored."""
+    check_text("tenant_id", tenant_id, MAX_TENANT_LENGTH)

@@ -1,54 +1,103 @@
-"""Sessions in the store."""
+"""Sessions in the store: verifications, their attempts, and the journal of each attempt."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import fields
-from typing import Any, Final, Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, Protocol
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kyc_rtc.errors import Conflict, NotFound
+from kyc_rtc.errors import BadRequest, Conflict, NotFound, OwnershipLost
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
-from kyc_rtc.storage.records import SessionRecord
-from kyc_rtc.storage.tables import sessions
+from kyc_rtc.storage.endings import MAX_AT_ONCE, end_sessions
+from kyc_rtc.storage.leases import has_epoch, holds_lease
+from kyc_rtc.storage.records import Commit, EventRecord, SessionRecord
+from kyc_rtc.storage.rows import (
+    FIXED_FIELDS,
+    alert_row,
+    event_of,
+    event_row,
+    read_session,
+    session_of,
+    session_row,
+    sessions_with_people,
+    verification_row,
+)
+from kyc_rtc.storage.seal import Sealer
+from kyc_rtc.storage.tables import alerts, session_events, sessions, verifications
 from kyc_rtc.storage.values import can_be_id, check_limit
 
-INTERRUPTED: Final = "interrupted"
+CREATED: Final = "created"
 EXPIRED: Final = "expired"
-MAX_EXPIRED_AT_ONCE: Final = 1_000
-
-FIXED_FIELDS: Final = frozenset({"session_id", "user_id", "created_at_ms", "parent_id", "attempt"})
-"""Fields of a session that an update never changes."""
+MAX_EVENTS_LISTED: Final = 1_000
 
 
-class SessionRepository(Protocol):
+class SessionStore(Protocol):
     """Sessions, kept. A session in a final state never changes again."""
 
-    async def add(self, record: SessionRecord) -> None:
-        """Raises Conflict where the id exists already, NotFound where the parent does not."""
+    async def open(self, record: SessionRecord, events: Sequence[EventRecord]) -> None:
+        """Store a verification with its first attempt, whose id is the verification's too.
+
+        Raises:
+            BadRequest: the record is no first attempt, or the events are not its journal.
+            Conflict: it exists already.
+        """
+
+    async def add_attempt(self, record: SessionRecord, events: Sequence[EventRecord]) -> None:
+        """Store a further attempt.
+
+        Raises:
+            BadRequest: the record is a first attempt, or the events are not its journal.
+            NotFound: this applicant has no such verification.
+            Conflict: it has an attempt of this number, or the session exists already.
+        """
 
     async def get(self, session_id: SessionId) -> SessionRecord:
         """Raises NotFound."""
 
-    async def retry_of(self, session_id: SessionId) -> SessionRecord | None:
-        """The session that repeats this one; the first, should there be several."""
+    async def attempts(self, verification_id: SessionId) -> list[SessionRecord]:
+        """A verification's attempts in order; empty where there is no such verification."""
 
-    async def update(self, record: SessionRecord) -> bool:
-        """Write everything but `FIXED_FIELDS`. False, and nothing is written, in a final state.
+    async def acquire(self, session_id: SessionId, owner_id: str, epoch: int) -> SessionRecord:
+        """Become the owner of a session that has none and is not final; the session as it is then.
+
+        Whoever gets a record with another owner came too late.
 
         Raises:
             NotFound: no such session.
+            OwnershipLost: the caller holds no lease under this epoch.
         """
 
-    async def interrupt_live(self, live_states: Collection[str], now_ms: int) -> int:
-        """Sessions that an earlier process left in a live state become `interrupted`; how many."""
+    async def disown(self, record: SessionRecord) -> None:
+        """Give a session back that nobody has joined: any process may own it then. Changes nothing
+        where it has been joined, or has another owner."""
 
-    async def expire(self, now_ms: int, limit: int = MAX_EXPIRED_AT_ONCE) -> list[SessionId]:
-        """Sessions past `expires_at_ms` and not final become `expired`, the oldest first.
+    async def commit(self, commit: Commit) -> None:
+        """Write the record (everything but `FIXED_FIELDS`), its events and alerts, all or nothing.
+
+        The same commit again, after an acknowledgement that was lost, changes nothing.
+
+        Raises:
+            NotFound: no such session.
+            OwnershipLost: the session has another owner, its owner's epoch has passed, it is final, or
+                its journal goes on otherwise.
+            Conflict: an alert exists already.
+        """
+
+    async def events(
+        self, session_id: SessionId, after: int = 0, limit: int = MAX_EVENTS_LISTED
+    ) -> list[EventRecord]:
+        """The journal from the entry behind `after` on, in order.
+
+        Raises:
+            BadRequest: a limit outside 1..1000.
+        """
+
+    async def expire(self, now_ms: int, limit: int = MAX_AT_ONCE) -> list[SessionId]:
+        """Sessions without an owner, past `expires_at_ms` and not final, become `expired`, the oldest
+        first, with an entry in their journal.
 
         At most `limit` (1..1000) at once: call again until the list is empty. The ids come in no
         particular order.
@@ -60,111 +109,264 @@ class SessionRepository(Protocol):
     async def count_by_state(self) -> dict[str, int]:
         """How many sessions are in each state; a state without sessions is absent."""
 
-    async def delete(self, session_id: SessionId) -> bool:
-        """Delete the session with its alerts; a later attempt stays. False where there is none."""
+    async def count_waiting(self) -> int:
+        """How many sessions nobody has joined yet."""
+
+    async def delete(self, verification_id: SessionId) -> bool:
+        """Delete a verification with all that belongs to it. False where there is none."""
+
+    async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
+        """Keep a face descriptor, sealed by the caller, in the place of an earlier one.
+
+        Raises:
+            NotFound: no such verification.
+        """
+
+    async def face(self, verification_id: SessionId) -> bytes | None:
+        """The sealed face descriptor; None where there is none."""
+
+    async def erase_face(self, verification_id: SessionId) -> None:
+        """Erase the face descriptor, if there is one."""
+
+    async def prune_events(self, before_ms: int) -> int:
+        """Delete journal entries from before then, of sessions in final states; how many."""
 
 
-class SqlSessionRepository:
-    """`SessionRepository` on a `Database`."""
+class SqlSessionStore:
+    """`SessionStore` on a `Database`."""
 
-    def __init__(self, database: Database, final_states: Collection[str]) -> None:
+    def __init__(self, database: Database, sealer: Sealer, final_states: Collection[str]) -> None:
         """`final_states`: the states that never change; `expired` has to be one of them."""
         if EXPIRED not in final_states:
             raise ValueError("expired is a final state")
         self._database = database
-        self._not_final = sessions.c.state.not_in(sorted(final_states))
+        self._sealer = sealer
+        self._final = sessions.c.state.in_(sorted(final_states))
 
-    async def add(self, record: SessionRecord) -> None:
+    async def open(self, record: SessionRecord, events: Sequence[EventRecord]) -> None:
+        check_first_attempt(record, events)
         try:
-            async with self._database.begin() as connection:
-                await connection.execute(insert(sessions).values(_row(record)))
+            async with self._database.begin(write=True) as connection:
+                row = verification_row(record, self._sealer)
+                await connection.execute(insert(verifications).values(row))
+                await connection.execute(insert(sessions).values(session_row(record)))
+                if events:
+                    await connection.execute(insert(session_events), _rows(events))
         except IntegrityError:
-            async with self._database.begin() as connection:
-                known = await _exists(connection, record.session_id)
-            missing = NotFound("no such parent session")
-            raise (Conflict("the session exists already") if known else missing) from None
+            raise Conflict("the session exists already") from None
+
+    async def add_attempt(self, record: SessionRecord, events: Sequence[EventRecord]) -> None:
+        check_further_attempt(record, events)
+        statement = (
+            update(verifications)
+            .where(
+                verifications.c.verification_id == record.verification_id,
+                verifications.c.tenant_id == record.tenant_id,
+                verifications.c.user_hmac == self._sealer.digest(record.user_id),
+            )
+            .values(expires_at_ms=record.expires_at_ms)
+        )
+        try:
+            async with self._database.begin(write=True) as connection:
+                if not (await connection.execute(statement)).rowcount:
+                    raise NotFound("no such verification")
+                await connection.execute(insert(sessions).values(session_row(record)))
+                if events:
+                    await connection.execute(insert(session_events), _rows(events))
+        except IntegrityError:
+            raise Conflict("the verification has this attempt already") from None
 
     async def get(self, session_id: SessionId) -> SessionRecord:
+        async with self._database.begin() as connection:
+            return await read_session(connection, self._sealer, session_id)
+
+    async def attempts(self, verification_id: SessionId) -> list[SessionRecord]:
+        if not can_be_id(verification_id):
+            return []
+        statement = (
+            sessions_with_people()
+            .where(sessions.c.verification_id == verification_id)
+            .order_by(sessions.c.attempt)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        return [session_of(row, self._sealer) for row in rows]
+
+    async def acquire(self, session_id: SessionId, owner_id: str, epoch: int) -> SessionRecord:
+        lease = holds_lease(owner_id, epoch)
+        statement = (
+            update(sessions)
+            .where(
+                sessions.c.session_id == session_id,
+                sessions.c.owner_id.is_(None),
+                ~self._final,
+                lease,
+            )
+            .values(owner_id=owner_id, owner_epoch=epoch)
+        )
         if not can_be_id(session_id):
             raise NotFound("no such session")
-        statement = select(sessions).where(sessions.c.session_id == session_id)
-        async with self._database.begin() as connection:
-            row = (await connection.execute(statement)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("no such session")
-        return SessionRecord(**row)
+        async with self._database.begin(write=True) as connection:
+            taken = (await connection.execute(statement)).rowcount
+            record = await read_session(connection, self._sealer, session_id)
+            if not taken and not await connection.scalar(select(lease)):
+                raise OwnershipLost("this process holds no lease", hint="register it again")
+        return record
 
-    async def retry_of(self, session_id: SessionId) -> SessionRecord | None:
-        statement = (
-            select(sessions)
-            .where(sessions.c.parent_id == session_id)
-            .order_by(sessions.c.created_at_ms, sessions.c.session_id)
-            .limit(1)
-        )
-        async with self._database.begin() as connection:
-            row = (await connection.execute(statement)).mappings().one_or_none()
-        return None if row is None else SessionRecord(**row)
-
-    async def update(self, record: SessionRecord) -> bool:
-        values = {name: value for name, value in _row(record).items() if name not in FIXED_FIELDS}
+    async def disown(self, record: SessionRecord) -> None:
         statement = (
             update(sessions)
-            .where(sessions.c.session_id == record.session_id, self._not_final)
+            .where(
+                sessions.c.session_id == record.session_id,
+                sessions.c.owner_id == record.owner_id,
+                sessions.c.owner_epoch == record.owner_epoch,
+                sessions.c.state == CREATED,
+            )
+            .values(owner_id=None, owner_epoch=0)
+        )
+        async with self._database.begin(write=True) as connection:
+            await connection.execute(statement)
+
+    async def commit(self, commit: Commit) -> None:
+        record = commit.record
+        values = session_row(record)
+        for name in FIXED_FIELDS:
+            values.pop(name, None)
+        statement = (
+            update(sessions)
+            .where(
+                sessions.c.session_id == record.session_id,
+                sessions.c.tenant_id == record.tenant_id,
+                sessions.c.owner_id == record.owner_id,
+                sessions.c.owner_epoch == record.owner_epoch,
+                sessions.c.last_seq == commit.base_seq,
+                ~self._final,
+                has_epoch(record.owner_id or "", record.owner_epoch),
+            )
             .values(values)
         )
-        async with self._database.begin() as connection:
-            if (await connection.execute(statement)).rowcount:
-                return True
-            if not await _exists(connection, record.session_id):
-                raise NotFound("no such session")
-            return False
+        try:
+            async with self._database.begin(write=True) as connection:
+                written = (await connection.execute(statement)).rowcount
+                if written and commit.events:
+                    await connection.execute(insert(session_events), _rows(commit.events))
+                if written and commit.alerts:
+                    rows = [alert_row(alert) for alert in commit.alerts]
+                    await connection.execute(insert(alerts), rows)
+        except IntegrityError:
+            raise Conflict("an alert exists already") from None
+        if not written:
+            await self._check_committed(commit)
 
-    async def interrupt_live(self, live_states: Collection[str], now_ms: int) -> int:
+    async def _check_committed(self, commit: Commit) -> None:
+        """Return where the commit was stored before; raise OwnershipLost where it was not."""
+        stored = await self.get(commit.record.session_id)
+        last = await self.events(stored.session_id, commit.record.last_seq - 1, 1)
+        if not was_committed(commit, stored, last):
+            raise OwnershipLost("the session is no longer this process's")
+
+    async def events(
+        self, session_id: SessionId, after: int = 0, limit: int = MAX_EVENTS_LISTED
+    ) -> list[EventRecord]:
+        check_limit(limit, MAX_EVENTS_LISTED)
+        if not can_be_id(session_id):
+            return []
         statement = (
-            update(sessions)
-            .where(sessions.c.state.in_(sorted(live_states)), self._not_final)
-            .values(state=INTERRUPTED, updated_at_ms=now_ms)
+            select(session_events)
+            .where(session_events.c.session_id == session_id, session_events.c.seq > after)
+            .order_by(session_events.c.seq)
+            .limit(limit)
         )
         async with self._database.begin() as connection:
-            return (await connection.execute(statement)).rowcount
+            rows = (await connection.execute(statement)).mappings().all()
+        return [event_of(row) for row in rows]
 
-    async def expire(self, now_ms: int, limit: int = MAX_EXPIRED_AT_ONCE) -> list[SessionId]:
-        check_limit(limit, MAX_EXPIRED_AT_ONCE)
-        statement = (
-            update(sessions)
-            # Asked for twice: PostgreSQL looks at the outer condition again when it had to wait.
-            .where(sessions.c.session_id.in_(self._due(now_ms, limit)), self._not_final)
-            .values(state=EXPIRED, updated_at_ms=now_ms)
-            .returning(sessions.c.session_id)
-        )
-        async with self._database.begin() as connection:
-            return [SessionId(text) for text in await connection.scalars(statement)]
+    async def expire(self, now_ms: int, limit: int = MAX_AT_ONCE) -> list[SessionId]:
+        check_limit(limit, MAX_AT_ONCE)
+        due = (sessions.c.owner_id.is_(None), sessions.c.expires_at_ms <= now_ms, ~self._final)
+        async with self._database.begin(write=True) as connection:
+            return await end_sessions(connection, EXPIRED, now_ms, *due, limit=limit)
 
     async def count_by_state(self) -> dict[str, int]:
         statement = select(sessions.c.state, func.count()).group_by(sessions.c.state)
         async with self._database.begin() as connection:
             return dict((await connection.execute(statement)).all())
 
-    async def delete(self, session_id: SessionId) -> bool:
-        if not can_be_id(session_id):
-            return False
-        statement = delete(sessions).where(sessions.c.session_id == session_id)
+    async def count_waiting(self) -> int:
+        statement = select(func.count()).where(sessions.c.state == CREATED)
         async with self._database.begin() as connection:
+            return await connection.scalar(statement) or 0
+
+    async def delete(self, verification_id: SessionId) -> bool:
+        if not can_be_id(verification_id):
+            return False
+        statement = delete(verifications).where(verifications.c.verification_id == verification_id)
+        async with self._database.begin(write=True) as connection:
             return bool((await connection.execute(statement)).rowcount)
 
-    def _due(self, now_ms: int, limit: int) -> Select[tuple[str]]:
-        return (
-            select(sessions.c.session_id)
-            .where(sessions.c.expires_at_ms <= now_ms, self._not_final)
-            .order_by(sessions.c.expires_at_ms)
-            .limit(limit)
+    async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
+        if not await self._write_face(verification_id, sealed):
+            raise NotFound("no such verification")
+
+    async def face(self, verification_id: SessionId) -> bytes | None:
+        if not can_be_id(verification_id):
+            return None
+        statement = select(verifications.c.face_sealed).where(
+            verifications.c.verification_id == verification_id
         )
+        async with self._database.begin() as connection:
+            return await connection.scalar(statement)
+
+    async def erase_face(self, verification_id: SessionId) -> None:
+        await self._write_face(verification_id, None)
+
+    async def _write_face(self, verification_id: SessionId, sealed: bytes | None) -> bool:
+        if not can_be_id(verification_id):
+            return False
+        statement = (
+            update(verifications)
+            .where(verifications.c.verification_id == verification_id)
+            .values(face_sealed=sealed)
+        )
+        async with self._database.begin(write=True) as connection:
+            return bool((await connection.execute(statement)).rowcount)
+
+    async def prune_events(self, before_ms: int) -> int:
+        over = select(sessions.c.session_id).where(self._final)
+        statement = delete(session_events).where(
+            session_events.c.at_ms < before_ms, session_events.c.session_id.in_(over)
+        )
+        async with self._database.begin(write=True) as connection:
+            return (await connection.execute(statement)).rowcount
 
 
-def _row(record: SessionRecord) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+def check_first_attempt(record: SessionRecord, events: Iterable[EventRecord]) -> None:
+    """Raise BadRequest unless the record can begin a verification, with this journal."""
+    if record.attempt != 1 or record.verification_id != record.session_id:
+        raise BadRequest("attempt: the first one is number 1 and gives the verification its id")
+    Commit(record, 0, tuple(events))
 
 
-async def _exists(connection: AsyncConnection, session_id: SessionId) -> bool:
-    statement = select(sessions.c.session_id).where(sessions.c.session_id == session_id)
-    return await connection.scalar(statement) is not None
+def check_further_attempt(record: SessionRecord, events: Iterable[EventRecord]) -> None:
+    """Raise BadRequest unless the record can go on with a verification, with this journal."""
+    if record.attempt == 1 or record.verification_id == record.session_id:
+        raise BadRequest("attempt: a further one has a higher number and an id of its own")
+    Commit(record, 0, tuple(events))
+
+
+def was_committed(commit: Commit, stored: SessionRecord, last: Sequence[EventRecord]) -> bool:
+    """Whether the stored session, whose newest entry is `last`, is what this commit left.
+
+    A commit without entries is told by the state and the time.
+    """
+    ours = commit.record
+    same_owner = (stored.owner_id, stored.owner_epoch) == (ours.owner_id, ours.owner_epoch)
+    if not same_owner or stored.owner_id is None or stored.last_seq != ours.last_seq:
+        return False
+    if commit.events:
+        return list(last) == [commit.events[-1]]
+    return (stored.state, stored.updated_at_ms) == (ours.state, ours.updated_at_ms)
+
+
+def _rows(events: Iterable[EventRecord]) -> list[dict[str, object]]:
+    return [event_row(event) for event in events]

@@ -15,12 +15,13 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
 )
 
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
     MAX_NOTE_LENGTH,
-    MAX_USER_ID_LENGTH,
+    MAX_TENANT_LENGTH,
     MAX_WORD_LENGTH,
 )
 from kyc_rtc.storage.values import MAX_ID_LENGTH
@@ -30,24 +31,43 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     }
+)
+
+DIGEST_LENGTH = 64
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("verification_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("user_sealed", LargeBinary, nullable=False),
+    Column("user_hmac", String(DIGEST_LENGTH), nullable=False),
+    Column("face_sealed", LargeBinary, nullable=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "tenant_id", "user_hmac"),
 )
 
 sessions = Table(
     "sessions",
     metadata,
     Column("session_id", String(MAX_ID_LENGTH), primary_key=True),
-    Column("user_id", String(MAX_USER_ID_LENGTH), nullable=False),
+    Column(
+        "verification_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("verifications.verification_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("owner_id", String(MAX_ID_LENGTH), nullable=True),
+    Column("owner_epoch", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
     Column("state", String(MAX_WORD_LENGTH), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
-    Column(
-        "parent_id",
-        String(MAX_ID_LENGTH),
-        ForeignKey("sessions.session_id", ondelete="SET NULL"),
-        nullable=True,
-    ),
     Column("attempt", BigInteger, nullable=False),
     Column("frames_processed", BigInteger, nullable=False),
     Column("face_detected", Boolean, nullable=True),
@@ -58,9 +78,62 @@ sessions = Table(
     Column("evidence", JSON(none_as_null=True), nullable=True),
     Column("challenges", JSON(none_as_null=True), nullable=True),
     Column("reason_weights", JSON(none_as_null=True), nullable=True),
+    Column("transport", String(MAX_WORD_LENGTH), nullable=True),
+    Column("connection", JSON(none_as_null=True), nullable=True),
+    Column("needs_review", Boolean, nullable=False),
+    UniqueConstraint("verification_id", "attempt"),
     Index(None, "state", "expires_at_ms"),
-    Index(None, "parent_id"),
+    Index(None, "owner_id"),
     Index(None, "updated_at_ms"),
+)
+
+session_events = Table(
+    "session_events",
+    metadata,
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("owner", String(MAX_ID_LENGTH), nullable=True),
+    Column("actor", String(MAX_WORD_LENGTH), nullable=False),
+    Column("type", String(MAX_WORD_LENGTH), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Index(None, "at_ms"),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("process_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("lease_until_ms", BigInteger, nullable=False),
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("command_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("type", String(MAX_WORD_LENGTH), nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("actor", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("done_at_ms", BigInteger, nullable=True),
+    Column("error", JSON(none_as_null=True), nullable=True),
+    Index(None, "session_id"),
+    Index(None, "done_at_ms", "created_at_ms"),
 )
 
 alerts = Table(
@@ -73,6 +146,7 @@ alerts = Table(
         ForeignKey("sessions.session_id", ondelete="CASCADE"),
         nullable=False,
     ),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
     Column("type", String(MAX_WORD_LENGTH), nullable=False),
     Column("severity", String(MAX_WORD_LENGTH), nullable=False),
     Column("message_key", String(MAX_WORD_LENGTH), nullable=False),
@@ -95,6 +169,7 @@ labels = Table(
         ForeignKey("sessions.session_id", ondelete="CASCADE"),
         nullable=False,
     ),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
     Column("label", String(MAX_WORD_LENGTH), nullable=False),
     Column("species", String(MAX_WORD_LENGTH), nullable=True),
     Column("source", String(MAX_WORD_LENGTH), nullable=False),
@@ -113,6 +188,7 @@ footage = Table(
         ForeignKey("sessions.session_id", ondelete="CASCADE"),
         primary_key=True,
     ),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("record", LargeBinary, nullable=False),
     Index(None, "created_at_ms"),
@@ -127,5 +203,6 @@ measures = Table(
         ForeignKey("sessions.session_id", ondelete="CASCADE"),
         primary_key=True,
     ),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
     Column("by_name", JSON, nullable=False),
 )

@@ -1,7 +1,7 @@
 /** The applicant's page: link → consent → camera → live check → result, and the ways back. */
 
 import { Catalogue } from '../sdk/i18n.js';
-import { ApiError, KycApi, stopStream } from '../sdk/kyc-rtc.js';
+import { ApiError, KycApi, askPatiently, stopStream } from '../sdk/kyc-rtc.js';
 import { adoptInvitation, readInvitation } from './address.js';
 import { CameraStep } from './camera-step.js';
 import { byId, showStep } from './dom.js';
@@ -23,6 +23,18 @@ const VERDICTS = {
   FAILED: { name: 'failed', tone: 'bad', tips: true },
   INCONCLUSIVE: { name: 'inconclusive', tone: 'warn', tips: true },
 };
+
+/** @type {Record<import('../sdk/api.js').Trouble, string>} what to say while the page goes on asking */
+const WAITING = {
+  link: 'page.waiting_link',
+  busy: 'live.busy_hint',
+  storage: 'hint.storage_waiting',
+  server: 'page.waiting',
+  elsewhere: 'page.waiting',
+};
+
+/** @type {Record<import('../sdk/api.js').Trouble, string>} the result when asking again did not help */
+const REFUSALS = { link: 'offline', busy: 'busy', storage: 'server', server: 'server', elsewhere: 'refused' };
 
 class ApplyPage {
   #words;
@@ -53,17 +65,18 @@ class ApplyPage {
 
   /** Look at the session first: a link may be used up, and that should be told before any question. */
   async open() {
-    showStep('loading');
+    this.#showLoading('page.loading');
     try {
-      this.#enter(await this.#api().session());
+      this.#enter(await this.#report());
     } catch (error) {
       this.#showRefusal(error);
     }
   }
 
   /** @param {import('../sdk/api.js').SessionReport} report */
-  async #enter({ state, status, reasons, can_retry: canRetry }) {
-    if (status) this.#showVerdict({ status, reasons, can_retry: canRetry });
+  async #enter(report) {
+    const { state, status, can_retry: canRetry } = report;
+    if (status) this.#showVerdict(report);
     else if (state === 'interrupted' && canRetry) await this.#enterAgain();
     else if (state === 'interrupted') this.#showEnd('interrupted', false);
     else if (state === 'expired' || state === 'cancelled') this.#showEnd(state, canRetry);
@@ -97,7 +110,7 @@ class ApplyPage {
     this.#stream = stream;
     if (kind === 'interrupted' && detail.canRetry && this.#restarts < MAX_RESTARTS) return this.#startOver();
     this.#releaseCamera();
-    if (kind === 'verdict') this.#showVerdict(detail);
+    if (kind === 'verdict') this.#showVerdict(await this.#withReview(detail));
     else if (kind === 'stopped') this.#showEnd('cancelled', true, () => this.#resume());
     else if (kind === 'interrupted') this.#showEnd('interrupted', detail.canRetry);
     else if (kind === 'over') this.#showEnd(detail.state, detail.canRetry);
@@ -106,6 +119,7 @@ class ApplyPage {
 
   async #startOver() {
     this.#restarts += 1;
+    this.#showLoading('live.starting_over');
     if (await this.#renew()) await this.#check(this.#words.text('live.starting_over'));
   }
 
@@ -123,7 +137,11 @@ class ApplyPage {
    */
   async #renew() {
     try {
-      const { session_id: sessionId, client_token: token, join_url: joinUrl } = await this.#api().retry();
+      const api = this.#api();
+      const { session_id: sessionId, client_token: token, join_url: joinUrl } = await askPatiently(
+        () => api.retry(),
+        (trouble) => this.#showWaiting(trouble),
+      );
       this.#invitation = { sessionId, token };
       return adoptInvitation(joinUrl, this.#invitation);
     } catch (error) {
@@ -143,10 +161,66 @@ class ApplyPage {
     return new KycApi('', this.#invitation.sessionId, this.#invitation.token);
   }
 
+  /** How the session stands; a server that is away for a minute is waited for. */
+  #report() {
+    const api = this.#api();
+    return askPatiently(
+      () => api.session(),
+      (trouble) => this.#showWaiting(trouble),
+    );
+  }
+
+  /**
+   * Only the report says whether a person looks at a check that was left open.
+   *
+   * @param {Record<string, any>} verdict
+   * @returns {Promise<Record<string, any>>}
+   */
+  async #withReview(verdict) {
+    if (verdict.status !== 'INCONCLUSIVE' || verdict.needs_review !== undefined) return verdict;
+    const report = await this.#api().session().catch(() => null);
+    return { ...verdict, needs_review: report?.needs_review ?? false };
+  }
+
+  // ── waiting ──
+
+  /** @param {string} title key of the sentence above */
+  #showLoading(title) {
+    byId('loading-title').textContent = this.#words.text(title);
+    byId('loading-hint').textContent = '';
+    showStep('loading');
+  }
+
+  /** @param {import('../sdk/api.js').Trouble} trouble why the answer takes longer */
+  #showWaiting(trouble) {
+    const sentence = this.#words.text(WAITING[trouble]);
+    if (document.body.dataset.step === 'result') this.#result.setNote(sentence);
+    else byId('loading-hint').textContent = sentence;
+  }
+
   // ── endings ──
 
   /** @param {Record<string, any>} verdict */
-  #showVerdict({ status, reasons, can_retry: canRetry, liveness_score: liveness, deepfake_score: deepfake }) {
+  #showVerdict({ needs_review: needsReview, ...verdict }) {
+    if (verdict.status === 'INCONCLUSIVE' && needsReview) this.#showReview(verdict.can_retry);
+    else this.#showDecision(verdict);
+  }
+
+  /**
+   * A person decides. What the check saw is for them, and says nothing yet.
+   *
+   * @param {boolean} canRetry
+   */
+  #showReview(canRetry) {
+    this.#result.show({
+      name: 'review',
+      tone: 'neutral',
+      action: canRetry ? { label: 'result.try_again', run: () => this.#tryAgain() } : null,
+    });
+  }
+
+  /** @param {Record<string, any>} verdict */
+  #showDecision({ status, reasons, can_retry: canRetry, liveness_score: liveness, deepfake_score: deepfake }) {
     const verdict = VERDICTS[status] ?? VERDICTS.INCONCLUSIVE;
     const passed = status === 'PASSED';
     const exposed = liveness !== undefined || deepfake !== undefined;
@@ -189,7 +263,7 @@ class ApplyPage {
   /** @param {{code: string, status: number}} failure */
   #showFatal({ code, status }) {
     if (code === 'refused' && [401, 403, 404, 410].includes(status)) return this.#showInvalid();
-    const name = code === 'link_lost' || code === 'busy' ? code : 'refused';
+    const name = ['link_lost', 'busy', 'server'].includes(code) ? code : 'refused';
     this.#result.show({
       name,
       tone: 'warn',
@@ -200,7 +274,7 @@ class ApplyPage {
   /** After the client gave up or was told to: the session may still stand, or be over by now. */
   async #resume() {
     try {
-      const report = await this.#api().session();
+      const report = await this.#report();
       if (!isFinal(report.state)) await this.#openCamera();
       else if (report.can_retry && !report.status) await this.#tryAgain();
       else await this.#enter(report);
@@ -218,8 +292,7 @@ class ApplyPage {
       this.#showInvalid();
       return;
     }
-    const answered = error instanceof ApiError;
-    const name = answered ? (error.isBusy ? 'busy' : 'refused') : 'offline';
+    const name = REFUSALS[error instanceof ApiError ? (error.trouble ?? 'elsewhere') : 'link'];
     this.#result.show({ name, tone: 'warn', action: { label: 'result.try_again', run: retry } });
   }
 

@@ -80,12 +80,11 @@ export class LiveView {
     byId('rings').setAttribute('aria-valuenow', String(Math.round(shown * 100)));
   }
 
-  /** @param {{remainingMs: number, limitMs: number, paused: boolean} | null} time null where nothing is timed */
+  /** @param {{remainingMs: number, limitMs: number} | null} time null where nothing is timed */
   setTime(time) {
     const ratio = time === null ? 0 : Math.min(1, Math.max(0, time.remainingMs / time.limitMs));
     mark(this.#stage, 'timed', time !== null && ratio > 0);
-    mark(this.#stage, 'hurry', time !== null && ratio < HURRY_RATIO && !time.paused);
-    mark(this.#stage, 'paused', time?.paused ?? false);
+    mark(this.#stage, 'hurry', time !== null && ratio < HURRY_RATIO);
     byId('ring-time').style.strokeDashoffset = String(1 - ratio);
     this.setSeconds(this.#timeText(time));
   }
@@ -170,10 +169,9 @@ export class LiveView {
     this.#hintSinceMs = performance.now();
   }
 
-  /** @param {{remainingMs: number, paused: boolean} | null} time */
+  /** @param {{remainingMs: number} | null} time */
   #timeText(time) {
     if (time === null) return '';
-    if (time.paused) return this.#words.text('live.paused');
     return this.#words.text('live.seconds_left', { seconds: Math.max(0, Math.ceil(time.remainingMs / 1_000)) });
   }
 

@@ -35,7 +35,7 @@ export class ResultStep {
     byId('result-body').textContent = this.#words.text(`result.${name}.body`);
     this.#listReasons(reasons);
     byId('result-tips').hidden = !tips;
-    this.#setNote(attemptsSpent ? this.#words.text('result.no_attempts') : '');
+    this.setNote(attemptsSpent ? this.#words.text('result.no_attempts') : '');
     byId('result-scores').hidden = scores === null;
     byId('result-liveness').textContent = scores?.liveness ?? '';
     byId('result-deepfake').textContent = scores?.deepfake ?? '';
@@ -48,12 +48,12 @@ export class ResultStep {
 
   async #act() {
     this.#button.disabled = true;
-    this.#setNote(this.#words.text('result.starting'));
+    this.setNote(this.#words.text('result.starting'));
     await this.#action?.run();
   }
 
-  /** @param {string} text */
-  #setNote(text) {
+  /** @param {string} text what goes on; empty to hide */
+  setNote(text) {
     byId('result-note').textContent = text;
     byId('result-note').hidden = text === '';
   }

@@ -1,7 +1,15 @@
 /** The HTTP calls of the applicant's side, and their one kind of error. */
 
 const TIMEOUT_MS = 10_000;
-const DEFAULT_RETRY_AFTER_S = 5;
+/** @type {Record<number, number>} seconds to wait, by HTTP status, where the server does not say */
+const DEFAULT_RETRY_AFTER_S = { 421: 2, 503: 5 };
+
+/**
+ * What stands in the way of an answer, and may go away by itself: the way to the server, its load, its
+ * database, something else in it, or a session that lives in another process, which may be ending.
+ *
+ * @typedef {'link' | 'busy' | 'storage' | 'server' | 'elsewhere'} Trouble
+ */
 
 /** The server answered, and the answer was no. */
 export class ApiError extends Error {
@@ -21,12 +29,20 @@ export class ApiError extends Error {
 
   /** The server is full or asks to slow down: worth waiting for. */
   get isBusy() {
-    return this.status === 503 || this.status === 429;
+    return this.trouble === 'busy';
   }
 
   /** Asking again may help without anybody doing anything. */
   get isTransient() {
-    return this.status >= 500 || this.status === 429 || this.status === 408;
+    return this.trouble !== null;
+  }
+
+  /** @returns {Trouble | null} null where asking again does not help */
+  get trouble() {
+    if (this.status === 421) return 'elsewhere';
+    if (this.status === 503 && this.code === 'storage_unavailable') return 'storage';
+    if (this.status === 503 || this.status === 429) return 'busy';
+    return this.status >= 500 || this.status === 408 ? 'server' : null;
   }
 }
 
@@ -38,6 +54,7 @@ export class ApiError extends Error {
  * @property {boolean | null} verified
  * @property {{code: string, text: string}[]} reasons
  * @property {boolean} can_retry
+ * @property {boolean} [needs_review] a person decides, because the check alone could not
  * @property {string} expires_at
  */
 
@@ -84,10 +101,10 @@ export class KycApi {
   }
 
   /**
-   * Ask for a new session for the same applicant.
+   * Ask for a new session for the same applicant: another attempt of one verification.
    *
    * @param {AbortSignal} [signal]
-   * @returns {Promise<{session_id: string, client_token: string, join_url: string}>}
+   * @returns {Promise<{session_id: string, verification_id?: string, client_token: string, join_url: string}>}
    */
   retry(signal) {
     return this.#call('POST', `${this.#sessionPath()}/retry`, {}, signal);
@@ -142,6 +159,6 @@ export class KycApi {
 async function readError(response) {
   const body = await response.json().catch(() => ({}));
   const asked = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
-  const fallback = response.status === 503 ? DEFAULT_RETRY_AFTER_S : 0;
+  const fallback = DEFAULT_RETRY_AFTER_S[response.status] ?? 0;
   return new ApiError(response.status, body?.error ?? {}, Number.isFinite(asked) ? asked : fallback);
 }

@@ -13,10 +13,13 @@
  * |---------------|---------------------------------|---------|
  * | `link`        | `{state, reason}`               | `connecting`, `up`, `weak` or `down`; the client mends it by itself |
  * | `busy`        | `{retryInMs}`                   | the server is full; the client asks again by itself |
+ * | `waiting`     | `{retryInMs}`                   | the server waits for its database; the client asks again by itself |
  * | `camera`      | `{state, stream, code}`         | `live` with a new stream, or `failed`; see `restoreCamera` |
  * | `interrupted` | `{canRetry}`                    | the session ended because the link was lost for too long |
  * | `over`        | `{state, canRetry}`             | the session is `expired` or `cancelled` |
- * | `fatal`       | `{code, status}`                | the client gave up: `link_lost`, `busy`, `camera`, `refused` |
+ * | `fatal`       | `{code, status}`                | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
+ *
+ * After a reconnect the server says again what it said meanwhile; nothing is dispatched twice.
  */
 
 import { ApiError, KycApi } from './api.js';
@@ -24,11 +27,11 @@ import { CameraError, openCamera, stopStream } from './camera.js';
 import { CameraKeeper } from './camera-keeper.js';
 import { CaptureControl } from './capture.js';
 import { LinkMeter, readSample } from './link.js';
-import { MediaClock } from './messages.js';
+import { JournalPlace, MediaClock } from './messages.js';
 import { Peer } from './peer.js';
-import { Pause, RetryBudget } from './retry.js';
+import { Pause, RetryBudget, askPatiently, troubleOf } from './retry.js';
 
-export { ApiError, CameraError, KycApi, openCamera, stopStream };
+export { ApiError, CameraError, KycApi, askPatiently, openCamera, stopStream };
 
 const STATS_EVERY_MS = 2_000;
 const GREETING_TIMEOUT_MS = 12_000;
@@ -39,6 +42,14 @@ const PROVEN_AFTER_MS = 5_000;
 /** How long a `cancel` may take to leave. */
 const FAREWELL_MS = 800;
 const VERDICT_STATES = new Set(['passed', 'failed', 'inconclusive']);
+/** @type {Record<import('./api.js').Trouble, string>} code of `fatal` when the budget is spent */
+const FATAL_CODES = {
+  link: 'link_lost',
+  busy: 'busy',
+  storage: 'server',
+  server: 'server',
+  elsewhere: 'refused',
+};
 
 /** @typedef {import('./messages.js').Message} Message */
 /** @typedef {import('./api.js').SessionReport} SessionReport */
@@ -66,6 +77,7 @@ export class KycClient extends EventTarget {
   #pause = new Pause();
   #capture = new CaptureControl();
   #clock = new MediaClock();
+  #journal = new JournalPlace();
   /** @type {LinkState | null} */
   #link = null;
   #finished = false;
@@ -144,19 +156,16 @@ export class KycClient extends EventTarget {
   async #keepConnected() {
     const { signal } = this.#closing;
     while (!this.#isDone()) {
-      let refusal = null;
-      try {
-        await this.#servePeer();
-      } catch (error) {
-        refusal = error instanceof ApiError ? error : null;
-        // Without an answer from the server (no network, no greeting in time) trying again is right.
-        if (refusal && !refusal.isTransient && refusal.status !== 409) return this.#fail('refused', refusal.status);
-      }
-      if (this.#isDone() || (await this.#sessionIsOver())) return;
-      if (refusal?.status === 409) return this.#fail('refused', 409);
-      const delay = this.#nextDelay(refusal);
-      if (delay === null) return this.#fail(refusal?.isBusy ? 'busy' : 'link_lost', refusal?.status ?? 0);
-      await this.#pause.wait(delay, signal);
+      const refusal = await this.#servePeer().then(() => null, refusalOf);
+      // Without an answer from the server (no network, no greeting in time) trying again is right.
+      if (refusal && !refusal.isTransient && refusal.status !== 409) return this.#fail('refused', refusal.status);
+      if (this.#isDone()) return;
+      const { isOver, problem } = await this.#askSession();
+      if (isOver) return;
+      // A session that cannot be asked about is not refused: what it has come to is not known yet.
+      if (refusal?.status === 409 && problem === null) return this.#fail('refused', 409);
+      const delay = this.#nextDelay(refusal?.isTransient ? refusal : refusalOf(problem));
+      if (delay !== null) await this.#pause.wait(delay, signal);
     }
   }
 
@@ -217,18 +226,16 @@ export class KycClient extends EventTarget {
   /**
    * Ask the server whether there is still something to reconnect to.
    *
-   * @returns {Promise<boolean>}
+   * @returns {Promise<{isOver: boolean, problem: unknown}>} problem: why there was no answer, else null
    */
-  async #sessionIsOver() {
+  async #askSession() {
     try {
       const report = await this.#api.session(this.#closing.signal);
-      return this.#isDone() || this.#endFrom(report);
+      return { isOver: this.#isDone() || this.#endFrom(report), problem: null };
     } catch (error) {
-      if (error instanceof ApiError && !error.isTransient) {
-        this.#fail('refused', error.status);
-        return true;
-      }
-      return false;
+      if (troubleOf(error) !== null) return { isOver: this.#isDone(), problem: error };
+      this.#fail('refused', /** @type {ApiError} */ (error).status);
+      return { isOver: true, problem: error };
     }
   }
 
@@ -252,19 +259,20 @@ export class KycClient extends EventTarget {
 
   /**
    * @param {ApiError | null} refusal
-   * @returns {number | null} milliseconds to wait, null to give up
+   * @returns {number | null} milliseconds to wait; null where the client gave up
    */
   #nextDelay(refusal) {
-    const nowMs = performance.now();
-    if (!refusal?.isBusy) return this.#budget.next(nowMs);
-    const retryInMs = this.#budget.nextBusy(nowMs, refusal.retryAfterS);
-    if (retryInMs !== null) this.#emit('busy', { retryInMs });
+    const trouble = refusal?.trouble ?? 'link';
+    const retryInMs = this.#budget.next(performance.now(), trouble, refusal?.retryAfterS ?? 0);
+    if (retryInMs === null) this.#fail(FATAL_CODES[trouble], refusal?.status ?? 0);
+    else if (trouble === 'busy') this.#emit('busy', { retryInMs });
+    else if (trouble === 'storage') this.#emit('waiting', { retryInMs });
     return retryInMs;
   }
 
   /** @param {Message} message */
   #onMessage(message) {
-    if (this.#finished) return;
+    if (this.#finished || !this.#journal.take(message)) return;
     this.#clock.hear(message.t_ms, performance.now());
     if (message.type === 'hello') this.#sayReady();
     if (message.type === 'capture') this.#obey(message);
@@ -280,7 +288,7 @@ export class KycClient extends EventTarget {
   }
 
   #sayReady() {
-    this.#peer?.send('ready');
+    this.#peer?.send('ready', { last_event: this.#journal.lastEvent });
     this.#sayCaptureInfo();
   }
 
@@ -371,4 +379,12 @@ export class KycClient extends EventTarget {
   #emit(type, detail) {
     if (!this.#closing.signal.aborted) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {ApiError | null} null where the server gave no answer
+ */
+function refusalOf(error) {
+  return error instanceof ApiError ? error : null;
 }

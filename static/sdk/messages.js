@@ -16,12 +16,17 @@ const SERVER_TYPES = new Set([
   'quality',
   'challenge',
   'challenge_progress',
+  'challenge_voided',
   'challenge_result',
   'frame',
   'capture',
+  'notice',
   'verdict',
   'error',
 ]);
+
+/** Types that stand in the session's journal: each carries its number there as `event`. */
+const JOURNALLED_TYPES = new Set(['state', 'challenge', 'challenge_voided', 'challenge_result', 'verdict']);
 
 /**
  * @typedef {{v: number, seq: number, type: string, t_ms: number} & Record<string, any>} Message
@@ -57,6 +62,36 @@ export function parseMessage(data) {
  */
 export function frameMessage(type, seq, tMs, fields) {
   return JSON.stringify({ v: PROTOCOL_VERSION, seq, type, t_ms: Math.max(0, Math.round(tMs)), ...fields });
+}
+
+/**
+ * @param {Message} message
+ * @returns {boolean} whether the server had stored it before it was sent
+ */
+export function isJournalled(message) {
+  return JOURNALLED_TYPES.has(message.type);
+}
+
+/** How far a session's journal was read: what comes again after a reconnect is taken only once. */
+export class JournalPlace {
+  /** @type {number | null} */
+  #lastEvent = null;
+
+  /** The greatest number seen; null before the first. The server goes on after it. */
+  get lastEvent() {
+    return this.#lastEvent;
+  }
+
+  /**
+   * @param {Message} message
+   * @returns {boolean} false where it was seen before; a message without a number is always new
+   */
+  take(message) {
+    if (!isJournalled(message) || !Number.isInteger(message.event)) return true;
+    if (this.#lastEvent !== null && message.event <= this.#lastEvent) return false;
+    this.#lastEvent = message.event;
+    return true;
+  }
 }
 
 /** Follows the server's media time between messages. */

@@ -1,49 +1,66 @@
-/** When to try again, and a pause that can be cut short. */
+/** When to try again, for how long, and a pause that can be cut short. */
+
+import { ApiError } from './api.js';
 
 const DELAYS_MS = Object.freeze([0, 500, 1_000, 2_000, 4_000, 8_000]);
-const RECONNECT_BUDGET_MS = 60_000;
-const BUSY_BUDGET_MS = 300_000;
-const MAX_BUSY_DELAY_MS = 30_000;
+const MAX_ASKED_DELAY_MS = 30_000;
+
+/** @typedef {import('./api.js').Trouble} Trouble */
+
+/** @type {Readonly<Record<Trouble, number>>} how long to go on asking, by what stands in the way */
+const BUDGET_MS = Object.freeze({
+  link: 60_000,
+  busy: 300_000,
+  storage: 240_000,
+  server: 240_000,
+  elsewhere: 30_000,
+});
+
+/**
+ * @param {unknown} error what a call threw
+ * @returns {Trouble | null} null where asking again does not help; no answer at all counts as `link`
+ */
+export function troubleOf(error) {
+  return error instanceof ApiError ? error.trouble : 'link';
+}
 
 /** Counts attempts since the link was last good, and says how long to wait before the next. */
 export class RetryBudget {
   #attempt = 0;
-  /** @type {number | null} */
-  #troubleSinceMs = null;
-  /** @type {number | null} */
-  #busySinceMs = null;
+  /** @type {Map<Trouble, number>} when each began, in ms */
+  #since = new Map();
 
   /** The link is good again. */
   reset() {
     this.#attempt = 0;
-    this.#troubleSinceMs = null;
-    this.#busySinceMs = null;
+    this.#since.clear();
   }
 
   /**
    * @param {number} nowMs
+   * @param {Trouble} [trouble]
+   * @param {number} [askedS] seconds from `Retry-After`
    * @returns {number | null} milliseconds to wait; null where the budget is spent
    */
-  next(nowMs) {
-    this.#troubleSinceMs ??= nowMs;
-    const delay = DELAYS_MS[Math.min(this.#attempt, DELAYS_MS.length - 1)];
-    if (nowMs + delay - this.#troubleSinceMs > RECONNECT_BUDGET_MS) return null;
+  next(nowMs, trouble = 'link', askedS = 0) {
+    if (trouble !== 'link') this.#since.delete('link'); // the server was reached
+    const sinceMs = this.#since.get(trouble) ?? nowMs;
+    this.#since.set(trouble, sinceMs);
+    const delay = this.#delay(trouble, Math.min(MAX_ASKED_DELAY_MS, askedS * 1_000));
+    if (nowMs + delay - sinceMs > BUDGET_MS[trouble]) return null;
     this.#attempt += 1;
     return delay;
   }
 
   /**
-   * The server is full: wait as it asks, within a longer budget.
-   *
-   * @param {number} nowMs
-   * @param {number} askedS seconds from `Retry-After`
-   * @returns {number | null} as `next`
+   * @param {Trouble} trouble
+   * @param {number} askedMs
    */
-  nextBusy(nowMs, askedS) {
-    this.#busySinceMs ??= nowMs;
-    this.#troubleSinceMs = null;
-    if (nowMs - this.#busySinceMs > BUSY_BUDGET_MS) return null;
-    return Math.min(MAX_BUSY_DELAY_MS, Math.max(1, askedS) * 1_000);
+  #delay(trouble, askedMs) {
+    const backOffMs = DELAYS_MS[Math.min(this.#attempt, DELAYS_MS.length - 1)];
+    // A full server and a misdirected call know when to come again; the others are a guess.
+    if (trouble === 'busy' || trouble === 'elsewhere') return Math.max(1_000, askedMs);
+    return Math.max(backOffMs, askedMs);
   }
 }
 
@@ -74,5 +91,30 @@ export class Pause {
   /** End the present wait, if there is one. */
   wake() {
     this.#finish();
+  }
+}
+
+/**
+ * Make one call until it is answered, as long as what stands in the way may go away by itself.
+ *
+ * @template T
+ * @param {() => Promise<T>} call
+ * @param {(trouble: Trouble) => void} onWait told before each wait
+ * @returns {Promise<T>}
+ * @throws {unknown} what the call threw last, when asking again does not help or took too long
+ */
+export async function askPatiently(call, onWait) {
+  const budget = new RetryBudget();
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      const trouble = troubleOf(error);
+      const askedS = error instanceof ApiError ? error.retryAfterS : 0;
+      const delay = trouble === null ? null : budget.next(performance.now(), trouble, askedS);
+      if (trouble === null || delay === null) throw error;
+      onWait(trouble);
+      await new Pause().wait(delay, new AbortController().signal);
+    }
   }
 }

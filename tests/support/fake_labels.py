@@ -7,7 +7,7 @@ from kyc_rtc.sessions.labels import ErrorCounts, LabelStatistics, LabelView, New
 
 
 class FakeLabels:
-    """Implements `LabelDoor`. `refusal` is raised by the next call."""
+    """Implements `LabelInterface`. `refusal` is raised by the next call."""
 
     def __init__(self) -> None:
         self.labels: list[LabelView] = []

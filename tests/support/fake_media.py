@@ -46,8 +46,7 @@ class FakePeer:
         self.fragments: list[Fragment] = []
         self.keyframes_requested = 0
         self.closed = False
-        self.has_data_channel = True
-        self.last_heard_ms = self.last_frame_ms = clock.monotonic_ms()
+        self.last_heard_ms = clock.monotonic_ms()
         self._sink = sink
         self._clock = clock
         self._events: asyncio.Queue[PeerEvent] = asyncio.Queue()
@@ -56,7 +55,6 @@ class FakePeer:
     async def answer(self, offer: Offer) -> str:
         if offer.sdp == "refuse me":
             raise BadSdp("the offer cannot be answered")
-        self.has_data_channel = offer.has_data_channel
         return "an answer"
 
     async def add_candidates(self, fragment: Fragment) -> None:
@@ -94,9 +92,9 @@ class FakePeer:
 
     def show(self, captured_at_ms: int) -> None:
         """The camera delivers a frame."""
-        self.last_heard_ms = self.last_frame_ms = self._clock.monotonic_ms()
+        self.last_heard_ms = self._clock.monotonic_ms()
         blank = np.zeros((48, 64, 3), np.uint8)
-        self._sink(Frame(captured_at_ms, self.last_frame_ms, self._sequence, lambda: blank))
+        self._sink(Frame(captured_at_ms, self.last_heard_ms, self._sequence, lambda: blank))
         self._sequence += 1
 
     def types_sent(self) -> list[str]:
@@ -148,8 +146,11 @@ def no_face_track() -> TrackState:
     return TrackState(present=False, lost_for_ms=0, changed=False, similarity=1.0)
 
 
-class DirectPool:
-    """A `PoolPort` that runs the work at once."""
+class YieldingPool:
+    """A `PoolPort` that gives way before and after the work, as a real one does."""
 
     async def run(self, work: Callable[[], T]) -> T:
-        return work()
+        await asyncio.sleep(0)
+        result = work()
+        await asyncio.sleep(0)
+        return result

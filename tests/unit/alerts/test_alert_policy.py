@@ -22,7 +22,6 @@ Raised = tuple[AlertType, Severity]
 ADVISORY = {
     R.STREAM_TIMING,
     R.REPEATED_FRAMES,
-    R.SEEN_BEFORE,
     R.CLIENT_MISMATCH,
     R.CAPTURE_MISMATCH,
     R.NO_PULSE,
@@ -84,7 +83,9 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
     R.RECAPTURE: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
     R.STREAM_TIMING: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.REPEATED_FRAMES: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
-    R.SEEN_BEFORE: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
+    R.SEEN_BEFORE: ([(A.FOOTAGE_SEEN_BEFORE, S.HIGH)], [(A.FOOTAGE_SEEN_BEFORE, S.HIGH)]),
+    R.UPLOADED_PICTURES: ([(A.REVIEW_NEEDED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
+    R.NEEDS_REVIEW: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.CLIENT_MISMATCH: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.CAPTURE_MISMATCH: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.NO_PULSE: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
@@ -172,6 +173,14 @@ def test_a_failure_without_a_weighty_reason_names_all_of_them() -> None:
     assert second.details["reasons"] == ["challenge_timeout"]
 
 
+def test_the_alert_on_footage_names_the_other_session_and_no_other_alert_does() -> None:
+    verdict = verdict_of(INCONCLUSIVE, R.UPLOADED_PICTURES, R.SEEN_BEFORE, R.NEEDS_REVIEW)
+    first, second = alerts_for(verdict, other_session_id="other")
+    assert (first.type, first.details["other_session_id"]) == (A.FOOTAGE_SEEN_BEFORE, "other")
+    assert (second.type, "other_session_id" in second.details) == (A.REVIEW_NEEDED, False)
+    assert all("other_session_id" not in draft.details for draft in alerts_for(verdict))
+
+
 def test_severities_have_an_order() -> None:
     assert [severity.rank for severity in (S.LOW, S.MEDIUM, S.HIGH, S.CRITICAL)] == [0, 1, 2, 3]
 
@@ -199,7 +208,7 @@ def test_what_holds_for_every_verdict(verdict: Verdict) -> None:
     assert ranks == sorted(ranks, reverse=True)
     assert len({draft.type for draft in drafts}) == len(drafts)
     named = {code for draft in drafts for code in json.loads(json.dumps(draft.details))["reasons"]}
-    assert named >= set(verdict.reasons) - {R.CHALLENGES_PASSED} - ADVISORY
+    assert named >= set(verdict.reasons) - {R.CHALLENGES_PASSED, R.NEEDS_REVIEW} - ADVISORY
     if verdict.status is FAILED:
         assert ranks[0] >= S.MEDIUM.rank
     else:

@@ -86,6 +86,46 @@ def alarm(score: float = 0.95, *signs: Sign) -> tuple[Evidence, ...]:
             ReasonCode.LINK_LOST,
         ),
         (
+            replace(LIVE, challenges_passed=1, challenges_asked=2, link_lost=True, voids=5),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.LINK_LOST,
+        ),
+        (
+            replace(LIVE, challenges_passed=2, challenges_failed=1, picture_lost=True),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.POOR_QUALITY,
+        ),
+        (
+            replace(LIVE, picture_lost=True, evidence=alarm(0.95, Sign.VIDEO_LOOP)),
+            VerdictStatus.FAILED,
+            ReasonCode.VIDEO_LOOP,
+        ),
+        (
+            replace(LIVE, uploads_need_review=True),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.UPLOADED_PICTURES,
+        ),
+        (
+            replace(LIVE, uploads_need_review=True, challenges_passed=2, challenges_failed=1),
+            VerdictStatus.FAILED,
+            ReasonCode.CHALLENGE_FAILED,
+        ),
+        (
+            replace(LIVE, seen_elsewhere=True),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.SEEN_BEFORE,
+        ),
+        (
+            replace(LIVE, voids=4, challenges_planned=3),
+            VerdictStatus.PASSED,
+            ReasonCode.CHALLENGES_PASSED,
+        ),
+        (
+            replace(LIVE, challenges_planned=4),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.COMPLETED_EARLY,
+        ),
+        (
             replace(LIVE, evidence=alarm(0.9), persistent_issue=QualityIssue.BLURRED),
             VerdictStatus.INCONCLUSIVE,
             ReasonCode.POOR_QUALITY,
@@ -198,6 +238,11 @@ all_findings = st.builds(
     completed_early=st.booleans(),
     time_limit_reached=st.booleans(),
     internal_error=st.booleans(),
+    picture_lost=st.booleans(),
+    uploads_need_review=st.booleans(),
+    seen_elsewhere=st.booleans(),
+    voids=st.integers(0, 5),
+    challenges_planned=counts,
 )
 near_passing = st.sampled_from([LIVE, PASSIVE])
 thresholds = st.builds(
@@ -260,7 +305,7 @@ WORSE_UP = ("challenges_failed", "challenges_timed_out", "unasked_actions")
 WORSE_DOWN = ("challenges_passed", "frames_judgeable", "face_frames")
 FLAGS = (
     "several_faces", "face_changed", "link_lost", "completed_early", "time_limit_reached",
-    "internal_error",
+    "internal_error", "picture_lost", "uploads_need_review", "seen_elsewhere",
 )  # fmt: skip
 
 
@@ -298,6 +343,54 @@ def _with(findings: Findings, flag: str) -> Findings:
 @given(findings=all_findings | near_passing, limits=thresholds, name=st.sampled_from(FLAGS))
 def test_a_trouble_more_never_passes(findings: Findings, limits: Thresholds, name: str) -> None:
     assert decide(_with(findings, name), limits).status is not VerdictStatus.PASSED
+
+
+@given(
+    findings=all_findings | near_passing,
+    limits=thresholds,
+    name=st.sampled_from(("uploads_need_review", "seen_elsewhere")),
+)
+def test_what_needs_review_never_makes_a_verdict_better(
+    findings: Findings, limits: Thresholds, name: str
+) -> None:
+    worse = _with(findings, name)
+    verdict = decide(worse, limits)
+    assert ORDER[verdict.status] <= rank(findings, limits)
+    assert verdict.needs_review is (verdict.status is VerdictStatus.INCONCLUSIVE)
+    if name == "seen_elsewhere":
+        assert ReasonCode.SEEN_BEFORE in verdict.reasons
+
+
+@given(findings=all_findings | near_passing, limits=thresholds)
+def test_a_lost_picture_refuses_nobody_and_hides_no_hard_sign(
+    findings: Findings, limits: Thresholds
+) -> None:
+    """As with a lost link, what was not answered is not held against anybody; all else stands."""
+    verdict = decide(_with(findings, "picture_lost"), limits)
+    blamed = {ReasonCode.CHALLENGE_FAILED, ReasonCode.CHALLENGE_TIMEOUT}
+    answered = replace(findings, challenges_failed=0, challenges_timed_out=0)
+    if verdict.status is VerdictStatus.FAILED:
+        assert blamed.isdisjoint(verdict.reasons)
+        assert rank(findings, limits) == ORDER[VerdictStatus.FAILED]
+    elif not findings.internal_error:
+        assert ORDER[VerdictStatus.FAILED] < rank(answered, limits)
+
+
+@given(findings=all_findings | near_passing, limits=thresholds, more=st.integers(1, 3))
+def test_whoever_was_asked_less_than_was_planned_never_passes(
+    findings: Findings, limits: Thresholds, more: int
+) -> None:
+    short = replace(
+        findings, mode=Mode.LIVE, challenges_planned=max(0, findings.challenges_asked) + more
+    )
+    assert decide(short, limits).status is not VerdictStatus.PASSED
+
+
+@given(findings=all_findings | near_passing, limits=thresholds, voids=st.integers(0, 9))
+def test_voids_say_nothing_against_anybody(
+    findings: Findings, limits: Thresholds, voids: int
+) -> None:
+    assert decide(replace(findings, voids=voids), limits) == decide(findings, limits)
 
 
 @given(findings=all_findings | near_passing, limits=thresholds)

@@ -52,6 +52,19 @@ def weights_of(findings: Findings, limits: Thresholds = LIMITS) -> dict[ReasonCo
             {R.LINK_LOST: 1.0, R.POOR_QUALITY: 1.0},
         ),
         (replace(LIVE, challenges_passed=2, challenges_failed=1), {R.CHALLENGE_FAILED: 1.0}),
+        (replace(LIVE, seen_elsewhere=True), {R.SEEN_BEFORE: 1.0, R.NEEDS_REVIEW: 1.0}),
+        (
+            replace(LIVE, seen_elsewhere=True, uploads_need_review=True),
+            {R.UPLOADED_PICTURES: 1.0, R.SEEN_BEFORE: 1.0, R.NEEDS_REVIEW: 1.0},
+        ),
+        (
+            replace(LIVE, challenges_passed=2, challenges_failed=1, seen_elsewhere=True),
+            {R.CHALLENGE_FAILED: 1.0, R.SEEN_BEFORE: 0.0},
+        ),
+        (
+            replace(LIVE, challenges_passed=1, picture_lost=True, challenges_planned=3, voids=5),
+            {R.POOR_QUALITY: 1.0},
+        ),
     ],
 )
 def test_known_cases(findings: Findings, expected: dict[ReasonCode, float]) -> None:
@@ -128,7 +141,9 @@ def test_worse_evidence_never_lowers_the_weight_of_a_reason(
     )
     before = weights_of(findings, limits)
     after = weights_of(replace(findings, evidence=tuple(worse)), limits)
-    assert all(after[reason] >= before[reason] for reason in before.keys() & after.keys())
+    # That footage came before bars a pass, and is told for context where the verdict is FAILED.
+    common = (before.keys() & after.keys()) - {R.SEEN_BEFORE}
+    assert all(after[reason] >= before[reason] for reason in common)
 
 
 @given(findings=all_findings | near_passing, limits=thresholds, at=st.integers(0, 3), score=units)
@@ -156,7 +171,7 @@ def test_more_that_went_wrong_never_lowers_a_weight(
     before = weights_of(findings, limits)
     after = weights_of(replace(findings, **{name: getattr(findings, name) + more}), limits)
     # A pass is the one reason that speaks for the applicant, so that worse takes from it.
-    common = (before.keys() & after.keys()) - {R.CHALLENGES_PASSED}
+    common = (before.keys() & after.keys()) - {R.CHALLENGES_PASSED, R.SEEN_BEFORE}
     assert all(after[reason] >= before[reason] for reason in common)
 
 

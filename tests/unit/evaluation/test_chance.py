@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import random
 from itertools import islice, pairwise
-from pathlib import Path
 
 import pytest
 
-from kyc_rtc.evaluation.chance import Job, Recording, _over_and_over, _played, _Same, challenges
+from kyc_rtc.evaluation.chance import Recording, _Film, _played, _Same, challenges
 from kyc_rtc.liveness.catalogue import Challenge
 from kyc_rtc.settings import LivenessSettings
 from tests.unit.liveness.fakes.actor import Actor, Pulse
@@ -30,8 +29,7 @@ def blinking(every_ms: int) -> Recording:
 def met(recording: Recording, challenge: Challenge, tries: int = 4) -> int:
     chance = random.Random(1)  # noqa: S311  # the same in every run
     issuer = _Same(challenge, SETTINGS, chance)
-    job = Job(Path(), SETTINGS, tries)
-    outcomes = [_played(recording, (challenge,), issuer, chance, job) for _ in range(tries)]
+    outcomes = [_played(recording, (challenge,), issuer, chance) for _ in range(tries)]
     return sum(outcome.passed for outcome in outcomes)
 
 
@@ -70,7 +68,7 @@ def test_everything_that_the_settings_allow_is_asked() -> None:
 
 def test_time_goes_on_where_the_recording_begins_again() -> None:
     recording = recorded()
-    seen = list(islice(_over_and_over(recording, 100), 300))
+    seen = list(islice(_Film(recording, 100), 300))
     assert seen[0].faces == recording[100].faces
     assert seen[50].faces == recording[150 - len(recording)].faces
     assert {after.captured_at_ms - before.captured_at_ms for before, after in pairwise(seen)} == {

@@ -81,9 +81,8 @@ def test_the_right_actions_in_the_wrong_order_do_not_pass() -> None:
     left, smile, blinks = ACTIONS[0], ACTIONS[4], ACTIONS[3]
     recorded = {1: smile, 2: blinks, 3: left}
 
-    def answer(prompt: ChallengeIssued) -> list[Pulse]:
-        start_ms = prompt.deadline_ms - prompt.time_limit_ms + 450
-        return pulses_for(recorded[prompt.index], start_ms)
+    def answer(prompt: ChallengeIssued, sent_ms: int) -> list[Pulse]:
+        return pulses_for(recorded[prompt.index], sent_ms + 450)
 
     run = new_run(3, (left, smile, blinks))
     play(run, Actor(), answer)

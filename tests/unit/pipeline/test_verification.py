@@ -1,7 +1,8 @@
-"""A verification in media time, fed with written results: phases, endings, and what never happens."""
+"""A verification, fed with written results: phases, endings, and what never happens."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -9,19 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyc_rtc.decision.findings import Mode
+from kyc_rtc.decision.findings import Mode, Remarks
 from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
 from kyc_rtc.detection.evidence import EXPERTS, AnalyserName, Evidence, Sign
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
+from kyc_rtc.liveness.events import ChallengeEnded, ChallengeVoided, VoidReason
 from kyc_rtc.liveness.run import ChallengeIssued, ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import (
+    EXTRA_WATCH_MS,
     GOOD_PICTURE_MS,
     Decided,
     Ending,
     Phase,
     PhaseChanged,
     QualityChanged,
+    ReadyToDecide,
     Verification,
     VerificationEvent,
 )
@@ -69,11 +73,23 @@ def result(
     )
 
 
+def step(
+    verification: Verification, result: FrameResult, gap_ms: float = 0.0
+) -> tuple[VerificationEvent, ...]:
+    """One result, as a session takes it that sends prompts at once and knows nothing else."""
+    events = verification.update(result, gap_ms)
+    if any(isinstance(event, ChallengeIssued) for event in events):
+        verification.sent(result.received_at_ms)
+    if any(isinstance(event, ReadyToDecide) for event in events):
+        return (*events, *verification.decide(Remarks()))
+    return events
+
+
 def obedient(verification: Verification, limit_ms: int = 60_000) -> Iterator[VerificationEvent]:
     """Events of a session in which everything that is asked is done."""
     actor = Actor()
     for now_ms in range(0, limit_ms, FRAME_MS):
-        for event in verification.update(result(now_ms, actor)):
+        for event in step(verification, result(now_ms, actor)):
             if isinstance(event, ChallengeIssued):
                 actor.pulses += pulses_for(event.challenge, now_ms + 500)
             yield event
@@ -96,6 +112,7 @@ def test_an_obedient_person_goes_through_the_phases_and_passes() -> None:
     events = list(obedient(verification))
     phases = [event.phase for event in events if isinstance(event, PhaseChanged)]
     assert phases == [Phase.CHALLENGING, Phase.DECIDING]
+    assert sum(isinstance(event, ReadyToDecide) for event in events) == 1
     assert isinstance(events[-1], Decided)
     assert verification.verdict is not None
     assert verification.verdict.status is VerdictStatus.PASSED
@@ -109,7 +126,7 @@ def test_a_quick_person_is_watched_until_there_are_signs_of_life() -> None:
     for now_ms in range(0, 60_000, FRAME_MS):
         seen_long = deciding_since_ms is not None and now_ms > deciding_since_ms + 1_000
         evidence = CALM if seen_long else (*CALM[:2], unseen, CALM[3])
-        for event in verification.update(result(now_ms, actor, evidence=evidence)):
+        for event in step(verification, result(now_ms, actor, evidence=evidence)):
             if isinstance(event, ChallengeIssued):
                 actor.pulses += pulses_for(event.challenge, now_ms + 500)
             if isinstance(event, PhaseChanged) and event.phase is Phase.DECIDING:
@@ -122,17 +139,17 @@ def test_the_first_challenge_waits_for_a_good_picture() -> None:
     verification = new_verification()
     actor = Actor()
     for now_ms in range(0, 2_000, FRAME_MS):
-        verification.update(result(now_ms, actor, issues=(QualityIssue.TOO_DARK,)))
+        step(verification, result(now_ms, actor, issues=(QualityIssue.TOO_DARK,)))
     assert verification.phase.value == "checking_quality"
     for now_ms in range(2_000, 2_000 + GOOD_PICTURE_MS + 2 * FRAME_MS, FRAME_MS):
-        verification.update(result(now_ms, actor))
+        step(verification, result(now_ms, actor))
     assert verification.phase.value == "challenging"
 
 
 def test_a_picture_that_stays_poor_is_inconclusive_and_says_why() -> None:
     verification = new_verification()
     for now_ms in range(0, 6_000, FRAME_MS):
-        verification.update(result(now_ms, Actor(), issues=(QualityIssue.TOO_DARK,)))
+        step(verification, result(now_ms, Actor(), issues=(QualityIssue.TOO_DARK,)))
     assert verification.verdict is not None
     assert verification.verdict.status is VerdictStatus.INCONCLUSIVE
     assert ReasonCode.POOR_QUALITY in verification.verdict.reasons
@@ -144,7 +161,7 @@ def test_quality_is_told_when_it_changes_and_only_then() -> None:
     told = [
         event.issues
         for number, at_time in enumerate(issues)
-        for event in verification.update(result(number * FRAME_MS, Actor(), issues=at_time))
+        for event in step(verification, result(number * FRAME_MS, Actor(), issues=at_time))
         if isinstance(event, QualityChanged)
     ]
     assert told == [(QualityIssue.BLURRED,), ()]
@@ -153,7 +170,7 @@ def test_quality_is_told_when_it_changes_and_only_then() -> None:
 def test_another_face_fails_the_session_at_once() -> None:
     verification = new_verification()
     verification.update(result(0, Actor()))
-    events = verification.update(result(FRAME_MS, Actor(), changed=True))
+    events = step(verification, result(FRAME_MS, Actor(), changed=True))
     decided = [event for event in events if isinstance(event, Decided)]
     assert [event.verdict.status for event in decided] == [VerdictStatus.FAILED]
     assert ReasonCode.FACE_CHANGED in decided[0].verdict.reasons
@@ -162,7 +179,7 @@ def test_another_face_fails_the_session_at_once() -> None:
 def test_somebody_who_does_nothing_does_not_pass() -> None:
     verification = new_verification()
     for now_ms in range(0, 60_000, FRAME_MS):
-        verification.update(result(now_ms, Actor()))
+        step(verification, result(now_ms, Actor()))
     assert verification.verdict is not None
     assert verification.verdict.status is VerdictStatus.FAILED
     assert ReasonCode.CHALLENGE_TIMEOUT in verification.verdict.reasons
@@ -172,9 +189,7 @@ def test_a_hard_sign_fails_even_the_obedient() -> None:
     loop = Evidence(AnalyserName.TEMPORAL, 0.95, 0.95, (0, 5_000), (Sign.VIDEO_LOOP,))
     verification, actor = new_verification(), Actor()
     for now_ms in range(0, 60_000, FRAME_MS):
-        for event in verification.update(
-            result(now_ms, actor, evidence=(*CALM[:2], loop, CALM[3]))
-        ):
+        for event in step(verification, result(now_ms, actor, evidence=(*CALM[:2], loop, CALM[3]))):
             if isinstance(event, ChallengeIssued):
                 actor.pulses += pulses_for(event.challenge, now_ms + 500)
     assert verification.verdict is not None
@@ -186,9 +201,10 @@ def test_a_hard_sign_fails_even_the_obedient() -> None:
 def test_an_early_end_is_never_a_pass(ending: Ending) -> None:
     verification = new_verification()
     for now_ms in range(0, 2_000, FRAME_MS):
-        verification.update(result(now_ms, Actor()))
-    (decided,) = verification.conclude(ending)
-    assert isinstance(decided, Decided)
+        step(verification, result(now_ms, Actor()))
+    told = verification.conclude(ending)
+    assert told == (PhaseChanged(Phase.DECIDING), ReadyToDecide())
+    (decided,) = verification.decide(Remarks())
     assert decided.verdict.status is VerdictStatus.INCONCLUSIVE
     assert verification.conclude(ending) == ()
     assert verification.update(result(3_000, Actor())) == ()
@@ -222,9 +238,181 @@ def test_whoever_does_not_act_never_passes(
     for gap_ms, face, issues in frames:
         now_ms += gap_ms
         actor = Actor() if face else None
-        events = verification.update(result(now_ms, actor, issues=tuple(sorted(issues))))
+        events = step(verification, result(now_ms, actor, issues=tuple(sorted(issues))))
         verdicts += sum(isinstance(event, Decided) for event in events)
-    verdicts += len(verification.conclude(Ending.COMPLETED))
+    if verification.conclude(Ending.COMPLETED):
+        verdicts += len(verification.decide(Remarks()))
     assert verdicts == 1
     assert verification.verdict is not None
     assert not verification.verdict.verified
+
+
+# Real time, voids, and what is left to the session.
+
+
+def until_prompt(verification: Verification, now_ms: int = 0) -> int:
+    """Rest until a prompt is issued, and do not send it; when that was."""
+    for at_ms in range(now_ms, now_ms + 30_000, FRAME_MS):
+        events = verification.update(result(at_ms, Actor()))
+        if any(isinstance(event, ChallengeIssued) for event in events):
+            return at_ms
+    raise AssertionError("no prompt came")
+
+
+def test_a_prompt_stands_in_media_time_where_real_time_says() -> None:
+    """Media time lags by 5 s here; the smile begins 300 ms after the prompt was sent."""
+    verification = new_verification()
+    now_ms = until_prompt(verification)
+    late = dataclasses.replace(result(now_ms + FRAME_MS, Actor()), received_at_ms=now_ms + 5_040.0)
+    verification.update(late)
+    verification.sent(now_ms + 5_540.0)
+    actor = Actor(pulses=pulses_for(PLAN[0], now_ms + 540 + 300))
+    for at_ms in range(now_ms + 560, now_ms + 3_000, FRAME_MS):
+        shown = result(at_ms, actor)
+        verification.update(dataclasses.replace(shown, received_at_ms=at_ms + 5_000.0))
+    outcome = verification.outcome
+    assert outcome.passed == 1
+    assert 300 <= outcome.responses_ms[0] <= 600
+    assert outcome.responses_ms[0] < outcome.answers_ms[0] < 2_500
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        (VoidReason.GAP, ReasonCode.LINK_LOST),
+        (VoidReason.PEER, ReasonCode.LINK_LOST),
+        (VoidReason.PICTURE, ReasonCode.POOR_QUALITY),
+    ],
+)
+def test_too_many_voids_are_inconclusive_with_the_reason_of_the_link_or_the_picture(
+    reason: VoidReason, code: ReasonCode
+) -> None:
+    verification, now_ms = new_verification(), 0
+    for number in range(1, 6):
+        now_ms = until_prompt(verification, now_ms + FRAME_MS)
+        verification.sent(now_ms)
+        events = verification.void(reason)
+        assert isinstance(events[0], ChallengeVoided)
+        assert events[0].will_redraw is (number < 5)
+    assert events[1:] == (PhaseChanged(Phase.DECIDING), ReadyToDecide())
+    (decided,) = verification.decide(Remarks())
+    assert decided.verdict.status is VerdictStatus.INCONCLUSIVE
+    assert decided.verdict.reasons == (code,)
+    assert verification.findings.voids == 5
+
+
+@pytest.mark.parametrize("noticed_by", ["frame", "check"])
+def test_a_gap_is_voided_by_whoever_notices_it_first(noticed_by: str) -> None:
+    verification = new_verification()
+    now_ms = until_prompt(verification)
+    verification.sent(now_ms)
+    verification.gap_limit_ms = 3_000
+    assert verification.check(now_ms + 3_000.0, now_ms) == ()
+    if noticed_by == "frame":
+        events = verification.update(result(now_ms + 3_001, Actor()), gap_ms=3_001)
+    else:
+        events = verification.check(now_ms + 3_001.0, now_ms)
+    assert any(isinstance(event, ChallengeVoided) for event in events)
+
+
+def test_a_poor_picture_between_challenges_is_given_up_in_the_end() -> None:
+    verification, now_ms = new_verification(), until_prompt(new_verification()) - 400
+    for at_ms in range(0, now_ms, FRAME_MS):
+        verification.update(result(at_ms, Actor()))
+    events: list[VerificationEvent] = []
+    for at_ms in range(now_ms, now_ms + 6_000, FRAME_MS):
+        events += verification.update(result(at_ms, None))
+    assert isinstance(events[-1], ReadyToDecide)
+    (decided,) = verification.decide(Remarks())
+    assert decided.verdict.status is VerdictStatus.INCONCLUSIVE
+    assert ReasonCode.POOR_QUALITY in decided.verdict.reasons
+
+
+@pytest.mark.parametrize(
+    ("remarks", "reasons"),
+    [
+        (Remarks(), (ReasonCode.CHALLENGES_PASSED,)),
+        (
+            Remarks(uploads_need_review=True),
+            (ReasonCode.UPLOADED_PICTURES, ReasonCode.NEEDS_REVIEW),
+        ),
+        (Remarks(seen_elsewhere=True), (ReasonCode.SEEN_BEFORE, ReasonCode.NEEDS_REVIEW)),
+    ],
+)
+def test_what_is_known_of_the_footage_is_part_of_the_verdict(
+    remarks: Remarks, reasons: tuple[ReasonCode, ...]
+) -> None:
+    verification, actor, ready = new_verification(), Actor(), False
+    for now_ms in range(0, 60_000, FRAME_MS):
+        events = verification.update(result(now_ms, actor))
+        if any(isinstance(event, ChallengeIssued) for event in events):
+            verification.sent(now_ms)
+            issued = next(event for event in events if isinstance(event, ChallengeIssued))
+            actor.pulses += pulses_for(issued.challenge, now_ms + 500)
+        ready = ready or any(isinstance(event, ReadyToDecide) for event in events)
+    assert ready
+    assert verification.verdict is None
+    (decided,) = verification.decide(remarks)
+    assert decided.verdict.reasons == reasons
+    assert decided.verdict.needs_review is (len(reasons) == 2)
+    assert verification.findings.seen_elsewhere is remarks.seen_elsewhere
+    assert verification.decide(Remarks()) == ()
+
+
+def test_once_the_findings_are_complete_nothing_changes_them() -> None:
+    verification = new_verification()
+    now_ms = until_prompt(verification)
+    with pytest.raises(RuntimeError, match="before the findings"):
+        verification.decide(Remarks())
+    verification.conclude(Ending.LINK_LOST)
+    before = verification.findings, verification.scores(), verification.outcome
+    verification.sent(now_ms)
+    assert verification.update(result(now_ms + FRAME_MS, Actor(), changed=True)) == ()
+    assert verification.conclude(Ending.INTERNAL_ERROR) == ()
+    assert verification.void(VoidReason.PEER) == ()
+    assert verification.check(now_ms + 90_000.0, now_ms) == ()
+    assert (verification.findings, verification.scores(), verification.outcome) == before
+    assert verification.phase is Phase.DECIDING
+    (decided,) = verification.decide(Remarks())
+    assert decided.verdict.reasons[0] is ReasonCode.LINK_LOST
+
+
+def test_before_the_challenges_an_end_brings_no_change_of_phase() -> None:
+    verification = new_verification()
+    verification.update(result(0, Actor()))
+    assert verification.conclude(Ending.COMPLETED) == (ReadyToDecide(),)
+
+
+def test_a_blackout_while_it_watches_on_does_not_use_up_the_time_to_watch() -> None:
+    unseen = Evidence(AnalyserName.TEMPORAL, 0.5, 0.0, (0, 1_000))
+    blind = (*CALM[:2], unseen, CALM[3])
+    verification, actor, now_ms = new_verification(), Actor(), 0
+    while verification.phase is not Phase.DECIDING:
+        now_ms += FRAME_MS
+        for event in step(verification, result(now_ms, actor, evidence=blind)):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+    assert step(verification, result(now_ms + 10_000, actor, evidence=blind), 10_000) == ()
+    verdict: list[VerificationEvent] = []
+    for at_ms in range(now_ms + 10_000, now_ms + 10_000 + EXTRA_WATCH_MS, FRAME_MS):
+        verdict += step(verification, result(at_ms, actor, evidence=blind))
+    assert isinstance(verdict[-1], Decided)
+
+
+@pytest.mark.parametrize("every", [1, 2, 6])
+def test_the_speed_of_the_server_refuses_nobody(every: int) -> None:
+    """Of the same frames it analyses all, or one in so many; gaps are those of the link."""
+    verification, actor, now_ms = new_verification(), Actor(), 0
+    ended: list[ChallengeEnded] = []
+    while verification.verdict is None:
+        now_ms += FRAME_MS
+        if now_ms // FRAME_MS % every:
+            continue
+        for event in step(verification, result(now_ms, actor), gap_ms=FRAME_MS):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+            elif isinstance(event, ChallengeEnded):
+                ended.append(event)
+    assert verification.verdict.status is VerdictStatus.PASSED
+    assert all(event.passed for event in ended)
+    assert verification.findings.voids == 0

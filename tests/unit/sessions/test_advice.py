@@ -23,7 +23,7 @@ from kyc_rtc.errors import BadSdp, KycError
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions import footage as footage_module
 from kyc_rtc.sessions.advice import STRONGEST_FIRST, Advice
-from kyc_rtc.sessions.door import Command, CommandType, SessionView
+from kyc_rtc.sessions.interface import Command, CommandType, SessionView
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import FootageRecord
 from tests.support.clock import settle
@@ -56,7 +56,7 @@ async def judged(stage: Stage, record: bytes) -> SessionView:
     stage.analysis.footage = record
     session_id = await stage.join()
     await stage.show(3)
-    return await stage.manager.command(session_id, COMPLETE)
+    return await stage.service.command(session_id, COMPLETE)
 
 
 # The advice itself
@@ -137,21 +137,21 @@ def test_no_advice_changes_a_score_or_a_verdict(
 async def test_all_of_it_leaves_the_verdict_as_it_was(make_stage: MakeStage) -> None:
     views = []
     for advised in (False, True):
-        stage = make_stage(Settings())
+        stage = await make_stage(Settings())
         stage.analysis.evidence = (TEXTURE, STREAM)
         if advised:
             await judged(stage, footage(1))
         stage.analysis.footage = footage(1)
-        session_id = (await stage.manager.open("customer")).session_id
+        session_id = (await stage.service.open("customer")).session_id
         agent = CHROME if advised else ""
-        await stage.manager.offer(session_id, browser_like_offer(), agent)
+        await stage.service.offer(session_id, browser_like_offer(), agent)
         stage.peer.connect()
         width = 320 if advised else 64
         stage.peer.say("capture_info", width=width, height=48, frame_rate=30)
         stage.peer.say("ready")
         await settle()
         await stage.show(100)
-        views.append(await stage.manager.command(session_id, COMPLETE))
+        views.append(await stage.service.command(session_id, COMPLETE))
     plain, told = views
     assert signs_of(plain) == []
     assert signs_of(told) == ["seen_before", "client_mismatch", "capture_mismatch"]
@@ -181,8 +181,8 @@ async def test_footage_that_came_before_is_told_and_stored(stage: Stage) -> None
 
 
 async def test_no_footage_is_kept_of_a_session_without_frames(stage: Stage) -> None:
-    view = await stage.manager.open("customer")
-    await stage.manager.command(view.session_id, COMPLETE)
+    view = await stage.service.open("customer")
+    await stage.service.command(view.session_id, COMPLETE)
     assert await stage.footage.latest(10, SessionId("none")) == []
 
 
@@ -264,9 +264,9 @@ async def test_who_gives_up_while_footage_is_compared_gets_no_verdict(
     stage.analysis.footage = footage(1)
     session_id = await stage.join()
     await stage.show(3)
-    completing = asyncio.create_task(stage.manager.command(session_id, COMPLETE))
+    completing = asyncio.create_task(stage.service.command(session_id, COMPLETE))
     await settle()
-    await stage.manager.command(session_id, CANCEL)
+    await stage.service.command(session_id, CANCEL)
     released.set()
     await settle()
     assert (await completing).state == "cancelled"
@@ -289,11 +289,11 @@ async def test_who_gives_up_while_footage_is_compared_gets_no_verdict(
 async def test_an_offer_of_another_program_than_the_browser_named(
     stage: Stage, agent: str, found: str | None, *, told: bool
 ) -> None:
-    session_id = (await stage.manager.open("customer")).session_id
+    session_id = (await stage.service.open("customer")).session_id
     offer = browser_like_offer()
     with structlog.testing.capture_logs() as logs:
-        await stage.manager.offer(session_id, offer, agent)
-    view = await stage.manager.command(session_id, COMPLETE)
+        await stage.service.offer(session_id, offer, agent)
+    view = await stage.service.command(session_id, COMPLETE)
     assert signs_of(view) == (["client_mismatch"] if told else [])
     assert [e["found"] for e in logs if e["event"] == "client_mismatch"] == [found] * told
     assert "candidate" not in json.dumps(logs)
@@ -302,19 +302,19 @@ async def test_an_offer_of_another_program_than_the_browser_named(
 async def test_a_mismatch_that_a_new_version_may_explain_is_logged_only(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kyc_rtc.sessions.manager.mismatch", lambda *_: "safari/chromium")
-    session_id = (await stage.manager.open("customer")).session_id
+    monkeypatch.setattr("kyc_rtc.sessions.service.mismatch", lambda *_: "safari/chromium")
+    session_id = (await stage.service.open("customer")).session_id
     with structlog.testing.capture_logs() as logs:
-        await stage.manager.offer(session_id, browser_like_offer(), CHROME)
-    assert signs_of(await stage.manager.command(session_id, COMPLETE)) == []
+        await stage.service.offer(session_id, browser_like_offer(), CHROME)
+    assert signs_of(await stage.service.command(session_id, COMPLETE)) == []
     assert [e["found"] for e in logs if e["event"] == "client_mismatch"] == ["safari/chromium"]
 
 
 async def test_a_refused_offer_tells_nothing(stage: Stage) -> None:
-    session_id = (await stage.manager.open("customer")).session_id
+    session_id = (await stage.service.open("customer")).session_id
     with pytest.raises(BadSdp):
-        await stage.manager.offer(session_id, "v=0\r\n", CHROME)
-    assert signs_of(await stage.manager.command(session_id, COMPLETE)) == []
+        await stage.service.offer(session_id, "v=0\r\n", CHROME)
+    assert signs_of(await stage.service.command(session_id, COMPLETE)) == []
 
 
 # The capture settings, and where it is told
@@ -338,7 +338,7 @@ async def test_pictures_that_the_reported_camera_cannot_give(
     session_id = await stage.join()
     stage.peer.say("capture_info", **fields)
     await stage.show(120, every_ms=40)  # 25 a second, 64 by 48
-    view = await stage.manager.command(session_id, COMPLETE)
+    view = await stage.service.command(session_id, COMPLETE)
     assert signs_of(view) == (["capture_mismatch"] if told else [])
 
 
@@ -346,10 +346,10 @@ async def test_pictures_that_the_reported_camera_cannot_give(
 async def test_telemetry_tells_it_where_scores_are_exposed(
     make_stage: MakeStage, *, exposed: bool
 ) -> None:
-    stage = make_stage(Settings(expose_scores=exposed))
+    stage = await make_stage(Settings(expose_scores=exposed))
     stage.analysis.evidence = (STREAM,)
-    session_id = (await stage.manager.open("customer")).session_id
-    await stage.manager.offer(session_id, browser_like_offer(), CHROME)
+    session_id = (await stage.service.open("customer")).session_id
+    await stage.service.offer(session_id, browser_like_offer(), CHROME)
     stage.peer.connect()
     stage.peer.say("ready")
     await settle()
@@ -359,4 +359,4 @@ async def test_telemetry_tells_it_where_scores_are_exposed(
     if exposed:
         evidence = stage.peer.last_sent("frame")["evidence"]
         assert evidence["stream"]["reasons"] == ["client_mismatch"]
-    assert signs_of(await stage.manager.status(session_id)) == ["client_mismatch"]
+    assert signs_of(await stage.service.status(session_id)) == ["client_mismatch"]

@@ -14,12 +14,12 @@ import structlog.testing
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions import measures as measures_module
-from kyc_rtc.sessions.door import Command, CommandType
-from kyc_rtc.sessions.live import LINGER_MS
+from kyc_rtc.sessions.interface import Command, CommandType
+from kyc_rtc.sessions.actor import LINGER_MS
 from kyc_rtc.settings import DetectionSettings, Settings
 from tests.support.clock import settle
 from tests.unit.sessions.conftest import MakeStage, Stage
-from tests.unit.sessions.test_manager import picture
+from tests.unit.sessions.test_service import picture
 
 COMPLETE, CANCEL = Command(CommandType.COMPLETE), Command(CommandType.CANCEL)
 MEASURED = {"jitter_nose": -4.25, "net_swap": 0.5, "net_swap.high": math.nan}
@@ -29,7 +29,7 @@ async def over(stage: Stage, command: Command = COMPLETE) -> str:
     """A session of three frames, ended by a command and closed."""
     session_id = await stage.join()
     await stage.show(3)
-    await stage.manager.command(session_id, command)
+    await stage.service.command(session_id, command)
     await closed(stage)
     return session_id
 
@@ -49,9 +49,9 @@ async def test_a_verdicts_measures_are_kept_without_the_missing_ones(stage: Stag
 
 async def test_those_of_pictures_that_were_uploaded_are_kept_too(stage: Stage) -> None:
     stage.analysis.measured = MEASURED
-    session_id = (await stage.manager.open("customer")).session_id
-    await stage.manager.upload(session_id, picture())
-    await stage.manager.command(session_id, COMPLETE)
+    session_id = (await stage.service.open("customer")).session_id
+    await stage.service.upload(session_id, picture())
+    await stage.service.command(session_id, COMPLETE)
     await settle()
     assert list(stage.measures) == [session_id]
 
@@ -70,15 +70,15 @@ async def test_where_nothing_was_measured_nothing_is_kept(
 async def test_a_session_without_a_verdict_keeps_none(stage: Stage) -> None:
     stage.analysis.measured = MEASURED
     await over(stage, CANCEL)
-    unseen = (await stage.manager.open("customer")).session_id
-    await stage.manager.command(unseen, COMPLETE)
+    unseen = (await stage.service.open("customer")).session_id
+    await stage.service.command(unseen, COMPLETE)
     await settle()
     assert not stage.measures
 
 
 async def test_the_setting_switches_it_off(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(detection=DetectionSettings(keep_measures=False)))
-    await stage.manager.start()
+    stage = await make_stage(Settings(detection=DetectionSettings(keep_measures=False)))
+    await stage.service.start()
     stage.analysis.measured = MEASURED
     await over(stage)
     assert not stage.measures
@@ -102,7 +102,7 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
     session_id = await stage.join()
     await stage.show(3)
     with structlog.testing.capture_logs() as logs:
-        view = await stage.manager.command(session_id, COMPLETE)
+        view = await stage.service.command(session_id, COMPLETE)
         assert (view.state, view.status) == ("inconclusive", "INCONCLUSIVE")
         assert stage.peer.last_sent("verdict")["status"] == "INCONCLUSIVE"
         await closed(stage)
@@ -110,7 +110,7 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
             while not any(entry["event"] == "measures_not_kept" for entry in logs):
                 await settle()
     assert stage.analysis.closed
-    assert (await stage.manager.status(session_id)).status == "INCONCLUSIVE"
+    assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
     told = [entry for entry in logs if entry["event"] == "measures_not_kept"]
     assert [entry["session_id"] for entry in told] == [session_id]
     assert "4.25" not in json.dumps(logs, default=str)
@@ -127,7 +127,7 @@ async def test_measures_that_cannot_be_taken_or_stored_do_not_either(
     monkeypatch.setattr(stage.analysis, "measures", lambda: {"x" * 65: 1.0})
     second = await over(stage)
     for session_id in (first, second):
-        assert (await stage.manager.status(session_id)).status == "INCONCLUSIVE"
+        assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
     assert not stage.measures
 
 

@@ -1,4 +1,4 @@
-"""The HTTP application over a fake door."""
+"""The HTTP application over fake sessions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from tests.support.clock import ManualClock
-from tests.support.fake_door import FakeDoor
 from tests.support.fake_labels import FakeLabels
+from tests.support.fake_sessions import FakeSessions
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[[Settings], Any]
 
 
 @pytest.fixture
-def door() -> FakeDoor:
-    return FakeDoor()
+def sessions() -> FakeSessions:
+    return FakeSessions()
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def make_client(
-    door: FakeDoor, labels: FakeLabels, clock: ManualClock
+    sessions: FakeSessions, labels: FakeLabels, clock: ManualClock
 ) -> AsyncIterator[MakeClient]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(settings: Settings) -> Client:
             life = contextlib.nullcontext()
-            app = create_app(settings, clock, Metrics(), door, labels, life)
+            app = create_app(settings, clock, Metrics(), sessions, labels, life)
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield make

@@ -1,4 +1,4 @@
-"""The REST API over a fake door: contracts, credentials, and hostile bodies."""
+"""The REST API over fake sessions: contracts, credentials, and hostile bodies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aiohttp.test_utils import TestClient
 
 from kyc_rtc.errors import AtCapacity
 from kyc_rtc.keys import api_key_hash, new_api_key
-from kyc_rtc.sessions.door import AlertView
+from kyc_rtc.sessions.interface import AlertView
 from kyc_rtc.settings import Settings
 from tests.support.clock import ManualClock
-from tests.support.fake_door import FakeDoor
+from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import MakeClient
 
 Client = TestClient[Any, Any]
@@ -32,10 +32,10 @@ async def start(client: Client) -> dict[str, Any]:
     return body
 
 
-def decided(door: FakeDoor, session_id: str, **changes: Any) -> None:
+def decided(sessions: FakeSessions, session_id: str, **changes: Any) -> None:
     """Give the session a verdict with three reasons."""
-    door.sessions[session_id] = dataclasses.replace(
-        door.sessions[session_id],
+    sessions.sessions[session_id] = dataclasses.replace(
+        sessions.sessions[session_id],
         state="failed",
         status="FAILED",
         reasons=("no_motion", "texture", "not_asked"),
@@ -55,26 +55,28 @@ async def test_start_session_gives_a_link_whose_fragment_holds_the_token(client:
     assert body["status"] == "active"
 
 
-async def test_offer_is_answered_to_the_holder_of_the_token(client: Client, door: FakeDoor) -> None:
+async def test_offer_is_answered_to_the_holder_of_the_token(
+    client: Client, sessions: FakeSessions
+) -> None:
     body = await start(client)
     url = f"/api/v1/kyc/sessions/{body['session_id']}/offer"
     offer = {"type": "offer", "sdp": "v=0"}
     response = await client.post(url, json=offer, headers=bearer(body["client_token"]))
     assert response.status == 200
     assert await response.json() == {"type": "answer", "sdp": "v=0\r\n"}
-    assert door.calls[-1] == ("offer", "v=0")
+    assert sessions.calls[-1] == ("offer", "v=0")
 
 
 @pytest.mark.parametrize("length", [0, 100, 512, 5_000])
-async def test_the_door_is_told_the_clients_program(
-    client: Client, door: FakeDoor, length: int
+async def test_the_sessions_get_the_clients_program(
+    client: Client, sessions: FakeSessions, length: int
 ) -> None:
     body = await start(client)
     url = f"/api/v1/kyc/sessions/{body['session_id']}/offer"
     headers = bearer(body["client_token"]) | {"User-Agent": "x" * length}
     response = await client.post(url, json={"type": "offer", "sdp": "v=0"}, headers=headers)
     assert response.status == 200
-    assert door.user_agents == ["x" * min(length, 512)]
+    assert [one.user_agent for one in sessions.clients] == ["x" * min(length, 512)]
 
 
 @pytest.mark.parametrize("token", ["", "junk", "a.b.c", "x" * 5_000, "eyJhbGciOiJub25lIn0.e30."])
@@ -109,10 +111,10 @@ async def test_the_applicant_learns_no_scores(client: Client) -> None:
 
 
 async def test_the_institution_reads_how_much_each_reason_weighs(
-    client: Client, door: FakeDoor
+    client: Client, sessions: FakeSessions
 ) -> None:
     body = await start(client)
-    decided(door, body["session_id"], reason_weights=(1.0, 0.62, 0.0))
+    decided(sessions, body["session_id"], reason_weights=(1.0, 0.62, 0.0))
     status = await client.get(
         "/api/v1/kyc/get-session-status", params={"session_id": body["session_id"]}
     )
@@ -142,11 +144,11 @@ async def test_weights_that_nobody_stored_are_null(client: Client) -> None:
 
 @pytest.mark.parametrize("exposed", [False, True])
 async def test_the_applicant_learns_no_weights(
-    make_client: MakeClient, door: FakeDoor, tmp_path: Path, *, exposed: bool
+    make_client: MakeClient, sessions: FakeSessions, tmp_path: Path, *, exposed: bool
 ) -> None:
     client: Client = await make_client(Settings(data_dir=tmp_path, expose_scores=exposed))
     body = await start(client)
-    decided(door, body["session_id"], reason_weights=(1.0, 0.62, 0.0))
+    decided(sessions, body["session_id"], reason_weights=(1.0, 0.62, 0.0))
     url = f"/api/v1/kyc/sessions/{body['session_id']}"
     answer = await client.get(url, headers=bearer(body["client_token"]))
     assert "weight" not in await answer.text()
@@ -214,14 +216,16 @@ async def test_another_content_type_is_415(client: Client) -> None:
     assert (await client.post(START, data=b"user_id=x")).status == 415
 
 
-async def test_at_capacity_says_when_to_come_back(client: Client, door: FakeDoor) -> None:
-    door.refusal = AtCapacity("full", retry_after_s=15)
+async def test_at_capacity_says_when_to_come_back(client: Client, sessions: FakeSessions) -> None:
+    sessions.refusal = AtCapacity("full", retry_after_s=15)
     response = await client.post(START, json={"user_id": "x"})
     assert (response.status, response.headers["Retry-After"]) == (503, "15")
 
 
-async def test_a_failure_inside_is_a_500_that_leaks_nothing(client: Client, door: FakeDoor) -> None:
-    door.sessions = None  # type: ignore[assignment]
+async def test_a_failure_inside_is_a_500_that_leaks_nothing(
+    client: Client, sessions: FakeSessions
+) -> None:
+    sessions.sessions = None  # type: ignore[assignment]
     response = await client.get(
         "/api/v1/kyc/get-session-status", params={"session_id": "secret-id"}
     )
@@ -231,8 +235,12 @@ async def test_a_failure_inside_is_a_500_that_leaks_nothing(client: Client, door
     assert "secret-id" not in text
 
 
-async def test_alerts_are_listed_counted_and_acknowledged(client: Client, door: FakeDoor) -> None:
-    door.alerts["a1"] = AlertView("a1", "s1", "face_changed", "high", "alert.face_changed", {}, 4)
+async def test_alerts_are_listed_counted_and_acknowledged(
+    client: Client, sessions: FakeSessions
+) -> None:
+    sessions.alerts["a1"] = AlertView(
+        "a1", "s1", "face_changed", "high", "alert.face_changed", {}, 4
+    )
     listed = await (await client.get("/api/v1/alerts/active")).json()
     assert (listed["count"], listed["alerts"][0]["severity"]) == (1, "high")
     assert (await (await client.get("/api/v1/alerts/statistics")).json())["total"] == 1

@@ -1,4 +1,4 @@
-"""The label endpoints over a fake door: contracts, credentials, and hostile bodies."""
+"""The label endpoints over fake sessions: contracts, credentials, and hostile bodies."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_a_label_over_the_limit_is_413_and_of_another_type_415(
 @pytest.mark.parametrize(
     ("refusal", "status"), [(NotFound("no such session"), 404), (Conflict("no verdict"), 409)]
 )
-async def test_what_the_door_refuses_is_told(
+async def test_what_is_refused_is_answered(
     client: Client, labels: FakeLabels, refusal: KycError, status: int
 ) -> None:
     labels.refusal = refusal

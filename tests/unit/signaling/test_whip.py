@@ -1,4 +1,4 @@
-"""WHIP (RFC 9725) over a fake door."""
+"""WHIP (RFC 9725) over fake sessions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient
 from kyc_rtc.errors import BadSdp
 from kyc_rtc.settings import IceServer, MediaSettings, Settings
 from signaling.whip import ice_links
-from tests.support.fake_door import FakeDoor
+from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import MakeClient
 
 Client = TestClient[Any, Any]
@@ -50,13 +50,13 @@ async def test_create_answers_201_with_location_and_ice_servers(
     assert turn.endswith('username="u\\"1"; credential="p\\\\w"; credential-type="password"')
 
 
-async def test_the_door_is_told_the_clients_program(
-    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+async def test_the_sessions_get_the_clients_program(
+    client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
     await client.post(url, data="v=0\r\n", headers=headers | {"User-Agent": "OBS/32.0"})
     await client.post(url, data="v=0\r\n", headers=headers | {"User-Agent": "y" * 5_000})
-    assert door.user_agents == ["OBS/32.0", "y" * 512]
+    assert [one.user_agent for one in sessions.clients] == ["OBS/32.0", "y" * 512]
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
@@ -69,19 +69,19 @@ async def test_another_content_type_is_415(
 
 
 async def test_bad_sdp_is_400(
-    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+    client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
-    door.refusal = BadSdp("the SDP cannot be parsed")
+    sessions.refusal = BadSdp("the SDP cannot be parsed")
     assert (await client.post(url, data="junk", headers=headers)).status == 400
     assert (await client.post(url, data=b"\xff\xfe", headers=headers)).status == 400
 
 
 async def test_an_unknown_session_is_404(
-    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+    client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
-    door.sessions.clear()
+    sessions.sessions.clear()
     assert (await client.post(url, data="v=0", headers=headers)).status == 404
 
 
@@ -94,23 +94,23 @@ async def test_without_the_token_it_is_401(
 
 
 async def test_patch_adds_candidates_and_refuses_a_restart(
-    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+    client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
     headers["Content-Type"] = "application/trickle-ice-sdpfrag"
     assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 204
-    assert door.calls[-1] == ("trickle", "a=mid:0")
+    assert sessions.calls[-1] == ("trickle", "a=mid:0")
     assert (await client.patch(f"{url}/other", data="a=mid:0", headers=headers)).status == 422
     headers["Content-Type"] = "application/sdp"
     assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 415
 
 
 async def test_delete_ends_the_peer(
-    client: Client, joined: tuple[str, dict[str, str]], door: FakeDoor
+    client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
     assert (await client.delete(f"{url}/the-peer", headers=headers)).status == 200
-    assert door.calls[-1] == ("hang_up", "the-peer")
+    assert sessions.calls[-1] == ("hang_up", "the-peer")
 
 
 async def test_options_says_what_may_be_posted(

@@ -7,32 +7,34 @@ from pathlib import Path
 
 import pytest
 
-from kyc_rtc.storage import (
-    Database,
-    SqlAlertRepository,
-    SqlFootageRepository,
-    SqlMeasuresRepository,
-    SqlSessionRepository,
-)
+from kyc_rtc.storage import Database
 from tests.support.memory_store import MemoryStore
 from tests.unit.storage.postgresql import cluster
-from tests.unit.storage.stores import FINAL_STATES, Store, living_workers, opened
+from tests.unit.storage.stores import (
+    FINAL_STATES,
+    LIVE_STATES,
+    Store,
+    living_workers,
+    opened,
+    sql_store,
+)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
-        memory = MemoryStore(FINAL_STATES)
-        yield Store(memory.sessions, memory.alerts, memory.footage, memory.measures)
-        return
-    url = _url(request, tmp_path)
-    async with opened(url) as database:
+        memory = MemoryStore(FINAL_STATES, LIVE_STATES)
         yield Store(
-            SqlSessionRepository(database, FINAL_STATES),
-            SqlAlertRepository(database),
-            SqlFootageRepository(database),
-            SqlMeasuresRepository(database),
+            memory.sessions,
+            memory.processes,
+            memory.commands,
+            memory.alerts,
+            memory.footage,
+            memory.measures,
         )
+        return
+    async with opened(_url(request, tmp_path)) as database:
+        yield sql_store(database)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

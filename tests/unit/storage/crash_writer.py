@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
 
-from kyc_rtc.storage import Database, SqlAlertRepository, SqlSessionRepository
-from tests.support.memory_store import a_session, an_alert
+from kyc_rtc.storage import Database
+from tests.support.memory_store import an_alert
+from tests.unit.storage.stores import SEALER, a_commit, a_process, an_owned_session, sql_store
 
 
 async def write(url: str) -> None:
-    database = Database(url)
+    database = Database(url, SEALER)
     await database.open()
-    sessions = SqlSessionRepository(database, {"passed", "expired"})
-    alerts = SqlAlertRepository(database)
+    store = sql_store(database)
+    owner = await a_process(store)
     while True:
-        record = a_session(state="live", user_id="x" * 256)
-        await sessions.add(record)
-        await alerts.add(an_alert(record.session_id))
-        verdict = replace(
+        record = await an_owned_session(store, owner, state="live", user_id="x" * 256)
+        verdict = a_commit(
             record,
+            [an_alert(record.session_id)],
             state="passed",
             liveness_score=0.9,
             verdict_status="PASSED",
             reasons=("challenges_passed",),
         )
-        await sessions.update(verdict)
+        await store.sessions.commit(verdict)
         sys.stdout.write(f"{record.session_id}\n")
         sys.stdout.flush()
 

@@ -11,7 +11,7 @@ from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.ids import AlertId, SessionId, new_alert_id, new_session_id
 from kyc_rtc.storage import AlertStatistics
 from tests.support.memory_store import a_session, an_alert
-from tests.unit.storage.stores import Store
+from tests.unit.storage.stores import Store, put_alerts
 
 DAY_MS = 24 * 3_600_000
 
@@ -19,7 +19,7 @@ DAY_MS = 24 * 3_600_000
 @pytest.fixture
 async def session_id(store: Store) -> SessionId:
     session = a_session()
-    await store.sessions.add(session)
+    await store.sessions.open(session, [])
     return session.session_id
 
 
@@ -27,30 +27,44 @@ async def test_an_added_alert_is_read_back_whole(store: Store, session_id: Sessi
     waiting = an_alert(session_id, details={"reasons": ["texture"], "deepfake_score": 0.7})
     done = an_alert(session_id, details={}, acknowledged_at_ms=3_000, acknowledged_by="agent-7")
     for record in (waiting, done):
-        await store.alerts.add(record)
+        await put_alerts(store, record)
         assert await store.alerts.get(record.alert_id) == record
-
-
-async def test_an_alert_needs_its_session(store: Store) -> None:
-    record = an_alert(new_session_id())
-    with pytest.raises(NotFound):
-        await store.alerts.add(record)
-    assert await store.alerts.active() == []
 
 
 async def test_an_alert_id_is_taken_once(store: Store, session_id: SessionId) -> None:
     record = an_alert(session_id)
-    await store.alerts.add(record)
+    await put_alerts(store, record)
     with pytest.raises(Conflict):
-        await store.alerts.add(replace(record, severity="low"))
+        await put_alerts(store, replace(record, severity="low"))
     assert await store.alerts.active() == [record]
+
+
+async def test_the_newest_alerts_of_a_session_come_first(
+    store: Store, session_id: SessionId
+) -> None:
+    other = a_session()
+    await store.sessions.open(other, [])
+    alerts = [an_alert(session_id, created_at_ms=ms) for ms in (2_000, 4_000, 3_000)]
+    await put_alerts(store, *alerts, an_alert(other.session_id))
+    done = await store.alerts.acknowledge(alerts[1].alert_id, "agent-7", 5_000)
+    assert await store.alerts.of_session(session_id) == [done, alerts[2], alerts[0]]
+    for nobody in (new_session_id(), SessionId("a\x00b")):
+        assert await store.alerts.of_session(nobody) == []
+
+
+async def test_an_alert_belongs_to_a_tenant(store: Store) -> None:
+    session = a_session(tenant_id="bank-1")
+    await store.sessions.open(session, [])
+    record = an_alert(session.session_id, tenant_id="bank-1")
+    await put_alerts(store, record)
+    assert await store.alerts.get(record.alert_id) == record
 
 
 async def test_the_newest_active_alerts_come_first(store: Store, session_id: SessionId) -> None:
     assert await store.alerts.active() == []
     alerts = [an_alert(session_id, created_at_ms=ms) for ms in (2_000, 4_000, 1_000, 3_000)]
     for record in alerts:
-        await store.alerts.add(record)
+        await put_alerts(store, record)
     await store.alerts.acknowledge(alerts[3].alert_id, "agent-7", 5_000)
     assert await store.alerts.active() == [alerts[1], alerts[0], alerts[2]]
     assert await store.alerts.active(limit=1) == [alerts[1]]
@@ -64,7 +78,7 @@ async def test_an_unbounded_list_is_refused(store: Store, limit: int) -> None:
 
 async def test_the_first_acknowledgement_stays(store: Store, session_id: SessionId) -> None:
     record = an_alert(session_id)
-    await store.alerts.add(record)
+    await put_alerts(store, record)
     done = replace(record, acknowledged_at_ms=5_000, acknowledged_by="agent-7")
     assert await store.alerts.acknowledge(record.alert_id, "agent-7", 5_000) == done
     assert await store.alerts.acknowledge(record.alert_id, "agent-8", 6_000) == done
@@ -76,7 +90,7 @@ async def test_of_fifty_acknowledgements_at_once_one_stands(
     store: Store, session_id: SessionId
 ) -> None:
     record = an_alert(session_id)
-    await store.alerts.add(record)
+    await put_alerts(store, record)
     calls = (store.alerts.acknowledge(record.alert_id, f"agent-{n}", n) for n in range(50))
     answers = await asyncio.gather(*calls)
     assert {answer.acknowledged_by for answer in answers} == {answers[0].acknowledged_by}
@@ -87,7 +101,7 @@ async def test_of_fifty_acknowledgements_at_once_one_stands(
 async def test_an_unknown_alert_is_not_found(
     store: Store, session_id: SessionId, text: str
 ) -> None:
-    await store.alerts.add(an_alert(session_id))
+    await put_alerts(store, an_alert(session_id))
     with pytest.raises(NotFound):
         await store.alerts.get(AlertId(text))
     with pytest.raises(NotFound):
@@ -100,7 +114,7 @@ async def test_an_acknowledgement_names_somebody(
     store: Store, session_id: SessionId, by: str
 ) -> None:
     record = an_alert(session_id)
-    await store.alerts.add(record)
+    await put_alerts(store, record)
     with pytest.raises(BadRequest):
         await store.alerts.acknowledge(record.alert_id, by, 5_000)
     assert await store.alerts.active() == [record]
@@ -111,7 +125,7 @@ async def test_any_other_name_is_stored_as_it_is(
     store: Store, session_id: SessionId, by: str
 ) -> None:
     record = an_alert(session_id)
-    await store.alerts.add(record)
+    await put_alerts(store, record)
     assert (await store.alerts.acknowledge(record.alert_id, by, 5_000)).acknowledged_by == by
     assert (await store.alerts.get(record.alert_id)).acknowledged_by == by
 
@@ -126,7 +140,7 @@ async def test_statistics(store: Store, session_id: SessionId) -> None:
         ("quality_poor", "low", 0),
     ):
         record = an_alert(session_id, type=kind, severity=severity, created_at_ms=created_at_ms)
-        await store.alerts.add(record)
+        await put_alerts(store, record)
     await store.alerts.acknowledge(record.alert_id, "agent-7", now_ms)
     assert await store.alerts.statistics(now_ms) == AlertStatistics(
         total=4,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,16 +15,16 @@ from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.ids import SessionId, new_session_id
 from kyc_rtc.storage import (
     Database,
+    LabelledSession,
     LabelRecord,
     Outcome,
     SessionRecord,
     SqlLabelRepository,
-    SqlSessionRepository,
+    SqlSessionStore,
 )
 from kyc_rtc.storage.labels import MAX_LABELS_OF_SESSION, WEEK_MS, week_start_ms
-from kyc_rtc.storage.schema import alembic_config
 from tests.support.memory_store import a_session
-from tests.unit.storage.stores import FINAL_STATES
+from tests.unit.storage.stores import FINAL_STATES, SEALER, step_back, step_forward
 
 MONDAY_MS = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp() * 1_000)
 
@@ -35,8 +35,8 @@ def labels(database: Database) -> SqlLabelRepository:
 
 
 @pytest.fixture
-def sessions(database: Database) -> SqlSessionRepository:
-    return SqlSessionRepository(database, FINAL_STATES)
+def sessions(database: Database) -> SqlSessionStore:
+    return SqlSessionStore(database, SEALER, FINAL_STATES)
 
 
 def judged(status: str = "PASSED", **changes: Any) -> SessionRecord:
@@ -55,11 +55,31 @@ def a_label(session_id: SessionId, label: str = "attack", **changes: Any) -> Lab
     return LabelRecord(session_id=session_id, label=label, **(values | changes))
 
 
+def as_labelled(number: int, session: SessionRecord, label: LabelRecord) -> LabelledSession:
+    shared = {field.name for field in fields(LabelledSession)} - {"number", "user_hmac", "label"}
+    values: dict[str, Any] = {name: getattr(session, name) for name in shared}
+    return LabelledSession(
+        number=number, user_hmac=SEALER.digest(session.user_id), label=label, **values
+    )
+
+
+async def test_a_label_reaches_sessions_of_its_tenant_only(
+    sessions: SqlSessionStore, labels: SqlLabelRepository
+) -> None:
+    session = judged(tenant_id="bank-1")
+    await sessions.open(session, [])
+    with pytest.raises(NotFound):
+        await labels.add(a_label(session.session_id, tenant_id="bank-2"))
+    record = a_label(session.session_id, tenant_id="bank-1")
+    await labels.add(record)
+    assert await labels.history(session.session_id) == [record]
+
+
 async def test_every_label_is_kept_in_order(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     session = judged()
-    await sessions.add(session)
+    await sessions.open(session, [])
     assert await labels.history(session.session_id) == []
     records = [
         a_label(session.session_id, species="replay", note="zoë: «phone»\n", labelled_at_ms=9_000),
@@ -74,37 +94,37 @@ async def test_every_label_is_kept_in_order(
 
 
 async def test_sessions_of_an_older_program_can_be_labelled(
-    database: Database, sessions: SqlSessionRepository, labels: SqlLabelRepository
+    database: Database, sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     session = judged()
-    await sessions.add(session)
-    async with database.begin() as connection:
-        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0001"))
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
-    await labels.add(a_label(session.session_id))
-    assert [one.session for one in await labels.labelled()] == [session]
+    await sessions.open(session, [])
+    await step_back(database, "0001")
+    await step_forward(database)
+    label = a_label(session.session_id)
+    await labels.add(label)
+    assert await labels.labelled() == [as_labelled(1, session, label)]
 
 
 async def test_a_label_needs_a_session_with_a_verdict(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     with pytest.raises(NotFound):
         await labels.add(a_label(new_session_id()))
     waiting = a_session()
     cancelled = a_session(state="cancelled")
     for session in (waiting, cancelled):
-        await sessions.add(session)
+        await sessions.open(session, [])
         with pytest.raises(Conflict, match="no verdict"):
             await labels.add(a_label(session.session_id))
         assert await labels.history(session.session_id) == []
 
 
 async def test_a_session_takes_so_many_labels(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     session, other = judged(), judged()
     for one in (session, other):
-        await sessions.add(one)
+        await sessions.open(one, [])
     for _ in range(MAX_LABELS_OF_SESSION):
         await labels.add(a_label(session.session_id))
     with pytest.raises(Conflict, match="takes no more"):
@@ -114,10 +134,10 @@ async def test_a_session_takes_so_many_labels(
 
 
 async def test_labels_that_come_at_once_are_all_kept(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     session = judged()
-    await sessions.add(session)
+    await sessions.open(session, [])
     records = [a_label(session.session_id, labelled_by=f"agent-{n}") for n in range(20)]
     await asyncio.gather(*map(labels.add, records))
     kept = await labels.history(session.session_id)
@@ -125,19 +145,19 @@ async def test_labels_that_come_at_once_are_all_kept(
 
 
 async def test_labels_go_with_their_session(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     session, other = judged(), judged()
     for one in (session, other):
-        await sessions.add(one)
+        await sessions.open(one, [])
         await labels.add(a_label(one.session_id))
     await sessions.delete(session.session_id)
     assert await labels.history(session.session_id) == []
-    assert [one.session for one in await labels.labelled()] == [other]
+    assert [one.session_id for one in await labels.labelled()] == [other.session_id]
 
 
 async def test_outcomes_count_each_session_once(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     assert await labels.outcomes(by_source=False) == []
     corrected, twice, later = (
@@ -146,7 +166,7 @@ async def test_outcomes_count_each_session_once(
         judged("FAILED", updated_at_ms=MONDAY_MS + WEEK_MS),
     )
     for session in (corrected, twice, later):
-        await sessions.add(session)
+        await sessions.open(session, [])
     for label in (
         a_label(corrected.session_id, species="replay"),
         a_label(corrected.session_id, "bona_fide"),
@@ -170,11 +190,11 @@ async def test_outcomes_count_each_session_once(
 
 
 async def test_labelled_sessions_come_page_by_page(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     records = [judged(user_id=f"applicant-{n}") for n in range(5)]
     for record in (*records, judged()):
-        await sessions.add(record)
+        await sessions.open(record, [])
     for record in records:
         await labels.add(a_label(record.session_id, source="chargeback"))
     newest = a_label(records[0].session_id, "bona_fide", note="corrected")
@@ -185,15 +205,16 @@ async def test_labelled_sessions_come_page_by_page(
         after = page[-1].number
     assert [len(page) for page in pages] == [2, 2, 1]
     found = [one for page in pages for one in page]
-    assert [one.session for one in found] == [*records[1:], records[0]]
-    assert found[-1].label == newest
+    ids = [record.session_id for record in (*records[1:], records[0])]
+    assert [one.session_id for one in found] == ids
+    assert found[-1] == as_labelled(found[-1].number, records[0], newest)
     for limit in (0, 1_001):
         with pytest.raises(BadRequest):
             await labels.labelled(0, limit)
 
 
 async def test_scores_are_counted_by_week_and_bin(
-    sessions: SqlSessionRepository, labels: SqlLabelRepository
+    sessions: SqlSessionStore, labels: SqlLabelRepository
 ) -> None:
     sunday_ms = MONDAY_MS - 1
     for record in (
@@ -203,7 +224,7 @@ async def test_scores_are_counted_by_week_and_bin(
         judged("FAILED", deepfake_score=0.9, updated_at_ms=sunday_ms),
         judged(deepfake_score=0.2, updated_at_ms=MONDAY_MS + WEEK_MS - 1),
     ):
-        await sessions.add(record)
+        await sessions.open(record, [])
     last_week = MONDAY_MS - WEEK_MS
     everything = {last_week: (0, 0, 1), MONDAY_MS: (2, 2, 2)}
     assert await labels.weekly_scores((0.1, 0.5), 0) == everything
@@ -248,7 +269,7 @@ def test_what_cannot_be_stored_is_no_label(changes: dict[str, Any]) -> None:
 )
 async def test_any_note_comes_back(database: Database, note: str) -> None:
     session = judged()
-    await SqlSessionRepository(database, FINAL_STATES).add(session)
+    await SqlSessionStore(database, SEALER, FINAL_STATES).open(session, [])
     repository = SqlLabelRepository(database)
     record = a_label(session.session_id, note=note, labelled_by=f"'; DROP TABLE labels; --{note}")
     await repository.add(record)

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from alembic import command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, inspect, select, text
@@ -21,15 +20,14 @@ from kyc_rtc.storage import (
     SqlFootageRepository,
     SqlLabelRepository,
     SqlMeasuresRepository,
-    SqlSessionRepository,
+    SqlSessionStore,
 )
 from kyc_rtc.storage.footage import FootageRecord
 from kyc_rtc.storage.measures import MAX_MEASURES
-from kyc_rtc.storage.schema import alembic_config
 from kyc_rtc.storage.tables import measures as table
 from kyc_rtc.storage.values import MAX_JSON_BYTES
 from tests.support.memory_store import a_session
-from tests.unit.storage.stores import FINAL_STATES, Store
+from tests.unit.storage.stores import FINAL_STATES, SEALER, Store, step_back, step_forward
 
 SOME = {"jitter_nose": -4.25, "net_swap.high": 1e-9}
 
@@ -39,7 +37,7 @@ async def judged(
 ) -> SessionId:
     """A session that came to a verdict, with these measures."""
     session = a_session(user_id=user_id, state="passed", verdict_status="PASSED")
-    await SqlSessionRepository(database, FINAL_STATES).add(session)
+    await SqlSessionStore(database, SEALER, FINAL_STATES).open(session, [])
     if measured:
         await SqlMeasuresRepository(database).add(MeasuresRecord(session.session_id, measured))
     return session.session_id
@@ -66,15 +64,16 @@ def tables(connection: Connection) -> set[str]:
 
 async def test_a_session_has_measures_once(store: Store) -> None:
     session = a_session()
-    await store.sessions.add(session)
+    await store.sessions.open(session, [])
     await store.measures.add(MeasuresRecord(session.session_id, SOME))
+    await store.measures.add(MeasuresRecord(session.session_id, SOME))  # said again
     with pytest.raises(Conflict):
         await store.measures.add(MeasuresRecord(session.session_id, {"jitter_nose": 1.0}))
 
 
 async def test_measures_need_their_session_and_go_with_it(store: Store) -> None:
     session = a_session()
-    await store.sessions.add(session)
+    await store.sessions.open(session, [])
     await store.measures.add(MeasuresRecord(session.session_id, SOME))
     assert await store.sessions.delete(session.session_id)
     with pytest.raises(NotFound):
@@ -91,7 +90,7 @@ async def test_deleting_a_session_deletes_its_measures_alone(database: Database)
         await judged(database, "a", SOME),
         await judged(database, "b", {"rough_nose": 2.0}),
     )
-    assert await SqlSessionRepository(database, FINAL_STATES).delete(gone)
+    assert await SqlSessionStore(database, SEALER, FINAL_STATES).delete(gone)
     assert await stored(database) == {stays: {"rough_nose": 2.0}}
 
 
@@ -124,11 +123,11 @@ async def test_the_newest_label_counts_and_pages_end(database: Database) -> None
     await label(database, ids[0], "bona_fide", None)  # a correction: it comes last now
     first = await repository.labelled(limit=3)
     found = [*first, *await repository.labelled(after=first[-1].number, limit=3)]
-    assert [(one.user_id, one.label, one.species) for one in found] == [
-        ("applicant-1", "attack", "replay"),
-        ("applicant-2", "attack", "replay"),
-        ("applicant-bare", "attack", "replay"),
-        ("applicant-0", "bona_fide", None),
+    assert [(one.user_hmac, one.label, one.species) for one in found] == [
+        (SEALER.digest("applicant-1"), "attack", "replay"),
+        (SEALER.digest("applicant-2"), "attack", "replay"),
+        (SEALER.digest("applicant-bare"), "attack", "replay"),
+        (SEALER.digest("applicant-0"), "bona_fide", None),
     ]
     read = [None if one.measures is None else json.loads(one.measures) for one in found]
     assert read == [{"jitter_nose": 1.0}, {"jitter_nose": 2.0}, None, {"jitter_nose": 0.0}]
@@ -141,31 +140,39 @@ async def test_what_another_program_wrote_is_cut_and_costs_no_other_row(database
     values = {long: f'["{"x" * MAX_JSON_BYTES}"]', junk: "[1, null]"}
     async with database.begin() as connection:
         for session_id, value in values.items():
-            insert = text("INSERT INTO measures (session_id, by_name) VALUES (:id, :value)")
+            insert = text(
+                "INSERT INTO measures (session_id, tenant_id, by_name) VALUES (:id, 'default', :value)"
+            )
             if connection.dialect.name == "postgresql":
-                insert = text("INSERT INTO measures VALUES (:id, CAST(:value AS JSON))")
+                insert = text(
+                    "INSERT INTO measures (session_id, tenant_id, by_name) "
+                    "VALUES (:id, 'default', CAST(:value AS JSON))"
+                )
             await connection.execute(insert, {"id": session_id, "value": value})
     for session_id in (long, junk, plain):
         await label(database, session_id, "bona_fide", None)
-    found = {one.user_id: one.measures for one in await SqlMeasuresRepository(database).labelled()}
-    assert len(found["long"] or "") == MAX_JSON_BYTES + 1
-    assert found["junk"] == "[1, null]"
-    assert json.loads(found["plain"] or "") == SOME
+    found = {
+        one.user_hmac: one.measures for one in await SqlMeasuresRepository(database).labelled()
+    }
+    assert len(found[SEALER.digest("long")] or "") == MAX_JSON_BYTES + 1
+    assert found[SEALER.digest("junk")] == "[1, null]"
+    assert json.loads(found[SEALER.digest("plain")] or "") == SOME
 
 
 async def test_the_migration_goes_forward_and_back_with_data_in_it(database: Database) -> None:
     session_id = await judged(database, measured=SOME)
     await label(database, session_id, "bona_fide", None)
     await SqlFootageRepository(database).add(FootageRecord(session_id, 1, b"record"))
+    await step_back(database, "0004")
     async with database.begin() as connection:
-        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0004"))
         assert "measures" not in await connection.run_sync(tables)
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+    await step_forward(database)
     assert await stored(database) == {}
     await SqlMeasuresRepository(database).add(MeasuresRecord(session_id, SOME))
     (found,) = await SqlMeasuresRepository(database).labelled()
     assert json.loads(found.measures or "") == SOME
-    assert await SqlFootageRepository(database).latest(10, new_session_id()) == [b"record"]
+    (earlier,) = await SqlFootageRepository(database).latest(10, a_session())
+    assert (earlier.session_id, earlier.record) == (session_id, b"record")
 
 
 @pytest.mark.parametrize("limit", [-1, 0, 1_001])

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from kyc_rtc.ids import SessionId
-from kyc_rtc.storage import Database, SqlAlertRepository, SqlSessionRepository
+from kyc_rtc.storage import Database
+from tests.unit.storage.stores import Store, a_process, sql_store
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,19 +23,29 @@ async def test_committed_verdicts_survive_sigkill(sqlite_url: str, committed: in
     database = Database(sqlite_url)
     await database.open()
     try:
-        sessions = SqlSessionRepository(database, {"passed", "expired"})
+        store = sql_store(database)
         for session_id in ids:
-            record = await sessions.get(session_id)
+            record = await store.sessions.get(session_id)
             assert (record.state, record.verdict_status) == ("passed", "PASSED")
             assert (record.liveness_score, record.reasons) == (0.9, ("challenges_passed",))
-        alerted = {alert.session_id for alert in await SqlAlertRepository(database).active()}
+            last = await store.sessions.events(session_id, record.last_seq - 1)
+            assert [event.payload["state"] for event in last] == ["passed"]
+        alerted = {alert.session_id for alert in await store.alerts.active()}
         assert alerted >= set(ids)
-        await sessions.interrupt_live({"live"}, 9_000)
-        assert set(await sessions.count_by_state()) <= {"passed", "interrupted"}
+        await _interrupt_all(database, store)
+        assert set(await store.sessions.count_by_state()) <= {"passed", "interrupted", "created"}
         async with database.begin() as connection:
             assert await connection.scalar(text("PRAGMA integrity_check")) == "ok"
     finally:
         await database.aclose()
+
+
+async def _interrupt_all(database: Database, store: Store) -> None:
+    """What another process does once the lease of the one that was killed has run out."""
+    async with database.begin(write=True) as connection:
+        await connection.execute(text("UPDATE processes SET lease_until_ms = 0"))
+    owner = await a_process(store)
+    await store.processes.interrupt_orphans(owner.process_id, owner.epoch)
 
 
 def _write_and_kill(url: str, committed: int) -> list[str]:

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, delete, inspect, select, text
 
-from kyc_rtc.errors import KycError, SettingsError
-from kyc_rtc.storage import Database, SqlSessionRepository
+from kyc_rtc.errors import KycError, SettingsError, StorageUnavailable
+from kyc_rtc.storage import Database, SqlSessionStore
 from kyc_rtc.storage import database as database_module
-from kyc_rtc.storage.schema import alembic_config
-from kyc_rtc.storage.tables import metadata, sessions
+from kyc_rtc.storage.tables import metadata, sessions, verifications
 from tests.support.memory_store import a_session
+from tests.unit.storage.stores import SEALER, step_back, step_forward
 
 APPLICANT = "Ada-Applicant"
 
@@ -50,28 +49,30 @@ async def test_the_migrations_lead_to_the_tables(database: Database) -> None:
 
 
 async def test_the_migrations_lead_back_to_nothing(database: Database) -> None:
+    await step_back(database, "base")
     async with database.begin() as connection:
-        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "base"))
         assert await connection.run_sync(_tables) == {"alembic_version"}
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
+    await step_forward(database)
+    async with database.begin() as connection:
         assert await connection.run_sync(_differences) == []
 
 
 async def test_weights_come_and_go_and_sessions_stay(database: Database) -> None:
-    repository = SqlSessionRepository(database, {"expired"})
+    repository = SqlSessionStore(database, SEALER, {"expired"})
     weighed = a_session(reasons=("frozen_frames", "texture"), reason_weights=(1.0, 0.4))
     unweighed = a_session(reasons=("time_limit",))
-    await repository.add(weighed)
-    await repository.add(unweighed)
+    await repository.open(weighed, [])
+    await repository.open(unweighed, [])
+    await step_back(database, "0003")
     async with database.begin() as connection:
-        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "0003"))
         assert not await connection.run_sync(_has_weights)
         left = await connection.execute(text("SELECT session_id FROM sessions"))
         assert {row.session_id for row in left} == {weighed.session_id, unweighed.session_id}
-        await connection.run_sync(lambda sync: command.upgrade(alembic_config(sync), "head"))
-    # What an earlier version wrote has no weights, and reads back so.
-    assert await repository.get(weighed.session_id) == replace(weighed, reason_weights=None)
-    assert await repository.get(unweighed.session_id) == unweighed
+    await step_forward(database)
+    # What an earlier version wrote has no weights, and reads back so; its journal begins here.
+    expected = replace(weighed, reason_weights=None, last_seq=1)
+    assert await repository.get(weighed.session_id) == expected
+    assert await repository.get(unweighed.session_id) == replace(unweighed, last_seq=1)
 
 
 async def test_opening_again_keeps_what_is_there(sqlite_url: str) -> None:
@@ -79,9 +80,9 @@ async def test_opening_again_keeps_what_is_there(sqlite_url: str) -> None:
     for _ in range(2):
         database = Database(sqlite_url)
         await database.open()
-        repository = SqlSessionRepository(database, {"expired"})
+        repository = SqlSessionStore(database, SEALER, {"expired"})
         if not await repository.count_by_state():
-            await repository.add(record)
+            await repository.open(record, [])
         assert await repository.get(record.session_id) == record
         await database.aclose()
 
@@ -97,8 +98,7 @@ async def test_two_that_open_a_new_file_at_once_both_succeed(sqlite_url: str) ->
 async def test_two_that_open_a_new_postgresql_at_once_both_succeed(postgresql_url: str) -> None:
     cleaner = Database(postgresql_url)
     await cleaner.open()
-    async with cleaner.begin() as connection:
-        await connection.run_sync(lambda sync: command.downgrade(alembic_config(sync), "base"))
+    await step_back(cleaner, "base")
     await cleaner.aclose()
     databases = [Database(postgresql_url) for _ in range(4)]
     await asyncio.gather(*(database.open() for database in databases))
@@ -131,7 +131,7 @@ async def test_a_database_of_a_newer_program_is_refused(
 async def _execute_bare(url: str, monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
     """Run one statement without migrating first."""
 
-    async def nothing(engine: object) -> None:
+    async def nothing(engine: object, sealer: object) -> None:
         """Stands for the migrations."""
 
     with monkeypatch.context() as patch:
@@ -145,7 +145,13 @@ async def _execute_bare(url: str, monkeypatch: pytest.MonkeyPatch, statement: st
 
 @pytest.mark.parametrize(
     ("pragma", "expected"),
-    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 5_000)],
+    [
+        ("journal_mode", "wal"),
+        ("foreign_keys", 1),
+        ("synchronous", 2),
+        ("busy_timeout", 2_000),
+        ("secure_delete", 1),
+    ],
 )
 async def test_sqlite_is_set_up(sqlite_url: str, pragma: str, expected: object) -> None:
     database = Database(sqlite_url)
@@ -198,11 +204,12 @@ async def test_a_database_that_is_not_there_is_a_matter_of_settings(postgresql_u
 
 
 async def test_a_failure_is_one_of_ours_and_tells_nothing(database: Database) -> None:
-    repository = SqlSessionRepository(database, {"expired"})
+    repository = SqlSessionStore(database, SEALER, {"expired"})
     async with database.begin() as connection:
         await connection.execute(text("ALTER TABLE sessions RENAME TO elsewhere"))
     with pytest.raises(KycError) as failure:
-        await repository.add(a_session(user_id=APPLICANT))
+        await repository.open(a_session(user_id=APPLICANT), [])
+    assert not isinstance(failure.value, StorageUnavailable)
     async with database.begin() as connection:
         await connection.execute(text("ALTER TABLE elsewhere RENAME TO sessions"))
     assert APPLICANT not in "".join(traceback.format_exception(failure.value))
@@ -210,8 +217,8 @@ async def test_a_failure_is_one_of_ours_and_tells_nothing(database: Database) ->
 
 async def test_an_exception_inside_rolls_back(database: Database) -> None:
     record = a_session()
-    repository = SqlSessionRepository(database, {"expired"})
-    await repository.add(record)
+    repository = SqlSessionStore(database, SEALER, {"expired"})
+    await repository.open(record, [])
     with pytest.raises(RuntimeError, match="inside"):
         await _delete_and_fail(database)
     assert await repository.get(record.session_id) == record
@@ -219,14 +226,14 @@ async def test_an_exception_inside_rolls_back(database: Database) -> None:
 
 async def _delete_and_fail(database: Database) -> None:
     async with database.begin() as connection:
-        await connection.execute(delete(sessions))
+        await connection.execute(delete(verifications))
         raise RuntimeError("inside")
 
 
 async def test_states_of_a_database(sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    repository = SqlSessionRepository(database, {"expired"})
-    with pytest.raises(KycError, match="not open"):
+    repository = SqlSessionStore(database, SEALER, {"expired"})
+    with pytest.raises(StorageUnavailable, match="not open"):
         await repository.count_by_state()
     await database.open()
     with pytest.raises(RuntimeError):
@@ -234,7 +241,7 @@ async def test_states_of_a_database(sqlite_url: str) -> None:
     assert await repository.count_by_state() == {}
     await asyncio.gather(database.aclose(), database.aclose())
     await database.aclose()
-    with pytest.raises(KycError, match="not open"):
+    with pytest.raises(StorageUnavailable, match="not open"):
         await repository.count_by_state()
     with pytest.raises(RuntimeError):
         await database.open()
@@ -250,15 +257,15 @@ async def test_closing_before_opening_is_allowed_and_final(sqlite_url: str) -> N
 async def test_closing_lets_work_under_way_finish(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     await database.open()
-    repository = SqlSessionRepository(database, {"expired"})
+    repository = SqlSessionStore(database, SEALER, {"expired"})
     records = [a_session() for _ in range(50)]
-    writers = [asyncio.create_task(repository.add(record)) for record in records]
+    writers = [asyncio.create_task(repository.open(record, [])) for record in records]
     await asyncio.sleep(0)
     await database.aclose()
     await asyncio.gather(*writers)
     database = Database(sqlite_url)
     await database.open()
-    assert await SqlSessionRepository(database, {"expired"}).count_by_state() == {"created": 50}
+    assert await SqlSessionStore(database, SEALER, {"expired"}).count_by_state() == {"created": 50}
     await database.aclose()
 
 
@@ -274,7 +281,7 @@ async def test_closing_does_not_wait_for_ever(
     await database.aclose()
     released.set()
     outcomes = await asyncio.gather(*holders, return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {KycError}
+    assert {type(outcome) for outcome in outcomes} == {StorageUnavailable}
 
 
 async def _hold(database: Database, released: asyncio.Event) -> None:
@@ -285,14 +292,14 @@ async def _hold(database: Database, released: asyncio.Event) -> None:
 
 @pytest.mark.parametrize("steps", [1, 8, 64, 256])
 async def test_a_cancelled_write_leaves_a_working_database(database: Database, steps: int) -> None:
-    repository = SqlSessionRepository(database, {"expired"})
+    repository = SqlSessionStore(database, SEALER, {"expired"})
     records = [a_session() for _ in range(8)]
-    writers = [asyncio.create_task(repository.add(record)) for record in records]
+    writers = [asyncio.create_task(repository.open(record, [])) for record in records]
     for _ in range(steps):
         await asyncio.sleep(0)
     for writer in writers:
         writer.cancel()
     await asyncio.gather(*writers, return_exceptions=True)
     last = a_session()
-    await repository.add(last)
+    await repository.open(last, [])
     assert await repository.get(last.session_id) == last

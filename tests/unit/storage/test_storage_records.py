@@ -15,7 +15,7 @@ from kyc_rtc.ids import new_alert_id, new_session_id
 from kyc_rtc.storage import AlertRecord, SessionRecord
 from kyc_rtc.storage.values import MAX_INTEGER, MAX_JSON_BYTES, MAX_JSON_DEPTH, copy_object
 from tests.support.memory_store import MemoryStore, a_session, an_alert
-from tests.unit.storage.stores import Store
+from tests.unit.storage.stores import Store, put_alerts
 
 
 def texts(max_size: int, min_size: int = 1) -> st.SearchStrategy[str]:
@@ -38,14 +38,16 @@ json_objects = st.dictionaries(texts(20, 0), json_values, max_size=4)
 json_lists = st.none() | st.lists(json_objects, max_size=3).map(tuple)
 weighed = st.lists(st.tuples(texts(64), st.floats(0, 1)), max_size=5)
 session_records = st.builds(
-    SessionRecord,
-    session_id=st.builds(new_session_id),
+    a_session,
     user_id=texts(256),
     state=texts(64),
     created_at_ms=integers,
     updated_at_ms=integers,
     expires_at_ms=integers,
-    attempt=st.integers(1, MAX_INTEGER),
+    transport=st.none() | texts(64),
+    connection=st.none() | json_objects,
+    needs_review=st.booleans(),
+    tenant_id=texts(64),
     frames_processed=integers,
     face_detected=st.none() | st.booleans(),
     liveness_score=scores,
@@ -72,7 +74,7 @@ round_trips = settings(
 @round_trips
 @given(record=session_records | st.builds(explained, session_records, weighed))
 async def test_any_session_comes_back_as_it_went_in(store: Store, record: SessionRecord) -> None:
-    await store.sessions.add(record)
+    await store.sessions.open(record, [])
     assert await store.sessions.get(record.session_id) == record
 
 
@@ -82,12 +84,12 @@ async def test_any_alert_comes_back_as_it_went_in(
     store: Store, details: dict[str, Any], texts_of_alert: tuple[str, str, str]
 ) -> None:
     session = a_session()
-    await store.sessions.add(session)
+    await store.sessions.open(session, [])
     kind, severity, key = texts_of_alert
     record = AlertRecord(
         new_alert_id(), session.session_id, kind, severity, key, details, created_at_ms=MAX_INTEGER
     )
-    await store.alerts.add(record)
+    await put_alerts(store, record)
     assert await store.alerts.get(record.alert_id) == record
 
 
@@ -104,7 +106,7 @@ async def test_the_largest_of_everything_comes_back(store: Store) -> None:
         evidence=({"x": "y" * (MAX_JSON_BYTES - 13)}, {}),
         challenges=({"least": -1.7976931348623157e308, "most": -MAX_INTEGER},),
     )
-    await store.sessions.add(record)
+    await store.sessions.open(record, [])
     assert await store.sessions.get(record.session_id) == record
 
 
@@ -123,7 +125,17 @@ def nested(depth: int) -> dict[str, Any]:
         {"user_id": "\ud83d"},
         {"state": ""},
         {"state": "x" * 65},
-        {"parent_id": "a\x00b"},
+        {"verification_id": "a\x00b"},
+        {"verification_id": ""},
+        {"tenant_id": ""},
+        {"tenant_id": "x" * 65},
+        {"transport": ""},
+        {"transport": "x" * 65},
+        {"connection": {"x": float("nan")}},
+        {"connection": {"x": "y" * MAX_JSON_BYTES}},
+        {"owner_id": "x" * 37},
+        {"owner_epoch": -1},
+        {"last_seq": -1},
         {"created_at_ms": -1},
         {"updated_at_ms": MAX_INTEGER + 1},
         {"frames_processed": -1},
@@ -212,6 +224,6 @@ async def test_a_store_can_be_made_to_fail() -> None:
     store = MemoryStore()
     store.failure = KycError("the database failed")
     with pytest.raises(KycError, match="failed"):
-        await store.sessions.add(a_session())
+        await store.sessions.open(a_session(), [])
     with pytest.raises(KycError, match="failed"):
         await store.alerts.active()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.run import ChallengeIssued, ChallengeRun, LivenessEvent
+from kyc_rtc.vision.observation import Face
 from tests.unit.liveness.fakes.faces import Look, make_face, make_observation
 
 
@@ -80,22 +81,32 @@ class Actor:
             yield now_ms, self.look(now_ms)
 
 
-Answer = Callable[[ChallengeIssued], list[Pulse]]
+Answer = Callable[[ChallengeIssued, int], list[Pulse]]
+"""What somebody does about a prompt that was sent at that time."""
 
 
 def obey(reaction_ms: float = 450.0, speed: float = 1.0) -> Answer:
     """Do what is asked, after `reaction_ms`."""
 
-    def answer(prompt: ChallengeIssued) -> list[Pulse]:
-        issued_ms = prompt.deadline_ms - prompt.time_limit_ms
-        return pulses_for(prompt.challenge, issued_ms + reaction_ms, speed=speed)
+    def answer(prompt: ChallengeIssued, sent_ms: int) -> list[Pulse]:
+        return pulses_for(prompt.challenge, sent_ms + reaction_ms, speed=speed)
 
     return answer
 
 
-def ignore(prompt: ChallengeIssued) -> list[Pulse]:
+def ignore(prompt: ChallengeIssued, sent_ms: int) -> list[Pulse]:
     """Do nothing about it."""
     return []
+
+
+def show(
+    run: ChallengeRun, face: Face | None, now_ms: int, *, usable: bool = True
+) -> tuple[LivenessEvent, ...]:
+    """One frame, received as it is captured; a prompt that it brings is sent at once."""
+    events = run.update(make_observation(face, now_ms), usable, now_ms)
+    if any(isinstance(event, ChallengeIssued) for event in events):
+        run.sent(now_ms, now_ms)
+    return events
 
 
 def play(
@@ -109,11 +120,10 @@ def play(
     """Put the actor before the run until it is finished; what it reported, in order."""
     events: list[LivenessEvent] = []
     for now_ms, _ in Actor().frames(limit_ms, fps):
-        observation = make_observation(make_face(actor.look(now_ms)), now_ms)
-        for event in run.update(observation, usable=True):
+        for event in show(run, make_face(actor.look(now_ms)), now_ms):
             events.append(event)
             if isinstance(event, ChallengeIssued):
-                actor.pulses.extend(answer(event))
+                actor.pulses.extend(answer(event, now_ms))
         if run.finished:
             break
     return events

@@ -13,7 +13,7 @@ import pytest
 from kyc_rtc.decision.drift import ReferenceScores, iso_week
 from kyc_rtc.errors import BadRequest, Conflict, KycError, ModelError, NotFound
 from kyc_rtc.ids import new_session_id
-from kyc_rtc.sessions.label_desk import LabelDesk, read_reference
+from kyc_rtc.sessions.label_service import LabelService, read_reference
 from kyc_rtc.sessions.labels import (
     AttackSpecies,
     ErrorCounts,
@@ -39,7 +39,7 @@ class Desk:
         self.clock = ManualClock()
         self.metrics = Metrics()
         self.database = database
-        self.desk = LabelDesk(SqlLabelRepository(database), self.clock, self.metrics, reference)
+        self.desk = LabelService(SqlLabelRepository(database), self.clock, self.metrics, reference)
         self._sessions = SqlSessionRepository(database, FINAL)
 
     async def judge(self, status: str | None, **changes: Any) -> str:

@@ -1,4 +1,4 @@
-"""Labels and drift on the storage. Implements the door to the labels."""
+"""Labels and drift on the storage. Implements the interface of the labels."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def read_reference(path: Path = REFERENCE) -> ReferenceScores | None:
         ) from None
 
 
-class LabelDesk:
-    """Implements `LabelDoor`."""
+class LabelService:
+    """Implements `LabelInterface`."""
 
     def __init__(
         self,

@@ -12,13 +12,14 @@ from PIL import Image
 
 from kyc_rtc.errors import AtCapacity, BadImage, BadRequest, BadSdp, Conflict, NotFound
 from kyc_rtc.ids import SessionId
-from kyc_rtc.sessions.door import Command, CommandType
+from kyc_rtc.sessions.interface import ClientView, Command, CommandType
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.vision.quality import QualityIssue
 from tests.support.clock import settle
 from tests.support.offers import browser_like_offer
 from tests.unit.sessions.conftest import MakeStage, Stage
 
+CLIENT = ClientView(user_agent="test", address="192.0.2.7")
 COMPLETE, CANCEL = Command(CommandType.COMPLETE), Command(CommandType.CANCEL)
 
 
@@ -40,8 +41,8 @@ async def test_a_session_greets_its_peer_and_checks_the_picture(stage: Stage) ->
 
 
 async def test_nothing_is_analysed_before_the_applicant_is_ready(stage: Stage) -> None:
-    session_id = (await stage.manager.open("customer")).session_id
-    await stage.manager.offer(session_id, browser_like_offer())
+    session_id = (await stage.service.open("customer")).session_id
+    await stage.service.offer(session_id, browser_like_offer(), CLIENT)
     stage.peer.connect()
     await settle()
     await stage.show(3)
@@ -52,7 +53,7 @@ async def test_nothing_is_analysed_before_the_applicant_is_ready(stage: Stage) -
 
 
 async def test_no_more_frames_are_analysed_than_asked_for(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(target_fps=10))
+    stage = await make_stage(Settings(target_fps=10))
     await stage.join()
     await stage.show(50, every_ms=20)  # one second at 50 fps
     assert 9 <= len(stage.analysis.analysed) <= 12
@@ -61,7 +62,7 @@ async def test_no_more_frames_are_analysed_than_asked_for(make_stage: MakeStage)
 async def test_the_session_ends_when_the_picture_never_gets_good(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.show(470, every_ms=100)
-    view = await stage.manager.status(session_id)
+    view = await stage.service.status(session_id)
     assert (view.state, view.status) == ("inconclusive", "INCONCLUSIVE")
     assert "no_face" in view.reasons
     verdict = stage.peer.last_sent("verdict")
@@ -73,12 +74,12 @@ async def test_the_session_ends_when_the_picture_never_gets_good(stage: Stage) -
 async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
     make_stage: MakeStage, *, exposed: bool
 ) -> None:
-    stage = make_stage(Settings(expose_scores=exposed))
+    stage = await make_stage(Settings(expose_scores=exposed))
     session_id = await stage.join()
     await stage.show(2)
-    view = await stage.manager.command(session_id, COMPLETE)
+    view = await stage.service.command(session_id, COMPLETE)
     assert view.reason_weights == (1.0,) * len(view.reasons)
-    stored = await stage.sessions.get(SessionId(session_id))
+    stored = await stage.store.sessions.get(SessionId(session_id))
     assert stored.reason_weights == view.reason_weights
     verdict = stage.peer.last_sent("verdict")
     weighed = {"weight": 1.0, "weight_text": "weight.decisive"} if exposed else {}
@@ -98,22 +99,22 @@ async def test_the_verdict_is_stored_before_it_is_told(
 
     monkeypatch.setattr(stage.sessions, "update", broken)
     with pytest.raises(ConnectionError):
-        await stage.manager.command(session_id, COMPLETE)
+        await stage.service.command(session_id, COMPLETE)
     assert "verdict" not in stage.peer.types_sent()
 
 
 async def test_complete_gives_a_verdict_once(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.show(3)
-    first = await stage.manager.command(session_id, COMPLETE)
+    first = await stage.service.command(session_id, COMPLETE)
     assert (first.status, "completed_early" in first.reasons) == ("INCONCLUSIVE", True)
-    assert await stage.manager.command(session_id, COMPLETE) == first
-    assert await stage.manager.command(session_id, CANCEL) == first
+    assert await stage.service.command(session_id, COMPLETE) == first
+    assert await stage.service.command(session_id, CANCEL) == first
 
 
 async def test_complete_without_a_single_frame_is_inconclusive(stage: Stage) -> None:
-    session_id = (await stage.manager.open("customer")).session_id
-    view = await stage.manager.command(session_id, COMPLETE)
+    session_id = (await stage.service.open("customer")).session_id
+    view = await stage.service.command(session_id, COMPLETE)
     assert view.status == "INCONCLUSIVE"
 
 
@@ -121,7 +122,7 @@ async def test_a_broken_analysis_ends_the_session_as_inconclusive(stage: Stage) 
     session_id = await stage.join()
     stage.analysis.failure = RuntimeError("the net broke")
     await stage.show(1)
-    view = await stage.manager.status(session_id)
+    view = await stage.service.status(session_id)
     assert (view.status, view.reasons[0]) == ("INCONCLUSIVE", "internal_error")
 
 
@@ -153,7 +154,7 @@ async def test_a_silent_peer_is_dropped_and_the_session_waits_then_ends(stage: S
     assert stage.peer.keyframes_requested
     assert await stage.state(session_id) == "checking_quality"
     await stage.clock.advance(61_000)
-    view = await stage.manager.status(session_id)
+    view = await stage.service.status(session_id)
     assert (view.status, view.reasons[0]) == ("INCONCLUSIVE", "link_lost")
 
 
@@ -173,7 +174,7 @@ async def test_a_refused_offer_leaves_the_old_peer_in_place(
 ) -> None:
     session_id = await stage.join()
     with pytest.raises(BadSdp):
-        await stage.manager.offer(session_id, "junk")
+        await stage.service.offer(session_id, "junk", CLIENT)
     assert not stage.peer.closed
 
 
@@ -185,49 +186,51 @@ async def test_the_time_limit_ends_a_session(stage: Stage) -> None:
         stage.peer.say("stats")
         await settle()
     await stage.clock.advance(2_000)
-    view = await stage.manager.status(session_id)
+    view = await stage.service.status(session_id)
     assert (view.status, view.reasons[0]) == ("INCONCLUSIVE", "time_limit")
 
 
 async def test_admission_is_limited_and_says_so(make_stage: MakeStage) -> None:
     limits = LimitSettings(max_live_sessions=2, retry_after_s=9)
-    stage = make_stage(Settings(limits=limits))
-    waiting = [(await stage.manager.open(f"c{n}")).session_id for n in range(3)]
+    stage = await make_stage(Settings(limits=limits))
+    waiting = [(await stage.service.open(f"c{n}")).session_id for n in range(3)]
     for session_id in waiting[:2]:
         await stage.connect(session_id)
     with pytest.raises(AtCapacity) as refused:
-        await stage.manager.offer(waiting[2], browser_like_offer())
+        await stage.service.offer(waiting[2], browser_like_offer(), CLIENT)
     assert refused.value.retry_after_s == 9
     with pytest.raises(AtCapacity):
-        await stage.manager.open("one more")
+        await stage.service.open("one more")
     await stage.connect(waiting[0])  # a reconnect takes no further place
-    await stage.manager.command(waiting[1], CANCEL)
+    await stage.service.command(waiting[1], CANCEL)
     await stage.clock.advance(5_000)
     await stage.connect(waiting[2])
     assert await stage.state(waiting[2]) == "connecting"
 
 
-async def test_a_crowd_at_the_door_is_limited_too(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(limits=LimitSettings(max_live_sessions=3)))
-    waiting = [(await stage.manager.open(f"c{n}")).session_id for n in range(8)]
-    offers = [stage.manager.offer(session_id, browser_like_offer()) for session_id in waiting]
+async def test_a_crowd_is_limited_too(make_stage: MakeStage) -> None:
+    stage = await make_stage(Settings(limits=LimitSettings(max_live_sessions=3)))
+    waiting = [(await stage.service.open(f"c{n}")).session_id for n in range(8)]
+    offers = [
+        stage.service.offer(session_id, browser_like_offer(), CLIENT) for session_id in waiting
+    ]
     answers = await asyncio.gather(*offers, return_exceptions=True)
     assert sum(isinstance(answer, AtCapacity) for answer in answers) == 5
 
 
 async def test_what_a_dead_process_left_behind_reads_interrupted(stage: Stage) -> None:
-    view = await stage.manager.open("customer")
-    record = await stage.sessions.get(SessionId(view.session_id))
-    await stage.sessions.update(dataclasses.replace(record, state="challenging"))
-    await stage.manager.start()
+    view = await stage.service.open("customer")
+    record = await stage.store.sessions.get(SessionId(view.session_id))
+    await stage.store.sessions.update(dataclasses.replace(record, state="challenging"))
+    await stage.housekeeping.start()
     assert await stage.state(view.session_id) == "interrupted"
-    assert (await stage.manager.status(view.session_id)).can_retry
+    assert (await stage.service.status(view.session_id)).can_retry
 
 
 async def test_stopping_the_server_interrupts_live_sessions(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.show(1)
-    closing = asyncio.create_task(stage.manager.aclose())
+    closing = asyncio.create_task(stage.service.aclose())
     await stage.clock.advance(5_000)
     await closing
     assert await stage.state(session_id) == "interrupted"
@@ -237,30 +240,30 @@ async def test_stopping_the_server_interrupts_live_sessions(stage: Stage) -> Non
 async def test_retry_gives_one_follow_up_however_often_it_is_asked(stage: Stage) -> None:
     session_id = await stage.join()
     with pytest.raises(Conflict):
-        await stage.manager.retry(session_id)
-    await stage.manager.command(session_id, CANCEL)
+        await stage.service.retry(session_id)
+    await stage.service.command(session_id, CANCEL)
     first, second = await asyncio.gather(
-        stage.manager.retry(session_id), stage.manager.retry(session_id)
+        stage.service.retry(session_id), stage.service.retry(session_id)
     )
     assert first.session_id == second.session_id != session_id
     assert (first.attempt, first.user_id) == (2, "customer")
 
 
 async def test_attempts_run_out(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(limits=LimitSettings(session_attempts=2)))
-    first = (await stage.manager.open("customer")).session_id
-    await stage.manager.command(first, CANCEL)
-    second = (await stage.manager.retry(first)).session_id
-    await stage.manager.command(second, CANCEL)
-    assert not (await stage.manager.status(second)).can_retry
+    stage = await make_stage(Settings(limits=LimitSettings(session_attempts=2)))
+    first = (await stage.service.open("customer")).session_id
+    await stage.service.command(first, CANCEL)
+    second = (await stage.service.retry(first)).session_id
+    await stage.service.command(second, CANCEL)
+    assert not (await stage.service.status(second)).can_retry
     with pytest.raises(Conflict, match="no attempts"):
-        await stage.manager.retry(second)
+        await stage.service.retry(second)
 
 
 async def test_uploaded_pictures_run_the_same_pipeline(stage: Stage) -> None:
-    session_id = (await stage.manager.open("customer")).session_id
+    session_id = (await stage.service.open("customer")).session_id
     stage.clock.tick(100)
-    view = await stage.manager.upload(session_id, picture())
+    view = await stage.service.upload(session_id, picture(), CLIENT)
     assert (view.session.state, view.face_detected, view.issues) == (
         "checking_quality",
         False,
@@ -268,35 +271,35 @@ async def test_uploaded_pictures_run_the_same_pipeline(stage: Stage) -> None:
     )
     assert "quality" in [message["type"] for message in view.messages]
     stage.clock.tick(100)
-    await stage.manager.upload(session_id, picture())
+    await stage.service.upload(session_id, picture(), CLIENT)
     first, second = stage.analysis.analysed
     assert second.captured_at_ms - first.captured_at_ms == 100
     with pytest.raises(BadImage):
-        await stage.manager.upload(session_id, b"junk")
+        await stage.service.upload(session_id, b"junk", CLIENT)
 
 
 async def test_pictures_cannot_be_mixed_into_a_camera(stage: Stage) -> None:
     session_id = await stage.join()
     with pytest.raises(Conflict, match="camera"):
-        await stage.manager.upload(session_id, picture())
+        await stage.service.upload(session_id, picture(), CLIENT)
 
 
 async def test_an_ordered_challenge_is_added_to_the_plan(stage: Stage) -> None:
-    session_id = (await stage.manager.open("customer")).session_id
+    session_id = (await stage.service.open("customer")).session_id
     nod = Command(CommandType.SEND_CHALLENGE, {"challenge_type": "nod"})
-    await stage.manager.command(session_id, nod)
+    await stage.service.command(session_id, nod)
     await stage.connect(session_id)
     assert stage.peer.last_sent("hello")["challenges_total"] == 4
 
 
 async def test_the_sweeper_expires_what_nobody_finished(make_stage: MakeStage) -> None:
-    stage = make_stage(Settings(limits=LimitSettings(session_expiry_ms=60_000)))
-    await stage.manager.start()
-    session_id = (await stage.manager.open("customer")).session_id
+    stage = await make_stage(Settings(limits=LimitSettings(session_expiry_ms=60_000)))
+    await stage.housekeeping.start()
+    session_id = (await stage.service.open("customer")).session_id
     await stage.clock.advance(100_000)
     assert await stage.state(session_id) == "expired"
     with pytest.raises(Conflict):
-        await stage.manager.offer(session_id, browser_like_offer())
+        await stage.service.offer(session_id, browser_like_offer(), CLIENT)
 
 
 @pytest.mark.parametrize(
@@ -304,27 +307,27 @@ async def test_the_sweeper_expires_what_nobody_finished(make_stage: MakeStage) -
 )
 async def test_unknown_sessions_are_not_found(stage: Stage, session_id: str) -> None:
     with pytest.raises(NotFound):
-        await stage.manager.status(session_id)
+        await stage.service.status(session_id)
     with pytest.raises(NotFound):
-        await stage.manager.offer(session_id, browser_like_offer())
+        await stage.service.offer(session_id, browser_like_offer(), CLIENT)
 
 
 @pytest.mark.parametrize("user_id", ["", "   ", "x" * 300])
 async def test_a_session_needs_a_usable_user_id(stage: Stage, user_id: str) -> None:
     with pytest.raises(BadRequest):
-        await stage.manager.open(user_id)
+        await stage.service.open(user_id)
 
 
 async def test_followers_read_along_until_the_end(stage: Stage) -> None:
     session_id = await stage.join()
 
     async def read() -> list[str]:
-        return [message["type"] async for message in stage.manager.events(session_id)]
+        return [message["type"] async for message in stage.service.events(session_id)]
 
     reading = asyncio.create_task(read())
     await settle()
     await stage.show(1)
-    await stage.manager.command(session_id, COMPLETE)
+    await stage.service.command(session_id, COMPLETE)
     await stage.clock.advance(5_000)
     types = await reading
     assert types[0] == "state"

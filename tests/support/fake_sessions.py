@@ -1,4 +1,4 @@
-"""A door with nothing behind it but dictionaries: for tests of the HTTP side."""
+"""Sessions with nothing behind them but dictionaries: for tests of the HTTP side."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from kyc_rtc.errors import Conflict, KycError, NotFound
-from kyc_rtc.sessions.door import (
+from kyc_rtc.sessions.interface import (
     AlertView,
     AnswerView,
+    ClientView,
     Command,
     CommandType,
     FrameView,
+    HealthView,
+    JournalView,
     SessionView,
 )
 
 
-class FakeDoor:
-    """Implements `SessionDoor`. `refusal` is raised by the next call that could be refused."""
+class FakeSessions:
+    """Implements `SessionInterface`. `refusal` is raised by the next call that could be refused."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, SessionView] = {}
         self.alerts: dict[str, AlertView] = {}
         self.calls: list[tuple[str, Any]] = []
-        self.user_agents: list[str] = []
+        self.clients: list[ClientView] = []
         self.refusal: KycError | None = None
+        self.problems: tuple[str, ...] = ()
 
     def _check(self, name: str, detail: Any = None) -> None:
         self.calls.append((name, detail))
@@ -36,8 +40,11 @@ class FakeDoor:
 
     async def open(self, user_id: str) -> SessionView:
         self._check("open", user_id)
+        session_id = str(uuid.uuid4())
         view = SessionView(
-            session_id=str(uuid.uuid4()),
+            session_id=session_id,
+            verification_id=session_id,
+            attempt_id=session_id,
             user_id=user_id,
             state="created",
             attempt=1,
@@ -64,9 +71,20 @@ class FakeDoor:
             raise NotFound("no such session")
         return self.sessions[session_id]
 
-    async def offer(self, session_id: str, sdp: str, user_agent: str = "") -> AnswerView:
+    async def attempt(self, session_id: str) -> SessionView:
+        return await self.status(session_id)
+
+    async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
+        await self.status(session_id)
+        entries = (
+            JournalView(1, 1_700_000_000_000, "institution", "state", {"state": "created"}),
+            JournalView(2, 1_700_000_000_500, "server", "state", {"state": "connecting"}),
+        )
+        return tuple(entry for entry in entries if entry.seq > after)
+
+    async def offer(self, session_id: str, sdp: str, client: ClientView) -> AnswerView:
         self._check("offer", sdp)
-        self.user_agents.append(user_agent)
+        self.clients.append(client)
         await self.status(session_id)
         return AnswerView("the-peer", "v=0\r\n")
 
@@ -80,9 +98,16 @@ class FakeDoor:
         self._check("hang_up", peer_id)
         await self.status(session_id)
 
-    async def upload(self, session_id: str, picture: bytes) -> FrameView:
+    async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
         self._check("upload", picture)
-        return FrameView(await self.status(session_id), True, ("too_dark",), ({"type": "hello"},))
+        self.clients.append(client)
+        return FrameView(
+            session=await self.status(session_id),
+            analysed=True,
+            face_detected=True,
+            issues=("too_dark",),
+            messages=({"type": "hello"},),
+        )
 
     async def command(self, session_id: str, command: Command) -> SessionView:
         self._check("command", command)
@@ -119,12 +144,11 @@ class FakeDoor:
         self.alerts[alert_id] = view
         return view
 
-    async def healthy(self) -> Mapping[str, Any]:
-        return {
-            "live_sessions": 0,
-            "max_live_sessions": 100,
-            "waiting_sessions": len(self.sessions),
-        }
+    async def session_alerts(self, session_id: str) -> tuple[AlertView, ...]:
+        return tuple(a for a in self.alerts.values() if a.session_id == session_id)
+
+    async def health(self) -> HealthView:
+        return HealthView(0, 100, len(self.sessions), self.problems)
 
     async def aclose(self) -> None:
         self.calls.append(("aclose", None))

@@ -1,0 +1,131 @@
+"""A try while it is open, and the counts of a run while they grow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.liveness.events import ChallengeProgressed, RunOutcome
+from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.liveness.judge import Judge, Progress
+from kyc_rtc.liveness.neutral import NeutralFace
+from kyc_rtc.liveness.signals import Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A frame as the run sees it.
+
+    `signals`: None where there is nothing to judge. `gap_ms`: the longest real time between decoded
+    frames since the run last saw one. `step_ms`: real time since that frame was received.
+    """
+
+    captured_at_ms: int
+    received_at_ms: float
+    signals: Signals | None
+    has_face: bool
+    gap_ms: float
+    step_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was issued and not yet sent."""
+
+    challenge_id: str
+    challenge: Challenge
+    neutral: NeutralFace
+
+
+class OpenTry:
+    """One go at a challenge, from the sent prompt on.
+
+    `opened_at_ms` and `deadline_ms` are real time; the judge goes by media time, in which the prompt
+    stood at `prompted_at_ms`. Nothing moves the deadline.
+    """
+
+    def __init__(
+        self, prompt: Prompt, opened_at_ms: float, prompted_at_ms: int, time_limit_ms: int
+    ) -> None:
+        self.challenge_id, self.challenge = prompt.challenge_id, prompt.challenge
+        self.opened_at_ms = self._last_usable_ms = opened_at_ms
+        self.deadline_ms = opened_at_ms + time_limit_ms
+        self._prompted_at_ms = prompted_at_ms
+        self._judge = Judge(prompt.challenge, prompt.neutral, prompted_at_ms)
+        self._faceless_ms = 0.0
+        self._latest = Progress(0.0, 0, done=False, wrong=None, hint=Hint.TOO_LATE, onset_ms=None)
+
+    def gap_ms(self, seen: Seen) -> float:
+        """Real time without a frame, of the time that the prompt has stood."""
+        return min(seen.gap_ms, seen.received_at_ms - self.opened_at_ms)
+
+    def unusable_ms(self, seen: Seen) -> float:
+        """For how long no frame could be judged, up to `seen`; 0 where that one can."""
+        if seen.signals is not None:
+            self._last_usable_ms = max(self._last_usable_ms, seen.received_at_ms)
+            return 0.0
+        if not seen.has_face:
+            self._faceless_ms += seen.step_ms
+        return seen.received_at_ms - self._last_usable_ms
+
+    def judge(self, signals: Signals, captured_at_ms: int) -> Progress:
+        """What the answer comes to with this frame."""
+        self._latest = self._judge.update(signals, captured_at_ms)
+        return self._latest
+
+    def response_ms(self, onset_ms: int) -> int:
+        """Media time from the prompt to the beginning of the answer."""
+        return onset_ms - self._prompted_at_ms
+
+    def answer_ms(self, received_at_ms: float) -> int:
+        """Real time from the sent prompt to the frame that completed the answer."""
+        return round(received_at_ms - self.opened_at_ms)
+
+    def missed(self, now_ms: float) -> Hint:
+        """What to say when the time is up."""
+        missing = self._faceless_ms * 2 > now_ms - self.opened_at_ms
+        return Hint.NO_FACE if missing else self._latest.hint
+
+    def progressed(self, now_ms: float) -> ChallengeProgressed:
+        """Where it stands at `now_ms`, real time."""
+        return ChallengeProgressed(
+            challenge_id=self.challenge_id,
+            progress=self._latest.progress,
+            remaining_ms=max(0, round(self.deadline_ms - now_ms)),
+            paused=False,
+            count_done=self._latest.count_done,
+        )
+
+
+class Tally:
+    """The counts of an outcome while they grow."""
+
+    def __init__(self) -> None:
+        self.asked = self.attempts = self.unasked_actions = self.voids = 0
+        self._passed = self._failed_wrong = self._timed_out = 0
+        self.responses_ms: list[int] = []
+        self.answers_ms: list[int] = []
+
+    def close(self, *, passed: bool, wrong: bool) -> None:
+        """Count a challenge that is over."""
+        if passed:
+            self._passed += 1
+        elif wrong:
+            self._failed_wrong += 1
+        else:
+            self._timed_out += 1
+
+    def outcome(self, planned: int) -> RunOutcome:
+        """The counts so far, of a plan of so many challenges."""
+        return RunOutcome(
+            planned=planned,
+            asked=self.asked,
+            passed=self._passed,
+            failed_wrong=self._failed_wrong,
+            timed_out=self._timed_out,
+            attempts=self.attempts,
+            unasked_actions=self.unasked_actions,
+            responses_ms=tuple(self.responses_ms),
+            voids=self.voids,
+            answers_ms=tuple(self.answers_ms),
+        )

@@ -1,0 +1,405 @@
+"""The actor of a live session: one task, one inbox; it carries out the effects of `Session`.
+
+It alone calls `Session.handle`. What takes time (analysis, storage, closing a peer) runs in child tasks
+that come back with an event, so that a cancel, a lost peer or a commit is never kept waiting by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, assert_never
+
+import structlog
+
+from kyc_rtc.errors import Conflict, StorageUnavailable
+from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.ids import PeerId, new_peer_id
+from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.sessions.arrivals import Arrivals, Arrived
+from kyc_rtc.sessions.callers import Callers
+from kyc_rtc.sessions.effects import (
+    Analyse,
+    CompareFootage,
+    DropPeer,
+    Effect,
+    End,
+    Reply,
+    RequestKeyframe,
+    Send,
+    Store,
+)
+from kyc_rtc.sessions.events import (
+    AnalysisFailed,
+    ChannelReady,
+    Client,
+    FootageCompared,
+    FrameAnalysed,
+    MessageArrived,
+    Now,
+    PeerJoined,
+    PeerLost,
+    Request,
+    SessionEvent,
+    Stored,
+)
+from kyc_rtc.sessions.footage import find_earlier
+from kyc_rtc.sessions.inbox import Inbox
+from kyc_rtc.sessions.journal import EntryType
+from kyc_rtc.sessions.measures import keep_measures
+from kyc_rtc.sessions.outbox import Follower, Outbox
+from kyc_rtc.sessions.ports import AnalysisPort, PeerPort, Services
+from kyc_rtc.sessions.session import Session
+from kyc_rtc.sessions.writer import Writer
+from kyc_rtc.storage.records import Commit, SessionRecord
+from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed
+from media.sdp import Fragment, Offer
+from media.timeline import MediaTimeline
+
+TICK_MS = 250.0
+LINGER_MS = 4_000.0
+"""After the last message, how long the peer may stay, so that it surely arrives."""
+
+log = structlog.get_logger(__name__)
+
+
+class SessionActor:
+    """Runs one session. `run` returns when it is over and nothing of it is left.
+
+    The other methods may be called from the same event loop while `run` runs.
+    """
+
+    def __init__(self, session: Session, services: Services) -> None:
+        self._session = session
+        self._services = services
+        self._clock = services.clock
+        self._inbox = Inbox()
+        self._arrivals = Arrivals(services.clock.monotonic_ms())
+        self._writer = Writer(
+            services.store,
+            services.clock,
+            services.settings.limits.storage_hold_ms,
+            self._inbox.put,
+        )
+        self._commits: dict[int, Commit] = {}
+        self._outbox = Outbox()
+        self._timeline = MediaTimeline()
+        self._peers: dict[PeerId, PeerPort] = {}
+        self._peer_id: PeerId | None = None
+        self._analysis: AnalysisPort | None = None
+        self._analysing: Frame | None = None
+        self._callers = Callers()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._end: End | None = None
+        self._uploads_follower: Follower | None = None
+        self._started = asyncio.Event()
+        self._no_peer = asyncio.Event()
+        self._no_peer.set()
+
+    @property
+    def record(self) -> SessionRecord:
+        """As the database has it."""
+        return self._session.record
+
+    @property
+    def joined(self) -> bool:
+        """Whether it ever had a peer or an uploaded picture: only then does it cost CPU."""
+        return self._session.joined or bool(self._peers)
+
+    async def run(self) -> None:
+        """Until the session is over: what it published is stored, and its peer had time to read it."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                self._started.set()
+                loops = [self._spawn(self._writer.run()), self._spawn(self._tick())]
+                while self._end is None:
+                    await self._inbox.wait()
+                    self._drain()
+                self._inbox.close()
+                self._callers.close()
+                if self._end.linger:
+                    await self._linger()
+                self._tasks = None
+                for task in loops:
+                    task.cancel()
+                for peer in tuple(self._peers.values()):
+                    await peer.aclose()
+        finally:
+            self._tasks = None
+            self._started.set()
+            self._inbox.close()
+            self._callers.close()
+            await asyncio.shield(self._close())
+
+    async def started(self) -> None:
+        """Wait until `run` takes calls."""
+        await self._started.wait()
+
+    # What comes from outside
+
+    async def connect(self, offer: Offer, client: Client) -> tuple[PeerId, str]:
+        """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
+        tasks = self._require_running()
+        peer_id = new_peer_id()
+        peer = self._services.new_peer(peer_id, self._timeline, lambda f: self._receive(peer_id, f))
+        self._peers[peer_id] = peer
+        try:
+            answer = await peer.answer(offer)
+            await self._ask(
+                lambda number: PeerJoined(peer_id, offer.has_data_channel, client, number)
+            )
+        except BaseException:
+            self._peers.pop(peer_id, None)
+            self._inbox.put(PeerLost(peer_id))  # the session may have taken it already
+            await peer.aclose()
+            raise
+        self._peer_id = peer_id
+        self._no_peer.clear()
+        self._arrivals.connected(self._clock.monotonic_ms())
+        tasks.create_task(self._read(peer), name=f"peer-{peer_id}")
+        return peer_id, answer
+
+    async def trickle(self, peer_id: str, fragment: Fragment) -> None:
+        """Add ICE candidates. Raises `Conflict` for a peer that was replaced."""
+        peer = self._peers.get(PeerId(peer_id))
+        if peer is None:
+            raise Conflict("this peer is gone", hint="send a new offer")
+        await peer.add_candidates(fragment)
+
+    def is_present(self, peer_id: str) -> bool:
+        """Whether this is the peer that counts."""
+        return self._peer_id == peer_id
+
+    async def upload(
+        self, image: BgrImage, client: Client
+    ) -> tuple[FrameResult | None, tuple[Mapping[str, Any], ...]]:
+        """Analyse a picture that did not come over WebRTC; None where a newer one replaced it, or
+        where it came after the verdict. With it, the messages since the last upload.
+
+        Raises:
+            Conflict: the session is over, or a camera is connected.
+        """
+        self._require_running()
+        frame = self._arrivals.uploaded(image, self._clock.monotonic_ms())
+        number = self._callers.enter()
+        if self._uploads_follower is None:
+            self._uploads_follower = self._outbox.follow()
+        self._put(Arrived(frame, client, number))
+        result = await self._callers.answer(number)
+        return result, self._uploads_follower.drain()
+
+    async def ask(self, make: Callable[[Request], SessionEvent]) -> None:
+        """Hand a command to the session, and wait until what follows from it is stored.
+
+        Raises:
+            Conflict: it does not fit the session's state. StorageUnavailable: the database is away, or
+            too much waits; what was asked may still happen.
+        """
+        await self._ask(make)
+
+    def tell(self, event: SessionEvent) -> None:
+        """Hand over an event that nobody waits for."""
+        self._inbox.put(event)
+
+    def follow(self) -> Follower:
+        """Read along."""
+        return self._outbox.follow()
+
+    def unfollow(self, follower: Follower) -> None:
+        self._outbox.unfollow(follower)
+
+    async def _ask(self, make: Callable[[Request], SessionEvent]) -> None:
+        number = self._callers.enter()
+        try:
+            self._inbox.ask(make(number))
+        except StorageUnavailable:
+            self._callers.leave(number)
+            raise
+        await self._callers.answer(number)
+
+    def _require_running(self) -> asyncio.TaskGroup:
+        if self._tasks is None or self._end is not None or self._session.is_over:
+            raise Conflict(f"the session is {self.record.state}", hint="start or retry a session")
+        return self._tasks
+
+    # Frames
+
+    def _receive(self, peer_id: PeerId, frame: Frame) -> None:
+        """Take a decoded frame; never blocks. A frame of a peer that was replaced is none."""
+        if peer_id == self._peer_id:
+            self._put(Arrived(frame))
+
+    def _put(self, arrived: Arrived) -> None:
+        replaced = self._arrivals.put(arrived)
+        if replaced is not None:
+            self._callers.settle(Reply(replaced))
+        self._inbox.wake()
+
+    def _next_frame(self) -> None:
+        """Offer the latest frame to the session, unless one is being analysed."""
+        if self._analysing is not None or (taken := self._arrivals.take()) is None:
+            return
+        self._analysing, event = taken
+        if not any(isinstance(effect, Analyse) for effect in self._handle(event)):
+            self._analysing = None
+
+    async def _analyse(self, frame: Frame, request: Request | None) -> None:
+        try:
+            analysis = await self._ensure_analysis()
+            result = await self._services.pool.run(lambda: analysis.analyse(frame))
+        except Exception:  # whatever the libraries raise: fail closed
+            log.exception("analysis_failed", session_id=self.record.session_id)
+            self._inbox.put(AnalysisFailed(request))
+        else:
+            latency_ms = self._clock.monotonic_ms() - frame.received_at_ms
+            self._services.metrics.frames.labels("analysed").inc()
+            self._services.metrics.analysis_seconds.observe(latency_ms / 1000)
+            self._inbox.put(FrameAnalysed(result, self._arrivals.dropped, request))
+        finally:
+            self._analysing = None
+
+    async def _ensure_analysis(self) -> AnalysisPort:
+        if self._analysis is None:
+            self._analysis = await self._services.pool.run(self._services.new_analysis)
+        return self._analysis
+
+    # The loop
+
+    def _drain(self) -> None:
+        while self._end is None and (event := self._inbox.take()) is not None:
+            self._handle(event)
+        if self._end is None:
+            self._next_frame()
+
+    def _handle(self, event: SessionEvent) -> tuple[Effect, ...]:
+        now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
+        if isinstance(event, Stored):
+            self._note_stored(event.seq)
+        effects = self._session.handle(event, now)
+        for effect in effects:
+            self._carry_out(effect)
+        return effects
+
+    def _carry_out(self, effect: Effect) -> None:  # noqa: C901 - one flat table
+        match effect:
+            case Store(commit):
+                self._commits[commit.record.last_seq] = commit
+                self._writer.add(commit)
+            case Send(message, media_ms):
+                self._outbox.send(message, media_ms, self._transmit)
+            case Analyse(request) if self._analysing is not None:
+                self._spawn(self._analyse(self._analysing, request))
+            case Analyse():
+                raise RuntimeError("there is no frame to analyse")
+            case CompareFootage():
+                self._spawn(self._compare())
+            case RequestKeyframe() if (peer := self._present()) is not None:
+                self._spawn(peer.request_keyframe())
+            case DropPeer(peer_id) if (peer := self._peers.get(peer_id)) is not None:
+                self._spawn(peer.aclose())
+            case RequestKeyframe() | DropPeer():
+                pass
+            case Reply():
+                self._callers.settle(effect)
+            case End():
+                self._end = effect
+            case _ as never:
+                assert_never(never)
+
+    def _note_stored(self, seq: int) -> None:
+        """What is counted and logged of a commit, once it is one."""
+        for last_seq in [known for known in self._commits if known <= seq]:
+            commit = self._commits.pop(last_seq)
+            for alert in commit.alerts:
+                log.warning(
+                    "alert", alert_id=alert.alert_id, type=alert.type, severity=alert.severity
+                )
+            if any(event.type == EntryType.VERDICT for event in commit.events):
+                record = commit.record
+                self._services.metrics.verdicts.labels(record.verdict_status).inc()
+                log.info(
+                    "verdict",
+                    session_id=record.session_id,
+                    status=record.verdict_status,
+                    reasons=record.reasons,
+                )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        if self._tasks is None:
+            work.close()
+            raise RuntimeError("the session does not run")
+        return self._tasks.create_task(work, name=f"session-{self.record.session_id}")
+
+    # The child tasks
+
+    async def _read(self, peer: PeerPort) -> None:
+        """A peer's events, until it is gone."""
+        peer_id = peer.peer_id
+        while True:
+            event = await peer.next_event()
+            if peer_id == self._peer_id:
+                self._arrivals.heard(peer.last_heard_ms)
+            match event:
+                case PeerClosed():
+                    self._forget(peer_id)
+                    await self._inbox.deliver(PeerLost(peer_id))
+                    return
+                case ChannelOpened(label="kyc"):
+                    await self._inbox.deliver(ChannelReady(peer_id))
+                case MessageReceived(data=data):
+                    await self._inbox.deliver(MessageArrived(peer_id, data))
+                case Connected() | CameraStarted() | ChannelOpened():
+                    log.info("peer", peer_id=peer_id, event_type=type(event).__name__)
+
+    def _forget(self, peer_id: PeerId) -> None:
+        self._peers.pop(peer_id, None)
+        if self._peer_id == peer_id:
+            self._peer_id = None
+            self._no_peer.set()
+            log.info("peer_left", session_id=self.record.session_id)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep_ms(TICK_MS)
+            peer = self._present()
+            if peer is not None:
+                self._arrivals.heard(peer.last_heard_ms)
+            self._inbox.put(self._arrivals.tick())
+
+    async def _compare(self) -> None:
+        """Compare with earlier sessions. Never costs the verdict."""
+        record = self._analysis.record() if self._analysis is not None else b""
+        found = await find_earlier(record, self.record, self._services) if record else None
+        self._inbox.put(FootageCompared(found))
+
+    async def _linger(self) -> None:
+        """Leave the peer its time to read the last message; events are of no more interest."""
+        gone = asyncio.ensure_future(self._no_peer.wait())
+        time_up = asyncio.ensure_future(self._clock.sleep_ms(LINGER_MS))
+        try:
+            await asyncio.wait({gone, time_up}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            time_up.cancel()
+            await asyncio.gather(gone, time_up, return_exceptions=True)
+
+    async def _close(self) -> None:
+        """Keep the measures behind a verdict, free the detectors, end the followers."""
+        for peer in tuple(self._peers.values()):
+            await peer.aclose()
+        analysis, self._analysis = self._analysis, None
+        if analysis is not None:
+            try:
+                if self.record.verdict_status is not None:
+                    await keep_measures(analysis, self.record, self._services)
+            finally:
+                await self._services.pool.run(analysis.close)
+        self._outbox.close()
+
+    def _present(self) -> PeerPort | None:
+        return self._peers.get(self._peer_id) if self._peer_id is not None else None
+
+    def _transmit(self, label: str, text: str) -> bool:
+        peer = self._present()
+        return peer is not None and peer.send(label, text)

@@ -1,0 +1,63 @@
+"""The callers that wait for a session's answer: one future each, for a bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from kyc_rtc.errors import Conflict, StorageUnavailable
+from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.sessions.effects import Reply
+from kyc_rtc.sessions.events import Request
+
+ANSWER_LIMIT_S = 8.0
+"""For so long a caller waits for what it asked to be stored."""
+
+
+class Callers:
+    """Numbers callers, and hands each its answer."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._waiting: dict[Request, asyncio.Future[FrameResult | None]] = {}
+
+    def enter(self) -> Request:
+        """A number for a new caller, who has to call `answer` with it next."""
+        number = next(self._numbers)
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        return number
+
+    def leave(self, number: Request) -> None:
+        """The caller does not wait."""
+        self._waiting.pop(number, None)
+
+    async def answer(self, number: Request) -> FrameResult | None:
+        """Wait for the answer.
+
+        Raises:
+            StorageUnavailable: none came in time; what was asked may still happen. Besides, what the
+                session answers with.
+        """
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT_S):
+                return await self._waiting[number]
+        except TimeoutError:
+            raise StorageUnavailable("the database is away", hint="ask again") from None
+        finally:
+            self.leave(number)
+
+    def settle(self, reply: Reply) -> None:
+        """Hand over an answer; ignored where the caller has gone."""
+        waiting = self._waiting.get(reply.request)
+        if waiting is None or waiting.done():
+            return
+        if reply.error is not None:
+            waiting.set_exception(reply.error)
+        else:
+            waiting.set_result(reply.result)
+
+    def close(self) -> None:
+        """Answer everybody who still waits: the session is over."""
+        over = Conflict("the session is over", hint="retry the session")
+        for number in tuple(self._waiting):
+            self.settle(Reply(number, over))

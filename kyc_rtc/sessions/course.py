@@ -1,0 +1,272 @@
+"""The course of a session's verification: frames and endings in, journal entries and effects out. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kyc_rtc.alerts.policy import alerts_for
+from kyc_rtc.decision.findings import Remarks
+from kyc_rtc.decision.verdict import Verdict
+from kyc_rtc.detection.evidence import Evidence, Sign
+from kyc_rtc.errors import Conflict
+from kyc_rtc.ids import new_alert_id, new_challenge_id
+from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.liveness.events import (
+    ChallengeEnded,
+    ChallengeIssued,
+    ChallengeProgressed,
+    ChallengeVoided,
+    RunFinished,
+    VoidReason,
+)
+from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.liveness.run import ChallengeRun
+from kyc_rtc.pipeline.verification import (
+    Decided,
+    Ending,
+    Phase,
+    PhaseChanged,
+    QualityChanged,
+    ReadyToDecide,
+    Verification,
+    VerificationEvent,
+)
+from kyc_rtc.sessions import journal, messages
+from kyc_rtc.sessions.advice import Advice
+from kyc_rtc.sessions.effects import CompareFootage, Effect, Send
+from kyc_rtc.sessions.events import FootageMatch, FrameAnalysed, Now, Transport
+from kyc_rtc.sessions.journal import EntryType
+from kyc_rtc.sessions.ledger import Ledger
+from kyc_rtc.sessions.link import Connection
+from kyc_rtc.sessions.states import SessionState, state_of
+from kyc_rtc.sessions.wire import Outbound, Throttle
+from kyc_rtc.settings import Settings
+from kyc_rtc.storage.records import AlertRecord
+
+MAX_CHALLENGES = 16
+"""Planned, ordered and added ones together."""
+
+
+class Course:
+    """Judges one session. Every method that may change something returns the effects of it.
+
+    `media_ms`: capture time of the latest analysed frame.
+    """
+
+    def __init__(self, ledger: Ledger, settings: Settings, issuer: Issuer) -> None:
+        self.connection = Connection()
+        self.advice = Advice()
+        self.media_ms = 0
+        self._ledger = ledger
+        self._settings = settings
+        run = ChallengeRun(issuer.plan(), settings.liveness, new_challenge_id, issuer)
+        self._verification = Verification(run, settings)
+        self._asked: dict[str, dict[str, Any]] = {}
+        self._prompt: ChallengeIssued | None = None
+        self._prompt_seq = 0
+        self._received_at_ms = 0.0
+        self._first_frame_ms: float | None = None
+        # Two kinds of telemetry share the ten messages a second that the protocol allows.
+        interval_ms = 200.0 if settings.scores_exposed else 100.0
+        self._progress_throttle = Throttle(interval_ms)
+        self._frame_throttle = Throttle(interval_ms)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nothing can change the findings any more: the verdict is being formed."""
+        return self._verification.is_settled
+
+    @property
+    def challenges_total(self) -> int:
+        return self._verification.outcome.planned
+
+    def snapshot(self) -> dict[str, Any]:
+        """The fields of the record that follow from what was seen so far."""
+        scores = self._verification.scores()
+        transport = self.connection.transport
+        return {
+            "frames_processed": self._verification.frames,
+            "face_detected": self._verification.face_seen,
+            "liveness_score": scores.liveness,
+            "deepfake_score": scores.deepfake,
+            "evidence": tuple(
+                {"analyser": e.analyser.value, **messages.evidence_fields(e)}
+                for e in self._evidence()
+            ),
+            "challenges": tuple(dict(asked) for asked in self._asked.values()),
+            "transport": transport.value if transport else None,
+            "connection": self.connection.facts(self._verification.outcome.answers_ms),
+        }
+
+    # What may happen
+
+    def take(self, event: FrameAnalysed, gap_ms: float, now: Now) -> list[Effect]:
+        """Judge an analysed frame. `gap_ms`: the longest time without one, since the last."""
+        result = event.result
+        self.advice.watch(result)
+        self.media_ms, self._received_at_ms = result.captured_at_ms, result.received_at_ms
+        if self._first_frame_ms is None:
+            self._first_frame_ms = now.monotonic_ms
+        if self._ledger.state is SessionState.CONNECTING:
+            self._ledger.move(SessionState.CHECKING_QUALITY, now)
+        effects = self._act(self._verification.update(result, gap_ms), now)
+        return effects + self._report(event, now)
+
+    def check(self, last_frame_ms: float, now: Now) -> list[Effect]:
+        """Time passed without a frame since `last_frame_ms`."""
+        return self._act(self._verification.check(now.monotonic_ms, last_frame_ms), now)
+
+    def peer_changed(self, now: Now) -> list[Effect]:
+        """Another client answers from now on: what is asked is asked anew."""
+        withdrawn = self._prompt
+        effects = self._act(self._verification.void(VoidReason.PEER), now)
+        if withdrawn is not None and self._prompt is withdrawn:  # it was never sent
+            self._note_voided(
+                ChallengeVoided(
+                    withdrawn.challenge_id, withdrawn.challenge, VoidReason.PEER, will_redraw=True
+                ),
+                now,
+            )
+        return effects
+
+    def uploads_begin(self) -> None:
+        """Pictures arrive one by one: a client without WebRTC is slower."""
+        self._verification.gap_limit_ms = self._settings.liveness.upload_void_after_ms
+
+    def order(self, challenge: Challenge) -> None:
+        """Ask for one more challenge.
+
+        Raises:
+            Conflict: too many were asked for, or the verdict is near.
+        """
+        if (
+            self._verification.phase in (Phase.DECIDING, Phase.DECIDED)
+            or self.challenges_total >= MAX_CHALLENGES
+        ):
+            raise Conflict("no further challenge fits into this session")
+        self._verification.order(challenge)
+
+    def conclude(self, ending: Ending, now: Now) -> list[Effect]:
+        """Bring it to its verdict with what was seen."""
+        return self._act(self._verification.conclude(ending), now)
+
+    def compared(self, match: FootageMatch | None, now: Now) -> list[Effect]:
+        """Form the verdict, with what is known of earlier footage."""
+        if match is not None:
+            self.advice.note(Sign.SEEN_BEFORE)
+        remarks = Remarks(
+            uploads_need_review=self.connection.transport is Transport.UPLOAD
+            and self._settings.uploads_mode == "review",
+            seen_elsewhere=match is not None and not match.same_user,
+        )
+        for event in self._verification.decide(remarks):
+            self._decide(event.verdict, match if remarks.seen_elsewhere else None, now)
+        return []
+
+    def open_prompt(self, seq: int, now: Now) -> int | None:
+        """The prompt with this entry is being sent: its clock starts. Media time now; None where the
+        prompt was withdrawn meanwhile, and must not be sent."""
+        if self._prompt is None or self._prompt_seq != seq:
+            return None
+        self._verification.sent(now.monotonic_ms)
+        return self.media_ms + max(0, round(now.monotonic_ms - self._received_at_ms))
+
+    # How it becomes entries and messages
+
+    def _act(  # noqa: C901 - one flat table
+        self, events: tuple[VerificationEvent, ...], now: Now
+    ) -> list[Effect]:
+        effects: list[Effect] = []
+        for event in events:
+            match event:
+                case PhaseChanged(phase):
+                    self._ledger.move(SessionState(phase.value), now)
+                case ChallengeIssued():
+                    self._note_issued(event, now)
+                case ChallengeVoided():
+                    self._note_voided(event, now)
+                case ChallengeEnded():
+                    self._note_ended(event, now)
+                case ChallengeProgressed():
+                    if self._progress_throttle.allows(now.monotonic_ms):
+                        effects.append(self._send(messages.progress(event)))
+                case QualityChanged():
+                    effects.append(self._send(messages.quality(event)))
+                case ReadyToDecide():
+                    effects.append(CompareFootage())
+                case Decided() | RunFinished():
+                    pass  # the former comes from `compared` only
+        return effects
+
+    def _send(self, message: Outbound) -> Send:
+        return Send(message, self.media_ms)
+
+    def _note_issued(self, event: ChallengeIssued, now: Now) -> None:
+        challenge = event.challenge
+        self._asked[event.challenge_id] = {
+            "challenge_id": event.challenge_id,
+            "challenge_type": challenge.type.value,
+            "direction": challenge.direction.value if challenge.direction else None,
+            "count": challenge.count,
+            "passed": None,
+            "voided": None,
+        }
+        self._prompt = event
+        payload = journal.challenge_payload(event)
+        self._prompt_seq = self._ledger.add(EntryType.CHALLENGE, payload, now)
+
+    def _note_voided(self, event: ChallengeVoided, now: Now) -> None:
+        self._prompt = None
+        self._asked[event.challenge_id]["voided"] = event.reason.value
+        self.connection.voided(event.reason)
+        self._ledger.add(EntryType.CHALLENGE_VOIDED, journal.voided_payload(event), now)
+
+    def _note_ended(self, event: ChallengeEnded, now: Now) -> None:
+        self._prompt = None
+        self._asked[event.challenge_id]["passed"] = event.passed
+        self._ledger.add(EntryType.CHALLENGE_RESULT, journal.result_payload(event), now)
+
+    def _decide(self, verdict: Verdict, elsewhere: FootageMatch | None, now: Now) -> None:
+        """Verdict, alerts and entries: one commit."""
+        transport = self.connection.transport
+        self._ledger.move(
+            state_of(verdict.status),
+            now,
+            verdict_status=verdict.status.value,
+            needs_review=verdict.needs_review,
+            reasons=tuple(code.value for code in verdict.reasons),
+            reason_weights=verdict.weights,
+        )
+        payload = journal.verdict_payload(verdict, transport.value if transport else None)
+        self._ledger.add(EntryType.VERDICT, payload, now)
+        other = elsewhere.session_id if elsewhere else None
+        for draft in alerts_for(verdict, other_session_id=other):
+            alert = AlertRecord(
+                alert_id=new_alert_id(),
+                session_id=self._ledger.record.session_id,
+                type=draft.type.value,
+                severity=draft.severity.value,
+                message_key=draft.message_key,
+                details=draft.details,
+                created_at_ms=now.wall_ms,
+                tenant_id=self._ledger.record.tenant_id,
+            )
+            self._ledger.raise_alert(alert, now)
+
+    def _evidence(self) -> tuple[Evidence, ...]:
+        return self.advice.joined_to(self._verification.evidence)
+
+    def _report(self, event: FrameAnalysed, now: Now) -> list[Effect]:
+        """The live view of a frame, where the settings expose scores."""
+        if not self._settings.scores_exposed or not self._frame_throttle.allows(now.monotonic_ms):
+            return []
+        elapsed_ms = now.monotonic_ms - (self._first_frame_ms or now.monotonic_ms)
+        message = messages.frame_message(
+            event.result,
+            self._verification.scores(),
+            self._evidence(),
+            analysed_fps=(self._verification.frames - 1) / max(elapsed_ms / 1000, 0.001),
+            dropped=event.dropped,
+            latency_ms=now.monotonic_ms - event.result.received_at_ms,
+        )
+        return [self._send(message)]

@@ -1,0 +1,226 @@
+"""The interface of the sessions: what the HTTP side may ask of them, in plain, serialisable values.
+
+Nothing that passes through it is bound to this process, so that sessions may live in worker processes
+or on other machines without a change on either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeView:
+    """A challenge as it was asked. `passed` is None while it runs, and where it was voided.
+
+    `voided`: why it does not count (`gap`, `picture`, `peer`), else None.
+    """
+
+    challenge_id: str
+    challenge_type: str
+    direction: str | None
+    count: int
+    passed: bool | None
+    voided: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """An alert on a session."""
+
+    alert_id: str
+    session_id: str
+    type: str
+    severity: str
+    message_key: str
+    details: Mapping[str, Any]
+    created_at_ms: int
+    acknowledged_at_ms: int | None = None
+    acknowledged_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt of a verification, in short."""
+
+    session_id: str
+    attempt: int
+    state: str
+    status: str | None
+    created_at_ms: int
+    updated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """One entry of a session's journal. `at_ms`: Unix milliseconds."""
+
+    seq: int
+    at_ms: int
+    actor: str
+    type: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """All that is known of a session. Scores are 0..1 or None; times are Unix milliseconds.
+
+    `attempt_id`: the attempt that the other fields are of; another than `session_id` where that names
+    the verification. `attempts`: all of the verification that it belongs to, the first one first.
+    `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
+    for each of `reasons`, as in a `Verdict`; None where it is not known.
+    """
+
+    session_id: str
+    user_id: str
+    state: str
+    attempt: int
+    created_at_ms: int
+    updated_at_ms: int
+    expires_at_ms: int
+    frames_processed: int
+    face_detected: bool
+    liveness_score: float | None
+    deepfake_score: float | None
+    status: str | None
+    reasons: tuple[str, ...]
+    can_retry: bool
+    challenges: tuple[ChallengeView, ...] = ()
+    evidence: tuple[Mapping[str, Any], ...] = ()
+    reason_weights: tuple[float, ...] | None = None
+    verification_id: str = ""
+    attempt_id: str = ""
+    attempts: tuple[AttemptView, ...] = ()
+    transport: str | None = None
+    connection: Mapping[str, Any] | None = None
+    needs_review: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """What the HTTP side knows of a client. `user_agent`: the program that it says it is.
+
+    `address`: where its request came from; only the network of it is kept.
+    """
+
+    user_agent: str = ""
+    address: str = ""
+    whip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HealthView:
+    """How a process is. `problems`: what does not work, in words of a closed set; empty when well.
+
+    `waiting_sessions`: None while the database does not answer.
+    """
+
+    live_sessions: int
+    max_live_sessions: int
+    waiting_sessions: int | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """A negotiated transport."""
+
+    peer_id: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    """What one uploaded picture gave. `messages` are data-channel messages since the last one.
+
+    `analysed`: False where a newer picture replaced it.
+    """
+
+    session: SessionView
+    analysed: bool
+    face_detected: bool
+    issues: tuple[str, ...]
+    messages: tuple[Mapping[str, Any], ...]
+
+
+class CommandType(StrEnum):
+    """What can be asked of a session from outside its peer."""
+
+    SEND_CHALLENGE = "send_challenge"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command and its arguments, such as `{"challenge_type": "nod"}`."""
+
+    type: CommandType
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SessionInterface(Protocol):
+    """What the HTTP side knows of the sessions.
+
+    Every method raises `NotFound` for an unknown id, and `StorageUnavailable` while the database is
+    away. The id of a first attempt names the verification: `status` and `command` go to the attempt
+    that counts. Media and pictures of a session that lives in another process are `Misdirected`.
+    """
+
+    async def open(self, user_id: str) -> SessionView:
+        """Start a verification. Raises `AtCapacity`."""
+
+    async def retry(self, session_id: str) -> SessionView:
+        """The attempt that follows, begun where there is none. Raises `Conflict`, `AtCapacity`."""
+
+    async def status(self, session_id: str) -> SessionView:
+        """The verification as it stands; for the id of a later attempt, that attempt."""
+
+    async def attempt(self, session_id: str) -> SessionView:
+        """The attempt as its applicant may see it; once the verification has passed, what passed."""
+
+    async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
+        """The journal of an attempt, from the entry after `after` on; at most 1,000 entries."""
+
+    async def offer(self, session_id: str, sdp: str, client: ClientView) -> AnswerView:
+        """Connect the camera; replaces an earlier peer. Raises `BadSdp`, `Conflict`, `AtCapacity`."""
+
+    async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
+        """Add ICE candidates to a peer. Raises `BadSdp`, `Conflict`."""
+
+    async def hang_up(self, session_id: str, peer_id: str) -> None:
+        """Close a peer; the session is cancelled unless it is over."""
+
+    async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
+        """Analyse one picture of a client without WebRTC.
+
+        Raises `BadImage`, `Conflict`, `AtCapacity`, `Forbidden` where uploads are off.
+        """
+
+    async def command(self, session_id: str, command: Command) -> SessionView:
+        """Carry out a command and return the verification as it stands then. Raises `Conflict`."""
+
+    def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
+        """The session's messages as they are sent, until it closes. Slow readers miss old ones."""
+
+    async def active_alerts(self, limit: int) -> tuple[AlertView, ...]:
+        """Alerts that nobody has acknowledged, the newest first."""
+
+    async def session_alerts(self, session_id: str) -> tuple[AlertView, ...]:
+        """The alerts of one attempt, acknowledged or not."""
+
+    async def alert_statistics(self) -> Mapping[str, Any]:
+        """Counts of alerts."""
+
+    async def acknowledge_alert(self, alert_id: str, by: str) -> AlertView:
+        """Mark an alert as seen. Raises `NotFound`."""
+
+    async def health(self) -> HealthView:
+        """How this process is. Never raises."""
+
+    async def aclose(self) -> None:
+        """End every session and leave nothing behind."""

@@ -1,0 +1,178 @@
+"""The live sessions of this process: find, admit, begin, end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator
+
+import structlog
+
+from kyc_rtc.errors import AtCapacity, Conflict, Misdirected, StorageUnavailable
+from kyc_rtc.ids import SessionId
+from kyc_rtc.memory import give_back
+from kyc_rtc.sessions.actor import SessionActor
+from kyc_rtc.sessions.events import Interrupted, OwnershipEnded
+from kyc_rtc.sessions.ownership import Ownership
+from kyc_rtc.sessions.ports import Services
+from kyc_rtc.sessions.session import Session
+from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.storage.records import SessionRecord
+
+ENDING_LIMIT_S = 12.0
+"""For so long a session may take to store its end and to close its peer when the server stops."""
+
+log = structlog.get_logger(__name__)
+
+
+class SessionRegistry:
+    """Actors by session id. An actor runs in a task of its own, whose errors end here."""
+
+    def __init__(self, services: Services, ownership: Ownership) -> None:
+        self._services = services
+        self._ownership = ownership
+        self._actors: dict[SessionId, SessionActor] = {}
+        self._tasks: dict[SessionId, asyncio.Task[None]] = {}
+        self._places: set[SessionId] = set()
+        self._beginning: dict[SessionId, asyncio.Lock] = {}
+
+    @property
+    def running(self) -> Collection[str]:
+        """The sessions that this process runs, or is about to: a view, which follows what happens."""
+        return _Either(self._actors.keys(), self._beginning.keys())
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._places) >= self._services.settings.limits.max_live_sessions
+
+    @property
+    def places_taken(self) -> int:
+        """How many sessions have, or had, a peer or a picture."""
+        return len(self._places)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._actors and not self._beginning
+
+    def find(self, session_id: SessionId) -> SessionActor | None:
+        """The actor of a session that runs here."""
+        return self._actors.get(session_id)
+
+    async def join(
+        self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
+    ) -> SessionActor:
+        """The actor of a session, with a place of its own; begun where it has not begun.
+
+        Raises:
+            AtCapacity: every place is taken. Besides, what `begin` raises.
+        """
+        if session_id not in self._places:
+            if self.is_full:
+                self._services.metrics.refused.inc()
+                raise self.at_capacity("every place for a live session is taken")
+            self._places.add(session_id)
+        try:
+            actor = await self.begin(session_id, prepare)
+        except BaseException:
+            if session_id not in self._actors:
+                self._places.discard(session_id)
+            raise
+        self._services.metrics.live_sessions.set(self.places_taken)
+        return actor
+
+    async def begin(
+        self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
+    ) -> SessionActor:
+        """The actor of a session, begun where it has not begun. `prepare` runs before others find it.
+
+        Raises:
+            NotFound: no such session. Conflict: it is over. Misdirected: it lives in another process.
+            StorageUnavailable: the database is away.
+        """
+        lock = self._beginning.setdefault(session_id, asyncio.Lock())
+        try:
+            async with lock:
+                actor = self._actors.get(session_id)
+                return actor if actor is not None else await self._begin(session_id, prepare)
+        finally:
+            if not lock.locked():
+                self._beginning.pop(session_id, None)
+
+    async def _begin(
+        self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
+    ) -> SessionActor:
+        owner, epoch = self._ownership.process_id, self._ownership.epoch
+        record = await self._services.store.acquire(session_id, owner, epoch)
+        if record.state in FINAL:
+            raise Conflict(f"the session is {record.state}", hint="start or retry a session")
+        if (record.owner_id, record.owner_epoch) != (owner, epoch):
+            raise Misdirected("the session lives in another process", hint="try again")
+        if record.state != SessionState.CREATED:
+            raise Conflict("the session broke off", hint="retry the session")
+        session = Session(record, self._services.settings, self._services.issuer)
+        actor = SessionActor(session, self._services)
+        self._tasks[session_id] = asyncio.create_task(
+            self._run(session_id, actor), name=f"session-{session_id}"
+        )
+        self._actors[session_id] = actor
+        await actor.started()
+        await prepare(actor)
+        return actor
+
+    async def _run(self, session_id: SessionId, actor: SessionActor) -> None:
+        try:
+            await actor.run()
+        except Exception:  # the root of the session's task; the sweep marks it as interrupted
+            log.exception("session_broke", session_id=session_id)
+        finally:
+            self._actors.pop(session_id, None)
+            self._tasks.pop(session_id, None)
+            self._places.discard(session_id)
+            self._services.metrics.live_sessions.set(self.places_taken)
+        await self._services.pool.run(give_back)
+        await self._tidy(actor.record)
+
+    async def _tidy(self, record: SessionRecord) -> None:
+        """What is left in the store: a session that nobody joined, the face of one that has passed."""
+        try:
+            if record.state == SessionState.CREATED:  # any process may have it
+                await self._services.store.disown(record)
+            if record.state == SessionState.PASSED:
+                await self._services.store.erase_face(record.verification_id)
+        except StorageUnavailable:
+            log.warning("session_not_tidied", session_id=record.session_id)
+
+    def abandon(self) -> None:
+        """Another process may have the sessions by now: end them all without storing anything."""
+        for actor in self._actors.values():
+            actor.tell(OwnershipEnded())
+
+    async def aclose(self) -> None:
+        """Interrupt every session and wait for it, for a bounded time. Idempotent."""
+        tasks = set(self._tasks.values())
+        for actor in self._actors.values():
+            actor.tell(Interrupted())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=ENDING_LIMIT_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def at_capacity(self, message: str) -> AtCapacity:
+        seconds = self._services.settings.limits.retry_after_s
+        return AtCapacity(message, retry_after_s=seconds, hint=f"try again in {seconds} seconds")
+
+
+class _Either(Collection[str]):
+    """What is in one of two collections."""
+
+    def __init__(self, one: Collection[SessionId], other: Collection[SessionId]) -> None:
+        self._both = (one, other)
+
+    def __contains__(self, item: object) -> bool:
+        return any(item in part for part in self._both)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(set().union(*self._both))
+
+    def __len__(self) -> int:
+        return len(set().union(*self._both))

@@ -1,0 +1,418 @@
+"""One session as a state machine: events in, effects out. No lock, no callback, no await, no clock.
+
+    event ──▶ Session.handle(event, now) ──▶ effects, in order
+
+It owns the record, the journal, the verification and the deadlines. All that an event changes is in
+one `Store`; what it means for others is sent when `Stored` comes back.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import assert_never
+
+from kyc_rtc.detection.evidence import Sign
+from kyc_rtc.errors import BadMessage, Conflict, KycError, OwnershipLost, StorageUnavailable
+from kyc_rtc.ids import PeerId
+from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.pipeline.verification import Ending
+from kyc_rtc.sessions import messages
+from kyc_rtc.sessions.course import Course
+from kyc_rtc.sessions.deadlines import Facts, Step, next_step
+from kyc_rtc.sessions.effects import (
+    Analyse,
+    DropPeer,
+    Effect,
+    End,
+    Reply,
+    RequestKeyframe,
+    Send,
+    Store,
+)
+from kyc_rtc.sessions.events import (
+    AnalysisFailed,
+    Cancelled,
+    ChallengeOrdered,
+    ChannelReady,
+    Completed,
+    FootageCompared,
+    FrameAnalysed,
+    FrameArrived,
+    Interrupted,
+    MessageArrived,
+    Now,
+    OwnershipEnded,
+    PeerJoined,
+    PeerLost,
+    Request,
+    SessionEvent,
+    StorageDelayed,
+    Stored,
+    Tick,
+)
+from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
+from kyc_rtc.sessions.ledger import Ledger
+from kyc_rtc.sessions.states import SessionState
+from kyc_rtc.sessions.wire import InboundType, Outbound, parse_message
+from kyc_rtc.settings import Settings
+from kyc_rtc.storage.records import EventRecord, SessionRecord
+
+MAX_PEERS = 64
+"""Transports that one session may have had, one after another."""
+
+MAX_UNSTORED = 64
+"""Journal entries that may wait for the database before clients that add to them are refused."""
+
+UNJOINED_LIMIT_MS = 10_000.0
+"""For so long a session without a peer, a picture or a verdict stays in this process."""
+
+STORAGE_WAITING = "storage_waiting"
+
+
+class Session:
+    """See the head of this file. `handle` never raises for what a client, or the storage, does."""
+
+    def __init__(self, record: SessionRecord, settings: Settings, issuer: Issuer) -> None:
+        self._settings = settings
+        self._ledger = Ledger(record)
+        self._course = Course(self._ledger, settings, issuer)
+        self._exposure = messages.Exposure(
+            scores=settings.scores_exposed,
+            can_retry=record.attempt < settings.limits.session_attempts,
+        )
+        self._peer_id: PeerId | None = None
+        self._peers = 0
+        self._ready = self._uploads = self._ended = self._storage_waits = False
+        self._began_at_ms: float | None = None
+        self._joined_at_ms: float | None = None
+        self._alone_since_ms = 0.0
+        self._gap_ms = 0.0
+        self._next_capture_ms = -math.inf
+        self._replies: list[tuple[int, Reply]] = []
+        self._at_end: list[Reply] = []
+
+    @property
+    def record(self) -> SessionRecord:
+        """As the database has it."""
+        return self._ledger.stored_record
+
+    @property
+    def joined(self) -> bool:
+        """Whether it ever had a peer or an uploaded picture."""
+        return self._joined_at_ms is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its outcome is formed, stored or not."""
+        return self._ended or self._ledger.is_final
+
+    def handle(self, event: SessionEvent, now: Now) -> tuple[Effect, ...]:
+        """Take an event. The effects are to be carried out in order, each once."""
+        if self._ended:
+            return _refusal(event)
+        effects = self._dispatch(event, now)
+        commit = self._ledger.commit(now, self._course.snapshot())
+        return (*effects, Store(commit)) if commit else tuple(effects)
+
+    def _dispatch(self, event: SessionEvent, now: Now) -> list[Effect]:  # noqa: C901, PLR0911, PLR0912 - one flat table
+        match event:
+            case Stored(seq):
+                return self._publish(seq, now)
+            case StorageDelayed():
+                return self._wait_for_storage()
+            case OwnershipEnded():
+                return self._give_up()
+            case PeerJoined():
+                return self._join(event, now)
+            case PeerLost(peer_id):
+                return self._lose(peer_id, now)
+            case ChannelReady(peer_id):
+                return self._greet(peer_id)
+            case MessageArrived(peer_id, data):
+                return self._read(data, now) if peer_id == self._peer_id else []
+            case FrameArrived():
+                return self._offer(event, now)
+            case FrameAnalysed():
+                return self._take(event, now)
+            case AnalysisFailed(request):
+                return [*self._conclude(Ending.INTERNAL_ERROR, now), *self._answer(request)]
+            case FootageCompared(match):
+                return [] if self._ledger.is_final else self._course.compared(match, now)
+            case ChallengeOrdered():
+                return self._order(event)
+            case Completed(request):
+                return self._complete(request, now)
+            case Cancelled(actor, request):
+                return self._cancel(actor, request, now)
+            case Interrupted():
+                return self._end_as(SessionState.INTERRUPTED, SERVER, now)
+            case Tick():
+                return self._tick(event, now)
+            case _ as never:
+                assert_never(never)
+
+    # Peers
+
+    def _join(self, event: PeerJoined, now: Now) -> list[Effect]:
+        refusal = self._refusal_of_peer()
+        if refusal is not None:
+            return [Reply(event.request, refusal)]
+        effects: list[Effect] = []
+        if self._peer_id is not None:
+            effects.append(DropPeer(self._peer_id))
+        self._peer_id = event.peer_id
+        self._peers += 1
+        self._enter(now)
+        self._ledger.add(EntryType.PEER, self._course.connection.joined(event.client, now), now)
+        if event.client.mismatch:
+            self._course.advice.note(Sign.CLIENT_MISMATCH)
+        self._ready = self._ready or not event.has_data_channel
+        return [*effects, *self._course.peer_changed(now), Reply(event.request)]
+
+    def _refusal_of_peer(self) -> KycError | None:
+        if self._ledger.is_final:
+            return _over(self._ledger.state)
+        if self._peers >= MAX_PEERS:
+            return Conflict("too many connections in this session", hint="retry the session")
+        if self._ledger.unstored >= MAX_UNSTORED:
+            return StorageUnavailable("the database is away", hint="try again")
+        return None
+
+    def _enter(self, now: Now) -> None:
+        if self._joined_at_ms is None:
+            self._joined_at_ms = self._alone_since_ms = now.monotonic_ms
+            self._ledger.move(SessionState.CONNECTING, now)
+
+    def _lose(self, peer_id: PeerId, now: Now) -> list[Effect]:
+        if peer_id == self._peer_id:
+            self._peer_id = None
+            self._alone_since_ms = now.monotonic_ms
+            if not self._ledger.is_final:
+                self._ledger.add(EntryType.PEER, {"number": self._peers, "left": True}, now)
+        return []
+
+    def _greet(self, peer_id: PeerId) -> list[Effect]:
+        if peer_id != self._peer_id:
+            return []
+        hello = messages.hello(
+            self.record.session_id,
+            self.record.state,
+            self._course.challenges_total,
+            self._ledger.stored_seq,
+            expose_scores=self._exposure.scores,
+        )
+        waiting = [messages.notice(STORAGE_WAITING)] if self._storage_waits else []
+        return [self._send(message) for message in (hello, *waiting)]
+
+    def _read(self, data: str | bytes, now: Now) -> list[Effect]:
+        try:
+            inbound = parse_message(data)
+        except BadMessage as error:
+            return [self._send(messages.error(error.code, error.message))]
+        match inbound.type if inbound else None:
+            case InboundType.READY if inbound:
+                self._ready = True
+                return self._resume(inbound.fields.get("last_event"))
+            case InboundType.CANCEL:
+                return self._end_as(SessionState.CANCELLED, APPLICANT, now)
+            case InboundType.CAPTURE_INFO if inbound:
+                self._course.advice.capture_reported(inbound.fields)
+        return []  # of `stats`, that something came is noted by the peer
+
+    def _resume(self, last_event: object) -> list[Effect]:
+        """What the client missed. A prompt among it is void, or over, by now."""
+        if isinstance(last_event, bool) or not isinstance(last_event, int):
+            return []
+        missed = self._ledger.after(last_event)
+        return self._messages([entry for entry in missed if entry.type != EntryType.CHALLENGE])
+
+    # Frames
+
+    def _offer(self, event: FrameArrived, now: Now) -> list[Effect]:
+        """Whether a frame is analysed: at most `target_fps` a second, and none after the end."""
+        self._gap_ms = max(self._gap_ms, event.gap_ms)
+        self._course.connection.gap(event.gap_ms)
+        if event.upload is not None:
+            return self._offer_upload(event, now)
+        if self.is_over or self._course.is_decided or not self._ready:
+            return []
+        if event.captured_at_ms < self._next_capture_ms:
+            return []
+        # A tenth of an interval of slack, or a 30 fps camera with jitter would lose frames to it.
+        self._next_capture_ms = event.captured_at_ms + 900 / self._settings.target_fps
+        return [Analyse(None)]
+
+    def _offer_upload(self, event: FrameArrived, now: Now) -> list[Effect]:
+        if self._peer_id is not None:
+            error = Conflict("a camera is connected; pictures cannot be mixed in")
+            return self._answer(event.request, error)
+        if self.is_over or self._course.is_decided:
+            return self._answer(event.request)
+        if event.upload is not None and not self._uploads:
+            self._uploads = True
+            self._enter(now)
+            self._course.uploads_begin()
+            joined = self._course.connection.joined(event.upload, now)
+            self._ledger.add(EntryType.PEER, joined, now)
+        return [Analyse(event.request)]
+
+    def _take(self, event: FrameAnalysed, now: Now) -> list[Effect]:
+        if self.is_over:
+            return self._answer(event.request)
+        gap_ms, self._gap_ms = self._gap_ms, 0.0
+        effects = self._course.take(event, gap_ms, now)
+        if event.request is not None and self._course.is_decided:
+            self._at_end.append(Reply(event.request, None, event.result))
+            return effects  # the picture that leads to the verdict is answered with it
+        return [*effects, *self._answer(event.request, result=event.result)]
+
+    # Commands
+
+    def _order(self, event: ChallengeOrdered) -> list[Effect]:
+        try:
+            if self._ledger.is_final:
+                raise _over(self._ledger.state)
+            self._course.order(event.challenge)
+        except Conflict as error:
+            return self._answer(event.request, error)
+        return self._answer(event.request)
+
+    def _complete(self, request: Request | None, now: Now) -> list[Effect]:
+        """The caller is answered when the outcome is stored, whichever it is."""
+        if request is not None:
+            self._at_end.append(Reply(request))
+        return self._conclude(Ending.COMPLETED, now)
+
+    def _cancel(self, actor: str, request: Request | None, now: Now) -> list[Effect]:
+        if request is not None:
+            self._at_end.append(Reply(request))
+        return self._end_as(SessionState.CANCELLED, actor, now)
+
+    def _conclude(self, ending: Ending, now: Now) -> list[Effect]:
+        return [] if self._ledger.is_final else self._course.conclude(ending, now)
+
+    def _end_as(self, state: SessionState, actor: str, now: Now) -> list[Effect]:
+        """End without a verdict. What is over already stays as it is."""
+        if not self._ledger.is_final:
+            self._ledger.move(state, now, actor)
+        return []
+
+    # Time
+
+    def _tick(self, event: Tick, now: Now) -> list[Effect]:
+        if self.is_over:
+            return []
+        if self._joined_at_ms is None and not self._course.is_decided:
+            return self._wait_for_anybody(now)
+        effects = self._course.check(event.last_frame_ms, now)
+        facts = Facts(
+            joined_at_ms=self._joined_at_ms,
+            has_peer=self._peer_id is not None,
+            last_heard_ms=event.last_heard_ms,
+            last_frame_ms=event.last_frame_ms,
+            alone_since_ms=self._alone_since_ms,
+        )
+        match next_step(facts, now.monotonic_ms, self._settings.media, self._settings.limits):
+            case Step.REQUEST_KEYFRAME:
+                effects.append(RequestKeyframe())
+            case Step.DROP_PEER if self._peer_id is not None:
+                effects.append(DropPeer(self._peer_id))
+            case Step.END_LINK_LOST:
+                effects += self._conclude(Ending.LINK_LOST, now)
+            case Step.END_TIME_LIMIT:
+                effects += self._conclude(Ending.TIME_LIMIT, now)
+            case Step.NOTHING | Step.DROP_PEER:
+                pass
+        return effects
+
+    def _wait_for_anybody(self, now: Now) -> list[Effect]:
+        """Nobody joined: after a while the session is given back, as if it had never begun."""
+        if self._began_at_ms is None:
+            self._began_at_ms = now.monotonic_ms
+        if now.monotonic_ms - self._began_at_ms <= UNJOINED_LIMIT_MS:
+            return []
+        self._ended = True
+        return [End(linger=False)]
+
+    # Storage, and what follows from it
+
+    def _publish(self, seq: int, now: Now) -> list[Effect]:
+        """Send what is stored now, answer who waited for it, and end after the last entry."""
+        effects: list[Effect] = []
+        if self._storage_waits:
+            self._storage_waits = False
+            effects.append(self._send(messages.notice(None)))
+        for entry in self._ledger.stored(seq):
+            effects += self._send_entry(entry, now)
+        effects += [reply for waited, reply in self._replies if waited <= seq]
+        self._replies = [waiting for waiting in self._replies if waiting[0] > seq]
+        if self._ledger.is_final and not self._ledger.unstored:
+            self._ended = True
+            effects += self._at_end
+            effects.append(End(linger=True))
+        return effects
+
+    def _send_entry(self, entry: EventRecord, now: Now) -> list[Effect]:
+        if entry.type != EntryType.CHALLENGE:
+            return self._messages([entry])
+        media_ms = self._course.open_prompt(entry.seq, now)
+        return [] if media_ms is None else self._messages([entry], media_ms)
+
+    def _messages(self, entries: list[EventRecord], media_ms: int = 0) -> list[Effect]:
+        made = (message_of(entry, self._exposure, media_ms) for entry in entries)
+        return [self._send(message) for message in made if message is not None]
+
+    def _send(self, message: Outbound) -> Send:
+        return Send(message, self._course.media_ms)
+
+    def _wait_for_storage(self) -> list[Effect]:
+        if self._storage_waits:
+            return []
+        self._storage_waits = True
+        return [self._send(messages.notice(STORAGE_WAITING))]
+
+    def _give_up(self) -> list[Effect]:
+        """Another process may have it by now: nothing more is stored, and nothing is sent."""
+        self._ended = True
+        lost = OwnershipLost("the session was interrupted", hint="retry the session")
+        waiting = [*(reply for _, reply in self._replies), *self._at_end]
+        effects: list[Effect] = [Reply(reply.request, lost) for reply in waiting]
+        return [*effects, End(linger=False)]
+
+    def _answer(
+        self,
+        request: Request | None,
+        error: KycError | None = None,
+        result: FrameResult | None = None,
+    ) -> list[Effect]:
+        """Answer a caller, once everything up to now is stored."""
+        if request is None:
+            return []
+        reply = Reply(request, error, result)
+        if not self._ledger.unstored:
+            return [reply]
+        self._replies.append((self._ledger.last_seq, reply))
+        return []
+
+
+def _over(state: SessionState) -> Conflict:
+    return Conflict(f"the session is {state}", hint="start or retry a session")
+
+
+def _refusal(event: SessionEvent) -> tuple[Effect, ...]:
+    """What an event gets that comes after the end: only callers are answered."""
+    match event:
+        case PeerJoined(request=request):
+            return (Reply(request, Conflict("the session is over", hint="retry the session")),)
+        case (
+            FrameArrived(request=int(request))
+            | FrameAnalysed(request=int(request))
+            | AnalysisFailed(request=int(request))
+            | ChallengeOrdered(request=int(request))
+            | Completed(request=int(request))
+            | Cancelled(request=int(request))
+        ):
+            return (Reply(request),)
+        case _:
+            return ()

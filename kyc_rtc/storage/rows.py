@@ -1,0 +1,83 @@
+"""Between rows and records of sessions. A session's applicant stands, sealed, in its verification."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final
+
+from sqlalchemy import RowMapping, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kyc_rtc.errors import NotFound
+from kyc_rtc.ids import SessionId
+from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
+from kyc_rtc.storage.seal import Sealer, user_context
+from kyc_rtc.storage.tables import sessions, verifications
+from kyc_rtc.storage.values import can_be_id
+
+FIXED_FIELDS: Final = frozenset(
+    {"session_id", "verification_id", "tenant_id", "user_id", "created_at_ms", "attempt"}
+)
+"""Fields of a session that a commit never changes."""
+
+
+def session_row(record: SessionRecord) -> dict[str, Any]:
+    row = _row(record)
+    del row["user_id"]
+    return row
+
+
+def verification_row(record: SessionRecord, sealer: Sealer) -> dict[str, Any]:
+    """The verification of a first attempt."""
+    return {
+        "verification_id": record.verification_id,
+        "tenant_id": record.tenant_id,
+        "user_sealed": sealer.seal(record.user_id, user_context(record.verification_id)),
+        "user_hmac": sealer.digest(record.user_id),
+        "created_at_ms": record.created_at_ms,
+        "expires_at_ms": record.expires_at_ms,
+    }
+
+
+def event_row(record: EventRecord) -> dict[str, Any]:
+    return _row(record)
+
+
+def alert_row(record: AlertRecord) -> dict[str, Any]:
+    return _row(record)
+
+
+def event_of(row: RowMapping) -> EventRecord:
+    return EventRecord(**row)
+
+
+def sessions_with_people() -> Select[Any]:
+    """Sessions with what `session_of` needs."""
+    return select(sessions, verifications.c.user_sealed).join(
+        verifications, verifications.c.verification_id == sessions.c.verification_id
+    )
+
+
+def session_of(row: RowMapping, sealer: Sealer) -> SessionRecord:
+    """Raises KycError where the applicant was sealed under another secret."""
+    values = dict(row)
+    sealed = values.pop("user_sealed")
+    user_id = sealer.unseal(sealed, user_context(values["verification_id"]))
+    return SessionRecord(user_id=user_id, **values)
+
+
+async def read_session(
+    connection: AsyncConnection, sealer: Sealer, session_id: SessionId
+) -> SessionRecord:
+    """Raises NotFound."""
+    if not can_be_id(session_id):
+        raise NotFound("no such session")
+    statement = sessions_with_people().where(sessions.c.session_id == session_id)
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("no such session")
+    return session_of(row, sealer)
+
+
+def _row(record: SessionRecord | EventRecord | AlertRecord) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}

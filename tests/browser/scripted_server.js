@@ -1,0 +1,103 @@
+// Put into the page before its own scripts: a peer connection without a network, whose other end is the
+// test. HTTP is answered by the test as well (see `browser_script.py`), so the page needs no server.
+(() => {
+  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0 };
+  window.kycScript = script;
+
+  class Channel {
+    readyState = 'connecting';
+    bufferedAmount = 0;
+    onmessage = null;
+    onclose = null;
+    seq = 0;
+
+    constructor(label) {
+      this.label = label;
+    }
+
+    send(data) {
+      script.sent.push({ ...JSON.parse(data), channel: this.label });
+    }
+
+    say(type, fields) {
+      const data = JSON.stringify({ v: 1, seq: this.seq++, type, t_ms: 1_000, ...fields });
+      this.onmessage?.({ data });
+    }
+  }
+
+  window.RTCPeerConnection = class extends EventTarget {
+    connectionState = 'new';
+    signalingState = 'stable';
+    iceGatheringState = 'complete';
+    localDescription = null;
+    remoteDescription = null;
+    onconnectionstatechange = null;
+    channels = {};
+
+    createDataChannel(label) {
+      return (this.channels[label] = new Channel(label));
+    }
+
+    addTransceiver(track) {
+      const getParameters = () => ({ encodings: [] });
+      const done = async () => undefined;
+      return { sender: { track, getParameters, setParameters: done, replaceTrack: done } };
+    }
+
+    async createOffer() {
+      return { type: 'offer', sdp: 'v=0' };
+    }
+
+    async setLocalDescription(description) {
+      this.localDescription = { ...description, toJSON: () => description };
+      this.signalingState = 'have-local-offer';
+    }
+
+    async setRemoteDescription(description) {
+      this.remoteDescription = description;
+      this.signalingState = 'stable';
+      script.peers.push(this);
+      setTimeout(() => this.#open(), 0);
+    }
+
+    async getStats() {
+      script.heard += 100;
+      const pair = { type: 'candidate-pair', nominated: true, state: 'succeeded', bytesReceived: script.heard };
+      return new Map([['pair', pair]]);
+    }
+
+    close() {
+      this.connectionState = 'closed';
+      for (const channel of Object.values(this.channels)) channel.readyState = 'closed';
+    }
+
+    lose() {
+      this.connectionState = 'failed';
+      this.onconnectionstatechange?.();
+    }
+
+    #open() {
+      if (this.connectionState === 'closed') return;
+      this.connectionState = 'connected';
+      for (const channel of Object.values(this.channels)) channel.readyState = 'open';
+      this.channels.kyc.say('hello', { session_id: 's', challenges_total: 3, ...script.hello });
+    }
+  };
+
+  script.say = (type, fields = {}) => {
+    const telemetry = type === 'challenge_progress' || type === 'frame';
+    script.peers.at(-1).channels[telemetry ? 'kyc-telemetry' : 'kyc'].say(type, fields);
+  };
+  script.lose = () => script.peers.at(-1).lose();
+
+  navigator.mediaDevices.getUserMedia = async () => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: 480, height: 640 });
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#7d8ea3';
+    context.fillRect(0, 0, 480, 640);
+    context.fillStyle = '#d9b99b';
+    context.ellipse(240, 320, 110, 150, 0, 0, 2 * Math.PI);
+    context.fill();
+    return canvas.captureStream(5);
+  };
+})();

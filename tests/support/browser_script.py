@@ -1,0 +1,175 @@
+"""The applicant's page with a server that a test plays: every answer and every message is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import Browser, Route, ViewportSize
+
+from tests.support.browser import PHONE, ApplicantPage
+from tests.support.browser_server import REPOSITORY
+
+ORIGIN = "http://127.0.0.1:9"
+"""Nobody listens there, and nobody is asked: the test answers. A loopback address may use a camera."""
+
+_STATIC = REPOSITORY / "static"
+_SCRIPT = REPOSITORY / "tests" / "browser" / "scripted_server.js"
+_STEP_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer; `status` 0 is no answer at all."""
+
+    status: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    retry_after_s: int | None = None
+
+
+def problem(status: int, code: str, retry_after_s: int | None = None) -> Answer:
+    """An error as the server words it."""
+    return Answer(status, {"error": {"code": code, "message": code, "hint": None}}, retry_after_s)
+
+
+def report(state: str, **fields: Any) -> Answer:
+    """Of `GET sessions/{id}`; without `status` there is no verdict yet."""
+    nothing: dict[str, Any] = {"status": None, "verified": None, "reasons": [], "can_retry": False}
+    return Answer(200, {"session_id": "first", "state": state, **nothing, **fields})
+
+
+STORAGE_AWAY = problem(503, "storage_unavailable", 2)
+
+
+class ScriptedServer:
+    """Answers the page's calls with what `answers` holds now, by the last word of the path."""
+
+    def __init__(self) -> None:
+        invitation = {"session_id": "second", "verification_id": "first", "client_token": "t2"}
+        self.answers = {
+            "client-config": Answer(200, {"ice_servers": [], "expose_scores": False}),
+            "session": report("created"),
+            "offer": Answer(200, {"type": "answer", "sdp": "v=0"}),
+            "retry": Answer(201, {**invitation, "join_url": f"{ORIGIN}/apply/second#t2"}),
+        }
+        self.calls: list[str] = []
+
+    async def handle(self, route: Route) -> None:
+        path = route.request.url.removeprefix(ORIGIN).partition("?")[0]
+        if path.startswith("/static/"):
+            file = _STATIC / path.removeprefix("/static/")
+            kind = mimetypes.guess_type(file.name)[0]
+            await route.fulfill(body=file.read_bytes(), content_type=kind)
+        elif path.startswith("/apply/"):
+            page = _STATIC / "apply" / "index.html"
+            await route.fulfill(body=page.read_bytes(), content_type="text/html")
+        else:
+            await self._answer(route, path)
+
+    async def _answer(self, route: Route, path: str) -> None:
+        word = path.rsplit("/", 1)[-1]
+        name = word if word in self.answers else "session"
+        self.calls.append(name)
+        answer = self.answers[name]
+        if answer.status == 0:
+            await route.abort("connectionfailed")
+            return
+        seconds = answer.retry_after_s
+        headers = {} if seconds is None else {"Retry-After": str(seconds)}
+        await route.fulfill(
+            status=answer.status,
+            body=json.dumps(answer.body),
+            headers={"Content-Type": "application/json", **headers},
+        )
+
+
+class ScriptedPage(ApplicantPage):
+    """A tab that only knows the scripted server, on a clock that the test can turn."""
+
+    server: ScriptedServer
+    _event = 0
+
+    @classmethod
+    async def visit(
+        cls,
+        browser: Browser,
+        server: ScriptedServer | None = None,
+        viewport: ViewportSize = PHONE,
+    ) -> ScriptedPage:
+        """A tab with the link open; consent is not given yet."""
+        context = await browser.new_context(viewport=viewport, permissions=["camera"])
+        page = await context.new_page()
+        await page.clock.install()
+        await page.add_init_script(path=_SCRIPT)
+        tab = cls(page)
+        tab.server = server or ScriptedServer()
+        await page.route(f"{ORIGIN}/**", tab.server.handle)
+        await page.goto(f"{ORIGIN}/apply/first#t1")
+        return tab
+
+    async def agree(self) -> None:
+        await self.step("consent")
+        await self.page.click("#agree")
+        await self.step("live")
+
+    async def connected(self, peers: int = 1) -> None:
+        """Wait for the hello of this peer, counted from 1."""
+        await self.until(f"kycScript.peers.length >= {peers}")
+        await self.until("document.querySelector('#link').dataset.state === 'up'")
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        """The server says something that is not in the journal."""
+        await self.page.evaluate("([kind, fields]) => kycScript.say(kind, fields)", [kind, fields])
+
+    async def tell(self, kind: str, **fields: Any) -> int:
+        """The server says the next thing of the journal; its number there."""
+        self._event += 1
+        await self.say(kind, event=self._event, **fields)
+        return self._event
+
+    async def ask(self, challenge_id: str, kind: str = "smile", limit_ms: int = 10_000) -> int:
+        """The server asks for something; the number of the event."""
+        return await self.tell(
+            "challenge",
+            challenge_id=challenge_id,
+            challenge_type=kind,
+            direction=None,
+            count=1,
+            hold_ms=0,
+            instruction=f"instruction.{kind}",
+            index=1,
+            total=3,
+            attempt=1,
+            attempts=2,
+            time_limit_ms=limit_ms,
+            deadline_t_ms=1_000 + limit_ms,
+        )
+
+    async def lose(self) -> None:
+        """The connection breaks off."""
+        await self.page.evaluate("kycScript.lose()")
+
+    async def greet_with(self, **hello: Any) -> None:
+        """What the next hello says."""
+        await self.page.evaluate("(hello) => Object.assign(kycScript.hello, hello)", hello)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time go by in the page, with its calls answered on the way."""
+        for _ in range(round(seconds * 1_000 / _STEP_MS)):
+            await self.page.clock.run_for(_STEP_MS)
+            await asyncio.sleep(0.01)  # the calls that came due are answered
+
+    async def ready_messages(self) -> list[dict[str, Any]]:
+        said: list[dict[str, Any]] = await self.page.evaluate("kycScript.sent")
+        return [message for message in said if message["type"] == "ready"]
+
+    async def summary(self) -> str:
+        step = await self.page.evaluate("document.body.dataset.step")
+        shown = await self.page.evaluate(
+            "document.querySelector('section:not([hidden])').innerText"
+        )
+        return "\n".join([f"step: {step}", shown, *self.problems, *self.server.calls[-20:]])

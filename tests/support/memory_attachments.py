@@ -1,0 +1,120 @@
+"""Alerts, footage and measures in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kyc_rtc.errors import Conflict, NotFound
+from kyc_rtc.ids import AlertId, SessionId
+from kyc_rtc.storage import (
+    MAX_ALERTS_LISTED,
+    MAX_FOOTAGE_LISTED,
+    AlertRecord,
+    AlertStatistics,
+    EarlierFootage,
+    FootageRecord,
+    MeasuresRecord,
+    SessionRecord,
+)
+from kyc_rtc.storage.alerts import DAY_MS
+from kyc_rtc.storage.records import check_actor
+from kyc_rtc.storage.values import check_limit
+
+if TYPE_CHECKING:
+    from tests.support.memory_store import MemoryStore
+
+
+class MemoryAlertRepository:
+    """`AlertRepository` over a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def get(self, alert_id: AlertId) -> AlertRecord:
+        await self._store.reached()
+        return replace(self._row(alert_id))
+
+    async def active(self, limit: int = MAX_ALERTS_LISTED) -> list[AlertRecord]:
+        check_limit(limit, MAX_ALERTS_LISTED)
+        await self._store.reached()
+        rows = [row for row in self._store.alert_rows.values() if row.acknowledged_by is None]
+        rows.sort(key=lambda row: (-row.created_at_ms, row.alert_id))
+        return [replace(row) for row in rows[:limit]]
+
+    async def of_session(self, session_id: SessionId) -> list[AlertRecord]:
+        await self._store.reached()
+        rows = [row for row in self._store.alert_rows.values() if row.session_id == session_id]
+        rows.sort(key=lambda row: (-row.created_at_ms, row.alert_id))
+        return [replace(row) for row in rows]
+
+    async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
+        check_actor(by)
+        await self._store.reached()
+        row = self._row(alert_id)
+        if row.acknowledged_by is None:
+            row = replace(row, acknowledged_by=by, acknowledged_at_ms=now_ms)
+            self._store.alert_rows[alert_id] = row
+        return replace(row)
+
+    async def statistics(self, now_ms: int) -> AlertStatistics:
+        await self._store.reached()
+        rows = list(self._store.alert_rows.values())
+        active = sum(row.acknowledged_by is None for row in rows)
+        return AlertStatistics(
+            total=len(rows),
+            active=active,
+            acknowledged=len(rows) - active,
+            last_24_h=sum(row.created_at_ms > now_ms - DAY_MS for row in rows),
+            by_severity=dict(Counter(row.severity for row in rows)),
+            by_type=dict(Counter(row.type for row in rows)),
+        )
+
+    def _row(self, alert_id: AlertId) -> AlertRecord:
+        try:
+            return self._store.alert_rows[alert_id]
+        except KeyError:
+            raise NotFound("no such alert") from None
+
+
+class MemoryFootageRepository:
+    """`FootageRepository` over a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def add(self, record: FootageRecord) -> None:
+        await self._store.reached()
+        self._store.row(record.session_id)
+        if self._store.footage_rows.setdefault(record.session_id, record) != record:
+            raise Conflict("the session has footage already")
+
+    async def latest(self, limit: int, session: SessionRecord) -> list[EarlierFootage]:
+        check_limit(limit, MAX_FOOTAGE_LISTED)
+        await self._store.reached()
+        others = [
+            row
+            for row in self._store.footage_rows.values()
+            if row.session_id != session.session_id and row.tenant_id == session.tenant_id
+        ]
+        others.sort(key=lambda row: (-row.created_at_ms, row.session_id))
+        return [self._earlier(row, session) for row in others[:limit]]
+
+    def _earlier(self, row: FootageRecord, session: SessionRecord) -> EarlierFootage:
+        known = session.verification_id in self._store.session_rows
+        same_user = known and self._store.row(row.session_id).user_id == session.user_id
+        return EarlierFootage(row.session_id, same_user, row.record)
+
+
+class MemoryMeasuresRepository:
+    """`MeasuresRepository` over a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def add(self, record: MeasuresRecord) -> None:
+        await self._store.reached()
+        self._store.row(record.session_id)
+        if self._store.measures_rows.setdefault(record.session_id, record) != record:
+            raise Conflict("the session has measures already")
