@@ -131,10 +131,14 @@ async def standstill(pair: Pair, length: Length) -> Finding:
     finding.within("B's sessions interrupted", swept, SWEPT_LIMIT_S)
     await asyncio.sleep(max(0.0, began_s + length.paused_s - time.monotonic()))  # stands still
     before = await pair.stored(lost)
+    # They lie in B's socket and are read as soon as it goes on, before it may know what it lost.
+    asked = [asyncio.create_task(refusal(pair.b.rest.complete(key))) for key in lost]
+    await asyncio.sleep(1.0)  # the requests have to be sent
     pair.b.server.resume()
     again = await until(lambda: _takes_sessions(pair), 15.0)
     finding.within("B takes new sessions", again, 10.0)
     await asyncio.sleep(3.0)  # what B still had in hand, it would have tried by now
+    finding.seen.append(f"complete-verification in its socket: {await asyncio.gather(*asked)}")
     after = await pair.stored(lost)
     changed = [key for key in lost if _outcome(before[key]) != _outcome(after[key])]
     finding.expect("sessions that B wrote to after it", len(changed), 0)
