@@ -4,8 +4,9 @@
 
 holds five clients that answer five challenges each, lets the database go away at a random moment (and,
 in a second form, while somebody answers the last challenge), brings it back, and waits until everybody
-has a verdict. Meanwhile a bank opens sessions, which must be refused with 503 and `Retry-After`. Prints a
-Markdown table; exit status 1 where a verdict was lost, somebody was stranded, or a refusal was wrong.
+has a verdict. Meanwhile a bank opens sessions, which must be refused with 503 and `Retry-After`, and asks
+for the verdict on a sixth client, until it is answered. Prints a Markdown table; exit status 1 where a
+verdict was lost, somebody was stranded, or a refusal was wrong.
 
 *Lost*: told over the upload or over REST and not stored so, or never stored although the client's session
 came to its end. *Stranded*: within 10 s of recovery no verdict, no retry, and nothing new was told.
@@ -36,11 +37,12 @@ from tests.support.outages import (
     Probes,
     Scenario,
     Stopped,
+    at_last_challenge,
     moment,
 )
-from tests.support.rest import Rest
+from tests.support.rest import Refused, Rest, Unreachable
 from tests.support.stored import SqliteStore, Store, Stored, new_store, read
-from tests.support.upload_client import Told, UploadClient
+from tests.support.upload_client import Manner, Told, UploadClient
 from tests.unit.storage.postgresql import NotInstalled
 
 CLIENTS = 5
@@ -87,6 +89,8 @@ class Outcome:
     after: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     retried: int = 0
+    at_last: int = 0
+    completing: list[str] = field(default_factory=list)
     interrupted: int = 0
     lost: list[str] = field(default_factory=list)
     stranded: list[str] = field(default_factory=list)
@@ -105,19 +109,41 @@ async def hold(scenario: Scenario, store: Store, server: FakedServer, seed: int)
     async with ClientSession() as http:
         rest = Rest(http, server.url)
         clients = [UploadClient(rest, f"outage-{number}") for number in range(CLIENTS)]
+        silent = UploadClient(rest, "outage-silent", Manner.IGNORES)
         limit_s = 60.0 + scenario.length_s + VERDICT_LIMIT_S
-        running = [
+        running = [asyncio.create_task(silent.verify(limit_s))]
+        running += [
             asyncio.create_task(_late(client, chance.uniform(0.0, _STAGGER_S), limit_s))
             for client in clients
         ]
         await moment(scenario, clients, chance)
+        outcome.at_last = sum(map(at_last_challenge, clients))
+        completing = asyncio.create_task(_complete(silent, scenario.length_s, outcome))
         await _outage(scenario, store, server, rest, outcome)
-        await asyncio.wait(running, timeout=VERDICT_LIMIT_S)
+        await asyncio.wait([*running, completing], timeout=VERDICT_LIMIT_S)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-    await _judge(outcome, clients, store)
+    await _judge(outcome, [*clients, silent], store)
     return outcome
+
+
+async def _complete(client: UploadClient, length_s: float, outcome: Outcome) -> None:
+    """The bank asks for the verdict during the outage, and again until it is answered."""
+    deadline_s = time.monotonic() + length_s + RECOVERY_S
+    await asyncio.sleep(1.0)  # the outage has begun
+    while time.monotonic() < deadline_s:
+        try:
+            await client.complete()
+        except Refused as error:
+            outcome.completing.append(str(error.status))
+        except Unreachable:
+            outcome.completing.append("no answer")
+        else:
+            outcome.completing.append("200")
+            return
+        await asyncio.sleep(1.0)  # what a bank waits, bounded by the deadline
+    outcome.lost.append(f"{client.session_id}: complete-verification {outcome.completing}")
 
 
 async def _late(client: UploadClient, delay_s: float, limit_s: float) -> str:
@@ -150,7 +176,7 @@ async def _judge(outcome: Outcome, clients: list[UploadClient], store: Store) ->
         if client.outcome is None:
             outcome.stranded.append(f"{client.verification_id}: no verdict to the end")
     outcome.interrupted = sum(one.state == "interrupted" for one in stored.values())
-    outcome.lost = of_all(stored, [client.record for client in clients])
+    outcome.lost += of_all(stored, [client.record for client in clients])
     outcome.lost += [line for client in clients for line in _never_stored(client, stored)]
 
 
@@ -213,9 +239,9 @@ async def run(scenario: Scenario, seed: int) -> Outcome:
 
 
 HEAD = """\
-| database | verdicts before | during | after | lost | stranded | interrupted | retried \
-| start-session: 503 | 201 | degraded | outcomes |
-|---|---|---|---|---|---|---|---|---|---|---|---|"""
+| database | at the last challenge | verdicts before | during | after | lost | stranded | interrupted \
+| retried | start-session: 503 | 201 | degraded | complete-verification | outcomes |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def row(outcome: Outcome) -> str:
@@ -223,6 +249,7 @@ def row(outcome: Outcome) -> str:
     probes = outcome.probes
     cells = [
         outcome.name,
+        outcome.at_last,
         outcome.before,
         outcome.during,
         outcome.after,
@@ -233,6 +260,7 @@ def row(outcome: Outcome) -> str:
         probes.refused,
         probes.admitted,
         probes.degraded,
+        ", ".join(f"{answer} ({n})" for answer, n in Counter(outcome.completing).items()),
         ", ".join(f"{status} ({count})" for status, count in outcome.statuses.most_common()),
     ]
     return f"| {' | '.join(map(str, cells))} |"

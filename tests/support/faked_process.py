@@ -64,6 +64,10 @@ class FakedServer:
         self._environ = kept | {f"KYC_RTC_{name}": value for name, value in given.items()}
         self._process: Process | None = None
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         began_s = time.monotonic()

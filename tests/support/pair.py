@@ -83,6 +83,14 @@ class Pair:
         await self.a.start()
         await self.b.start()
 
+    async def ready(self) -> None:
+        """Nobody is there, and both serve, whatever the last part left behind."""
+        for side in (self.a, self.b):
+            await side.dismiss()
+            side.server.resume()
+            if not side.server.running:
+                await side.start()
+
     def kill(self) -> None:
         for side in (self.a, self.b):
             side.server.resume()
