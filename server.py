@@ -50,7 +50,7 @@ from signaling.auth import resolve_secret
 from signaling.https import announce, server_context
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
-OPEN_REQUESTS_LIMIT_S = 2.0
+OPEN_REQUESTS_LIMIT_S = 1.0
 """For so long an open request may hold up the end of the process."""
 
 FACE_MODEL = "face_landmarker"

@@ -59,7 +59,10 @@ from media.timeline import MediaTimeline
 
 TICK_MS = 250.0
 LINGER_MS = 4_000.0
-"""After the last message, how long the peer may stay, so that it surely arrives."""
+"""After the verdict, how long the peer may stay, so that it surely arrives."""
+
+SHORT_LINGER_MS = 1_000.0
+"""The same after another end, which the client can also ask for."""
 
 log = structlog.get_logger(__name__)
 
@@ -385,7 +388,8 @@ class SessionActor:
     async def _linger(self) -> None:
         """Leave the peer its time to read the last message; events are of no more interest."""
         gone = asyncio.ensure_future(self._no_peer.wait())
-        time_up = asyncio.ensure_future(self._clock.sleep_ms(LINGER_MS))
+        linger_ms = LINGER_MS if self.record.verdict_status else SHORT_LINGER_MS
+        time_up = asyncio.ensure_future(self._clock.sleep_ms(linger_ms))
         try:
             await asyncio.wait({gone, time_up}, return_when=asyncio.FIRST_COMPLETED)
         finally:

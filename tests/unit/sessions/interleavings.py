@@ -91,8 +91,9 @@ class Interleavings(RuleBasedStateMachine):
     )
     def begin(self, frames: int, hold_at: str) -> None:
         """At some point of a session that went well so far."""
+        self.pool.let_go()
+        self.held.let_go()
         self.held.hold_at = hold_at
-        self.pool.is_open = self.held.is_open = True
         self._run(self._show("resting", frames, at_once=True))
         self.pool.is_open = self.held.is_open = False
 
