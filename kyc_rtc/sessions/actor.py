@@ -18,6 +18,7 @@ from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.arrivals import Arrivals, Arrived
 from kyc_rtc.sessions.callers import Callers
+from kyc_rtc.sessions.detectors import Detectors
 from kyc_rtc.sessions.effects import (
     Analyse,
     CompareFootage,
@@ -43,12 +44,10 @@ from kyc_rtc.sessions.events import (
     SessionEvent,
     Stored,
 )
-from kyc_rtc.sessions.footage import find_earlier
 from kyc_rtc.sessions.inbox import Inbox
 from kyc_rtc.sessions.journal import EntryType
-from kyc_rtc.sessions.measures import keep_measures
 from kyc_rtc.sessions.outbox import Follower, Outbox
-from kyc_rtc.sessions.ports import AnalysisPort, PeerPort, Services
+from kyc_rtc.sessions.ports import PeerPort, Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL
 from kyc_rtc.sessions.writer import Writer
@@ -90,7 +89,7 @@ class SessionActor:
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
         self._peer_id: PeerId | None = None
-        self._analysis: AnalysisPort | None = None
+        self._detectors = Detectors(services)
         self._analysing: Frame | None = None
         self._callers = Callers(services.clock)
         self._tasks: asyncio.TaskGroup | None = None
@@ -257,24 +256,12 @@ class SessionActor:
             self._analysing = None
 
     async def _analyse(self, frame: Frame, request: Request | None) -> None:
-        try:
-            analysis = await self._ensure_analysis()
-            result = await self._services.pool.run(lambda: analysis.analyse(frame))
-        except Exception:  # whatever the libraries raise: fail closed
-            log.exception("analysis_failed", session_id=self.record.session_id)
+        result = await self._detectors.analyse(frame, self.record)
+        self._analysing = None
+        if result is None:
             self._inbox.put(AnalysisFailed(request))
         else:
-            latency_ms = self._clock.monotonic_ms() - frame.received_at_ms
-            self._services.metrics.frames.labels("analysed").inc()
-            self._services.metrics.analysis_seconds.observe(latency_ms / 1000)
             self._inbox.put(FrameAnalysed(result, self._arrivals.dropped, request))
-        finally:
-            self._analysing = None
-
-    async def _ensure_analysis(self) -> AnalysisPort:
-        if self._analysis is None:
-            self._analysis = await self._services.pool.run(self._services.new_analysis)
-        return self._analysis
 
     # The loop
 
@@ -380,10 +367,7 @@ class SessionActor:
             self._inbox.put(self._arrivals.tick())
 
     async def _compare(self) -> None:
-        """Compare with earlier sessions. Never costs the verdict."""
-        record = self._analysis.record() if self._analysis is not None else b""
-        found = await find_earlier(record, self.record, self._services) if record else None
-        self._inbox.put(FootageCompared(found))
+        self._inbox.put(FootageCompared(await self._detectors.compare(self.record)))
 
     async def _linger(self) -> None:
         """Leave the peer its time to read the last message; events are of no more interest."""
@@ -401,13 +385,7 @@ class SessionActor:
         """Keep the measures behind a verdict, free the detectors, end the followers."""
         for peer in tuple(self._peers.values()):
             await peer.aclose()
-        analysis, self._analysis = self._analysis, None
-        if analysis is not None:
-            try:
-                if self.record.verdict_status is not None:
-                    await keep_measures(analysis, self.record, self._services)
-            finally:
-                await self._services.pool.run(analysis.close)
+        await self._detectors.aclose(self.record)
         self._outbox.close()
 
     def _present(self) -> PeerPort | None:

@@ -53,6 +53,7 @@ from kyc_rtc.sessions.events import (
 )
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
+from kyc_rtc.sessions.refusals import after_the_end, over
 from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.sessions.wire import InboundType, Outbound, parse_message
 from kyc_rtc.settings import Settings
@@ -110,7 +111,7 @@ class Session:
     def handle(self, event: SessionEvent, now: Now) -> tuple[Effect, ...]:
         """Take an event. The effects are to be carried out in order, each once."""
         if self._ended:
-            return _refusal(event)
+            return after_the_end(event)
         effects = self._dispatch(event, now)
         commit = self._ledger.commit(now, self._course.snapshot())
         return (*effects, Store(commit)) if commit else tuple(effects)
@@ -172,7 +173,7 @@ class Session:
 
     def _refusal_of_peer(self) -> KycError | None:
         if self._ledger.is_final:
-            return _over(self._ledger.state)
+            return over(self._ledger.state)
         if self._peers >= MAX_PEERS:
             return Conflict("too many connections in this session", hint="retry the session")
         if self._ledger.unstored >= MAX_UNSTORED:
@@ -272,7 +273,7 @@ class Session:
     def _order(self, event: ChallengeOrdered) -> list[Effect]:
         try:
             if self._ledger.is_final:
-                raise _over(self._ledger.state)
+                raise over(self._ledger.state)
             self._course.order(event.challenge)
         except Conflict as error:
             return self._answer(event.request, error)
@@ -394,25 +395,3 @@ class Session:
             return [reply]
         self._replies.append((self._ledger.last_seq, reply))
         return []
-
-
-def _over(state: SessionState) -> Conflict:
-    return Conflict(f"the session is {state}", hint="start or retry a session")
-
-
-def _refusal(event: SessionEvent) -> tuple[Effect, ...]:
-    """What an event gets that comes after the end: only callers are answered."""
-    match event:
-        case PeerJoined(request=request):
-            return (Reply(request, Conflict("the session is over", hint="retry the session")),)
-        case (
-            FrameArrived(request=int(request))
-            | FrameAnalysed(request=int(request))
-            | AnalysisFailed(request=int(request))
-            | ChallengeOrdered(request=int(request))
-            | Completed(request=int(request))
-            | Cancelled(request=int(request))
-        ):
-            return (Reply(request),)
-        case _:
-            return ()

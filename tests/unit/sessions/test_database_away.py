@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from kyc_rtc.errors import Conflict, StorageUnavailable
-from kyc_rtc.sessions import callers
+from kyc_rtc.sessions.callers import ANSWER_LIMIT_MS
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType
 from kyc_rtc.sessions.journal import EntryType
 from kyc_rtc.settings import LivenessSettings, Settings
@@ -188,13 +189,14 @@ async def unstored(_commit: Commit) -> None:
 async def test_a_command_times_out_and_still_happens(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, command: Command, state: str
 ) -> None:
-    monkeypatch.setattr(callers, "ANSWER_LIMIT_S", 0.05)
     session_id = await stage.join()
     await stage.show(2)
     with monkeypatch.context() as away:
         away.setattr(stage.store.sessions, "commit", unstored)
+        asking = asyncio.ensure_future(stage.service.command(session_id, command))
+        await stage.clock.advance(ANSWER_LIMIT_MS + 1)
         with pytest.raises(StorageUnavailable):
-            await stage.service.command(session_id, command)
+            await asking
         assert stage.row(session_id).state == "checking_quality"
     await stage.clock.advance(5_000)
     assert stage.row(session_id).state == state

@@ -1,0 +1,56 @@
+"""The detectors of one session, on the pool: frames, the comparison with earlier footage, the close."""
+
+from __future__ import annotations
+
+import structlog
+
+from kyc_rtc.frames import Frame
+from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.sessions.events import FootageMatch
+from kyc_rtc.sessions.footage import find_earlier
+from kyc_rtc.sessions.measures import keep_measures
+from kyc_rtc.sessions.ports import AnalysisPort, Services
+from kyc_rtc.storage.records import SessionRecord
+
+log = structlog.get_logger(__name__)
+
+
+class Detectors:
+    """Made with the first frame. One call at a time."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._analysis: AnalysisPort | None = None
+
+    async def analyse(self, frame: Frame, session: SessionRecord) -> FrameResult | None:
+        """Analyse a frame; None where that failed: a frame that cannot be judged must not be skipped
+        in silence."""
+        pool, metrics = self._services.pool, self._services.metrics
+        try:
+            if self._analysis is None:
+                self._analysis = await pool.run(self._services.new_analysis)
+            analysis = self._analysis
+            result = await pool.run(lambda: analysis.analyse(frame))
+        except Exception:  # whatever the libraries raise: fail closed
+            log.exception("analysis_failed", session_id=session.session_id)
+            return None
+        latency_ms = self._services.clock.monotonic_ms() - frame.received_at_ms
+        metrics.frames.labels("analysed").inc()
+        metrics.analysis_seconds.observe(latency_ms / 1000)
+        return result
+
+    async def compare(self, session: SessionRecord) -> FootageMatch | None:
+        """An earlier session with the same footage, if one is found."""
+        footage = self._analysis.record() if self._analysis is not None else b""
+        return await find_earlier(footage, session, self._services) if footage else None
+
+    async def aclose(self, session: SessionRecord) -> None:
+        """Keep the measures behind a verdict, and free the detectors. Idempotent."""
+        analysis, self._analysis = self._analysis, None
+        if analysis is None:
+            return
+        try:
+            if session.verdict_status is not None:
+                await keep_measures(analysis, session, self._services)
+        finally:
+            await self._services.pool.run(analysis.close)

@@ -1,0 +1,40 @@
+"""What a session answers once it is over."""
+
+from __future__ import annotations
+
+from kyc_rtc.errors import Conflict
+from kyc_rtc.sessions.effects import Effect, Reply
+from kyc_rtc.sessions.events import (
+    AnalysisFailed,
+    Cancelled,
+    ChallengeOrdered,
+    Completed,
+    FrameAnalysed,
+    FrameArrived,
+    PeerJoined,
+    SessionEvent,
+)
+from kyc_rtc.sessions.states import SessionState
+
+
+def over(state: SessionState) -> Conflict:
+    """What a caller gets who comes too late."""
+    return Conflict(f"the session is {state}", hint="start or retry a session")
+
+
+def after_the_end(event: SessionEvent) -> tuple[Effect, ...]:
+    """What an event gets that comes after the end: only callers are answered."""
+    match event:
+        case PeerJoined(request=request):
+            return (Reply(request, Conflict("the session is over", hint="retry the session")),)
+        case (
+            FrameArrived(request=int(request))
+            | FrameAnalysed(request=int(request))
+            | AnalysisFailed(request=int(request))
+            | ChallengeOrdered(request=int(request))
+            | Completed(request=int(request))
+            | Cancelled(request=int(request))
+        ):
+            return (Reply(request),)
+        case _:
+            return ()
