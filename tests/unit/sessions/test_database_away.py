@@ -129,6 +129,24 @@ async def test_who_comes_back_meanwhile_is_let_in_and_told_so(stage: Stage) -> N
     assert numbers == unseen
 
 
+async def test_a_prompt_that_waited_for_the_database_is_not_sent_to_another_peer(
+    stage: Stage,
+) -> None:
+    session_id = await stage.join()
+    await stage.perform(lambda: stage.has_sent("challenge"))
+    stage.store.failure = AWAY
+    await stage.perform(limit_ms=12_000)  # answered, and the next prompt is drawn
+    await stage.connect(session_id)
+    sent = [*stage.peers[0].sent, *stage.peers[1].sent]
+    stage.store.failure = None
+    await stage.perform(lambda: stage.has_sent("verdict"))
+    assert stage.row(session_id).state == "passed"
+    asked = {e.payload["challenge_id"] for e in stage.journal(session_id) if e.type == "challenge"}
+    told = {m["challenge_id"] for m in (*sent, *stage.peer.sent) if m["type"] == "challenge"}
+    (withdrawn,) = asked - told
+    assert stage.peer.last_sent("challenge_voided")["challenge_id"] == withdrawn
+
+
 async def test_after_two_minutes_the_session_ends_and_can_be_retried(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.show(2)

@@ -133,6 +133,19 @@ async def test_who_comes_back_gets_exactly_what_was_missed(stage: Stage) -> None
     assert stage.peer.sent[0]["type"] == "hello"
 
 
+async def test_wherever_the_client_stopped_reading_it_gets_the_rest(stage: Stage) -> None:
+    session_id = await stage.join()
+    await stage.perform(lambda: stage.has_sent("challenge_result"))
+    for last_event in range(1, len(stage.journal(session_id)) + 1):
+        await stage.connect(session_id, last_event=last_event)
+        replayed = [message["event"] for message in journalled(stage.peer.sent)]
+        assert replayed == [
+            entry.seq
+            for entry in stage.journal(session_id)
+            if entry.type in PUBLISHED - {EntryType.CHALLENGE} and entry.seq > last_event
+        ]
+
+
 async def test_a_stale_prompt_is_never_replayed_and_a_new_one_follows(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.perform(lambda: stage.has_sent("challenge"))

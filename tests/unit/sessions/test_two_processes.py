@@ -59,6 +59,13 @@ async def within_a_second(
     return await asking
 
 
+async def well(stage: Stage, duration_ms: int) -> None:
+    """Time passes, the peer is well, and nothing happens that has to be stored."""
+    for _ in range(duration_ms // 500):
+        await stage.clock.advance(500)
+        stage.peer.say("stats")
+
+
 # Reads and commands
 
 
@@ -210,9 +217,7 @@ async def test_a_command_to_who_lost_the_lease_is_refused(
     actor = stage.service._registry.find(SessionId(session_id))
     assert actor is not None
     Standstill(stage, monkeypatch)
-    for _ in range(30):  # the peer is well: nothing is to be committed
-        await stage.clock.advance(500)
-        stage.peer.say("stats")
+    await well(stage, 15_000)
     completing = asyncio.create_task(
         stage.service._commands._apply(actor, CommandType.COMPLETE, {})
     )
@@ -230,9 +235,11 @@ async def test_who_goes_on_after_a_standstill_begins_anew(
     await stage.show(1)
     epoch = stage.housekeeping._ownership.epoch
     still = Standstill(stage, monkeypatch)
-    await other.clock.advance(15_000)
+    await well(stage, 15_000)
+    assert await other.state(session_id) == "interrupted"
+    assert [peer.closed for peer in stage.peers] == [False]
     still.stands = False
-    await stage.clock.advance(2_000)
+    await well(stage, 2_000)
     assert stage.peer.closed
     assert stage.housekeeping._ownership.epoch > epoch
     again = await stage.service.retry(session_id)
