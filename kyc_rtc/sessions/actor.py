@@ -42,16 +42,15 @@ from kyc_rtc.sessions.events import (
     PeerLost,
     Request,
     SessionEvent,
-    Stored,
 )
 from kyc_rtc.sessions.inbox import Inbox
-from kyc_rtc.sessions.journal import EntryType
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.ports import PeerPort, Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL
+from kyc_rtc.sessions.wire import Outbound
 from kyc_rtc.sessions.writer import Writer
-from kyc_rtc.storage.records import Commit, SessionRecord
+from kyc_rtc.storage.records import SessionRecord
 from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
@@ -78,17 +77,12 @@ class SessionActor:
         self._clock = services.clock
         self._inbox = Inbox()
         self._arrivals = Arrivals(services.clock.monotonic_ms())
-        self._writer = Writer(
-            services.store,
-            services.clock,
-            services.settings.limits.storage_hold_ms,
-            self._inbox.put,
-        )
-        self._commits: dict[int, Commit] = {}
+        self._writer = Writer(services, self._inbox.put)
         self._outbox = Outbox()
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
         self._peer_id: PeerId | None = None
+        self._greeted: PeerId | None = None
         self._detectors = Detectors(services)
         self._analysing: Frame | None = None
         self._callers = Callers(services.clock)
@@ -273,8 +267,6 @@ class SessionActor:
 
     def _handle(self, event: SessionEvent) -> tuple[Effect, ...]:
         now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
-        if isinstance(event, Stored):
-            self._note_stored(event.seq)
         effects = self._session.handle(event, now)
         for effect in effects:
             self._carry_out(effect)
@@ -283,10 +275,9 @@ class SessionActor:
     def _carry_out(self, effect: Effect) -> None:  # noqa: C901 - one flat table
         match effect:
             case Store(commit):
-                self._commits[commit.record.last_seq] = commit
                 self._writer.add(commit)
             case Send(message, media_ms):
-                self._outbox.send(message, media_ms, self._transmit)
+                self._send(message, media_ms)
             case Analyse(request) if self._analysing is not None:
                 self._spawn(self._analyse(self._analysing, request))
             case Analyse():
@@ -306,23 +297,12 @@ class SessionActor:
             case _ as never:
                 assert_never(never)
 
-    def _note_stored(self, seq: int) -> None:
-        """What is counted and logged of a commit, once it is one."""
-        for last_seq in [known for known in self._commits if known <= seq]:
-            commit = self._commits.pop(last_seq)
-            for alert in commit.alerts:
-                log.warning(
-                    "alert", alert_id=alert.alert_id, type=alert.type, severity=alert.severity
-                )
-            if any(event.type == EntryType.VERDICT for event in commit.events):
-                record = commit.record
-                self._services.metrics.verdicts.labels(record.verdict_status).inc()
-                log.info(
-                    "verdict",
-                    session_id=record.session_id,
-                    status=record.verdict_status,
-                    reasons=record.reasons,
-                )
+    def _send(self, message: Outbound, media_ms: int) -> None:
+        """To the followers, and to the peer from its greeting on: that says what came before."""
+        if message.type == "hello":
+            self._greeted = self._peer_id
+        greeted = self._peer_id is not None and self._greeted == self._peer_id
+        self._outbox.send(message, media_ms, self._transmit if greeted else None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         if self._tasks is None:

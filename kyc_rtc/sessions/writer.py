@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import structlog
 
-from kyc_rtc.clock import Clock
 from kyc_rtc.errors import NotFound, OwnershipLost, StorageUnavailable
 from kyc_rtc.sessions.events import OwnershipEnded, SessionEvent, StorageDelayed, Stored
+from kyc_rtc.sessions.journal import EntryType
+from kyc_rtc.sessions.ports import Services
 from kyc_rtc.storage.records import Commit
-from kyc_rtc.storage.sessions import SessionStore
 
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 100.0, 2_000.0
 TOLD_AFTER_MS = 1_000.0
@@ -29,16 +29,11 @@ class Writer:
     (`Session.MAX_UNSTORED`).
     """
 
-    def __init__(
-        self,
-        store: SessionStore,
-        clock: Clock,
-        hold_ms: float,
-        report: Callable[[SessionEvent], None],
-    ) -> None:
-        self._store = store
-        self._clock = clock
-        self._hold_ms = hold_ms
+    def __init__(self, services: Services, report: Callable[[SessionEvent], None]) -> None:
+        self._store = services.store
+        self._clock = services.clock
+        self._metrics = services.metrics
+        self._hold_ms = services.settings.limits.storage_hold_ms
         self._report = report
         self._waiting: deque[Commit] = deque()
         self._filled = asyncio.Event()
@@ -74,9 +69,24 @@ class Writer:
                 log.warning("session_lost", session_id=commit.record.session_id, why=error.code)
                 return False
             else:
+                self._note(commit)
                 self._report(Stored(commit.record.last_seq))
                 return True
             if waited_ms + pause_ms >= TOLD_AFTER_MS:
                 self._report(StorageDelayed())
             await self._clock.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
+
+    def _note(self, commit: Commit) -> None:
+        """Count and log what is certain now."""
+        for alert in commit.alerts:
+            log.warning("alert", alert_id=alert.alert_id, type=alert.type, severity=alert.severity)
+        record = commit.record
+        if any(event.type == EntryType.VERDICT for event in commit.events):
+            self._metrics.verdicts.labels(record.verdict_status).inc()
+            log.info(
+                "verdict",
+                session_id=record.session_id,
+                status=record.verdict_status,
+                reasons=record.reasons,
+            )
