@@ -89,6 +89,7 @@ class SessionActor:
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
         self._peer_id: PeerId | None = None
+        self._greeted: PeerId | None = None
         self._detectors = Detectors(services)
         self._analysing: Frame | None = None
         self._callers = Callers(services.clock)
@@ -275,6 +276,8 @@ class SessionActor:
         now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
         if isinstance(event, Stored):
             self._note_stored(event.seq)
+        if isinstance(event, ChannelReady):
+            self._greeted = event.peer_id
         effects = self._session.handle(event, now)
         for effect in effects:
             self._carry_out(effect)
@@ -392,5 +395,6 @@ class SessionActor:
         return self._peers.get(self._peer_id) if self._peer_id is not None else None
 
     def _transmit(self, label: str, text: str) -> bool:
+        """Send to the peer that counts, once it is greeted: what came before, the greeting tells of."""
         peer = self._present()
-        return peer is not None and peer.send(label, text)
+        return peer is not None and peer.peer_id == self._greeted and peer.send(label, text)
