@@ -48,7 +48,6 @@ from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.ports import PeerPort, Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL
-from kyc_rtc.sessions.wire import Outbound
 from kyc_rtc.sessions.writer import Writer
 from kyc_rtc.storage.records import SessionRecord
 from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed
@@ -267,6 +266,8 @@ class SessionActor:
 
     def _handle(self, event: SessionEvent) -> tuple[Effect, ...]:
         now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
+        if isinstance(event, ChannelReady):
+            self._greeted = event.peer_id
         effects = self._session.handle(event, now)
         for effect in effects:
             self._carry_out(effect)
@@ -277,7 +278,7 @@ class SessionActor:
             case Store(commit):
                 self._writer.add(commit)
             case Send(message, media_ms):
-                self._send(message, media_ms)
+                self._outbox.send(message, media_ms, self._transmit)
             case Analyse(request) if self._analysing is not None:
                 self._spawn(self._analyse(self._analysing, request))
             case Analyse():
@@ -296,13 +297,6 @@ class SessionActor:
                 self._end = effect
             case _ as never:
                 assert_never(never)
-
-    def _send(self, message: Outbound, media_ms: int) -> None:
-        """To the followers, and to the peer from its greeting on: that says what came before."""
-        if message.type == "hello":
-            self._greeted = self._peer_id
-        greeted = self._peer_id is not None and self._greeted == self._peer_id
-        self._outbox.send(message, media_ms, self._transmit if greeted else None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         if self._tasks is None:
@@ -372,5 +366,6 @@ class SessionActor:
         return self._peers.get(self._peer_id) if self._peer_id is not None else None
 
     def _transmit(self, label: str, text: str) -> bool:
+        """To the peer that counts, from its greeting on: that says what came before."""
         peer = self._present()
-        return peer is not None and peer.send(label, text)
+        return peer is not None and peer.peer_id == self._greeted and peer.send(label, text)

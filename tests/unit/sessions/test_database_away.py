@@ -144,8 +144,10 @@ async def test_a_prompt_that_waited_for_the_database_is_not_sent_to_another_peer
     asked = {e.payload["challenge_id"] for e in stage.journal(session_id) if e.type == "challenge"}
     told = {m["challenge_id"] for m in (*sent, *stage.peer.sent) if m["type"] == "challenge"}
     (withdrawn,) = asked - told
-    voided = [m["challenge_id"] for m in stage.peer.sent if m["type"] == "challenge_voided"]
-    assert withdrawn not in voided  # who never saw it need not hear that it is gone
+    (voided,) = [e.payload for e in stage.journal(session_id) if e.type == "challenge_voided"]
+    assert (voided["challenge_id"], voided["shown"]) == (withdrawn, False)
+    assert not stage.has_sent("challenge_voided")
+    assert stage.row(session_id).connection["voided"] == {}  # type: ignore[index]
 
 
 async def test_after_two_minutes_the_session_ends_and_can_be_retried(stage: Stage) -> None:

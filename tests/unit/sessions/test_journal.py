@@ -41,6 +41,13 @@ def is_stored(stage: Stage, message: dict[str, Any]) -> bool:
     return any((e.seq, e.type) == (message["event"], message["type"]) for e in entries)
 
 
+async def test_the_greeting_comes_first_whatever_was_stored_meanwhile(stage: Stage) -> None:
+    session_id = await stage.join()
+    await stage.perform(lambda: stage.has_sent("challenge"))
+    await stage.connect(session_id)
+    assert [peer.sent[0]["type"] for peer in stage.peers] == ["hello", "hello"]
+
+
 async def test_nothing_is_sent_that_is_not_stored(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
