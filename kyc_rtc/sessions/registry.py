@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -24,6 +25,14 @@ ENDING_LIMIT_S = 12.0
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Turn:
+    """Who wants to begin a session, one after another."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    callers: int = 0
+
+
 class SessionRegistry:
     """Actors by session id. An actor runs in a task of its own, whose errors end here."""
 
@@ -33,7 +42,7 @@ class SessionRegistry:
         self._actors: dict[SessionId, SessionActor] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
         self._places: set[SessionId] = set()
-        self._beginning: dict[SessionId, asyncio.Lock] = {}
+        self._beginning: dict[SessionId, _Turn] = {}
 
     @property
     def running(self) -> Collection[str]:
@@ -76,6 +85,7 @@ class SessionRegistry:
             if session_id not in self._actors:
                 self._places.discard(session_id)
             raise
+        self._places.add(session_id)  # another caller, who failed, may have given it back
         self._services.metrics.live_sessions.set(self.places_taken)
         return actor
 
@@ -89,20 +99,22 @@ class SessionRegistry:
     async def begin(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
     ) -> SessionActor:
-        """The actor of a session, begun where it has not begun. `prepare` runs before others find it.
+        """The actor of a session, begun where it has not begun. `prepare` runs before the caller gets it.
 
         Raises:
             NotFound: no such session. Conflict: it is over. Misdirected: it lives in another process.
             StorageUnavailable: the database is away.
         """
-        lock = self._beginning.setdefault(session_id, asyncio.Lock())
+        turn = self._beginning.setdefault(session_id, _Turn())
+        turn.callers += 1
         try:
-            async with lock:
+            async with turn.lock:
                 actor = self._actors.get(session_id)
                 return actor if actor is not None else await self._begin(session_id, prepare)
         finally:
-            if not lock.locked():
-                self._beginning.pop(session_id, None)
+            turn.callers -= 1
+            if not turn.callers:
+                del self._beginning[session_id]
 
     async def _begin(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
