@@ -124,6 +124,24 @@ class Interleavings(RuleBasedStateMachine):
         """Frames; `at_once`: each is analysed before the next one comes."""
         self._run(self._show(face, count, at_once=at_once))
 
+    @precondition(lambda self: self.stage.peers)
+    @rule(
+        face=st.sampled_from(["resting", "turned", "none"]),
+        what=st.sampled_from(["cancel", "complete", "lose_peer", "give_up"]),
+    )
+    def end_during_an_analysis(self, face: str, what: str) -> None:
+        """A frame is under way, and its session is cancelled, completed, or loses its peer."""
+        self._run(self._show(face, 1, at_once=False))
+        if what == "lose_peer":
+            self.lose_peer()
+        elif what == "give_up":
+            self.say("cancel")
+        else:
+            self.command(what)
+        self.held.answer("stored")
+        self.analyse()
+        self.storage_answers("stored")
+
     @rule()
     def analyse(self) -> None:
         self.pool.release()
@@ -261,6 +279,14 @@ class Interleavings(RuleBasedStateMachine):
             broken.add("session_lost")
         assert [entry for entry in self._logs if entry.get("event") in broken] == []
 
+    def check(self) -> None:
+        """All that always holds, after the last step too."""
+        self.nothing_is_published_that_is_not_stored()
+        self.the_journal_agrees_with_the_record()
+        self.verdict_alerts_and_entries_stand_together()
+        self.challenges_are_asked_once_and_answered_after()
+        self.nothing_breaks()
+
     def teardown(self) -> None:
         try:
             self._run(self._close())
@@ -284,6 +310,4 @@ class Interleavings(RuleBasedStateMachine):
             assert isinstance(answer, KycError) or not isinstance(answer, BaseException), answer
         assert all(peer.closed for peer in self.stage.peers)
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        self.nothing_is_published_that_is_not_stored()
-        self.verdict_alerts_and_entries_stand_together()
-        self.nothing_breaks()
+        self.check()
