@@ -7,7 +7,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from ssl import SSLContext
@@ -124,15 +124,14 @@ def _detectors(settings: Settings, clock: Clock) -> Callable[[], AnalysisPort]:
 @asynccontextmanager
 async def _life(parts: _Parts) -> AsyncIterator[None]:
     """From start-up to clean-up, in order, and back in the opposite order."""
-    try:
+    async with AsyncExitStack() as ending:  # what one of them raises keeps none from its end
+        ending.push_async_callback(parts.database.aclose)
+        ending.push_async_callback(parts.pool.aclose)
         await parts.database.open()
+        ending.push_async_callback(parts.housekeeping.aclose)
+        ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()
         yield
-    finally:
-        await parts.sessions.aclose()
-        await parts.housekeeping.aclose()
-        await parts.pool.aclose()
-        await parts.database.aclose()
 
 
 async def serve(app: web.Application, settings: Settings, tls: SSLContext | None) -> None:

@@ -14,6 +14,9 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.frames import BgrImage, Frame
 from media.timeline import MediaTimeline
 
+_WRAP = 2**32
+"""RTP timestamps have 32 bits (RFC 3550, 5.1): later is what lies less than half of it ahead."""
+
 FrameSink = Callable[[Frame], None]
 """Takes a frame without blocking, such as `Mailbox.put`."""
 
@@ -47,7 +50,7 @@ class VerificationTrack(VideoStreamTrack):
         if not isinstance(picture, av.VideoFrame):
             raise TypeError("a video track delivered something that is no video frame")
         pts = picture.pts or 0
-        if self._last_pts is None or pts != self._last_pts:
+        if self._last_pts is None or 0 < (pts - self._last_pts) % _WRAP < _WRAP // 2:
             self._last_pts = pts
             self._offer_picture(picture, pts)
         return picture

@@ -87,6 +87,7 @@ class SessionActor:
         self._callers = Callers(services.clock)
         self._tasks: asyncio.TaskGroup | None = None
         self._end: End | None = None
+        self._closing: asyncio.Future[None] | None = None
         self._uploads_follower: Follower | None = None
         self._started = asyncio.Event()
         self._no_peer = asyncio.Event()
@@ -126,7 +127,8 @@ class SessionActor:
             self._started.set()
             self._inbox.close()
             self._callers.close()
-            await asyncio.shield(self._close())
+            self._closing = asyncio.ensure_future(self._close())
+            await asyncio.shield(self._closing)
 
     async def started(self) -> None:
         """Wait until `run` takes calls."""
@@ -136,7 +138,7 @@ class SessionActor:
 
     async def connect(self, offer: Offer, client: Client) -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
-        tasks = self._require_running()
+        self._require_running()
         peer_id = new_peer_id()
         peer = self._services.new_peer(peer_id, self._timeline, lambda f: self._receive(peer_id, f))
         self._peers[peer_id] = peer
@@ -145,6 +147,7 @@ class SessionActor:
             await self._ask(
                 lambda number: PeerJoined(peer_id, offer.has_data_channel, client, number)
             )
+            tasks = self._require_running()
         except BaseException:
             self._peers.pop(peer_id, None)
             self._inbox.put(PeerLost(peer_id))  # the session may have taken it already
@@ -194,7 +197,7 @@ class SessionActor:
         """
         await self._ask(make)
 
-    def tell(self, event: SessionEvent) -> None:
+    def post(self, event: SessionEvent) -> None:
         """Hand over an event that nobody waits for."""
         self._inbox.put(event)
 
@@ -286,9 +289,9 @@ class SessionActor:
             case CompareFootage():
                 self._spawn(self._compare())
             case RequestKeyframe() if (peer := self._present()) is not None:
-                self._spawn(peer.request_keyframe())
+                self._spawn(self._quietly(peer.request_keyframe()))
             case DropPeer(peer_id) if (peer := self._peers.get(peer_id)) is not None:
-                self._spawn(peer.aclose())
+                self._spawn(self._quietly(peer.aclose()))
             case RequestKeyframe() | DropPeer():
                 pass
             case Reply():
@@ -305,6 +308,13 @@ class SessionActor:
         return self._tasks.create_task(work, name=f"session-{self.record.session_id}")
 
     # The child tasks
+
+    async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
+        """A call on a peer whose failure must not cost the session."""
+        try:
+            await work
+        except Exception:  # whatever the transport raises
+            log.exception("peer_call_failed", session_id=self.record.session_id)
 
     async def _read(self, peer: PeerPort) -> None:
         """A peer's events, until it is gone."""

@@ -52,6 +52,8 @@ class Callers:
         finally:
             time_up.cancel()
             self.leave(number)
+            if not waiting.cancel() and not waiting.cancelled():
+                waiting.exception()  # retrieved, also where the caller was cancelled meanwhile
 
     def settle(self, reply: Reply) -> None:
         """Hand over an answer; ignored where the caller has gone."""

@@ -10,8 +10,7 @@ from typing import Any
 
 import structlog
 
-from kyc_rtc.errors import Conflict, KycError, NotFound, StorageUnavailable
-from kyc_rtc.ids import SessionId
+from kyc_rtc.errors import Conflict, KycError, Misdirected, NotFound, StorageUnavailable
 from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.sessions.actor import SessionActor
 from kyc_rtc.sessions.events import Cancelled, ChallengeOrdered, Completed
@@ -22,12 +21,29 @@ from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.storage.commands import CommandStore
 from kyc_rtc.storage.records import CommandRecord, SessionRecord
+from kyc_rtc.storage.values import JsonObject
 
 TAKE_EVERY_MS = 400.0
 LOOK_EVERY_MS = 150.0
-ANSWER_LIMIT_MS = 8_000.0
+ANSWER_LIMIT_MS = 10_000.0
+"""Longer than the owner lets its own caller wait, and the time in which it looks for commands."""
+
+STALE_AFTER_MS = 30_000
+"""Who asked for an end so long ago was answered that it did not happen."""
+
+MAX_REMEMBERED = 1_024
+
+_WITHDRAWN: JsonObject = {
+    "code": "withdrawn",
+    "message": "nobody carried it out in time",
+    "hint": "",
+}
 
 log = structlog.get_logger(__name__)
+
+
+class _NotYet(Exception):
+    """The session is about to begin here."""
 
 
 class Commands:
@@ -46,7 +62,10 @@ class Commands:
         self._registry = registry
         self._ownership = ownership
         self._store = store
-        self._taken: dict[str, asyncio.Task[None]] = {}
+        self._taken: dict[str, None] = {}
+        self._unfinished: dict[str, JsonObject | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def carry_out(self, session: SessionRecord, command: Command) -> None:
         """Have a command carried out on a session that is not final.
@@ -63,55 +82,90 @@ class Commands:
         elif command.type is CommandType.SEND_CHALLENGE:
             await self._leave(session, command)
         else:
+            await self._begin_and_apply(session, command)
+
+    async def _begin_and_apply(self, session: SessionRecord, command: Command) -> None:
+        try:
             actor = await self._registry.begin(session.session_id, self.take_waiting)
+        except Misdirected:  # another process took it meanwhile
+            await self._answer(await self._leave(session, command))
+        else:
             await self._apply(actor, command.type, command.arguments)
 
     async def take_waiting(self, actor: SessionActor) -> None:
         """Carry out what was asked of a session before it had an owner."""
-        session_id = actor.record.session_id
-        for waiting in await self._pending():
-            if waiting.session_id == session_id:
-                await self._take(waiting)
+        for command in await self._store.pending_for(actor.record.session_id):
+            if self._is_new(command):
+                await self._take(command)
 
     async def take(self) -> None:
         """Take the commands that other processes left for sessions of this one."""
-        if self._registry.is_empty:
+        await self._finish_again()
+        if self._registry.is_empty or self._closed:
             return
-        for command in await self._pending():
-            if command.command_id not in self._taken:
+        owner, epoch = self._ownership.process_id, self._ownership.epoch
+        for command in await self._store.pending(owner, epoch):
+            if self._is_new(command) and not self._closed:
                 task = asyncio.create_task(self._take(command), name="session-command")
-                self._taken[command.command_id] = task
-                task.add_done_callback(partial(self._forget, command.command_id))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     async def aclose(self) -> None:
         """End what is under way. Idempotent."""
-        tasks = tuple(self._taken.values())
+        self._closed = True
+        tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _pending(self) -> list[CommandRecord]:
-        return await self._store.pending(self._ownership.process_id, self._ownership.epoch)
+    def _is_new(self, command: CommandRecord) -> bool:
+        """Whether it was not taken yet; it counts as taken then. A row may be read once more before it
+        is marked as done, and an order must not be carried out twice."""
+        if command.command_id in self._taken:
+            return False
+        self._taken[command.command_id] = None
+        if len(self._taken) > MAX_REMEMBERED:
+            del self._taken[next(iter(self._taken))]
+        return True
 
     async def _take(self, command: CommandRecord) -> None:
-        error: Mapping[str, Any] | None = None
+        error: JsonObject | None = None
         try:
-            actor = self._registry.find(SessionId(command.session_id))
-            if actor is None:
-                raise Conflict("the session is over")
-            await self._apply(actor, CommandType(command.type), command.arguments)
+            await self._carry_out_here(command)
+        except _NotYet:
+            del self._taken[command.command_id]
+            return
         except KycError as failure:
             error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
         except Exception:  # the root of a command's task
             log.exception("command_failed", command_id=command.command_id)
             error = {"code": KycError.code, "message": "the command failed", "hint": ""}
-        try:
-            await self._store.finish(command.command_id, self._clock.now_ms(), error)
-        except StorageUnavailable:  # it is taken again, which changes nothing twice but an order
-            log.warning("command_not_finished", command_id=command.command_id)
+        self._unfinished[command.command_id] = error
+        await self._finish_again()
 
-    def _forget(self, command_id: str, _task: asyncio.Task[None]) -> None:
-        self._taken.pop(command_id, None)
+    async def _carry_out_here(self, command: CommandRecord) -> None:
+        kind = CommandType(command.type)
+        age_ms = self._clock.now_ms() - command.created_at_ms
+        if kind is not CommandType.SEND_CHALLENGE and age_ms > STALE_AFTER_MS:
+            raise Conflict("the command came too late", hint="ask again")
+        actor = self._registry.find(command.session_id)
+        if actor is None:
+            if command.session_id in self._registry.running:
+                raise _NotYet
+            raise Conflict("the session is over")
+        await self._apply(actor, kind, command.arguments)
+
+    async def _finish_again(self) -> None:
+        """Mark as done what was carried out; what the database refuses waits for the next time."""
+        for command_id, error in tuple(self._unfinished.items()):
+            try:
+                await self._store.finish(command_id, self._clock.now_ms(), error)
+            except StorageUnavailable:
+                log.warning("command_not_finished", command_id=command_id)
+            except NotFound:  # deleted with its session
+                self._unfinished.pop(command_id, None)
+            else:
+                self._unfinished.pop(command_id, None)
 
     async def _apply(
         self, actor: SessionActor, kind: CommandType, arguments: Mapping[str, Any]
@@ -147,6 +201,8 @@ class Commands:
             if command.done_at_ms is not None:
                 _raise(command.error)
                 return
+        self._unfinished[command_id] = _WITHDRAWN
+        await self._finish_again()
         raise StorageUnavailable("the session's process does not answer", hint="ask again")
 
 

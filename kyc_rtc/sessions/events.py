@@ -158,11 +158,6 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class StorageDelayed:
-    """The database has not taken a commit for a while; it is tried again."""
-
-
-@dataclass(frozen=True, slots=True)
 class OwnershipEnded:
     """This process may not write the session any more, or gave up on the database."""
 
@@ -189,7 +184,6 @@ SessionEvent = (
     | Cancelled
     | Interrupted
     | Stored
-    | StorageDelayed
     | OwnershipEnded
     | Tick
 )

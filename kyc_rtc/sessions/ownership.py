@@ -13,6 +13,8 @@ from kyc_rtc.storage.processes import ProcessStore
 
 LEASE_MS = 8_000
 RENEW_EVERY_MS = 2_000.0
+LONGEST_BREAK_MS = 2 * RENEW_EVERY_MS
+"""Between two renewals; after a longer one, others may not have been able to renew either."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,22 +48,20 @@ class Ownership:
         """Whether the lease has been held without a break for one full lease: so long others had to
         renew theirs after a time in which nobody could."""
         now_ms = self._clock.monotonic_ms()
-        fresh = now_ms - self._renewed_at_ms <= LEASE_MS
+        fresh = now_ms - self._renewed_at_ms <= LONGEST_BREAK_MS
         return self._epoch is not None and fresh and now_ms - self._held_since_ms >= LEASE_MS
 
     async def renew(self) -> None:
         """Take the lease, or prolong it. Raises `StorageUnavailable`."""
+        now_ms = self._clock.monotonic_ms()  # before the calls: a slow one is a break too
         if self._epoch is not None and not await self._prolonged(self._epoch):
             log.warning("lease_lost", process_id=self.process_id)
             self._epoch = None
             self.on_lost()
-        now_ms = self._clock.monotonic_ms()
         if self._epoch is None:
             self._epoch = await self._processes.register(self.process_id, LEASE_MS)
             self._held_since_ms = now_ms
-        elif (
-            now_ms - self._renewed_at_ms > LEASE_MS
-        ):  # nobody could renew, or this process stood still
+        elif now_ms - self._renewed_at_ms > LONGEST_BREAK_MS:
             self._held_since_ms = now_ms
         self._renewed_at_ms = now_ms
 

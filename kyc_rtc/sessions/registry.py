@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,6 +23,9 @@ from kyc_rtc.storage.records import SessionRecord
 
 ENDING_LIMIT_S = 12.0
 """For so long a session may take to store its end and to close its peer when the server stops."""
+
+CANCEL_LIMIT_S = 3.0
+"""And so long, once it was cancelled."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,22 +46,23 @@ class SessionRegistry:
         self._ownership = ownership
         self._actors: dict[SessionId, SessionActor] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
-        self._places: set[SessionId] = set()
+        self._joining: Counter[SessionId] = Counter()
+        self._closed = False
         self._beginning: dict[SessionId, _Turn] = {}
 
     @property
     def running(self) -> Collection[str]:
         """The sessions that this process runs, or is about to: a view, which follows what happens."""
-        return _Either(self._actors.keys(), self._beginning.keys())
+        return _InEither(self._actors.keys(), self._beginning.keys())
 
     @property
     def is_full(self) -> bool:
-        return len(self._places) >= self._services.settings.limits.max_live_sessions
+        return self.places_taken >= self._services.settings.limits.max_live_sessions
 
     @property
     def places_taken(self) -> int:
         """How many sessions have, or had, a peer or a picture."""
-        return len(self._places)
+        return len(self._with_a_place())
 
     @property
     def is_empty(self) -> bool:
@@ -66,35 +72,34 @@ class SessionRegistry:
         """The actor of a session that runs here."""
         return self._actors.get(session_id)
 
-    async def join(
+    @asynccontextmanager
+    async def joining(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
-    ) -> SessionActor:
-        """The actor of a session, with a place of its own; begun where it has not begun.
+    ) -> AsyncIterator[SessionActor]:
+        """The actor of a session, begun where it has not begun, with a place of its own: as long as the
+        caller is inside, and then as long as the session lives if somebody has joined it.
 
         Raises:
             AtCapacity: every place is taken. Besides, what `begin` raises.
         """
-        if session_id not in self._places:
-            if self.is_full:
-                self._services.metrics.refused.inc()
-                raise self.at_capacity("every place for a live session is taken")
-            self._places.add(session_id)
+        if session_id not in self._with_a_place() and self.is_full:
+            self._services.metrics.refused.inc()
+            raise self.at_capacity("every place for a live session is taken")
+        self._joining[session_id] += 1
         try:
-            actor = await self.begin(session_id, prepare)
-        except BaseException:
-            if session_id not in self._actors:
-                self._places.discard(session_id)
-            raise
-        self._places.add(session_id)  # another caller, who failed, may have given it back
-        self._services.metrics.live_sessions.set(self.places_taken)
-        return actor
+            yield await self.begin(session_id, prepare)
+        finally:
+            self._joining[session_id] -= 1
+            if not self._joining[session_id]:
+                del self._joining[session_id]
+            self._count_places()
 
-    def leave(self, session_id: SessionId) -> None:
-        """Free the place of a session that nobody joined after all; it can be joined again."""
-        actor = self._actors.get(session_id)
-        if actor is not None and not actor.joined:
-            self._places.discard(session_id)
-            self._services.metrics.live_sessions.set(self.places_taken)
+    def _with_a_place(self) -> set[SessionId]:
+        joined = {session_id for session_id, actor in self._actors.items() if actor.joined}
+        return joined | set(self._joining)
+
+    def _count_places(self) -> None:
+        self._services.metrics.live_sessions.set(self.places_taken)
 
     async def begin(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
@@ -119,6 +124,8 @@ class SessionRegistry:
     async def _begin(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
     ) -> SessionActor:
+        if self._closed:
+            raise self.at_capacity("the server stops")
         owner, epoch = self._ownership.process_id, self._ownership.epoch
         try:
             record = await self._services.store.acquire(session_id, owner, epoch)
@@ -144,14 +151,13 @@ class SessionRegistry:
         try:
             await actor.run()
             await self._tidy(actor.record)  # while nobody can begin the session anew
+            await self._services.pool.run(give_back)
         except Exception:  # the root of the session's task; the sweep marks it as interrupted
             log.exception("session_broke", session_id=session_id)
         finally:
             self._actors.pop(session_id, None)
             self._tasks.pop(session_id, None)
-            self._places.discard(session_id)
-            self._services.metrics.live_sessions.set(self.places_taken)
-        await self._services.pool.run(give_back)
+            self._count_places()
 
     async def _tidy(self, record: SessionRecord) -> None:
         """What is left in the store: a session that nobody joined, the face of one that has passed."""
@@ -166,25 +172,27 @@ class SessionRegistry:
     def abandon(self) -> None:
         """Another process may have the sessions by now: end them all without storing anything."""
         for actor in self._actors.values():
-            actor.tell(OwnershipEnded())
+            actor.post(OwnershipEnded())
 
     async def aclose(self) -> None:
         """Interrupt every session and wait for it, for a bounded time. Idempotent."""
+        self._closed = True
         tasks = set(self._tasks.values())
         for actor in self._actors.values():
-            actor.tell(Interrupted())
+            actor.post(Interrupted())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=ENDING_LIMIT_S)
             for task in late:
                 task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            if late:
+                await asyncio.wait(late, timeout=CANCEL_LIMIT_S)
 
     def at_capacity(self, message: str) -> AtCapacity:
         seconds = self._services.settings.limits.retry_after_s
         return AtCapacity(message, retry_after_s=seconds, hint=f"try again in {seconds} seconds")
 
 
-class _Either(Collection[str]):
+class _InEither(Collection[str]):
     """What is in one of two collections."""
 
     def __init__(self, one: Collection[SessionId], other: Collection[SessionId]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -151,18 +152,14 @@ class SessionService:
         found = mismatch(offer.sdp, client.user_agent)
         if found is not None:
             log.info("client_mismatch", session_id=session_id, found=found)
-        actor = await self._join(session_id)
-        known = Client(
+        described = Client(
             transport=Transport.WHIP if client.whip else Transport.WEBRTC,
             user_agent=client.user_agent,
             address_prefix=address_prefix(client.address),
             mismatch=found is not None and found.endswith(_SURE_MISMATCH),
         )
-        try:
-            peer_id, answer = await actor.connect(offer, known)
-        except BaseException:
-            self._registry.leave(actor.record.session_id)
-            raise
+        async with self._joining(session_id) as actor:
+            peer_id, answer = await actor.connect(offer, described)
         return AnswerView(peer_id, answer)
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
@@ -179,11 +176,9 @@ class SessionService:
             raise UploadsDisabled("pictures cannot be uploaded here", hint="connect the camera")
         limit = self._settings.limits.max_image_pixels
         image = await self._services.pool.run(lambda: decode_picture(picture, limit))
-        actor = await self._join(session_id)
-        result, messages = await actor.upload(
-            image,
-            Client(Transport.UPLOAD, client.user_agent, address_prefix(client.address)),
-        )
+        described = Client(Transport.UPLOAD, client.user_agent, address_prefix(client.address))
+        async with self._joining(session_id) as actor:
+            result, messages = await actor.upload(image, described)
         attempts = await self._store.attempts(actor.record.verification_id)
         return FrameView(
             session=self._view(actor.record, attempts),
@@ -267,11 +262,11 @@ class SessionService:
 
     # Small steps
 
-    async def _join(self, session_id: str) -> SessionActor:
+    def _joining(self, session_id: str) -> AbstractAsyncContextManager[SessionActor]:
         key = parse_session_id(session_id)
         if self._draining and self._registry.find(key) is None:
             raise self._registry.at_capacity("the server is about to stop")
-        return await self._registry.join(key, self._commands.take_waiting)
+        return self._registry.joining(key, self._commands.take_waiting)
 
     def _require_live(self, session_id: str) -> SessionActor:
         actor = self._registry.find(parse_session_id(session_id))

@@ -47,7 +47,6 @@ from kyc_rtc.sessions.events import (
     PeerLost,
     Request,
     SessionEvent,
-    StorageDelayed,
     Stored,
     Tick,
 )
@@ -63,12 +62,14 @@ MAX_PEERS = 64
 """Transports that one session may have had, one after another."""
 
 MAX_UNSTORED = 64
-"""Journal entries that may wait for the database before clients that add to them are refused."""
+"""Journal entries, or answers, that may wait for the database before clients are refused."""
 
 UNJOINED_LIMIT_MS = 10_000.0
 """For so long a session without a peer, a picture or a verdict stays in this process."""
 
 STORAGE_WAITING = "storage_waiting"
+WAITING_SENTENCE_AFTER_MS = 1_000.0
+"""For so long the applicant need not know that the database does not answer."""
 
 
 class Session:
@@ -89,6 +90,8 @@ class Session:
         self._joined_at_ms: float | None = None
         self._alone_since_ms = 0.0
         self._gap_ms = 0.0
+        self._greeted_seq = 0
+        self._unstored_since_ms: float | None = None
         self._next_capture_ms = -math.inf
         self._replies: list[tuple[int, Reply]] = []
         self._at_end: list[Reply] = []
@@ -114,14 +117,16 @@ class Session:
             return after_the_end(event)
         effects = self._dispatch(event, now)
         commit = self._ledger.commit(now, self._course.snapshot())
-        return (*effects, Store(commit)) if commit else tuple(effects)
+        if commit is not None:
+            effects.append(Store(commit))
+        if self._unstored_since_ms is None and self._ledger.unstored:
+            self._unstored_since_ms = now.monotonic_ms
+        return tuple(effects)
 
     def _dispatch(self, event: SessionEvent, now: Now) -> list[Effect]:  # noqa: C901, PLR0911, PLR0912 - one flat table
         match event:
             case Stored(seq):
                 return self._publish(seq, now)
-            case StorageDelayed():
-                return self._wait_for_storage()
             case OwnershipEnded():
                 return self._give_up()
             case PeerJoined():
@@ -168,7 +173,7 @@ class Session:
         self._ledger.add(EntryType.PEER, self._course.connection.joined(event.client, now), now)
         if event.client.mismatch:
             self._course.advice.note(Sign.CLIENT_MISMATCH)
-        self._ready = self._ready or not event.has_data_channel
+        self._ready = not event.has_data_channel
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
 
     def _refusal_of_peer(self) -> KycError | None:
@@ -196,11 +201,12 @@ class Session:
     def _greet(self, peer_id: PeerId) -> list[Effect]:
         if peer_id != self._peer_id:
             return []
+        self._greeted_seq = self._ledger.stored_seq
         hello = messages.hello(
             self.record.session_id,
             self.record.state,
             self._course.challenges_total,
-            self._ledger.stored_seq,
+            self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
         waiting = [messages.notice(STORAGE_WAITING)] if self._storage_waits else []
@@ -222,9 +228,10 @@ class Session:
         return []  # of `stats`, that something came is noted by the peer
 
     def _resume(self, last_event: object) -> list[Effect]:
-        """What the client missed. A prompt among it is void, or over, by now."""
+        """What the client missed: since the event that it names, or since its greeting. A prompt among
+        it is void, or over, by now."""
         if isinstance(last_event, bool) or not isinstance(last_event, int):
-            return []
+            last_event = self._greeted_seq
         missed = self._ledger.after(last_event)
         return self._messages([entry for entry in missed if entry.type != EntryType.CHALLENGE])
 
@@ -302,11 +309,12 @@ class Session:
     # Time
 
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
+        effects = self._wait_for_storage(now)
         if self.is_over:
-            return []
+            return effects
         if self._joined_at_ms is None and not self._course.is_decided:
             return self._wait_for_anybody(now)
-        effects = self._course.check(event.last_frame_ms, now)
+        effects += self._course.check(event.last_frame_ms, now)
         facts = Facts(
             joined_at_ms=self._joined_at_ms,
             has_peer=self._peer_id is not None,
@@ -341,6 +349,7 @@ class Session:
     def _publish(self, seq: int, now: Now) -> list[Effect]:
         """Send what is stored now, answer who waited for it, and end after the last entry."""
         effects: list[Effect] = []
+        self._unstored_since_ms = now.monotonic_ms if self._ledger.last_seq > seq else None
         if self._storage_waits:
             self._storage_waits = False
             effects.append(self._send(messages.notice(None)))
@@ -361,14 +370,20 @@ class Session:
         return [] if media_ms is None else self._messages([entry], media_ms)
 
     def _messages(self, entries: list[EventRecord], media_ms: int = 0) -> list[Effect]:
+        if self._peer_id is not None and not self._ready:
+            return []  # the client says where to begin when it is ready
         made = (message_of(entry, self._exposure, media_ms) for entry in entries)
         return [self._send(message) for message in made if message is not None]
 
     def _send(self, message: Outbound) -> Send:
         return Send(message, self._course.media_ms)
 
-    def _wait_for_storage(self) -> list[Effect]:
-        if self._storage_waits:
+    def _wait_for_storage(self, now: Now) -> list[Effect]:
+        """Say that the database keeps the session waiting, once it has for a while."""
+        since_ms = self._unstored_since_ms
+        if self._storage_waits or since_ms is None:
+            return []
+        if now.monotonic_ms - since_ms < WAITING_SENTENCE_AFTER_MS:
             return []
         self._storage_waits = True
         return [self._send(messages.notice(STORAGE_WAITING))]
@@ -393,5 +408,7 @@ class Session:
         reply = Reply(request, error, result)
         if not self._ledger.unstored:
             return [reply]
+        if len(self._replies) >= MAX_UNSTORED:
+            return [Reply(request, StorageUnavailable("the database is away", hint="try again"))]
         self._replies.append((self._ledger.last_seq, reply))
         return []

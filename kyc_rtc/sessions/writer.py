@@ -9,14 +9,12 @@ from collections.abc import Callable
 import structlog
 
 from kyc_rtc.errors import NotFound, OwnershipLost, StorageUnavailable
-from kyc_rtc.sessions.events import OwnershipEnded, SessionEvent, StorageDelayed, Stored
+from kyc_rtc.sessions.events import OwnershipEnded, SessionEvent, Stored
 from kyc_rtc.sessions.journal import EntryType
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.storage.records import Commit
 
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 100.0, 2_000.0
-TOLD_AFTER_MS = 1_000.0
-"""For so long the applicant need not know that the database does not answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +24,7 @@ class Writer:
 
     A commit is never changed once it was tried: after a lost acknowledgement it may be stored already,
     which the store recognises by its last entry. Bounded by what a session adds while it waits
-    (`Session.MAX_UNSTORED`).
+    (`session.MAX_UNSTORED`).
     """
 
     def __init__(self, services: Services, report: Callable[[SessionEvent], None]) -> None:
@@ -72,8 +70,6 @@ class Writer:
                 self._note(commit)
                 self._report(Stored(commit.record.last_seq))
                 return True
-            if waited_ms + pause_ms >= TOLD_AFTER_MS:
-                self._report(StorageDelayed())
             await self._clock.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
 

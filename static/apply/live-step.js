@@ -85,7 +85,10 @@ export class LiveStep {
     keepAwake(this.#done.signal);
     const timer = setTimeout(() => this.#onLongConnecting(), LONG_CONNECTING_MS);
     this.#done.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-    this.#client.start();
+    this.#client.start().catch((error) => {
+      console.error(error);
+      this.#end({ kind: 'fatal', detail: { code: 'failed', status: 0 }, stream: null });
+    });
     const ending = await ended;
     this.#close();
     return { ...ending, stream: this.#client.stream };

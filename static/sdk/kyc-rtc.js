@@ -90,7 +90,7 @@ export class KycClient extends EventTarget {
     this.#camera = new CameraKeeper({
       stream,
       open: getStream,
-      onLive: (live) => this.#onCameraLive(live),
+      onLive: (live) => this.#onCameraLive(live).catch(() => undefined), // the sender may be gone
       onFailed: (code) => this.#emit('camera', { state: 'failed', stream: null, code }),
     });
   }
@@ -210,17 +210,25 @@ export class KycClient extends EventTarget {
   async #watchLink(peer) {
     const meter = new LinkMeter();
     const provenAtMs = performance.now() + PROVEN_AFTER_MS;
-    const timer = setInterval(async () => {
-      const reading = meter.feed(readSample(await peer.stats(), performance.now()));
-      if (peer !== this.#peer) return;
-      peer.sendTelemetry('stats', reading.stats);
-      if (performance.now() > provenAtMs) this.#budget.reset();
-      this.#setLink(peer.isConnected ? reading.state : 'weak', 'measured');
-      if (reading.silentMs >= DEAD_SILENCE_MS) peer.close('silent');
-    }, STATS_EVERY_MS);
+    const timer = setInterval(() => this.#measure(peer, meter, provenAtMs), STATS_EVERY_MS);
     const reason = await peer.lost;
     clearInterval(timer);
     if (!this.#isDone()) this.#setLink('down', reason);
+  }
+
+  /**
+   * @param {Peer} peer
+   * @param {LinkMeter} meter
+   * @param {number} provenAtMs
+   */
+  async #measure(peer, meter, provenAtMs) {
+    const report = await peer.stats().catch(() => null); // a peer that closes meanwhile has none
+    if (report === null || peer !== this.#peer || this.#isDone()) return;
+    const reading = meter.feed(readSample(report, performance.now()));
+    peer.sendTelemetry('stats', reading.stats);
+    if (performance.now() > provenAtMs) this.#budget.reset();
+    this.#setLink(peer.isConnected ? reading.state : 'weak', 'measured');
+    if (reading.silentMs >= DEAD_SILENCE_MS) peer.close('silent');
   }
 
   /**
@@ -275,7 +283,7 @@ export class KycClient extends EventTarget {
     if (this.#finished || !this.#journal.take(message)) return;
     this.#clock.hear(message.t_ms, performance.now());
     if (message.type === 'hello') this.#sayReady();
-    if (message.type === 'capture') this.#obey(message);
+    if (message.type === 'capture') this.#obey(message).catch(() => undefined); // the sender may be gone
     if (message.type === 'verdict') {
       this.#finish('verdict', message);
       return;

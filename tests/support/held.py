@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kyc_rtc.errors import StorageUnavailable
+from kyc_rtc.ids import SessionId
 from kyc_rtc.memory import give_back
-from kyc_rtc.storage.records import Commit
+from kyc_rtc.storage.records import Commit, SessionRecord
 from tests.support.memory_sessions import MemorySessionStore
 from tests.support.memory_store import MemoryStore
 
@@ -58,13 +59,24 @@ class HeldSessionStore(MemorySessionStore):
     """A `SessionStore` in memory whose commits wait for `answer`, unless `is_open`.
 
     `hold_at`: a type of journal entries; the first commit with one of them ends `is_open`.
+    `next_acquire`: how the next `acquire` ends: `stored`, `refused`, or stored and `lost`.
     """
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
         self.is_open = False
         self.hold_at = ""
+        self.next_acquire = "stored"
         self._waiting: deque[asyncio.Future[str]] = deque()
+
+    async def acquire(self, session_id: SessionId, owner_id: str, epoch: int) -> SessionRecord:
+        how, self.next_acquire = self.next_acquire, "stored"
+        if how == "refused":
+            raise StorageUnavailable("the database is away")
+        record = await super().acquire(session_id, owner_id, epoch)
+        if how == "lost":
+            raise StorageUnavailable("the acknowledgement was lost")
+        return record
 
     async def commit(self, commit: Commit) -> None:
         if any(event.type == self.hold_at for event in commit.events):

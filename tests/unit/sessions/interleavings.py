@@ -103,6 +103,22 @@ class Interleavings(RuleBasedStateMachine):
     def connect(self) -> None:
         self._run(self._connect())
 
+    @rule(how=st.sampled_from(["refused", "lost"]))
+    def two_offers_and_a_database_that_falters(self, how: str) -> None:
+        self.held.next_acquire = how
+        self._run(self._offer_twice())
+
+    @rule()
+    def offer_without_a_channel(self) -> None:
+        """Its data channel opens late, or never."""
+        self._run(self._offer())
+
+    @precondition(lambda self: self.stage.peers)
+    @rule()
+    def the_channel_opens(self) -> None:
+        self.stage.peer.connect()
+        self._run(settle(8))
+
     @precondition(lambda self: self.stage.peers)
     @rule()
     def lose_peer(self) -> None:
@@ -168,10 +184,21 @@ class Interleavings(RuleBasedStateMachine):
         for process_id, row in list(rows.items()):
             rows[process_id] = replace(row, epoch=row.epoch + 1)
 
-    async def _connect(self) -> None:
+    async def _offer(self) -> None:
         await self._call(
             self.stage.service.offer(self.session_id, browser_like_offer(), ClientView())
         )
+
+    async def _offer_twice(self) -> None:
+        offer = browser_like_offer()
+        for _ in range(2):
+            work = self.stage.service.offer(self.session_id, offer, ClientView())
+            self._callers.append(asyncio.ensure_future(work))
+            self._callers[-1].add_done_callback(_retrieve)
+        await settle(8)
+
+    async def _connect(self) -> None:
+        await self._offer()
         if self.stage.peers and not self.stage.peer.closed:
             self.stage.peer.connect()
             self.stage.peer.say("ready")
@@ -190,7 +217,7 @@ class Interleavings(RuleBasedStateMachine):
     async def _call(self, work: Coroutine[Any, Any, Any]) -> None:
         """Call the service as a request does, without waiting for the answer."""
         caller = asyncio.ensure_future(work)
-        caller.add_done_callback(lambda done: done.cancelled() or done.exception())
+        caller.add_done_callback(_retrieve)
         self._callers.append(caller)
         await settle(8)
 
@@ -242,6 +269,25 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def one_analysis_at_a_time(self) -> None:
         assert self.pool.waiting <= 1
+
+    @invariant()
+    def every_actor_is_the_registrys(self) -> None:
+        registry = self.stage.service._registry
+        running = [t for t in asyncio.all_tasks(self._runner.get_loop()) if _runs_a_session(t)]
+        assert len(running) == len(registry._tasks) <= 1
+
+    @invariant()
+    def who_fails_a_challenge_was_asked(self) -> None:
+        """Whoever answers a data channel has had the prompt, where a try is held against him."""
+        asked = {
+            message["challenge_id"]
+            for peer in self.stage.peers
+            for message in peer.sent
+            if message["type"] == "challenge"
+        }
+        for entry in self.stage.store.event_rows[self.session_id]:
+            if entry.type == "challenge_result" and not entry.payload["passed"]:
+                assert entry.payload["challenge_id"] in asked
 
     @invariant()
     def challenges_are_asked_once_and_answered_after(self) -> None:
@@ -311,3 +357,12 @@ class Interleavings(RuleBasedStateMachine):
         assert all(peer.closed for peer in self.stage.peers)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         self.check()
+
+
+def _retrieve(caller: asyncio.Task[Any]) -> None:
+    if not caller.cancelled():
+        caller.exception()
+
+
+def _runs_a_session(task: asyncio.Task[Any]) -> bool:
+    return "SessionRegistry._run" in repr(task.get_coro())
