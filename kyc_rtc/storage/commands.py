@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kyc_rtc.errors import Conflict, NotFound
+from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import CommandRecord
 from kyc_rtc.storage.tables import commands, sessions
@@ -33,6 +34,9 @@ class CommandStore(Protocol):
         Raises:
             BadRequest: a limit outside 1..1000.
         """
+
+    async def pending_for(self, session_id: SessionId) -> list[CommandRecord]:
+        """Commands on a session that are not done, whoever owns it, the oldest first."""
 
     async def finish(self, command_id: str, now_ms: int, error: JsonObject | None) -> None:
         """The command was carried out, or refused with `error`. The first outcome stays.
@@ -75,6 +79,16 @@ class SqlCommandStore:
             )
             .order_by(commands.c.created_at_ms, commands.c.command_id)
             .limit(limit)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(statement)).mappings().all()
+        return [CommandRecord(**row) for row in rows]
+
+    async def pending_for(self, session_id: SessionId) -> list[CommandRecord]:
+        statement = (
+            select(commands)
+            .where(commands.c.session_id == session_id, commands.c.done_at_ms.is_(None))
+            .order_by(commands.c.created_at_ms, commands.c.command_id)
         )
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).mappings().all()

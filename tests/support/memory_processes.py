@@ -146,6 +146,12 @@ class MemoryCommandStore:
                 found.append(replace(command))
         return sorted(found, key=lambda row: (row.created_at_ms, row.command_id))[:limit]
 
+    async def pending_for(self, session_id: SessionId) -> list[CommandRecord]:
+        await self._store.reached()
+        rows = self._store.command_rows.values()
+        found = [replace(c) for c in rows if c.session_id == session_id and c.done_at_ms is None]
+        return sorted(found, key=lambda row: (row.created_at_ms, row.command_id))
+
     async def finish(self, command_id: str, now_ms: int, error: JsonObject | None) -> None:
         outcome = checked_outcome(now_ms, error)
         await self._store.reached()
