@@ -38,6 +38,7 @@ from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.measures import SqlMeasuresRepository
 from kyc_rtc.storage.processes import SqlProcessStore
+from kyc_rtc.storage.rows import check_sealer
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.sessions import SqlSessionStore
 from kyc_rtc.telemetry import Metrics, configure_logging
@@ -63,6 +64,7 @@ class _Parts:
     """What lives from start-up to clean-up, in this order."""
 
     database: Database
+    sealer: Sealer
     housekeeping: Housekeeping
     sessions: SessionService
     pool: AnalysisPool
@@ -108,7 +110,7 @@ def build(
         services, processes, command_rows, SqlAlertRepository(database)
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(_Parts(database, housekeeping, sessions, pool))
+    life = _life(_Parts(database, sealer, housekeeping, sessions, pool))
     app = create_app(settings, clock, metrics, sessions, labels, life)
     app[DRAIN] = sessions.drain
     return app
@@ -128,6 +130,7 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
         ending.push_async_callback(parts.database.aclose)
         ending.push_async_callback(parts.pool.aclose)
         await parts.database.open()
+        await check_sealer(parts.database, parts.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)
         ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()

@@ -118,4 +118,7 @@ class Verdict:
     @property
     def needs_review(self) -> bool:
         """A person has to look before anything follows from it."""
-        return ReasonCode.NEEDS_REVIEW in self.reasons
+        suspected = self.status is VerdictStatus.INCONCLUSIVE and (
+            ReasonCode.DEEPFAKE_SUSPECTED in self.reasons
+        )
+        return suspected or ReasonCode.NEEDS_REVIEW in self.reasons

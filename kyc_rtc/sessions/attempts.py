@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kyc_rtc.sessions.states import FINAL, LIVE, RETRYABLE, SessionState
+from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
+
+MAX_INTERRUPTED = 10
+"""Attempts that the server may interrupt before a verification is given up."""
 
 
 def attempt_that_counts(attempts: Sequence[SessionRecord]) -> SessionRecord:
@@ -23,17 +26,17 @@ def attempt_that_counts(attempts: Sequence[SessionRecord]) -> SessionRecord:
     raise ValueError("a verification has at least one attempt")
 
 
+def attempts_spent(attempts: Sequence[SessionRecord]) -> int:
+    """How many attempts count against the limit: what the server interrupted is not the applicant's."""
+    return sum(attempt.state != SessionState.INTERRUPTED for attempt in attempts)
+
+
 def may_retry(attempts: Sequence[SessionRecord], max_attempts: int) -> bool:
     """Whether another attempt may follow the latest one."""
     latest = attempts[-1]
     return (
         latest.state in RETRYABLE
-        and latest.attempt < max_attempts
+        and attempts_spent(attempts) < max_attempts
+        and latest.attempt < MAX_INTERRUPTED + max_attempts
         and all(a.state != SessionState.PASSED for a in attempts)
     )
-
-
-def is_over(attempts: Sequence[SessionRecord], max_attempts: int) -> bool:
-    """Whether the verification has ended: nothing is under way, and nothing can follow."""
-    latest = attempts[-1]
-    return SessionState(latest.state) in FINAL and not may_retry(attempts, max_attempts)

@@ -14,6 +14,7 @@ from kyc_rtc.errors import AtCapacity, Conflict, Misdirected, OwnershipLost, Sto
 from kyc_rtc.ids import SessionId
 from kyc_rtc.memory import give_back
 from kyc_rtc.sessions.actor import SessionActor
+from kyc_rtc.sessions.attempts import attempts_spent
 from kyc_rtc.sessions.events import Interrupted, OwnershipEnded
 from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.ports import Services
@@ -137,7 +138,10 @@ class SessionRegistry:
             raise Misdirected("the session lives in another process", hint="try again")
         if record.state != SessionState.CREATED:
             raise Conflict("the session broke off", hint="retry the session")
-        session = Session(record, self._services.settings, self._services.issuer)
+        attempts = await self._services.store.attempts(record.verification_id)
+        settings = self._services.settings
+        can_retry = attempts_spent(attempts) < settings.limits.session_attempts
+        session = Session(record, settings, self._services.issuer, can_retry=can_retry)
         actor = SessionActor(session, self._services)
         self._tasks[session_id] = asyncio.create_task(
             self._run(session_id, actor), name=f"session-{session_id}"

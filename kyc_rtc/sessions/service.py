@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -10,11 +11,11 @@ from typing import Any
 
 import structlog
 
-from kyc_rtc.errors import BadRequest, Conflict, NotFound, StorageUnavailable, UploadsDisabled
+from kyc_rtc.errors import BadRequest, Conflict, KycError, Misdirected, NotFound, UploadsDisabled
 from kyc_rtc.frames import decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.sessions.actor import SessionActor
-from kyc_rtc.sessions.attempts import attempt_that_counts, may_retry
+from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, may_retry
 from kyc_rtc.sessions.commands import Commands
 from kyc_rtc.sessions.events import Cancelled, Client, Transport
 from kyc_rtc.sessions.interface import (
@@ -32,7 +33,7 @@ from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_pa
 from kyc_rtc.sessions.messages import applicants_reasons
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
-from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.sessions.states import FINAL, LIVE, SessionState
 from kyc_rtc.sessions.supervision import Supervisor
 from kyc_rtc.sessions.views import address_prefix, alert_view, journal_view, session_view
 from kyc_rtc.storage.alerts import AlertRepository
@@ -41,6 +42,7 @@ from media.fingerprint import mismatch
 from media.sdp import parse_fragment, parse_offer
 
 DRAIN_LOOK_MS = 200.0
+HEALTH_LIMIT_S = 1.0
 
 _SURE_MISMATCH = ("/other", "/firefox")
 """Chromium and Safari write offers so alike that a mismatch between them may be a new version's."""
@@ -94,10 +96,11 @@ class SessionService:
         parent = await self._store.get(parse_session_id(session_id))
         attempts = await self._store.attempts(parent.verification_id)
         latest = attempts[-1]
-        if latest.attempt > parent.attempt:  # somebody was here before: one follow-up for everybody
-            return self._view(latest, attempts)
-        if not may_retry(attempts, self._settings.limits.session_attempts):
-            if latest.attempt >= self._settings.limits.session_attempts:
+        if latest.state not in FINAL and latest.attempt > parent.attempt:
+            return self._view(latest, attempts)  # somebody was here before: one follow-up for all
+        limit = self._settings.limits.session_attempts
+        if not may_retry(attempts, limit):
+            if attempts_spent(attempts) >= limit:
                 raise Conflict("no attempts are left", hint="ask the institution for another link")
             raise Conflict(f"a session that is {latest.state} is not repeated")
         await self._admit_waiting()
@@ -164,10 +167,10 @@ class SessionService:
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
         parsed = parse_fragment(fragment)
-        await self._require_live(session_id).trickle(peer_id, parsed)
+        await (await self._require_live(session_id)).trickle(peer_id, parsed)
 
     async def hang_up(self, session_id: str, peer_id: str) -> None:
-        actor = self._require_live(session_id)
+        actor = await self._require_live(session_id)
         if actor.is_present(peer_id):
             await actor.ask(partial(Cancelled, APPLICANT))
 
@@ -189,7 +192,7 @@ class SessionService:
         )
 
     async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
-        actor = self._require_live(session_id)
+        actor = await self._require_live(session_id)
         follower = actor.follow()
         try:
             async for message in follower.messages():
@@ -236,8 +239,9 @@ class SessionService:
         problems = list(self._supervisor.problems())
         waiting: int | None = None
         try:
-            waiting = await self._store.count_waiting()
-        except StorageUnavailable:
+            async with asyncio.timeout(HEALTH_LIMIT_S):  # a probe does not wait for a database
+                waiting = await self._store.count_waiting()
+        except (KycError, TimeoutError):
             problems.append("storage")
         if self._draining:
             problems.append("draining")
@@ -268,11 +272,15 @@ class SessionService:
             raise self._registry.at_capacity("the server is about to stop")
         return self._registry.joining(key, self._commands.take_waiting)
 
-    def _require_live(self, session_id: str) -> SessionActor:
-        actor = self._registry.find(parse_session_id(session_id))
-        if actor is None:
-            raise NotFound("no such live session", hint="send an offer first")
-        return actor
+    async def _require_live(self, session_id: str) -> SessionActor:
+        key = parse_session_id(session_id)
+        actor = self._registry.find(key)
+        if actor is not None:
+            return actor
+        record = await self._store.get(key)
+        if record.state in LIVE:
+            raise Misdirected("the session lives in another process", hint="try again")
+        raise NotFound("no such live session", hint="send an offer first")
 
     async def _admit_waiting(self) -> None:
         if self._draining:

@@ -15,7 +15,6 @@ from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.errors import BadMessage, Conflict, KycError, OwnershipLost, StorageUnavailable
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
-from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.course import Course
@@ -53,6 +52,7 @@ from kyc_rtc.sessions.events import (
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.refusals import after_the_end, over
+from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.sessions.wire import InboundType, Outbound, parse_message
 from kyc_rtc.settings import Settings
@@ -75,14 +75,14 @@ WAITING_SENTENCE_AFTER_MS = 1_000.0
 class Session:
     """See the head of this file. `handle` never raises for what a client, or the storage, does."""
 
-    def __init__(self, record: SessionRecord, settings: Settings, issuer: Issuer) -> None:
+    def __init__(
+        self, record: SessionRecord, settings: Settings, issuer: Issuer, *, can_retry: bool
+    ) -> None:
+        """`can_retry`: whether another attempt may follow a verdict that is not PASSED."""
         self._settings = settings
         self._ledger = Ledger(record)
         self._course = Course(self._ledger, settings, issuer)
-        self._exposure = messages.Exposure(
-            scores=settings.scores_exposed,
-            can_retry=record.attempt < settings.limits.session_attempts,
-        )
+        self._exposure = messages.Exposure(scores=settings.scores_exposed, can_retry=can_retry)
         self._peer_id: PeerId | None = None
         self._peers = 0
         self._ready = self._uploads = self._ended = self._storage_waits = False
@@ -93,8 +93,7 @@ class Session:
         self._greeted_seq = 0
         self._unstored_since_ms: float | None = None
         self._next_capture_ms = -math.inf
-        self._replies: list[tuple[int, Reply]] = []
-        self._at_end: list[Reply] = []
+        self._replies = Replies(self._ledger)
 
     @property
     def record(self) -> SessionRecord:
@@ -142,7 +141,7 @@ class Session:
             case FrameAnalysed():
                 return self._take(event, now)
             case AnalysisFailed(request):
-                return [*self._conclude(Ending.INTERNAL_ERROR, now), *self._answer(request)]
+                return [*self._conclude(Ending.INTERNAL_ERROR, now), *self._replies.answer(request)]
             case FootageCompared(match):
                 return [] if self._ledger.is_final else self._course.compared(match, now)
             case ChallengeOrdered():
@@ -254,9 +253,9 @@ class Session:
     def _offer_upload(self, event: FrameArrived, now: Now) -> list[Effect]:
         if self._peer_id is not None:
             error = Conflict("a camera is connected; pictures cannot be mixed in")
-            return self._answer(event.request, error)
+            return self._replies.answer(event.request, error)
         if self.is_over or self._course.is_decided:
-            return self._answer(event.request)
+            return self._replies.answer(event.request)
         if event.upload is not None and not self._uploads:
             self._uploads = True
             self._enter(now)
@@ -267,13 +266,12 @@ class Session:
 
     def _take(self, event: FrameAnalysed, now: Now) -> list[Effect]:
         if self.is_over:
-            return self._answer(event.request)
+            return self._replies.answer(event.request)
         gap_ms, self._gap_ms = self._gap_ms, 0.0
         effects = self._course.take(event, gap_ms, now)
-        if event.request is not None and self._course.is_decided:
-            self._at_end.append(Reply(event.request, None, event.result))
-            return effects  # the picture that leads to the verdict is answered with it
-        return [*effects, *self._answer(event.request, result=event.result)]
+        if self._course.is_decided:  # the picture that leads to the verdict is answered with it
+            return effects + self._replies.answer_at_the_end(event.request, event.result)
+        return [*effects, *self._replies.answer(event.request, result=event.result)]
 
     # Commands
 
@@ -283,19 +281,17 @@ class Session:
                 raise over(self._ledger.state)
             self._course.order(event.challenge)
         except Conflict as error:
-            return self._answer(event.request, error)
-        return self._answer(event.request)
+            return self._replies.answer(event.request, error)
+        return self._replies.answer(event.request)
 
     def _complete(self, request: Request | None, now: Now) -> list[Effect]:
         """The caller is answered when the outcome is stored, whichever it is."""
-        if request is not None:
-            self._at_end.append(Reply(request))
-        return self._conclude(Ending.COMPLETED, now)
+        waiting = self._replies.answer_at_the_end(request)
+        return [*waiting, *self._conclude(Ending.COMPLETED, now)]
 
     def _cancel(self, actor: str, request: Request | None, now: Now) -> list[Effect]:
-        if request is not None:
-            self._at_end.append(Reply(request))
-        return self._end_as(SessionState.CANCELLED, actor, now)
+        waiting = self._replies.answer_at_the_end(request)
+        return [*waiting, *self._end_as(SessionState.CANCELLED, actor, now)]
 
     def _conclude(self, ending: Ending, now: Now) -> list[Effect]:
         return [] if self._ledger.is_final else self._course.conclude(ending, now)
@@ -355,11 +351,9 @@ class Session:
             effects.append(self._send(messages.notice(None)))
         for entry in self._ledger.stored(seq):
             effects += self._send_entry(entry, now)
-        effects += [reply for waited, reply in self._replies if waited <= seq]
-        self._replies = [waiting for waiting in self._replies if waiting[0] > seq]
-        if self._ledger.is_final and not self._ledger.unstored:
-            self._ended = True
-            effects += self._at_end
+        self._ended = self._ledger.is_final and not self._ledger.unstored
+        effects += self._replies.stored(seq, ended=self._ended)
+        if self._ended:
             effects.append(End(linger=True))
         return effects
 
@@ -392,23 +386,5 @@ class Session:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""
         self._ended = True
         lost = OwnershipLost("the session was interrupted", hint="retry the session")
-        waiting = [*(reply for _, reply in self._replies), *self._at_end]
-        effects: list[Effect] = [Reply(reply.request, lost) for reply in waiting]
+        effects = self._replies.fail(lost)
         return [*effects, End(linger=False)]
-
-    def _answer(
-        self,
-        request: Request | None,
-        error: KycError | None = None,
-        result: FrameResult | None = None,
-    ) -> list[Effect]:
-        """Answer a caller, once everything up to now is stored."""
-        if request is None:
-            return []
-        reply = Reply(request, error, result)
-        if not self._ledger.unstored:
-            return [reply]
-        if len(self._replies) >= MAX_UNSTORED:
-            return [Reply(request, StorageUnavailable("the database is away", hint="try again"))]
-        self._replies.append((self._ledger.last_seq, reply))
-        return []

@@ -53,7 +53,7 @@ def session_view(
         deepfake_score=record.deepfake_score,
         status=record.verdict_status,
         reasons=record.reasons,
-        can_retry=record.attempt == attempts[-1].attempt and may_retry(attempts, max_attempts),
+        can_retry=may_retry(attempts, max_attempts),
         challenges=challenges,
         evidence=record.evidence or (),
         reason_weights=record.reason_weights,
@@ -62,7 +62,8 @@ def session_view(
         attempts=tuple(map(_attempt_view, attempts)),
         transport=record.transport,
         connection=record.connection,
-        needs_review=record.needs_review,
+        # A retry that passes does not settle what an earlier attempt raised.
+        needs_review=any(attempt.needs_review for attempt in attempts),
     )
 
 

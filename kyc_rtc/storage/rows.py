@@ -8,8 +8,9 @@ from typing import Any, Final
 from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kyc_rtc.errors import NotFound
+from kyc_rtc.errors import KycError, NotFound, SettingsError
 from kyc_rtc.ids import SessionId
+from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 from kyc_rtc.storage.seal import Sealer, user_context
 from kyc_rtc.storage.tables import sessions, verifications
@@ -81,3 +82,23 @@ async def read_session(
 
 def _row(record: SessionRecord | EventRecord | AlertRecord) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+async def check_sealer(database: Database, sealer: Sealer) -> None:
+    """Make sure that the secret is the one that the stored user ids were sealed with.
+
+    Raises:
+        SettingsError: it is another one.
+    """
+    statement = select(verifications.c.verification_id, verifications.c.user_sealed).limit(1)
+    async with database.begin() as connection:
+        row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        return
+    try:
+        sealer.unseal(row.user_sealed, user_context(row.verification_id))
+    except KycError as error:
+        raise SettingsError(
+            "secret_key: the stored user ids were sealed with another one",
+            hint="every process on a database needs the same SECRET_KEY",
+        ) from error

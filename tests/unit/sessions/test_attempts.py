@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from kyc_rtc.errors import Conflict
-from kyc_rtc.sessions.attempts import attempt_that_counts, is_over, may_retry
+from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, may_retry
 from kyc_rtc.sessions.interface import Command, CommandType
-from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import SessionRecord
 from tests.support.memory_store import a_session
@@ -66,37 +66,40 @@ def test_a_verification_has_an_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("states", "may", "over"),
+    ("states", "may"),
     [
-        ("created", False, False),
-        ("challenging", False, False),
-        ("passed", False, True),
-        ("failed", True, False),
-        ("inconclusive", True, False),
-        ("cancelled", True, False),
-        ("interrupted", True, False),
-        ("expired", False, True),
-        ("failed created", False, False),
-        ("failed challenging", False, False),
-        ("failed passed", False, True),
-        ("failed failed", True, False),
-        ("failed expired", False, True),
-        ("passed cancelled", False, True),
-        ("failed failed failed", False, True),
-        ("failed failed passed", False, True),
-        ("failed failed created", False, False),
+        ("created", False),
+        ("challenging", False),
+        ("passed", False),
+        ("failed", True),
+        ("inconclusive", True),
+        ("cancelled", True),
+        ("interrupted", True),
+        ("expired", False),
+        ("failed created", False),
+        ("failed challenging", False),
+        ("failed passed", False),
+        ("failed failed", True),
+        ("failed expired", False),
+        ("passed cancelled", False),
+        ("failed failed failed", False),
+        ("failed failed passed", False),
+        ("failed failed created", False),
+        ("interrupted interrupted interrupted interrupted", True),
+        ("interrupted failed interrupted failed", True),
+        ("interrupted failed failed interrupted failed", False),
+        ("interrupted " * 12 + "interrupted", False),
     ],
 )
-def test_whether_another_may_follow(states: str, *, may: bool, over: bool) -> None:
+def test_whether_another_may_follow(states: str, *, may: bool) -> None:
     assert may_retry(attempts(states), 3) is may
-    assert is_over(attempts(states), 3) is over
 
 
 @pytest.mark.parametrize("state", list(SessionState))
-def test_what_may_be_repeated_is_final_and_not_over(state: SessionState) -> None:
+def test_what_the_server_interrupted_is_not_spent(state: SessionState) -> None:
     alone = attempts(state.value)
-    assert may_retry(alone, 3) + is_over(alone, 3) == (state in FINAL)
-    assert not may_retry(alone, 1)
+    assert attempts_spent(alone) == (state is not SessionState.INTERRUPTED)
+    assert may_retry(alone, 1) is (state is SessionState.INTERRUPTED)
 
 
 # Through the service
