@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Final, Protocol
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.pruning import delete_in_batches
 from kyc_rtc.storage.records import CommandRecord
 from kyc_rtc.storage.tables import commands, sessions
 from kyc_rtc.storage.values import JsonObject, can_be_id, check_integer, check_limit, copy_object
 
 MAX_COMMANDS_LISTED: Final = 1_000
+MAX_COMMANDS_WAITING: Final = 32
+"""So many commands of a session may wait to be carried out."""
 
 
 class CommandStore(Protocol):
@@ -25,7 +28,8 @@ class CommandStore(Protocol):
         """Store a command. The same one again changes nothing.
 
         Raises:
-            NotFound: no such session. Conflict: another command has this id.
+            NotFound: no such session.
+            Conflict: another command has this id, or 32 of the session are not done.
         """
 
     async def pending(self, owner_id: str, epoch: int, limit: int = 100) -> list[CommandRecord]:
@@ -36,7 +40,7 @@ class CommandStore(Protocol):
         """
 
     async def pending_for(self, session_id: SessionId) -> list[CommandRecord]:
-        """Commands on a session that are not done, whoever owns it, the oldest first."""
+        """Commands of this session that are not done, the oldest first, whoever owns it."""
 
     async def finish(self, command_id: str, now_ms: int, error: JsonObject | None) -> None:
         """The command was carried out, or refused with `error`. The first outcome stays.
@@ -50,7 +54,10 @@ class CommandStore(Protocol):
         """Raises NotFound."""
 
     async def prune(self, before_ms: int) -> int:
-        """Delete commands from before then, done or not; how many."""
+        """Delete commands from before then, done or not, the oldest first; how many.
+
+        Deletes batch by batch, and stops after many of them: the next call goes on.
+        """
 
 
 class SqlCommandStore:
@@ -61,11 +68,20 @@ class SqlCommandStore:
 
     async def add(self, command: CommandRecord) -> None:
         row = {field.name: getattr(command, field.name) for field in fields(command)}
+        # Who adds to the same session waits here, so that all of them count right.
+        session = select(sessions.c.session_id).where(sessions.c.session_id == command.session_id)
+        waiting = select(func.count()).where(_waits_for(command.session_id))
         try:
             async with self._database.begin(write=True) as connection:
-                await connection.execute(insert(commands).values(row))
+                await connection.execute(session.with_for_update(key_share=True))
+                is_full = (await connection.scalar(waiting) or 0) >= MAX_COMMANDS_WAITING
+                if not is_full:
+                    await connection.execute(insert(commands).values(row))
         except IntegrityError:
             check_same_command(await self._find(command.command_id), command)
+        else:
+            if is_full:
+                check_full(await self._find(command.command_id), command)
 
     async def pending(self, owner_id: str, epoch: int, limit: int = 100) -> list[CommandRecord]:
         check_limit(limit, MAX_COMMANDS_LISTED)
@@ -85,9 +101,11 @@ class SqlCommandStore:
         return [CommandRecord(**row) for row in rows]
 
     async def pending_for(self, session_id: SessionId) -> list[CommandRecord]:
+        if not can_be_id(session_id):
+            return []
         statement = (
             select(commands)
-            .where(commands.c.session_id == session_id, commands.c.done_at_ms.is_(None))
+            .where(_waits_for(session_id))
             .order_by(commands.c.created_at_ms, commands.c.command_id)
         )
         async with self._database.begin() as connection:
@@ -115,9 +133,12 @@ class SqlCommandStore:
         return command
 
     async def prune(self, before_ms: int) -> int:
-        statement = delete(commands).where(commands.c.created_at_ms < before_ms)
-        async with self._database.begin(write=True) as connection:
-            return (await connection.execute(statement)).rowcount
+        due = (
+            select(commands.c.command_id)
+            .where(commands.c.created_at_ms < before_ms)
+            .order_by(commands.c.created_at_ms)
+        )
+        return await delete_in_batches(self._database, commands, due)
 
     async def _find(self, command_id: str) -> CommandRecord | None:
         if not can_be_id(command_id):
@@ -136,6 +157,20 @@ def check_same_command(stored: CommandRecord | None, command: CommandRecord) -> 
         command, done_at_ms=None, error=None
     ):
         raise Conflict("another command has this id")
+
+
+def check_full(stored: CommandRecord | None, command: CommandRecord) -> None:
+    """Return where the command, of a session that takes no more, is stored already; else raise Conflict."""
+    if stored is None:
+        raise Conflict(
+            f"{MAX_COMMANDS_WAITING} commands of the session are not done",
+            hint="wait until they are carried out",
+        )
+    check_same_command(stored, command)
+
+
+def _waits_for(session_id: SessionId) -> ColumnElement[bool]:
+    return (commands.c.session_id == session_id) & commands.c.done_at_ms.is_(None)
 
 
 def checked_outcome(now_ms: int, error: JsonObject | None) -> JsonObject | None:

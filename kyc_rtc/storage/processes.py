@@ -7,16 +7,29 @@ database's clock.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final, Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final, Protocol
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.endings import MAX_AT_ONCE, end_all_sessions
 from kyc_rtc.storage.leases import holds_lease, is_orphan, now_ms
+from kyc_rtc.storage.sessions import CREATED
 from kyc_rtc.storage.tables import processes, sessions
 from kyc_rtc.storage.values import MAX_ID_LENGTH, check_integer, check_text
 
@@ -51,17 +64,18 @@ class ProcessStore(Protocol):
     async def interrupt_orphans(self, process_id: str, epoch: int) -> list[SessionId]:
         """Interrupt the sessions in a live state that no process runs; those that wait are set free.
 
-        Raises the epoch of every other process whose lease ran out, so that it cannot commit any more.
-        Does nothing where the caller's own lease is not valid.
+        Raises the epoch of every other process whose lease ran out and that still owns one of them, so
+        that it cannot commit any more. Does nothing where the caller's own lease is not valid.
         """
 
     async def interrupt_unknown(
         self, process_id: str, epoch: int, known: Collection[str]
     ) -> list[SessionId]:
-        """Interrupt the process's own live sessions that it does not run.
+        """Interrupt the process's own live sessions that it does not run; those that wait are set free.
 
-        `known` is looked at after the rows were read: a view of the running sessions stays right while
-        this call waits. Sessions that wait beyond their time are set free, to expire.
+        `known` is looked at after the rows were read, the last time while nobody else can change them:
+        a view of the running sessions stays right while this call waits, if a session is in it before
+        the process acquires it. At most 1000 at once; the next call goes on.
         """
 
 
@@ -75,10 +89,17 @@ class SqlProcessStore:
         check_states(final_states, live_states)
         self._database = database
         self._is_live = sessions.c.state.in_(sorted(live_states))
-        self._waits = sessions.c.state.not_in(sorted({*live_states, *final_states}))
+        self._waits = sessions.c.state == CREATED
+        self._is_open = sessions.c.state.in_(sorted({CREATED, *live_states}))
 
     async def register(self, process_id: str, lease_ms: int) -> int:
         check_lease(process_id, lease_ms)
+        try:
+            return await self._register(process_id, lease_ms)
+        except IntegrityError:  # another call registered it in between
+            return await self._register(process_id, lease_ms)
+
+    async def _register(self, process_id: str, lease_ms: int) -> int:
         lease = {"started_at_ms": now_ms(), "lease_until_ms": now_ms() + lease_ms}
         again = (
             update(processes)
@@ -117,28 +138,57 @@ class SqlProcessStore:
                 await _free(connection, owned, self._waits)
 
     async def interrupt_orphans(self, process_id: str, epoch: int) -> list[SessionId]:
-        async with self._database.begin(write=True) as connection:
-            if not await connection.scalar(select(holds_lease(process_id, epoch))):
+        leased = holds_lease(process_id, epoch)
+        is_due = or_(
+            exists(self._late(process_id)),
+            exists().where(self._is_live, is_orphan()),
+            exists().where(self._waits, sessions.c.owner_id.is_not(None), is_orphan()),
+            exists(_gone()),
+        )
+        async with self._database.begin() as connection:
+            if not await connection.scalar(select(leased & is_due)):
                 return []
-            await _raise_epochs(connection, process_id)
+        async with self._database.begin(write=True) as connection:
+            if not await connection.scalar(select(leased)):
+                return []
+            await _raise_epochs(connection, self._late(process_id))
             orphans = await self._interrupt(connection, is_orphan())
-            await _free(connection, sessions.c.owner_id.is_not(None), is_orphan(), self._waits)
+            await _free(connection, self._waits, sessions.c.owner_id.is_not(None), is_orphan())
             await _forget(connection)
         return orphans
 
     async def interrupt_unknown(
         self, process_id: str, epoch: int, known: Collection[str]
     ) -> list[SessionId]:
-        owned = _owned(process_id, epoch)
-        statement = select(sessions.c.session_id, self._is_live.label("is_live")).where(
-            owned, self._is_live | (self._waits & (sessions.c.expires_at_ms <= now_ms()))
+        owned = (_owned(process_id, epoch), self._is_open)
+        columns = (sessions.c.session_id, self._is_live.label("is_live"))
+        statement = select(*columns).where(*owned)
+        async with self._database.begin() as connection:
+            seen = _unknown((await connection.execute(statement)).all(), known)
+        if not seen:
+            return []
+        ids = [row.session_id for row in seen][:MAX_AT_ONCE]
+        statement = statement.where(sessions.c.session_id.in_(ids)).with_for_update(
+            of=sessions, skip_locked=True
         )
         async with self._database.begin(write=True) as connection:
-            rows = [row for row in await connection.execute(statement) if row[0] not in known]
-            left = [row.session_id for row in rows if row.is_live][:MAX_AT_ONCE]
-            late = [row.session_id for row in rows if not row.is_live][:MAX_AT_ONCE]
-            await _free(connection, owned, sessions.c.session_id.in_(late), self._waits)
-            return await self._interrupt(connection, owned, sessions.c.session_id.in_(left))
+            rows = _unknown((await connection.execute(statement)).all(), known)
+            await _disown(connection, [row.session_id for row in rows if not row.is_live])
+            left = [row.session_id for row in rows if row.is_live]
+            if not left:
+                return []
+            return await self._interrupt(connection, sessions.c.session_id.in_(left))
+
+    def _late(self, process_id: str) -> Select[Any]:
+        """Other processes whose lease ran out, and that own a session that is not over."""
+        owners = select(sessions.c.owner_id, sessions.c.owner_epoch).where(
+            self._is_open, sessions.c.owner_id.is_not(None)
+        )
+        return select(processes.c.process_id).where(
+            processes.c.process_id != process_id,
+            processes.c.lease_until_ms <= now_ms(),
+            tuple_(processes.c.process_id, processes.c.epoch).in_(owners),
+        )
 
     async def _interrupt(
         self, connection: AsyncConnection, *conditions: ColumnElement[bool]
@@ -167,12 +217,18 @@ def _owned(process_id: str, epoch: int) -> ColumnElement[bool]:
     return (sessions.c.owner_id == process_id) & (sessions.c.owner_epoch == epoch)
 
 
-async def _raise_epochs(connection: AsyncConnection, process_id: str) -> None:
-    late = (
-        select(processes.c.process_id)
-        .where(processes.c.process_id != process_id, processes.c.lease_until_ms <= now_ms())
-        .with_for_update(skip_locked=True)
+def _unknown(rows: Iterable[Row[Any]], known: Collection[str]) -> list[Row[Any]]:
+    return [row for row in rows if row.session_id not in known]
+
+
+def _gone() -> Select[Any]:
+    return select(processes.c.process_id).where(
+        processes.c.lease_until_ms <= now_ms() - FORGOTTEN_AFTER_MS
     )
+
+
+async def _raise_epochs(connection: AsyncConnection, late: Select[Any]) -> None:
+    late = late.with_for_update(of=processes, skip_locked=True)
     ids = list(await connection.scalars(late))
     if ids:
         statement = update(processes).where(processes.c.process_id.in_(ids))
@@ -187,18 +243,17 @@ async def _free(connection: AsyncConnection, *conditions: ColumnElement[bool]) -
         .limit(MAX_AT_ONCE)
         .with_for_update(of=sessions, skip_locked=True)
     )
-    ids = list(await connection.scalars(due))
+    await _disown(connection, list(await connection.scalars(due)))
+
+
+async def _disown(connection: AsyncConnection, ids: Sequence[str]) -> None:
     if ids:
         statement = update(sessions).where(sessions.c.session_id.in_(ids))
         await connection.execute(statement.values(owner_id=None, owner_epoch=0))
 
 
 async def _forget(connection: AsyncConnection) -> None:
-    gone = (
-        select(processes.c.process_id)
-        .where(processes.c.lease_until_ms <= now_ms() - FORGOTTEN_AFTER_MS)
-        .with_for_update(skip_locked=True)
-    )
+    gone = _gone().with_for_update(skip_locked=True)
     ids = list(await connection.scalars(gone))
     if ids:
         await connection.execute(delete(processes).where(processes.c.process_id.in_(ids)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Protocol
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kyc_rtc.errors import BadRequest, Conflict, NotFound, OwnershipLost
@@ -13,6 +13,7 @@ from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.endings import MAX_AT_ONCE, end_sessions
 from kyc_rtc.storage.leases import has_epoch, holds_lease
+from kyc_rtc.storage.pruning import delete_in_batches
 from kyc_rtc.storage.records import Commit, EventRecord, SessionRecord
 from kyc_rtc.storage.rows import (
     FIXED_FIELDS,
@@ -63,7 +64,8 @@ class SessionStore(Protocol):
     async def acquire(self, session_id: SessionId, owner_id: str, epoch: int) -> SessionRecord:
         """Become the owner of a session that has none and is not final; the session as it is then.
 
-        Whoever gets a record with another owner came too late.
+        Who owns it already goes on owning it, even where it was being set free meanwhile. Whoever gets a
+        record with another owner came too late.
 
         Raises:
             NotFound: no such session.
@@ -96,8 +98,9 @@ class SessionStore(Protocol):
         """
 
     async def expire(self, now_ms: int, limit: int = MAX_AT_ONCE) -> list[SessionId]:
-        """Sessions without an owner, past `expires_at_ms` and not final, become `expired`, the oldest
-        first, with an entry in their journal.
+        """Sessions that wait without an owner and are past `expires_at_ms` become `expired`, the oldest
+        first, with an entry in their journal. Live ones without an owner become `interrupted` instead
+        (`ProcessStore.interrupt_orphans`).
 
         At most `limit` (1..1000) at once: call again until the list is empty. The ids come in no
         particular order.
@@ -129,7 +132,10 @@ class SessionStore(Protocol):
         """Erase the face descriptor, if there is one."""
 
     async def prune_events(self, before_ms: int) -> int:
-        """Delete journal entries from before then, of sessions in final states; how many."""
+        """Delete journal entries from before then, of sessions in final states, the oldest first; how many.
+
+        Deletes batch by batch, and stops after many of them: the next call goes on.
+        """
 
 
 class SqlSessionStore:
@@ -194,11 +200,13 @@ class SqlSessionStore:
 
     async def acquire(self, session_id: SessionId, owner_id: str, epoch: int) -> SessionRecord:
         lease = holds_lease(owner_id, epoch)
+        is_own = (sessions.c.owner_id == owner_id) & (sessions.c.owner_epoch == epoch)
         statement = (
             update(sessions)
             .where(
                 sessions.c.session_id == session_id,
-                sessions.c.owner_id.is_(None),
+                # Its own row too: this waits for an `interrupt_unknown` that is setting it free.
+                sessions.c.owner_id.is_(None) | is_own,
                 ~self._final,
                 lease,
             )
@@ -283,7 +291,14 @@ class SqlSessionStore:
 
     async def expire(self, now_ms: int, limit: int = MAX_AT_ONCE) -> list[SessionId]:
         check_limit(limit, MAX_AT_ONCE)
-        due = (sessions.c.owner_id.is_(None), sessions.c.expires_at_ms <= now_ms, ~self._final)
+        due = (
+            sessions.c.state == CREATED,
+            sessions.c.expires_at_ms <= now_ms,
+            sessions.c.owner_id.is_(None),
+        )
+        async with self._database.begin() as connection:
+            if not await connection.scalar(select(exists().where(*due))):
+                return []
         async with self._database.begin(write=True) as connection:
             return await end_sessions(connection, EXPIRED, now_ms, *due, limit=limit)
 
@@ -332,12 +347,15 @@ class SqlSessionStore:
             return bool((await connection.execute(statement)).rowcount)
 
     async def prune_events(self, before_ms: int) -> int:
-        over = select(sessions.c.session_id).where(self._final)
-        statement = delete(session_events).where(
-            session_events.c.at_ms < before_ms, session_events.c.session_id.in_(over)
+        due = (
+            select(session_events.c.session_id, session_events.c.seq)
+            .where(
+                session_events.c.at_ms < before_ms,
+                exists().where(sessions.c.session_id == session_events.c.session_id, self._final),
+            )
+            .order_by(session_events.c.at_ms)
         )
-        async with self._database.begin(write=True) as connection:
-            return (await connection.execute(statement)).rowcount
+        return await delete_in_batches(self._database, session_events, due)
 
 
 def check_first_attempt(record: SessionRecord, events: Iterable[EventRecord]) -> None:

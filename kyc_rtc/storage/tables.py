@@ -83,7 +83,6 @@ sessions = Table(
     Column("needs_review", Boolean, nullable=False),
     UniqueConstraint("verification_id", "attempt"),
     Index(None, "state", "expires_at_ms"),
-    Index(None, "owner_id"),
     Index(None, "updated_at_ms"),
 )
 
@@ -132,8 +131,9 @@ commands = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("done_at_ms", BigInteger, nullable=True),
     Column("error", JSON(none_as_null=True), nullable=True),
-    Index(None, "session_id"),
+    Index(None, "session_id", "done_at_ms"),
     Index(None, "done_at_ms", "created_at_ms"),
+    Index(None, "created_at_ms"),
 )
 
 alerts = Table(

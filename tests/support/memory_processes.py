@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from kyc_rtc.errors import NotFound
 from kyc_rtc.ids import SessionId
-from kyc_rtc.storage import INTERRUPTED, CommandRecord, JsonObject, SessionRecord
+from kyc_rtc.storage import CREATED, INTERRUPTED, CommandRecord, JsonObject, SessionRecord
 from kyc_rtc.storage.commands import (
     MAX_COMMANDS_LISTED,
+    MAX_COMMANDS_WAITING,
+    check_full,
     check_same_command,
     checked_outcome,
 )
@@ -68,7 +70,8 @@ class MemoryProcessStore:
             return []
         now_ms = self._store.clock.now_ms()
         for row in list(self._store.process_rows.values()):
-            if row.process_id != process_id and row.lease_until_ms <= now_ms:
+            is_late = row.process_id != process_id and row.lease_until_ms <= now_ms
+            if is_late and any(map(self._is_open, self._owned(row.process_id, row.epoch))):
                 self._put(replace(row, epoch=row.epoch + 1))
         orphans = [row for row in self._store.session_rows.values() if self._is_orphan(row)]
         interrupted = self._interrupt(orphans)
@@ -82,9 +85,8 @@ class MemoryProcessStore:
         self, process_id: str, epoch: int, known: Collection[str]
     ) -> list[SessionId]:
         await self._store.reached()
-        now_ms = self._store.clock.now_ms()
         left = [row for row in self._owned(process_id, epoch) if row.session_id not in known]
-        self._free(row for row in left if self._waits(row) and row.expires_at_ms <= now_ms)
+        self._free(row for row in left if self._waits(row))
         return self._interrupt(left)
 
     def holds_lease(self, process_id: str, epoch: int) -> bool:
@@ -118,7 +120,10 @@ class MemoryProcessStore:
         return row.owner_id is None or not self.has_epoch(row.owner_id, row.owner_epoch)
 
     def _waits(self, row: SessionRecord) -> bool:
-        return row.state not in self._store.live_states | self._store.final_states
+        return row.state == CREATED
+
+    def _is_open(self, row: SessionRecord) -> bool:
+        return self._waits(row) or row.state in self._store.live_states
 
 
 class MemoryCommandStore:
@@ -131,6 +136,8 @@ class MemoryCommandStore:
         await self._store.reached()
         stored = self._store.command_rows.get(command.command_id)
         if stored is None and command.session_id in self._store.session_rows:
+            if len(self._waiting(command.session_id)) >= MAX_COMMANDS_WAITING:
+                check_full(stored, command)
             self._store.command_rows[command.command_id] = replace(command)
         else:
             check_same_command(stored, command)
@@ -148,8 +155,7 @@ class MemoryCommandStore:
 
     async def pending_for(self, session_id: SessionId) -> list[CommandRecord]:
         await self._store.reached()
-        rows = self._store.command_rows.values()
-        found = [replace(c) for c in rows if c.session_id == session_id and c.done_at_ms is None]
+        found = [replace(command) for command in self._waiting(session_id)]
         return sorted(found, key=lambda row: (row.created_at_ms, row.command_id))
 
     async def finish(self, command_id: str, now_ms: int, error: JsonObject | None) -> None:
@@ -171,6 +177,10 @@ class MemoryCommandStore:
         for command_id in gone:
             del self._store.command_rows[command_id]
         return len(gone)
+
+    def _waiting(self, session_id: SessionId) -> list[CommandRecord]:
+        rows = self._store.command_rows.values()
+        return [row for row in rows if row.session_id == session_id and row.done_at_ms is None]
 
     def _row(self, command_id: str) -> CommandRecord:
         try:

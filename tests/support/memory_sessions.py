@@ -106,9 +106,7 @@ class MemorySessionStore:
         rows = [
             row
             for row in self._store.session_rows.values()
-            if row.owner_id is None
-            and row.expires_at_ms <= now_ms
-            and row.state not in self._store.final_states
+            if row.owner_id is None and row.expires_at_ms <= now_ms and row.state == CREATED
         ]
         rows.sort(key=lambda row: (row.expires_at_ms, row.session_id))
         return self.end(rows[:limit], EXPIRED, now_ms)

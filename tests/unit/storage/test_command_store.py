@@ -12,6 +12,7 @@ import pytest
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.ids import SessionId, new_session_id
 from kyc_rtc.storage import CommandRecord
+from kyc_rtc.storage.commands import MAX_COMMANDS_WAITING
 from tests.support.memory_store import a_session
 from tests.unit.storage.stores import Store, a_process, an_owned_session
 
@@ -58,6 +59,51 @@ async def test_the_owner_gets_what_waits_in_order(store: Store) -> None:
     assert await store.commands.pending(owner.process_id, owner.epoch, limit=1) == [early]
     assert await store.commands.pending(owner.process_id, owner.epoch + 1) == []
     assert await store.commands.pending(other.process_id, other.epoch) == [theirs]
+
+
+async def test_what_waits_for_a_session_comes_whoever_owns_it(store: Store) -> None:
+    owner = await a_process(store)
+    owned, free = await an_owned_session(store, owner), a_session()
+    await store.sessions.open(free, [])
+    for session in (owned, free):
+        commands = [a_command(session.session_id, created_at_ms=ms) for ms in (9, 3, 1)]
+        for command in commands:
+            await store.commands.add(command)
+        await store.commands.finish(commands[2].command_id, 10, None)
+        assert await store.commands.pending_for(session.session_id) == [commands[1], commands[0]]
+    for nobody in (new_session_id(), SessionId(""), SessionId("a\x00b"), SessionId("x" * 300)):
+        assert await store.commands.pending_for(nobody) == []
+
+
+async def test_a_session_takes_so_many_commands(store: Store) -> None:
+    session, other = a_session(), a_session()
+    for one in (session, other):
+        await store.sessions.open(one, [])
+    commands = [a_command(session.session_id) for _ in range(MAX_COMMANDS_WAITING)]
+    for command in commands:
+        await store.commands.add(command)
+    further = a_command(session.session_id)
+    with pytest.raises(Conflict, match="32"):
+        await store.commands.add(further)
+    with pytest.raises(NotFound):
+        await store.commands.get(further.command_id)
+    await store.commands.add(commands[0])  # said again
+    with pytest.raises(Conflict, match="id"):
+        await store.commands.add(replace(commands[0], type="complete"))
+    await store.commands.add(a_command(other.session_id))
+    await store.commands.finish(commands[0].command_id, 5_000, None)
+    await store.commands.add(further)
+    assert len(await store.commands.pending_for(session.session_id)) == MAX_COMMANDS_WAITING
+
+
+async def test_of_many_commands_at_once_no_more_are_taken(store: Store) -> None:
+    session = a_session()
+    await store.sessions.open(session, [])
+    calls = [store.commands.add(a_command(session.session_id)) for _ in range(40)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert outcomes.count(None) == MAX_COMMANDS_WAITING
+    assert {type(outcome) for outcome in outcomes} == {type(None), Conflict}
+    assert len(await store.commands.pending_for(session.session_id)) == MAX_COMMANDS_WAITING
 
 
 async def test_the_first_outcome_stays(store: Store) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kyc_rtc.errors import BadRequest, OwnershipLost
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage import Database, SqlProcessStore
 from kyc_rtc.storage.leases import now_ms
 from kyc_rtc.storage.processes import FORGOTTEN_AFTER_MS
-from kyc_rtc.storage.tables import processes
+from kyc_rtc.storage.tables import processes, sessions
 from tests.support.clock import ManualClock
 from tests.support.memory_store import MemoryStore, a_session
 from tests.unit.storage.stores import (
@@ -124,20 +127,111 @@ async def test_a_release_leaves_nothing_behind(store: Store) -> None:
 async def test_what_its_process_does_not_run_is_interrupted(store: Store) -> None:
     owner, other = await a_process(store), await a_process(store)
     runs, lost = [await an_owned_session(store, owner, state="live") for _ in range(2)]
-    fresh = await an_owned_session(store, owner, expires_at_ms=2**60)
-    late = await an_owned_session(store, owner, expires_at_ms=5)
+    waits = await an_owned_session(store, owner, expires_at_ms=2**60)
+    forgotten = [await an_owned_session(store, owner, expires_at_ms=ms) for ms in (5, 2**60)]
+    judged = await an_owned_session(store, owner, state="passed")
     foreign = await an_owned_session(store, other, state="live")
+    known = {runs.session_id: "actor", waits.session_id: "actor"}.keys()
     calls = [
-        store.processes.interrupt_unknown(
-            owner.process_id, epoch, {runs.session_id: "actor"}.keys()
-        )
+        store.processes.interrupt_unknown(owner.process_id, epoch, known)
         for epoch in (owner.epoch + 1, owner.epoch, owner.epoch)
     ]
     assert [await call for call in calls] == [[], [lost.session_id], []]
     assert (await store.sessions.get(lost.session_id)).state == "interrupted"
-    for record in (runs, fresh, foreign):
+    for record in (runs, waits, judged, foreign):
         assert await store.sessions.get(record.session_id) == record
-    assert await store.sessions.expire(10) == [late.session_id]
+    for record in forgotten:  # its acquisition was not acknowledged, or giving it back failed
+        freed = replace(record, owner_id=None, owner_epoch=0)
+        assert await store.sessions.get(record.session_id) == freed
+    taken = await store.sessions.acquire(forgotten[1].session_id, other.process_id, other.epoch)
+    assert taken.owner_id == other.process_id
+    assert await store.sessions.expire(10) == [forgotten[0].session_id]
+
+
+async def test_who_begins_a_session_that_is_being_set_free_owns_it(database: Database) -> None:
+    store = sql_store(database)
+    owner = await a_process(store)
+    record = await an_owned_session(store, owner)
+    async with database.begin(write=True) as connection:
+        statement = update(sessions).where(sessions.c.session_id == record.session_id)
+        await connection.execute(statement.values(owner_id=None, owner_epoch=0))
+        call = asyncio.create_task(
+            store.sessions.acquire(record.session_id, owner.process_id, owner.epoch)
+        )
+        await asyncio.sleep(0.1)
+    assert await call == record
+    assert await store.sessions.get(record.session_id) == record
+
+
+@pytest.fixture
+def before_writing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> list[Callable[[], Awaitable[object]]]:
+    """What happens, once each, right before the next transaction that writes."""
+    steps: list[Callable[[], Awaitable[object]]] = []
+    begin = database.begin
+
+    @asynccontextmanager
+    async def begin_late(*, write: bool = False) -> AsyncIterator[AsyncConnection]:
+        while write and steps:
+            await steps.pop()()
+        async with begin(write=write) as connection:
+            yield connection
+
+    monkeypatch.setattr(database, "begin", begin_late)
+    return steps
+
+
+async def test_a_lease_that_ends_during_a_sweep_is_noticed(
+    database: Database, before_writing: list[Callable[[], Awaitable[object]]]
+) -> None:
+    store = sql_store(database)
+    owner = await a_process(store)
+    record = a_session(state="live")
+    await store.sessions.open(record, [])
+    before_writing.append(lambda: let_run_out(store, owner))
+    assert await store.processes.interrupt_orphans(owner.process_id, owner.epoch) == []
+    assert not before_writing
+    assert await store.sessions.get(record.session_id) == record
+
+
+async def test_a_session_that_begins_during_a_sweep_is_left_alone(
+    database: Database, before_writing: list[Callable[[], Awaitable[object]]]
+) -> None:
+    store = sql_store(database)
+    owner = await a_process(store)
+    records = [await an_owned_session(store, owner, state=state) for state in ("created", "live")]
+    known: set[str] = set()
+
+    async def begin() -> None:
+        known.update(record.session_id for record in records)
+
+    before_writing.append(begin)
+    assert await store.processes.interrupt_unknown(owner.process_id, owner.epoch, known) == []
+    assert not before_writing
+    for record in records:
+        assert await store.sessions.get(record.session_id) == record
+
+
+@pytest.mark.parametrize("state", ["created", "live", "passed", None])
+async def test_an_epoch_is_raised_once_and_where_it_matters(
+    store: Store, state: str | None
+) -> None:
+    gone, other = await a_process(store), await a_process(store)
+    if state is not None:
+        await an_owned_session(store, gone, state=state)
+    await let_run_out(store, gone)
+    for _ in range(3):
+        await store.processes.interrupt_orphans(other.process_id, other.epoch)
+    is_fenced = state in ("created", "live")
+    assert await store.processes.renew(gone.process_id, gone.epoch, 60_000) is not is_fenced
+    expected = gone.epoch + (2 if is_fenced else 1)
+    assert await store.processes.register(gone.process_id, 60_000) == expected
+
+
+async def test_who_registers_many_times_at_once_gets_an_epoch_each(store: Store) -> None:
+    calls = [store.processes.register("process-1", 60_000) for _ in range(8)]
+    assert sorted(await asyncio.gather(*calls)) == list(range(1, 9))
 
 
 async def test_sweeps_that_meet_interrupt_a_session_once(store: Store) -> None:

@@ -225,6 +225,15 @@ async def test_what_a_process_runs_does_not_expire_here(store: Store) -> None:
         assert await store.sessions.get(record.session_id) == record
 
 
+async def test_what_nobody_runs_any_more_is_not_expired_but_interrupted(store: Store) -> None:
+    record = a_session(state="live", expires_at_ms=1)
+    await store.sessions.open(record, [])
+    assert await store.sessions.expire(5_000) == []
+    owner = await a_process(store)
+    swept = await store.processes.interrupt_orphans(owner.process_id, owner.epoch)
+    assert swept == [record.session_id]
+
+
 async def test_the_oldest_expire_first_and_few_at_once(store: Store) -> None:
     records = [a_session(expires_at_ms=ms) for ms in (30, 10, 20)]
     for record in records:

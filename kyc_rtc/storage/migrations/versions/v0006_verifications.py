@@ -189,7 +189,6 @@ def _widen_sessions(chains: Iterable[Chain]) -> None:
         batch.create_unique_constraint(
             "uq_sessions_verification_id_attempt", ["verification_id", "attempt"]
         )
-    op.create_index("ix_sessions_owner_id", "sessions", ["owner_id"])
 
 
 def _people() -> list[dict[str, Any]]:
@@ -213,7 +212,6 @@ def _people() -> list[dict[str, Any]]:
 
 
 def _narrow_sessions(people: list[dict[str, Any]]) -> None:
-    op.drop_index("ix_sessions_owner_id", "sessions")
     op.add_column("sessions", sa.Column("user_id", sa.String(256), nullable=True))
     op.add_column("sessions", sa.Column("parent_id", sa.String(36), nullable=True))
     _update("user_id", "parent_id", people)
@@ -291,10 +289,11 @@ def _create_commands() -> None:
         sa.PrimaryKeyConstraint("command_id", name="pk_commands"),
         _of_session("commands"),
     )
-    op.create_index("ix_commands_session_id", "commands", ["session_id"])
+    op.create_index("ix_commands_session_id_done_at_ms", "commands", ["session_id", "done_at_ms"])
     op.create_index(
         "ix_commands_done_at_ms_created_at_ms", "commands", ["done_at_ms", "created_at_ms"]
     )
+    op.create_index("ix_commands_created_at_ms", "commands", ["created_at_ms"])
 
 
 def _tenant(server_default: str | None = None) -> sa.Column[str]:
