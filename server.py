@@ -67,7 +67,7 @@ class _Parts:
     sealer: Sealer
     housekeeping: Housekeeping
     sessions: SessionService
-    pool: AnalysisPool
+    pools: tuple[AnalysisPool, ...]
 
 
 def build(
@@ -87,7 +87,7 @@ def build(
     metrics = Metrics()
     sealer = Sealer(resolve_secret(settings))
     database = Database(settings.store_url, sealer)
-    pool = AnalysisPool(settings.limits.analysis_threads)
+    pool, background = AnalysisPool(settings.limits.analysis_threads), AnalysisPool(1)
     processes = SqlProcessStore(database, FINAL, LIVE)
     command_rows = SqlCommandStore(database)
 
@@ -99,6 +99,7 @@ def build(
         clock=clock,
         metrics=metrics,
         pool=pool,
+        background=background,
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
         measures=SqlMeasuresRepository(database),
@@ -110,7 +111,7 @@ def build(
         services, processes, command_rows, SqlAlertRepository(database)
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(_Parts(database, sealer, housekeeping, sessions, pool))
+    life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
     app = create_app(settings, clock, metrics, sessions, labels, life)
     app[DRAIN] = sessions.drain
     return app
@@ -128,7 +129,8 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
     """From start-up to clean-up, in order, and back in the opposite order."""
     async with AsyncExitStack() as ending:  # what one of them raises keeps none from its end
         ending.push_async_callback(parts.database.aclose)
-        ending.push_async_callback(parts.pool.aclose)
+        for pool in parts.pools:
+            ending.push_async_callback(pool.aclose)
         await parts.database.open()
         await check_sealer(parts.database, parts.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)

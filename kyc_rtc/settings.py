@@ -143,7 +143,7 @@ class LimitSettings(_Group):
     )
     retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
-    max_image_pixels: int = Field(4096 * 4096, ge=10_000, description="largest uploaded picture")
+    max_image_pixels: int = Field(1920 * 1088, ge=10_000, description="largest uploaded picture")
     session_time_limit_ms: int = Field(
         300_000, ge=10_000, description="wall time from join to verdict"
     )

@@ -95,7 +95,8 @@ def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
     )
 
 
-def frame(view: FrameView) -> schemas.FrameAnswer:
+def frame(view: FrameView, *, with_scores: bool) -> schemas.FrameAnswer:
+    """What a picture gave. Scores would show an attacker what helps."""
     session = view.session
     return schemas.FrameAnswer(
         session_id=session.session_id,
@@ -103,8 +104,8 @@ def frame(view: FrameView) -> schemas.FrameAnswer:
         state=session.state,
         analysed=view.analysed,
         face_detected=view.face_detected,
-        liveness_score=session.liveness_score,
-        deepfake_score=session.deepfake_score,
+        liveness_score=session.liveness_score if with_scores else None,
+        deepfake_score=session.deepfake_score if with_scores else None,
         frames_processed=session.frames_processed,
         issues=list(view.issues),
         messages=[dict(message) for message in view.messages],

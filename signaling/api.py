@@ -148,17 +148,21 @@ class KycApi:
 
     async def upload_frame(self, request: web.Request) -> web.Response:
         body = await read_body(request, schemas.UploadFrame)
-        self._require_uploader(request, body.session_id)
+        by_institution = self._require_uploader(request, body.session_id)
         picture = _picture(body.frame)
         view = await self._sessions.upload(body.session_id, picture, client_of(request))
-        return answer(answers.frame(view))
+        with_scores = by_institution or self._settings.scores_exposed
+        return answer(answers.frame(view, with_scores=with_scores))
 
-    def _require_uploader(self, request: web.Request, session_id: str) -> None:
-        """The applicant's token, or the institution's key: its backend may pass pictures on."""
+    def _require_uploader(self, request: web.Request, session_id: str) -> bool:
+        """The applicant's token, or the institution's key: its backend may pass pictures on. Whether it
+        was the key."""
         try:
             self._gate.require_institution(request)
         except Unauthorised:
             self._gate.require_applicant(request, session_id)
+            return False
+        return True
 
     async def complete(self, request: web.Request) -> web.Response:
         self._gate.require_institution(request)

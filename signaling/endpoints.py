@@ -66,8 +66,9 @@ async def read_body(request: web.Request, model: type[Body]) -> Body:
 
 
 def client_of(request: web.Request, *, whip: bool = False) -> ClientView:
-    """What a request says of its client; the user agent is cut to a bounded length."""
-    agent = request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
+    """What a request says of its client; the user agent as printable text of a bounded length."""
+    said = request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
+    agent = "".join(letter if letter.isprintable() else "?" for letter in said)
     return ClientView(user_agent=agent, address=request.remote or "", whip=whip)
 
 

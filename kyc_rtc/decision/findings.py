@@ -19,10 +19,12 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Remarks:
     """What is known of the footage beside what it shows. `uploads_need_review`: pictures were uploaded,
-    and a person has to look at them; `seen_elsewhere`: the same footage came for another person."""
+    and a person has to look at them; `seen_elsewhere`: the same footage came for another person;
+    `footage_unknown`: it could not be compared with earlier footage."""
 
     uploads_need_review: bool = False
     seen_elsewhere: bool = False
+    footage_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Findings:
     picture_lost: bool = False
     uploads_need_review: bool = False
     seen_elsewhere: bool = False
+    footage_unknown: bool = False
     voids: int = 0
     challenges_planned: int = 0
 

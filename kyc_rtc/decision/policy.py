@@ -137,7 +137,7 @@ def _for_review(findings: Findings) -> list[ReasonCode]:
         reasons.append(ReasonCode.UPLOADED_PICTURES)
     if findings.seen_elsewhere:
         reasons.append(ReasonCode.SEEN_BEFORE)
-    return [*reasons, ReasonCode.NEEDS_REVIEW] if reasons else []
+    return [*reasons, ReasonCode.NEEDS_REVIEW] if reasons or findings.footage_unknown else []
 
 
 def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[ReasonCode]:

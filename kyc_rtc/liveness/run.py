@@ -48,6 +48,8 @@ UNASKED_LIMIT = 2
 """Who has done so many things that nobody asked for gets no more second tries."""
 VOIDS_BEFORE_EXTRA = 2
 """From so many voids on one more challenge is asked: more draws have to be paid for with more answers."""
+GUARANTEED = frozenset({ChallengeType.HEAD_TURN})
+"""What every plan asks for (`Issuer.plan`), and what has to be answered in the end, voided or not."""
 _RENEWAL_MS = 500  # of a still face between two challenges: its pose is the new neutral pose
 
 
@@ -102,6 +104,7 @@ class ChallengeRun:
         self._tries_made = 0
         self._index = 0
         self._tally = Tally()
+        self._owed: set[ChallengeType] = set()
 
     @property
     def finished(self) -> bool:
@@ -308,9 +311,13 @@ class ChallengeRun:
         events: list[LivenessEvent] = [opened.progressed(now_ms), ended]
         if not will_retry:
             self._tally.close(passed=passed, wrong=wrong)
+            self._owed.discard(opened.challenge.type)
             self._index, self._tries_made = self._index + 1, 0
         if self._index == len(self._plan):
-            return (*events, *self._finish())
+            if not self._owed:
+                return (*events, *self._finish())
+            # A plan's head turn must not be shed by voiding it.
+            self._plan.append(self._issuer.draw(self._owed.pop()))
         if self._neutral is not None:
             self._begin_wait(self._neutral, after=opened.challenge.type)
         return tuple(events)
@@ -326,6 +333,7 @@ class ChallengeRun:
         if not will_redraw or self._neutral is None:
             return (voided, *self._abort(reason))
         self._tries_made -= 1
+        self._owed |= {self._plan[self._index].type} & GUARANTEED
         self._plan[self._index] = self._issuer.redraw()
         if self._tally.voids == VOIDS_BEFORE_EXTRA:
             self._plan.append(self._issuer.redraw())

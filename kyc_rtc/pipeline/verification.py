@@ -262,6 +262,7 @@ class Verification:
             self._decided_on,
             uploads_need_review=remarks.uploads_need_review,
             seen_elsewhere=remarks.seen_elsewhere,
+            footage_unknown=remarks.footage_unknown,
         )
         self._phase = Phase.DECIDED
         self._verdict = decide(self._decided_on, self._thresholds)

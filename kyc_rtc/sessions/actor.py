@@ -12,8 +12,8 @@ from typing import Any, assert_never
 
 import structlog
 
-from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
-from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.errors import BadImage, Conflict, KycError, StorageUnavailable
+from kyc_rtc.frames import Frame, PixelSource
 from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.arrivals import Arrivals, Arrived
@@ -34,7 +34,6 @@ from kyc_rtc.sessions.events import (
     AnalysisFailed,
     ChannelReady,
     Client,
-    FootageCompared,
     FrameAnalysed,
     MessageArrived,
     Now,
@@ -55,6 +54,9 @@ from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 
 TICK_MS = 250.0
+MAX_PEERS_AT_ONCE = 4
+"""One that counts, and others that are being negotiated or closed."""
+
 LINGER_MS = 4_000.0
 """After the verdict, how long the peer may stay, so that it surely arrives."""
 
@@ -139,6 +141,11 @@ class SessionActor:
     async def connect(self, offer: Offer, client: Client) -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
         self._require_running()
+        refusal = self._session.refusal_of_peer()
+        if refusal is not None:
+            raise refusal
+        if len(self._peers) >= MAX_PEERS_AT_ONCE:
+            raise StorageUnavailable("too many connections at once", hint="try again")
         peer_id = new_peer_id()
         peer = self._services.new_peer(peer_id, self._timeline, lambda f: self._receive(peer_id, f))
         self._peers[peer_id] = peer
@@ -171,16 +178,18 @@ class SessionActor:
         return self._peer_id == peer_id
 
     async def upload(
-        self, image: BgrImage, client: Client
+        self, decode: PixelSource, client: Client
     ) -> tuple[FrameResult | None, tuple[Mapping[str, Any], ...]]:
         """Analyse a picture that did not come over WebRTC; None where a newer one replaced it, or
         where it came after the verdict. With it, the messages since the last upload.
 
         Raises:
-            Conflict: the session is over, or a camera is connected.
+            Conflict: the session is over, or a camera is connected. BadImage: it is no picture.
         """
         self._require_running()
-        frame = self._arrivals.uploaded(image, self._clock.monotonic_ms())
+        if self._peers:  # refused before anything is noted of it
+            raise Conflict("a camera is connected; pictures cannot be mixed in")
+        frame = self._arrivals.uploaded(decode, self._clock.monotonic_ms())
         number = self._callers.enter()
         if self._uploads_follower is None:
             self._uploads_follower = self._outbox.follow()
@@ -252,12 +261,23 @@ class SessionActor:
             self._analysing = None
 
     async def _analyse(self, frame: Frame, request: Request | None) -> None:
-        result = await self._detectors.analyse(frame, self.record)
-        self._analysing = None
+        gap_ms = 0.0
+        try:
+            if request is not None:
+                frame = await self._detectors.decode(frame)
+                gap_ms = self._arrivals.decoded(frame.received_at_ms)
+            result = await self._detectors.analyse(frame, self.record)
+        except BadImage as error:
+            self._callers.settle(Reply(request or 0, error))
+            return
+        finally:
+            self._analysing = None
+            self._inbox.wake()
         if result is None:
             self._inbox.put(AnalysisFailed(request))
         else:
-            self._inbox.put(FrameAnalysed(result, self._arrivals.dropped, request))
+            dropped = self._arrivals.dropped
+            self._inbox.put(FrameAnalysed(result, dropped, gap_ms, request))
 
     # The loop
 
@@ -351,7 +371,7 @@ class SessionActor:
             self._inbox.put(self._arrivals.tick())
 
     async def _compare(self) -> None:
-        self._inbox.put(FootageCompared(await self._detectors.compare(self.record)))
+        self._inbox.put(await self._detectors.compare(self.record))
 
     async def _linger(self) -> None:
         """Leave the peer its time to read the last message; events are of no more interest."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kyc_rtc.frames import BgrImage, Frame, Mailbox
+from kyc_rtc.frames import Frame, Mailbox, PixelSource
 from kyc_rtc.sessions.events import Client, FrameArrived, Request, Tick
 
 
@@ -25,8 +25,8 @@ class Arrivals:
         self._heard_ms = self._connected_ms = now_ms
         self._frame_ms: float | None = None
         self._gap_ms = 0.0
-        self._first_upload_ms: float | None = None
-        self._last_upload_media_ms = -1
+        self._media_ms = -1
+        self._upload_anchor: tuple[float, int] | None = None
         self._uploads = 0
 
     @property
@@ -44,13 +44,19 @@ class Arrivals:
 
     def put(self, arrived: Arrived) -> Request | None:
         """Take a frame; the caller whose picture it replaces, if any."""
-        at_ms = arrived.frame.received_at_ms
-        if self._frame_ms is not None:
-            self._gap_ms = max(self._gap_ms, at_ms - self._frame_ms)
-        self._frame_ms = at_ms
-        self.heard(at_ms)
+        if arrived.upload is None:
+            self._gap_ms = max(self._gap_ms, self.decoded(arrived.frame.received_at_ms))
+        self._media_ms = max(self._media_ms, arrived.frame.captured_at_ms)
         replaced = self._mailbox.put(arrived)
         return replaced.request if replaced else None
+
+    def decoded(self, at_ms: float) -> float:
+        """A picture that arrived at this time could be decoded; real time since the one before. Of an
+        upload that is known only later: bytes that are no picture are no sign of a camera."""
+        gap_ms = 0.0 if self._frame_ms is None else at_ms - self._frame_ms
+        self._frame_ms = at_ms
+        self.heard(at_ms)
+        return gap_ms
 
     def take(self) -> tuple[Frame, FrameArrived] | None:
         """The latest frame, with the event that announces it."""
@@ -58,17 +64,19 @@ class Arrivals:
         if arrived is None:
             return None
         gap_ms, self._gap_ms = self._gap_ms, 0.0
-        event = FrameArrived(arrived.frame.captured_at_ms, gap_ms, arrived.upload, arrived.request)
-        return arrived.frame, event
+        frame = arrived.frame
+        event = FrameArrived(frame.received_at_ms, gap_ms, arrived.upload, arrived.request)
+        return frame, event
 
-    def uploaded(self, image: BgrImage, now_ms: float) -> Frame:
-        """A picture that did not come over WebRTC: its time of arrival is its time of capture."""
-        if self._first_upload_ms is None:
-            self._first_upload_ms = now_ms
-        media_ms = max(round(now_ms - self._first_upload_ms), self._last_upload_media_ms + 1)
-        self._last_upload_media_ms = media_ms
+    def uploaded(self, decode: PixelSource, now_ms: float) -> Frame:
+        """A picture that did not come over WebRTC: its time of arrival is its time of capture. Media
+        time goes on where a camera left it."""
+        if self._upload_anchor is None:
+            self._upload_anchor = (now_ms, self._media_ms + 1)
+        since_ms, media_ms = self._upload_anchor
+        captured_at_ms = max(round(now_ms - since_ms) + media_ms, self._media_ms + 1)
         self._uploads += 1
-        return Frame(media_ms, now_ms, self._uploads - 1, lambda: image)
+        return Frame(captured_at_ms, now_ms, self._uploads - 1, decode)
 
     def tick(self) -> Tick:
         """When something last came; a peer that has just connected counts as a frame."""

@@ -34,7 +34,7 @@ from kyc_rtc.pipeline.verification import (
 from kyc_rtc.sessions import journal, messages
 from kyc_rtc.sessions.advice import Advice
 from kyc_rtc.sessions.effects import CompareFootage, Effect, Send
-from kyc_rtc.sessions.events import FootageMatch, FrameAnalysed, Now, Transport
+from kyc_rtc.sessions.events import FootageCompared, FootageMatch, FrameAnalysed, Now, Transport
 from kyc_rtc.sessions.journal import EntryType
 from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.link import Connection
@@ -143,17 +143,19 @@ class Course:
         events = self._verification.conclude(ending)
         return self._act(tuple(e for e in events if not isinstance(e, PhaseChanged)), now)
 
-    def compared(self, match: FootageMatch | None, now: Now) -> list[Effect]:
+    def compared(self, event: FootageCompared, now: Now) -> list[Effect]:
         """Form the verdict, with what is known of earlier footage."""
+        match = event.match
         if match is not None:
             self.advice.note(Sign.SEEN_BEFORE)
         remarks = Remarks(
             uploads_need_review=self.connection.transport is Transport.UPLOAD
             and self._settings.uploads_mode == "review",
             seen_elsewhere=match is not None and not match.same_user,
+            footage_unknown=not event.complete,
         )
-        for event in self._verification.decide(remarks):
-            self._decide(event.verdict, match if remarks.seen_elsewhere else None, now)
+        for decided in self._verification.decide(remarks):
+            self._decide(decided.verdict, match if remarks.seen_elsewhere else None, now)
         return []
 
     def open_prompt(self, seq: int, now: Now) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from kyc_rtc.frames import Frame
 from kyc_rtc.pipeline.analysis import FrameResult
-from kyc_rtc.sessions.events import FootageMatch
+from kyc_rtc.sessions.events import FootageCompared
 from kyc_rtc.sessions.footage import find_earlier
 from kyc_rtc.sessions.measures import keep_measures
 from kyc_rtc.sessions.ports import AnalysisPort, Services
@@ -21,6 +23,11 @@ class Detectors:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._analysis: AnalysisPort | None = None
+
+    async def decode(self, frame: Frame) -> Frame:
+        """An uploaded picture as a frame whose pixels are there. Raises `BadImage`."""
+        image = await self._services.pool.run(frame.to_bgr)
+        return replace(frame, to_bgr=lambda: image)
 
     async def analyse(self, frame: Frame, session: SessionRecord) -> FrameResult | None:
         """Analyse a frame; None where that failed: a frame that cannot be judged must not be skipped
@@ -39,10 +46,12 @@ class Detectors:
         metrics.analysis_seconds.observe(latency_ms / 1000)
         return result
 
-    async def compare(self, session: SessionRecord) -> FootageMatch | None:
-        """An earlier session with the same footage, if one is found."""
+    async def compare(self, session: SessionRecord) -> FootageCompared:
+        """Look for an earlier session with the same footage."""
         footage = self._analysis.record() if self._analysis is not None else b""
-        return await find_earlier(footage, session, self._services) if footage else None
+        if not footage:
+            return FootageCompared(None)
+        return await find_earlier(footage, session, self._services)
 
     async def aclose(self, session: SessionRecord) -> None:
         """Keep the measures behind a verdict, and free the detectors. Idempotent."""

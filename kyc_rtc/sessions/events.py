@@ -85,7 +85,7 @@ class FrameArrived:
     `upload`: whose picture it is, where it was uploaded; `request` is set then.
     """
 
-    captured_at_ms: int
+    received_at_ms: float
     gap_ms: float
     upload: Client | None = None
     request: Request | None = None
@@ -93,10 +93,14 @@ class FrameArrived:
 
 @dataclass(frozen=True, slots=True)
 class FrameAnalysed:
-    """The analysis of a frame is done. `dropped`: frames of the session that were never analysed."""
+    """The analysis of a frame is done. `dropped`: frames of the session that were never analysed.
+
+    `gap_ms`: of an uploaded picture, real time since the one before.
+    """
 
     result: FrameResult
     dropped: int
+    gap_ms: float = 0.0
     request: Request | None = None
 
 
@@ -117,9 +121,10 @@ class FootageMatch:
 
 @dataclass(frozen=True, slots=True)
 class FootageCompared:
-    """The comparison with earlier sessions is over; None where nothing was found, or it failed."""
+    """The comparison with earlier sessions is over. `complete`: it reached all that it should."""
 
     match: FootageMatch | None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from collections import deque
 from kyc_rtc.errors import Conflict, StorageUnavailable
 from kyc_rtc.sessions.events import SessionEvent
 
-MAX_COMMANDS = 32
+MAX_WAITING = 32
+MAX_FROM_PEERS = 16
+"""Half of the room stays for callers, whatever a client sends."""
 
 
 class Inbox:
@@ -47,7 +49,7 @@ class Inbox:
         """
         if self._closed:
             raise Conflict("the session broke off", hint="retry the session")
-        if not self._room.is_set():
+        if len(self._events) >= MAX_WAITING:
             raise StorageUnavailable("the session is busy", hint="try again")
         self.put(event)
 
@@ -72,7 +74,7 @@ class Inbox:
         self._wake.clear()
 
     def _note_room(self) -> None:
-        if len(self._events) < MAX_COMMANDS:
+        if len(self._events) < MAX_FROM_PEERS:
             self._room.set()
         else:
             self._room.clear()

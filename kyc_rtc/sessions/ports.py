@@ -60,12 +60,13 @@ AnalysisFactory = Callable[[], AnalysisPort]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What every live session shares."""
+    """What every live session shares. `background`: a pool for what must not wait for frames."""
 
     settings: Settings
     clock: Clock
     metrics: Metrics
     pool: PoolPort
+    background: PoolPort
     store: SessionStore
     footage: FootageRepository
     measures: MeasuresRepository

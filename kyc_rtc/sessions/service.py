@@ -178,10 +178,11 @@ class SessionService:
         if self._settings.uploads_mode == "off":
             raise UploadsDisabled("pictures cannot be uploaded here", hint="connect the camera")
         limit = self._settings.limits.max_image_pixels
-        image = await self._services.pool.run(lambda: decode_picture(picture, limit))
         described = Client(Transport.UPLOAD, client.user_agent, address_prefix(client.address))
         async with self._joining(session_id) as actor:
-            result, messages = await actor.upload(image, described)
+            result, messages = await actor.upload(
+                partial(decode_picture, picture, limit), described
+            )
         attempts = await self._store.attempts(actor.record.verification_id)
         return FrameView(
             session=self._view(actor.record, attempts),

@@ -34,6 +34,7 @@ from kyc_rtc.sessions.events import (
     Cancelled,
     ChallengeOrdered,
     ChannelReady,
+    Client,
     Completed,
     FootageCompared,
     FrameAnalysed,
@@ -85,14 +86,15 @@ class Session:
         self._exposure = messages.Exposure(scores=settings.scores_exposed, can_retry=can_retry)
         self._peer_id: PeerId | None = None
         self._peers = 0
-        self._ready = self._uploads = self._ended = self._storage_waits = False
+        self._ready = self._ended = self._storage_waits = False
         self._began_at_ms: float | None = None
         self._joined_at_ms: float | None = None
         self._alone_since_ms = 0.0
+        self._uploader: Client | None = None
         self._gap_ms = 0.0
         self._greeted_seq = 0
         self._unstored_since_ms: float | None = None
-        self._next_capture_ms = -math.inf
+        self._next_frame_ms = -math.inf
         self._replies = Replies(self._ledger)
 
     @property
@@ -142,8 +144,8 @@ class Session:
                 return self._take(event, now)
             case AnalysisFailed(request):
                 return [*self._conclude(Ending.INTERNAL_ERROR, now), *self._replies.answer(request)]
-            case FootageCompared(match):
-                return [] if self._ledger.is_final else self._course.compared(match, now)
+            case FootageCompared():
+                return [] if self._ledger.is_final else self._course.compared(event, now)
             case ChallengeOrdered():
                 return self._order(event)
             case Completed(request):
@@ -160,13 +162,14 @@ class Session:
     # Peers
 
     def _join(self, event: PeerJoined, now: Now) -> list[Effect]:
-        refusal = self._refusal_of_peer()
+        refusal = self.refusal_of_peer()
         if refusal is not None:
             return [Reply(event.request, refusal)]
         effects: list[Effect] = []
         if self._peer_id is not None:
             effects.append(DropPeer(self._peer_id))
         self._peer_id = event.peer_id
+        self._uploader = None
         self._peers += 1
         self._enter(now)
         self._ledger.add(EntryType.PEER, self._course.connection.joined(event.client, now), now)
@@ -175,7 +178,8 @@ class Session:
         self._ready = not event.has_data_channel
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
 
-    def _refusal_of_peer(self) -> KycError | None:
+    def refusal_of_peer(self) -> KycError | None:
+        """Why no further peer is taken; None where one is."""
         if self._ledger.is_final:
             return over(self._ledger.state)
         if self._peers >= MAX_PEERS:
@@ -241,33 +245,36 @@ class Session:
         self._gap_ms = max(self._gap_ms, event.gap_ms)
         self._course.connection.gap(event.gap_ms)
         if event.upload is not None:
-            return self._offer_upload(event, now)
+            return self._offer_upload(event, event.upload, now)
         if self.is_over or self._course.is_decided or not self._ready:
             return []
-        if event.captured_at_ms < self._next_capture_ms:
+        # By arrival: by its own clock, a sender could choose which frames are left out. A tenth of an
+        # interval of slack, or a 30 fps camera with jitter would lose frames to it.
+        if event.received_at_ms < self._next_frame_ms:
             return []
-        # A tenth of an interval of slack, or a 30 fps camera with jitter would lose frames to it.
-        self._next_capture_ms = event.captured_at_ms + 900 / self._settings.target_fps
+        self._next_frame_ms = event.received_at_ms + 900 / self._settings.target_fps
         return [Analyse(None)]
 
-    def _offer_upload(self, event: FrameArrived, now: Now) -> list[Effect]:
+    def _offer_upload(self, event: FrameArrived, client: Client, now: Now) -> list[Effect]:
         if self._peer_id is not None:
             error = Conflict("a camera is connected; pictures cannot be mixed in")
             return self._replies.answer(event.request, error)
         if self.is_over or self._course.is_decided:
             return self._replies.answer(event.request)
-        if event.upload is not None and not self._uploads:
-            self._uploads = True
-            self._enter(now)
-            self._course.uploads_begin()
-            joined = self._course.connection.joined(event.upload, now)
-            self._ledger.add(EntryType.PEER, joined, now)
-        return [Analyse(event.request)]
+        if client == self._uploader:
+            return [Analyse(event.request)]
+        # Pictures from elsewhere than before: another peer, in all but name.
+        self._uploader = client
+        self._enter(now)
+        self._course.uploads_begin()
+        self._ledger.add(EntryType.PEER, self._course.connection.joined(client, now), now)
+        return [*self._course.peer_changed(now), Analyse(event.request)]
 
     def _take(self, event: FrameAnalysed, now: Now) -> list[Effect]:
         if self.is_over:
             return self._replies.answer(event.request)
-        gap_ms, self._gap_ms = self._gap_ms, 0.0
+        gap_ms, self._gap_ms = max(self._gap_ms, event.gap_ms), 0.0
+        self._course.connection.gap(event.gap_ms)
         effects = self._course.take(event, gap_ms, now)
         if self._course.is_decided:  # the picture that leads to the verdict is answered with it
             return effects + self._replies.answer_at_the_end(event.request, event.result)
@@ -297,8 +304,10 @@ class Session:
         return [] if self._ledger.is_final else self._course.conclude(ending, now)
 
     def _end_as(self, state: SessionState, actor: str, now: Now) -> list[Effect]:
-        """End without a verdict. What is over already stays as it is."""
-        if not self._ledger.is_final:
+        """End without a verdict. What is over already stays as it is, and who gives up while the verdict
+        is formed takes nothing away."""
+        settled = self._course.is_decided and state is SessionState.CANCELLED
+        if not self._ledger.is_final and not settled:
             self._ledger.move(state, now, actor)
         return []
 

@@ -58,18 +58,20 @@ class Writer:
         while True:
             try:
                 await self._store.commit(commit)
-            except StorageUnavailable:
-                waited_ms = self._clock.monotonic_ms() - since_ms
-                if waited_ms >= self._hold_ms:
-                    log.error("session_not_stored", session_id=commit.record.session_id)
-                    return False
             except (OwnershipLost, NotFound) as error:
                 log.warning("session_lost", session_id=commit.record.session_id, why=error.code)
                 return False
+            except StorageUnavailable:
+                pass
+            except Exception:  # an error that nobody foresaw may pass as well
+                log.exception("commit_failed", session_id=commit.record.session_id)
             else:
                 self._note(commit)
                 self._report(Stored(commit.record.last_seq))
                 return True
+            if self._clock.monotonic_ms() - since_ms >= self._hold_ms:
+                log.error("session_not_stored", session_id=commit.record.session_id)
+                return False
             await self._clock.sleep_ms(pause_ms)
             pause_ms = min(2 * pause_ms, LONGEST_PAUSE_MS)
 

@@ -173,6 +173,7 @@ def build_stage(
         clock=clock,
         metrics=Metrics(),
         pool=pool or YieldingPool(),
+        background=YieldingPool(),
         store=store.sessions,
         footage=store.footage,
         measures=store.measures,
