@@ -222,35 +222,33 @@ async def test_the_verdict_does_not_need_the_comparison(
     with structlog.testing.capture_logs() as logs:
         view = await judged(stage, footage(1))
     assert view.status == "INCONCLUSIVE"
+    assert view.needs_review  # what was not compared is no pass
     assert signs_of(view) == []
     events = [entry["event"] for entry in logs]
     assert "footage_not_compared" in events
     assert stage.peer.last_sent("verdict")["status"] == "INCONCLUSIVE"
 
 
-async def test_the_comparison_ends_in_time_and_says_so(
+async def test_all_earlier_footage_of_the_tenant_is_compared_others_first(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compared: list[int] = []
+    compared: list[list[bool]] = []
 
-    def slow(_record: bytes, earlier: list[EarlierFootage]) -> None:
-        compared.append(len(earlier))
-        stage.clock.tick(900)
+    def watched(_record: bytes, earlier: list[EarlierFootage]) -> None:
+        compared.append([one.same_user for one in earlier])
 
     for number in range(200):
-        session = a_session()
+        session = a_session(user_id="customer" if number % 2 else "somebody else")
         await stage.store.sessions.open(session, ())
         await stage.store.footage.add(FootageRecord(session.session_id, number, footage(number)))
-    monkeypatch.setattr(footage_module, "_match_among", slow)
-    with structlog.testing.capture_logs() as logs:
-        view = await judged(stage, footage(1))
-    assert view.status == "INCONCLUSIVE"
-    assert compared == [25, 25, 25]
-    (partly,) = [entry for entry in logs if entry["event"] == "footage_partly_compared"]
-    assert (partly["compared"], partly["kept"]) == (75, 200)
+    monkeypatch.setattr(footage_module, "_match_among", watched)
+    await judged(stage, footage(1))
+    (same_user,) = compared
+    assert len(same_user) == 200
+    assert same_user == sorted(same_user)
 
 
-async def test_who_gives_up_while_footage_is_compared_gets_no_verdict(
+async def test_who_gives_up_while_the_verdict_is_formed_takes_it_not_away(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = asyncio.Event()
@@ -265,12 +263,13 @@ async def test_who_gives_up_while_footage_is_compared_gets_no_verdict(
     await stage.show(3)
     completing = asyncio.create_task(stage.service.command(session_id, COMPLETE))
     await settle()
-    await stage.service.command(session_id, CANCEL)
+    stage.peer.say("cancel")
+    cancelling = asyncio.create_task(stage.service.command(session_id, CANCEL))
+    await settle()
     released.set()
     await settle()
-    assert (await completing).state == "cancelled"
-    assert "verdict" not in stage.peer.types_sent()
-    assert (await stage.store.sessions.get(SessionId(session_id))).state == "cancelled"
+    assert (await completing).state == (await cancelling).state == "inconclusive"
+    assert "verdict" in stage.peer.types_sent()
 
 
 # The client's program

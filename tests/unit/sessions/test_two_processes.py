@@ -132,7 +132,7 @@ async def test_an_owner_that_does_not_answer_is_told_as_such(
 
     monkeypatch.setattr(stage.store.commands, "pending", stuck)
     asking = asyncio.create_task(other.service.command(session_id, COMPLETE))
-    await stage.clock.advance(7_500)
+    await stage.clock.advance(9_500)
     assert not asking.done()
     await stage.clock.advance(1_000)
     with pytest.raises(StorageUnavailable, match="does not answer"):
