@@ -2,7 +2,7 @@
 
 from kyc_rtc.frames.frame import BgrImage, Frame, PixelSource
 from kyc_rtc.frames.mailbox import Mailbox
-from kyc_rtc.frames.pictures import decode_picture
+from kyc_rtc.frames.pictures import check_picture, decode_picture
 from kyc_rtc.frames.quality import ImageQuality, measure_image
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ImageQuality",
     "Mailbox",
     "PixelSource",
+    "check_picture",
     "decode_picture",
     "measure_image",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -22,17 +24,29 @@ def decode_picture(data: bytes, max_pixels: int) -> BgrImage:
         PayloadTooLarge: the picture has more than `max_pixels`.
         BadImage: the bytes are no JPEG, PNG or WebP, or are broken, or smaller than 64 pixels a side.
     """
+    with _opened(data, max_pixels) as picture:
+        rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
+def check_picture(data: bytes, max_pixels: int) -> None:
+    """Read the header alone, which is cheap. Raises as `decode_picture`."""
+    with _opened(data, max_pixels):
+        pass
+
+
+@contextmanager
+def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
             with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 _check_size(picture.size, max_pixels)
-                rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+                yield picture
     except Image.DecompressionBombError:
         raise PayloadTooLarge("the picture has too many pixels") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         raise BadImage("the bytes are no readable JPEG, PNG or WebP picture") from None
-    return np.ascontiguousarray(rgb[:, :, ::-1])
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

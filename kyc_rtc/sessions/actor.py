@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from kyc_rtc.errors import BadImage, Conflict, KycError, StorageUnavailable
+from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
 from kyc_rtc.frames import Frame, PixelSource
 from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -184,7 +184,8 @@ class SessionActor:
         where it came after the verdict. With it, the messages since the last upload.
 
         Raises:
-            Conflict: the session is over, or a camera is connected. BadImage: it is no picture.
+            Conflict: the session is over, or a camera is connected. Besides, what
+                `decode` raises.
         """
         self._require_running()
         if self._peers:  # refused before anything is noted of it
@@ -267,7 +268,7 @@ class SessionActor:
                 frame = await self._detectors.decode(frame)
                 gap_ms = self._arrivals.decoded(frame.received_at_ms)
             result = await self._detectors.analyse(frame, self.record)
-        except BadImage as error:
+        except KycError as error:  # of an upload: no picture, or too large a one
             self._callers.settle(Reply(request or 0, error))
             return
         finally:

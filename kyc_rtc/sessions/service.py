@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from kyc_rtc.errors import BadRequest, Conflict, KycError, Misdirected, NotFound, UploadsDisabled
-from kyc_rtc.frames import decode_picture
+from kyc_rtc.frames import check_picture, decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.sessions.actor import SessionActor
 from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, may_retry
@@ -178,6 +178,7 @@ class SessionService:
         if self._settings.uploads_mode == "off":
             raise UploadsDisabled("pictures cannot be uploaded here", hint="connect the camera")
         limit = self._settings.limits.max_image_pixels
+        check_picture(picture, limit)  # what is none costs no place and no turn on the pool
         described = Client(Transport.UPLOAD, client.user_agent, address_prefix(client.address))
         async with self._joining(session_id) as actor:
             result, messages = await actor.upload(

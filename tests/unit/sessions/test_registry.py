@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kyc_rtc.errors import AtCapacity, BadSdp, NotFound, StorageUnavailable
+from kyc_rtc.errors import AtCapacity, BadImage, BadSdp, NotFound, StorageUnavailable
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.sessions.session import UNJOINED_LIMIT_MS
 from kyc_rtc.settings import LimitSettings, Settings
@@ -77,6 +77,7 @@ async def test_what_is_refused_takes_no_place(
     for refused, error in (
         (stage.service.offer(session_id, "v=0\r\n", CLIENT), BadSdp),
         (stage.service.offer(UNKNOWN, browser_like_offer(), CLIENT), NotFound),
+        (stage.service.upload(session_id, b"junk", CLIENT), BadImage),
         (stage.service.upload(UNKNOWN, picture(), CLIENT), NotFound),
     ):
         with pytest.raises(error):
