@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from aiortc import RTCRtpReceiver
+from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rtp import RtpPacket
 
 
 async def request_keyframe(receiver: RTCRtpReceiver) -> bool:
@@ -16,3 +20,77 @@ async def request_keyframe(receiver: RTCRtpReceiver) -> bool:
     for source in sources:
         await receiver._send_rtcp_pli(source.source)  # noqa: SLF001
     return bool(sources)
+
+
+class CameraBuffer(JitterBuffer):
+    """aiortc's jitter buffer, but one that recovers from an outage, and hands on no torn picture.
+
+    aiortc's own waits behind packets that were lost until 512 are there, 4 s at 1 Mbit/s, and is thrown
+    back by one that is sent again late; what comes between an outage and the next key frame is decoded
+    from pictures that were lost, so that it shows a smeared face, or none. Here a late packet is ignored,
+    `skip_hole` gives lost ones up, and after that pictures are held back until a key frame, at most
+    `TORN_PICTURES`. Goes away when aiortc's gives up by time and waits for a key frame.
+    """
+
+    TORN_PICTURES = 60
+    """So many are held back at most: not every sender makes a key frame when asked."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=512, is_video=True)
+        self._torn_left = 0
+
+    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
+        """Take a packet: whether a key frame is needed, and a picture if one is complete."""
+        origin = self._origin
+        if (
+            origin is not None
+            and 0 < (origin - packet.sequence_number) % 65_536 < 2 * self.capacity
+        ):
+            return False, None
+        lost, picture = super().add(packet)
+        if lost:
+            self._torn_left = self.TORN_PICTURES
+        if picture is None or self._torn_left == 0:
+            return lost, picture
+        self._torn_left = 0 if is_key_frame(picture.data) else self._torn_left - 1
+        return lost, picture if self._torn_left == 0 else None
+
+    def skip_hole(self) -> bool:
+        """Empty it up to the last unbroken run of packets; whether there was a hole before that."""
+        origin, size = self._origin, self.capacity
+        if origin is None:
+            return False
+        here = [self._packets[(origin + count) % size] is not None for count in range(size)]
+        if not any(here):
+            return False
+        first = max(count for count, is_here in enumerate(here) if is_here)
+        while first > 0 and here[first - 1]:
+            first -= 1
+        if first > 0:
+            self.remove(first)
+            self._torn_left = self.TORN_PICTURES
+        return first > 0
+
+
+def is_key_frame(data: bytes) -> bool:
+    """Of VP8 (RFC 6386, 9.1: the start code) or H.264 (a NAL unit of type 5, in a byte stream)."""
+    if data[:4] == b"\x00\x00\x00\x01":
+        return _IDR.search(data) is not None
+    return data[3:6] == b"\x9d\x01\x2a" and not data[0] & 1
+
+
+_IDR = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65]")
+_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+
+
+def mend_buffer(receiver: RTCRtpReceiver) -> None:
+    """Give a video receiver the buffer above. To be called before any packet comes."""
+    if isinstance(getattr(receiver, _BUFFER, None), JitterBuffer):
+        setattr(receiver, _BUFFER, CameraBuffer())
+
+
+def skip_lost_packets(receiver: RTCRtpReceiver) -> bool:
+    """Wait no longer for packets that were lost; whether there were any. To be called when packets
+    come but no picture does."""
+    buffer = getattr(receiver, _BUFFER, None)
+    return isinstance(buffer, CameraBuffer) and buffer.skip_hole()

@@ -24,7 +24,7 @@ from kyc_rtc.errors import BadSdp, Conflict
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
 from kyc_rtc.settings import MediaSettings
-from media.aiortc_quirks import request_keyframe
+from media.aiortc_quirks import mend_buffer, request_keyframe, skip_lost_packets
 from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink, VerificationTrack
@@ -115,6 +115,8 @@ class Peer:
         camera.setCodecPreferences(_preferred_codecs(self._settings.video_codecs))
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            for receiver in self._receivers():
+                mend_buffer(receiver)
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind == "audio":
                     transceiver.direction = "inactive"
@@ -161,8 +163,9 @@ class Peer:
         return True
 
     async def request_keyframe(self) -> None:
-        """Ask for a whole picture on every camera track."""
+        """Ask for a whole picture on every camera track, and wait for no other any more."""
         for receiver in self._receivers():
+            skip_lost_packets(receiver)
             await request_keyframe(receiver)
 
     async def aclose(self) -> None:

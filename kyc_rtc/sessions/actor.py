@@ -54,9 +54,7 @@ from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 
 TICK_MS = 250.0
-MAX_PEERS_AT_ONCE = 4
-"""One that counts, and others that are being negotiated or closed."""
-
+MAX_PEERS_AT_ONCE = 4  # one that counts, and others that are being negotiated or closed
 LINGER_MS = 4_000.0
 """After the verdict, how long the peer may stay, so that it surely arrives."""
 
@@ -141,8 +139,7 @@ class SessionActor:
     async def connect(self, offer: Offer, client: Client) -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
         self._require_running()
-        refusal = self._session.refusal_of_peer()
-        if refusal is not None:
+        if (refusal := self._session.refusal_of_peer()) is not None:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
             raise StorageUnavailable("too many connections at once", hint="try again")
