@@ -104,6 +104,7 @@ class ChallengeRun:
         self._tries_made = 0
         self._index = 0
         self._tally = Tally()
+        self._guaranteed = GUARANTEED & {challenge.type for challenge in plan}
         self._owed: set[ChallengeType] = set()
 
     @property
@@ -333,7 +334,7 @@ class ChallengeRun:
         if not will_redraw or self._neutral is None:
             return (voided, *self._abort(reason))
         self._tries_made -= 1
-        self._owed |= {self._plan[self._index].type} & GUARANTEED
+        self._owed |= {self._plan[self._index].type} & self._guaranteed
         self._plan[self._index] = self._issuer.redraw()
         if self._tally.voids == VOIDS_BEFORE_EXTRA:
             self._plan.append(self._issuer.redraw())
