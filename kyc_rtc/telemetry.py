@@ -8,7 +8,7 @@ import sys
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-_OWN_LOGGERS = ("kyc_rtc", "media", "signaling", "aiohttp.access")
+OWN_LOGGERS = ("kyc_rtc", "media", "signaling", "aiohttp.access")
 """Whose level can be set. Every other library is held at WARNING: at debug they print whole SDPs, and
 statements with the values in them."""
 
@@ -28,7 +28,6 @@ def configure_logging(level: str, *, as_json: bool) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -44,7 +43,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    for name in _OWN_LOGGERS:
+    for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level.upper())
 
 

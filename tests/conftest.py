@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from kyc_rtc.errors import ModelError
+from kyc_rtc.telemetry import OWN_LOGGERS
 from kyc_rtc.vision.model_store import ModelStore
 
 REPOSITORY = Path(__file__).parent.parent
@@ -64,6 +67,20 @@ def _too_many(reasons: Iterable[str]) -> list[str]:
         for reason, count in found.items()
         if count > at_most.get(reason, 0)
     ]
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A test that configures the logs of the process does so for itself only."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in OWN_LOGGERS}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, own_level in levels.items():
+        logging.getLogger(name).setLevel(own_level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

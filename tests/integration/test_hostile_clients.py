@@ -6,7 +6,6 @@ import asyncio
 import base64
 import io
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -133,21 +132,15 @@ async def test_no_token_sdp_or_personal_datum_reaches_the_log(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
     configure_logging("debug", as_json=True)
-    try:
-        base_url = await serve(Settings(data_dir=tmp_path, log_level="debug"))
-        call = Call(http, base_url, PortraitApplicant(face_model).draw)
-        await call.start()
-        await _until(lambda: call.of_type("frame"), 20)
-        await call.aclose()
-        url = f"{base_url}/api/v1/kyc/complete-verification"
-        async with http.post(url, json={"session_id": call.session_id}) as response:
-            assert response.status == 200
-    finally:
-        root.handlers = handlers
-        root.setLevel(level)
+    base_url = await serve(Settings(data_dir=tmp_path, log_level="debug"))
+    call = Call(http, base_url, PortraitApplicant(face_model).draw)
+    await call.start()
+    await _until(lambda: call.of_type("frame"), 20)
+    await call.aclose()
+    url = f"{base_url}/api/v1/kyc/complete-verification"
+    async with http.post(url, json={"session_id": call.session_id}) as response:
+        assert response.status == 200
     logged = capsys.readouterr().err
     assert "verdict" in logged
     for secret in (call.token, "portrait", "a=ice-pwd", "a=fingerprint", "candidate:"):
