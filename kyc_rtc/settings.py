@@ -28,11 +28,18 @@ SHORTEST_HOLD_MS = 250
 """Of a smile or an open mouth: longer than talk or a twitch, and nobody has to be told to hold it."""
 
 
+ChallengeName = Literal["head_turn", "nod", "blink", "smile", "mouth_open"]
+
+
 class LivenessSettings(_Group):
-    """Challenges: how many, how often, how long."""
+    """Challenges: which, how many, how often, how long."""
 
     challenges: int = Field(
         3, ge=1, le=5, description="challenges in a verification, all different"
+    )
+    challenge_types: tuple[ChallengeName, ...] = Field(
+        ("head_turn", "nod", "blink", "smile", "mouth_open"),
+        description="which may be drawn; a head turn always",
     )
     attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
     time_limit_ms: int = Field(
@@ -81,6 +88,17 @@ class LivenessSettings(_Group):
     quality_time_limit_ms: int = Field(
         45_000, ge=5_000, description="real time to mend the picture"
     )
+
+    @model_validator(mode="after")
+    def _types_suffice(self) -> LivenessSettings:
+        kinds = set(self.challenge_types)
+        if len(kinds) < len(self.challenge_types):
+            raise ValueError("challenge_types: names a type twice")
+        if "head_turn" not in kinds:
+            raise ValueError("challenge_types: a verification always asks for a head_turn")
+        if len(kinds) < self.challenges:
+            raise ValueError("challenge_types: fewer than there are challenges")
+        return self
 
 
 STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.4, 0.25

@@ -36,6 +36,7 @@ class Issuer:
 
     def __init__(self, settings: LivenessSettings, source: random.Random | None = None) -> None:
         self.settings = settings
+        self._types = tuple(map(ChallengeType, settings.challenge_types))
         self._source = source or secrets.SystemRandom()
 
     def plan(self) -> tuple[Challenge, ...]:
@@ -46,11 +47,10 @@ class Issuer:
         (docs/detection.md, by moment), so that it comes more often than the others, and not so
         often that it is foreseen.
         """
-        others: list[ChallengeType] = [
-            kind for kind in ChallengeType if kind is not ChallengeType.HEAD_TURN
-        ]
+        others = [kind for kind in self._types if kind is not ChallengeType.HEAD_TURN]
         kinds = [ChallengeType.HEAD_TURN]
-        if self.settings.challenges > 1 and self._source.random() < _MOUTH_OPEN_SURELY:
+        may_open = self.settings.challenges > 1 and ChallengeType.MOUTH_OPEN in others
+        if may_open and self._source.random() < _MOUTH_OPEN_SURELY:
             others.remove(ChallengeType.MOUTH_OPEN)
             kinds.append(ChallengeType.MOUTH_OPEN)
         kinds += self._source.sample(others, self.settings.challenges - len(kinds))
@@ -58,9 +58,9 @@ class Issuer:
         return tuple(self.draw(kind) for kind in kinds)
 
     def redraw(self) -> Challenge:
-        """One challenge in place of one that was voided: of any type, answered ones included, each as
-        likely, so that nobody gains who voids what was asked and hopes for what is left."""
-        return self.draw(self._source.choice(tuple(ChallengeType)))
+        """One challenge in place of one that was voided: of any type that may be drawn, answered ones
+        included, each as likely, so that nobody gains who voids what was asked and hopes for what is left."""
+        return self.draw(self._source.choice(self._types))
 
     def draw(self, kind: ChallengeType) -> Challenge:
         """One challenge of this type, with a newly drawn direction, count or hold."""

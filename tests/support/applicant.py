@@ -22,6 +22,9 @@ REACTION_MS = 500.0
 SIZE = (480, 360)
 _DRIFT_STEP_MS = 700.0
 
+Draw = Callable[[float], BgrImage]
+NewTrack = Callable[[Draw], PictureTrack]
+
 Answer = Callable[[dict[str, Any]], actions.Action | None]
 """Chooses the action for a `challenge` message; None does nothing."""
 
@@ -78,21 +81,35 @@ class PortraitApplicant:
         return self._portrait.render(expression)
 
 
+def camera(draw: Draw) -> PictureTrack:
+    """A phone's camera at 20 pictures a second."""
+    return PictureTrack(draw, fps=20)
+
+
 class Call:
     """A session over real WebRTC: keeps every message, answers the prompts, waits for the verdict."""
 
     def __init__(
-        self, http: ClientSession, base_url: str, draw: Callable[[float], BgrImage]
+        self,
+        http: ClientSession,
+        base_url: str,
+        draw: Draw,
+        new_track: NewTrack = camera,
     ) -> None:
         self.messages: list[dict[str, Any]] = []
         self.session_id = ""
         self.token = ""
         self._http = http
-        self._base_url = base_url
-        self._draw = draw
+        self._url = f"{base_url}/api/v1/kyc"
+        self._draw, self._new_track = draw, new_track
         self._verdict: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.on_challenge: Callable[[dict[str, Any]], None] = lambda _message: None
-        self.publisher = Publisher(PictureTrack(draw, fps=20), self._take)
+        self._publishers = [Publisher(self._new_track(self._draw), self._take)]
+
+    @property
+    def publisher(self) -> Publisher:
+        """Of the last connection."""
+        return self._publishers[-1]
 
     def _take(self, message: dict[str, Any]) -> None:
         self.messages.append({"at_s": time.monotonic(), **message})
@@ -101,17 +118,27 @@ class Call:
         if message["type"] == "verdict" and not self._verdict.done():
             self._verdict.set_result(message)
 
-    async def start(self) -> None:
+    async def start(self, user_id: str = "portrait") -> None:
         """Open the session, connect, and let the server begin."""
-        url = f"{self._base_url}/api/v1/kyc"
         async with self._http.post(
-            f"{url}/start-session", json={"user_id": "portrait"}
+            f"{self._url}/start-session", json={"user_id": user_id}
         ) as response:
             started = await response.json()
         self.session_id, self.token = started["session_id"], started["client_token"]
+        await self._connect()
+
+    async def connect(self) -> None:
+        """Connect again, as a client that knows nothing of the connection before."""
+        self._publishers.append(Publisher(self._new_track(self._draw), self._take))
+        await self._connect()
+
+    async def hang_up(self) -> None:
+        await self.publisher.aclose()
+
+    async def _connect(self) -> None:
         offer = {"type": "offer", "sdp": await self.publisher.offer()}
         headers = {"Authorization": f"Bearer {self.token}"}
-        path = f"{url}/sessions/{self.session_id}/offer"
+        path = f"{self._url}/sessions/{self.session_id}/offer"
         async with self._http.post(path, json=offer, headers=headers) as response:
             assert response.status == 200, await response.text()
             answer = await response.json()
@@ -132,4 +159,5 @@ class Call:
         return "\n".join([*lines, *[json.dumps(m) for m in self.of_type("frame")[-1:]]])
 
     async def aclose(self) -> None:
-        await self.publisher.aclose()
+        for publisher in self._publishers:
+            await publisher.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import hashlib
 from collections.abc import Mapping
@@ -150,6 +151,7 @@ class Recorded:
 
     The whole picture drifts as a camera's does that is held in a hand: the calm footage is short,
     and would else be seen again exactly as it was. `willing` False plays a take that does not fit.
+    `lacks` is set once something was asked that the clip has no take for.
     """
 
     def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
@@ -161,6 +163,7 @@ class Recorded:
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
         self._willing = willing
+        self.lacks = asyncio.Event()
         self._playing: tuple[Span, ...] = ()
         self._began_ms = self._now_ms = 0.0
         self._fade_from: BgrImage | None = None
@@ -170,6 +173,8 @@ class Recorded:
 
     def sees(self, prompt: Prompt) -> None:
         if prompt.challenge is not None:
+            if not self._takes.shows(prompt.challenge):
+                self.lacks.set()
             self._playing = self._takes.answers.get(self._choose(prompt.challenge), ())
             self._began_ms = self._now_ms + _REACTION_MS
 

@@ -91,6 +91,14 @@ def test_what_is_drawn_in_place_of_a_void_may_be_anything() -> None:
     assert len({one.hold_ms for one in drawn if one.type is ChallengeType.SMILE}) > 500
 
 
+def test_only_what_the_settings_name_is_drawn() -> None:
+    limits = LivenessSettings(challenges=2, challenge_types=("nod", "head_turn", "smile"))
+    issuer = seeded_issuer(limits, seed=11)
+    planned = {one.type for _ in range(300) for one in issuer.plan()}
+    redrawn = {issuer.redraw().type for _ in range(300)}
+    assert planned == redrawn == {ChallengeType.NOD, ChallengeType.HEAD_TURN, ChallengeType.SMILE}
+
+
 def test_pauses_differ_within_bounds() -> None:
     issuer = seeded_issuer()
     pauses_ms = {issuer.pause_ms() for _ in range(200)}
