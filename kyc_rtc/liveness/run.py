@@ -50,6 +50,9 @@ VOIDS_BEFORE_EXTRA = 2
 """From so many voids on one more challenge is asked: more draws have to be paid for with more answers."""
 GUARANTEED = frozenset({ChallengeType.HEAD_TURN})
 """What every plan asks for (`Issuer.plan`), and what has to be answered in the end, voided or not."""
+PROFILE_LIMIT_MS = 4_000
+"""So long a head that was turned as asked may be out of sight: no mesh is found in a full profile. Who
+renders answers gains little by it, for the side has been answered, and only the way back is left."""
 _RENEWAL_MS = 500  # of a still face between two challenges: its pose is the new neutral pose
 
 
@@ -284,7 +287,10 @@ class ChallengeRun:
             return ()  # it was on its way before the prompt was
         if opened.gap_ms(seen) > self.gap_limit_ms:
             return self._void_open(VoidReason.GAP, opened)
-        if opened.unusable_ms(seen) > self.gap_limit_ms:
+        limit_ms = self.gap_limit_ms
+        if opened.turned_away:
+            limit_ms = max(limit_ms, PROFILE_LIMIT_MS)
+        if opened.unusable_ms(seen) > limit_ms:
             return self._void_open(VoidReason.PICTURE, opened)
         if seen.received_at_ms > opened.deadline_ms:
             return self._end(opened, seen.received_at_ms, opened.missed(seen.received_at_ms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import ChallengeProgressed, RunOutcome
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, Progress
@@ -67,6 +67,12 @@ class OpenTry:
         if not seen.has_face:
             self._faceless_ms += seen.step_ms
         return seen.received_at_ms - self._last_usable_ms
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether the head was turned as asked, and has not come back."""
+        is_turn = self.challenge.type is ChallengeType.HEAD_TURN
+        return is_turn and self._latest.hint is Hint.COME_BACK
 
     def judge(self, signals: Signals, captured_at_ms: int) -> Progress:
         """What the answer comes to with this frame."""
