@@ -123,8 +123,9 @@ def _dark_row(name: str, data: Path, people: Sequence[Takes], outages: Outages |
                 tempfile.TemporaryDirectory() as folder,
                 serving(Path(folder), drawing_only(takes)) as server,
             ):
-                person = Recorded(data, takes)
-                session_id = await _before_a_dark_link(server, person, outages)
+                link = WeakLink()
+                person = Recorded(data, takes, seen=lambda link=link: not link.down)  # type: ignore[misc]
+                session_id = await _before_a_dark_link(server, person, link, outages)
                 if not person.lacks.is_set():
                     return _outcome(server, session_id)
         raise RuntimeError(f"no session in {DRAWS} asked only for what {takes.clip} shows")
@@ -142,7 +143,9 @@ def drawing_only(takes: Takes) -> dict[str, str]:
     }
 
 
-async def _before_a_dark_link(server: LiveServer, person: Recorded, outages: Outages | None) -> str:
+async def _before_a_dark_link(
+    server: LiveServer, person: Recorded, link: WeakLink, outages: Outages | None
+) -> str:
     """The id of the session; it has ended, unless something was asked that the person lacks."""
     path = chromium_path()
     if path is None:
@@ -150,7 +153,7 @@ async def _before_a_dark_link(server: LiveServer, person: Recorded, outages: Out
     started = server.start_session()
     async with async_playwright() as playwright:
         browser = await launch(playwright, path)
-        tab, link = await ApplicantPage.open(browser, person), WeakLink()
+        tab = await ApplicantPage.open(browser, person)
         await link.attach(tab.page)
         await tab.follow(started["join_url"])
         work = asyncio.create_task(_go_dark(tab, link, outages))

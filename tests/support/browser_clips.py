@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import bisect
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,9 +35,9 @@ Span = tuple[int, int]
 class Takes:
     """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
 
-    `idle` are calm spans; between the prompts they are played one after the other. Several, for
-    footage that comes again is what an attack shows, and a person never. `middle` says where the face
-    is, of the picture's width and height, and `height` how much of the height is shown.
+    `idle` are calm spans; between the prompts they are played one after the other, and backwards.
+    Several, for footage that comes again is what an attack shows, and a person never. `middle` says
+    where the face is, of the picture's width and height, and `height` how much of the height is shown.
     """
 
     clip: str
@@ -151,10 +151,18 @@ class Recorded:
 
     The whole picture drifts as a camera's does that is held in a hand: the calm footage is short,
     and would else be seen again exactly as it was. `willing` False plays a take that does not fit.
+    `seen` says whether anybody sees the picture: calm footage that nobody saw is shown again later.
     `lacks` is set once something was asked that the clip has no take for.
     """
 
-    def __init__(self, folder: Path, takes: Takes, *, willing: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        takes: Takes,
+        *,
+        willing: bool = True,
+        seen: Callable[[], bool] = lambda: True,
+    ) -> None:
         frames = read_frames(find_clip(folder, takes.clip), SystemClock())
         self._frames = [
             (frame.captured_at_ms, framed(frame.to_bgr(), takes.middle, takes.height))
@@ -162,7 +170,9 @@ class Recorded:
         ]
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
-        self._willing = willing
+        self._calm = (*takes.idle, *((end, start) for start, end in reversed(takes.idle)))
+        self._willing, self._seen = willing, seen
+        self._calm_ms = 0.0
         self.lacks = asyncio.Event()
         self._playing: tuple[Span, ...] = ()
         self._began_ms = self._now_ms = 0.0
@@ -179,8 +189,8 @@ class Recorded:
             self._began_ms = self._now_ms + _REACTION_MS
 
     def draw(self, at_ms: float) -> BgrImage:
-        self._now_ms = at_ms
-        span, source_ms = self._position(at_ms)
+        step_ms, self._now_ms = at_ms - self._now_ms, at_ms
+        span, source_ms = self._position(step_ms)
         if span != self._last_span and self._last is not None and not self._runs_on(span):
             self._fade_from, self._faded_ms = self._last, at_ms
         picture = self._at(source_ms)
@@ -200,14 +210,16 @@ class Recorded:
             return asked
         return _OTHER_SIDE.get(asked, (ChallengeType.HEAD_TURN, Direction.LEFT))
 
-    def _position(self, at_ms: float) -> tuple[Span, float]:
-        """Which span is played now, and the moment of the clip."""
-        since_ms = at_ms - self._began_ms
+    def _position(self, step_ms: float) -> tuple[Span, float]:
+        """Which span is played now, and the moment of the clip; `step_ms` since the last picture."""
+        since_ms = self._now_ms - self._began_ms
         if since_ms >= 0 and (taken := _moment(self._playing, since_ms)) is not None:
             return taken
-        idle = self._takes.idle
-        calm = _moment(idle, (at_ms * _IDLE_PACE) % sum(abs(end - start) for start, end in idle))
-        return calm or (idle[0], idle[0][0])
+        if self._seen():
+            self._calm_ms += step_ms * _IDLE_PACE
+        length_ms = sum(abs(end_ms - start_ms) for start_ms, end_ms in self._calm)
+        calm = _moment(self._calm, self._calm_ms % length_ms)
+        return calm or (self._calm[0], self._calm[0][0])
 
     def _runs_on(self, span: Span) -> bool:
         return self._last_span is not None and self._last_span[1] == span[0]
