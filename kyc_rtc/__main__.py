@@ -11,7 +11,7 @@ from typing import Any
 
 from kyc_rtc.errors import BadRequest, KycError
 from kyc_rtc.evaluation.settings_table import settings_table
-from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.keys import Scope, api_key_hash, new_api_key
 from kyc_rtc.settings import load_settings
 from kyc_rtc.vision.model_store import ModelStore
 
@@ -43,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_models(commands)
     keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
+    keys.add_argument("--id", default="backend", help="how the key is told from others")
+    keys.add_argument("--name", default="", help="stored with what its owner did")
+    keys.add_argument(
+        "--scopes", nargs="+", choices=list(Scope), default=list(Scope), help="without it: all"
+    )
     keys.set_defaults(command=_keys)
     settings = commands.add_parser("settings", help="print every setting, its default and meaning")
     settings.set_defaults(command=_settings)
@@ -238,10 +243,12 @@ def _models(options: argparse.Namespace) -> int:
     return 0
 
 
-def _keys(_options: argparse.Namespace) -> int:
+def _keys(options: argparse.Namespace) -> int:
     key = new_api_key()
+    fields = {"id": options.id, "name": options.name, "sha256": api_key_hash(key)}
+    table = ", ".join(f"{name} = {json.dumps(value)}" for name, value in fields.items())
     print(f"API key (shown once, give it to the caller): {key}")
-    print(f'KYC_RTC_API_KEY_HASHES=["{api_key_hash(key)}"]')
+    print(f"KYC_RTC_API_KEYS='[{{{table}, scopes = {json.dumps(options.scopes)}}}]'")
     return 0
 
 

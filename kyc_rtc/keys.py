@@ -4,6 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What an API key may be used for."""
+
+    VERIFICATIONS = "verifications"
+    ALERTS = "alerts"
+    LABELS = "labels"
+    METRICS = "metrics"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as the server knows it. `sha256`: of the key, in lower-case hexadecimal digits."""
+
+    id: str
+    name: str
+    sha256: str
+    scopes: frozenset[Scope]
 
 
 def new_api_key() -> str:

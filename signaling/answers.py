@@ -165,6 +165,7 @@ def alert(view: AlertView) -> schemas.AlertBody:
         acknowledged=view.acknowledged_at_ms is not None,
         acknowledged_at=None if view.acknowledged_at_ms is None else iso(view.acknowledged_at_ms),
         acknowledged_by=view.acknowledged_by,
+        acknowledged_note=view.acknowledged_note,
     )
 
 

@@ -9,12 +9,13 @@ import re
 from aiohttp import web
 
 from kyc_rtc import __version__
-from kyc_rtc.errors import BadImage, BadRequest, Unauthorised
+from kyc_rtc.errors import BadImage, BadRequest
+from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface, SessionView
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
-from signaling.auth import Gate
-from signaling.endpoints import Access, Endpoint, answer, client_of, read_body
+from signaling.auth import Access, Principal, Tokens
+from signaling.endpoints import Endpoint, answer, client_of, read_body
 
 V1 = "/api/v1"
 MAX_ALERTS = 200
@@ -24,9 +25,9 @@ _DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
 class KycApi:
     """Handlers of the REST endpoints. Knows sessions only by their interface."""
 
-    def __init__(self, sessions: SessionInterface, gate: Gate, settings: Settings) -> None:
+    def __init__(self, sessions: SessionInterface, tokens: Tokens, settings: Settings) -> None:
         self._sessions = sessions
-        self._gate = gate
+        self._tokens = tokens
         self._settings = settings
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -41,7 +42,7 @@ class KycApi:
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/client-config", self.client_config, "What a client needs to connect",
-                Access.ANYONE, schemas.ClientConfig,
+                Access.KNOWN, schemas.ClientConfig, problems=(401, 403),
             ),
         )  # fmt: skip
 
@@ -51,28 +52,28 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/start-session", self.start_session, "Open a session",
                 Access.INSTITUTION, schemas.StartedSession, 201, schemas.StartSession,
-                problems=(400, 401, 413, 415, 503),
+                problems=(400, 401, 403, 413, 415, 503),
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
                 Access.INSTITUTION, schemas.ChallengeAnswer, 200, schemas.SendChallenge,
-                problems=(400, 401, 404, 409, 415, 503),
+                problems=(400, 401, 403, 404, 409, 415, 503),
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/upload-video-frame", self.upload_frame,
-                "Analyse a picture of a client without WebRTC", Access.APPLICANT,
+                "Analyse a picture of a client without WebRTC", Access.EITHER,
                 schemas.FrameAnswer, 200, schemas.UploadFrame,
                 problems=(400, 401, 403, 404, 409, 413, 415, 421, 503),
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/complete-verification", self.complete, "Bring it to its verdict now",
                 Access.INSTITUTION, schemas.VerificationAnswer, 200, schemas.SessionReference,
-                problems=(400, 401, 404, 415, 503),
+                problems=(400, 401, 403, 404, 415, 503),
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
-                problems=(401, 404, 503),
+                problems=(401, 403, 404, 503),
             ),
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
@@ -85,7 +86,8 @@ class KycApi:
             ),
             Endpoint(
                 "GET", f"{one}/events", self.journal, "The journal of an attempt",
-                Access.INSTITUTION, schemas.Journal, optional_query=("after",), problems=(400, 401, 404, 503),
+                Access.INSTITUTION, schemas.Journal, optional_query=("after",),
+                problems=(400, 401, 403, 404, 503),
             ),
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
@@ -97,23 +99,23 @@ class KycApi:
         return (
             Endpoint(
                 "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
-                Access.INSTITUTION, schemas.AlertList, problems=(401, 503),
+                Access.INSTITUTION, schemas.AlertList, problems=(401, 403, 503), scope=Scope.ALERTS,
             ),
             Endpoint(
                 "GET", f"{V1}/alerts/statistics", self.alert_statistics, "How many alerts of what kind",
-                Access.INSTITUTION, schemas.AlertStatistics, problems=(401, 503),
+                Access.INSTITUTION, schemas.AlertStatistics, problems=(401, 403, 503), scope=Scope.ALERTS,
             ),
             Endpoint(
                 "POST", f"{V1}/alerts/{{alert_id}}/acknowledge", self.acknowledge, "Mark an alert as seen",
                 Access.INSTITUTION, schemas.AlertBody, 200, schemas.Acknowledge,
-                problems=(400, 401, 404, 415, 503),
+                problems=(400, 401, 403, 404, 415, 503), scope=Scope.ALERTS,
             ),
         )  # fmt: skip
 
-    async def health(self, _request: web.Request) -> web.Response:
+    async def health(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(answers.health(await self._sessions.health(), __version__))
 
-    async def client_config(self, _request: web.Request) -> web.Response:
+    async def client_config(self, _request: web.Request, _principal: Principal) -> web.Response:
         servers = [s.model_dump(exclude_none=True) for s in self._settings.media.ice_servers]
         return answer(
             schemas.ClientConfig(
@@ -123,18 +125,16 @@ class KycApi:
             )
         )
 
-    async def start_session(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
-        body = await read_body(request, schemas.StartSession)
+    async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
+        body = await read_body(request, principal, schemas.StartSession)
         return self._started(request, await self._sessions.open(body.user_id))
 
-    async def retry(self, request: web.Request) -> web.Response:
-        session_id = self._applicant_session(request)
+    async def retry(self, request: web.Request, principal: Principal) -> web.Response:
+        session_id = principal.session_id
         return self._started(request, await self._sessions.retry(session_id))
 
-    async def send_challenge(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
-        body = await read_body(request, schemas.SendChallenge)
+    async def send_challenge(self, request: web.Request, principal: Principal) -> web.Response:
+        body = await read_body(request, principal, schemas.SendChallenge)
         command = Command(CommandType.SEND_CHALLENGE, {"challenge_type": body.challenge_type.value})
         view = await self._sessions.command(body.session_id, command)
         return answer(
@@ -146,75 +146,55 @@ class KycApi:
             )
         )
 
-    async def upload_frame(self, request: web.Request) -> web.Response:
-        body = await read_body(request, schemas.UploadFrame)
-        by_institution = self._require_uploader(request, body.session_id)
+    async def upload_frame(self, request: web.Request, principal: Principal) -> web.Response:
+        body = await read_body(request, principal, schemas.UploadFrame)
         picture = _picture(body.frame)
         view = await self._sessions.upload(body.session_id, picture, client_of(request))
-        with_scores = by_institution or self._settings.scores_exposed
+        with_scores = principal.is_institution or self._settings.scores_exposed
         return answer(answers.frame(view, with_scores=with_scores))
 
-    def _require_uploader(self, request: web.Request, session_id: str) -> bool:
-        """The applicant's token, or the institution's key: its backend may pass pictures on. Whether it
-        was the key."""
-        try:
-            self._gate.require_institution(request)
-        except Unauthorised:
-            self._gate.require_applicant(request, session_id)
-            return False
-        return True
-
-    async def complete(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
-        body = await read_body(request, schemas.SessionReference)
+    async def complete(self, request: web.Request, principal: Principal) -> web.Response:
+        body = await read_body(request, principal, schemas.SessionReference)
         view = await self._sessions.command(body.session_id, Command(CommandType.COMPLETE))
         alerts = await self._sessions.session_alerts(view.attempt_id)
         return answer(answers.verification(view, alerts))
 
-    async def session_status(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
+    async def session_status(self, request: web.Request, _principal: Principal) -> web.Response:
         view = await self._sessions.status(request.query.get("session_id", ""))
         return answer(answers.session_status(view))
 
-    async def applicant_status(self, request: web.Request) -> web.Response:
-        view = await self._sessions.attempt(self._applicant_session(request))
+    async def applicant_status(self, _request: web.Request, principal: Principal) -> web.Response:
+        view = await self._sessions.attempt(principal.session_id)
         return answer(answers.applicant_status(view))
 
-    async def journal(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
+    async def journal(self, request: web.Request, _principal: Principal) -> web.Response:
         after = _whole_number(request.query.get("after", "0"))
         entries = await self._sessions.journal(request.match_info["session_id"], after)
         return answer(answers.journal(entries))
 
-    async def offer(self, request: web.Request) -> web.Response:
-        session_id = self._applicant_session(request)
-        body = await read_body(request, schemas.Offer)
+    async def offer(self, request: web.Request, principal: Principal) -> web.Response:
+        session_id = principal.session_id
+        body = await read_body(request, principal, schemas.Offer)
         negotiated = await self._sessions.offer(session_id, body.sdp, client_of(request))
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
-    async def active_alerts(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
+    async def active_alerts(self, _request: web.Request, _principal: Principal) -> web.Response:
         alerts = [answers.alert(view) for view in await self._sessions.active_alerts(MAX_ALERTS)]
         return answer(schemas.AlertList(alerts=alerts, count=len(alerts)))
 
-    async def alert_statistics(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
+    async def alert_statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(schemas.AlertStatistics(**await self._sessions.alert_statistics()))
 
-    async def acknowledge(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
-        body = await read_body(request, schemas.Acknowledge)
+    async def acknowledge(self, request: web.Request, principal: Principal) -> web.Response:
+        body = await read_body(request, principal, schemas.Acknowledge)
         alert_id = request.match_info["alert_id"]
-        view = await self._sessions.acknowledge_alert(alert_id, body.acknowledged_by)
+        view = await self._sessions.acknowledge_alert(
+            alert_id, principal.name, body.acknowledged_by
+        )
         return answer(answers.alert(view))
 
-    def _applicant_session(self, request: web.Request) -> str:
-        session_id = request.match_info["session_id"]
-        self._gate.require_applicant(request, session_id)
-        return session_id
-
     def _started(self, request: web.Request, view: SessionView) -> web.Response:
-        token = self._gate.tokens.issue(view.session_id)
+        token = self._tokens.issue(view.session_id)
         origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
         join_url = f"{origin}/apply/{view.session_id}#{token}"
         return answer(answers.started(view, join_url, token), status=201)

@@ -11,17 +11,18 @@ from pathlib import Path
 from aiohttp import web
 
 from kyc_rtc.clock import Clock
+from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
-from signaling.auth import Gate, Tokens, resolve_secret
-from signaling.endpoints import Handler, routes_of
+from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_secret
+from signaling.endpoints import Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
 from signaling.labels import LabelApi
 from signaling.openapi import describe
-from signaling.pages import Pages, security_headers
+from signaling.pages import STATIC_PATH, Pages, security_headers
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -41,13 +42,22 @@ def create_app(
         client_max_size=settings.limits.max_body_bytes,
     )
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
-    gate = Gate(settings, tokens)
-    endpoints = (*KycApi(sessions, gate, settings).endpoints(), *LabelApi(labels, gate).endpoints())
-    app.add_routes(routes_of(endpoints))
-    app.add_routes(Whip(sessions, gate, settings).routes())
-    app.add_routes(Pages(STATIC, development=settings.development).routes())
-    app.router.add_get(V1, _description(json.dumps(describe(endpoints))))
-    app.router.add_get("/metrics", _exposition(metrics, labels, gate))
+    described = (
+        *KycApi(sessions, tokens, settings).endpoints(),
+        *LabelApi(labels).endpoints(),
+    )
+    endpoints = (
+        *described,
+        *Whip(sessions, settings).endpoints(),
+        *Pages(STATIC, development=settings.development).endpoints(),
+        Endpoint(
+            "GET", V1, _description(json.dumps(describe(described))), "OpenAPI", Access.ANYONE
+        ),
+        _metrics(metrics, labels),
+    )
+    app.add_routes(routes_of(endpoints, Authenticator(settings, tokens)))
+    app.router.add_static(STATIC_PATH, STATIC)
+    check_routed(app, endpoints, frozenset({STATIC_PATH}))
 
     async def life_of_the_sessions(_app: web.Application) -> AsyncIterator[None]:
         async with life:
@@ -58,18 +68,19 @@ def create_app(
 
 
 def _description(document: str) -> Handler:
-    async def openapi(_request: web.Request) -> web.Response:
+    async def openapi(_request: web.Request, _principal: Principal) -> web.Response:
         return web.Response(text=document, content_type="application/json")
 
     return openapi
 
 
-def _exposition(metrics: Metrics, labels: LabelInterface, gate: Gate) -> Handler:
-    async def prometheus(request: web.Request) -> web.Response:
-        gate.require_institution(request)
+def _metrics(metrics: Metrics, labels: LabelInterface) -> Endpoint:
+    async def prometheus(_request: web.Request, _principal: Principal) -> web.Response:
         await labels.measure()
         metrics.tasks.set(len(asyncio.all_tasks()))
         headers = {"Content-Type": metrics.content_type}
         return web.Response(body=metrics.exposition(), headers=headers)
 
-    return prometheus
+    return Endpoint(
+        "GET", "/metrics", prometheus, "Metrics", Access.INSTITUTION, scope=Scope.METRICS
+    )

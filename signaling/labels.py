@@ -6,20 +6,20 @@ from dataclasses import asdict
 
 from aiohttp import web
 
+from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.labels import LabelInterface, LabelStatistics, LabelView, NewLabel, WeekView
 from signaling import schemas
 from signaling.answers import iso
 from signaling.api import V1
-from signaling.auth import Gate
-from signaling.endpoints import Access, Endpoint, answer, read_body
+from signaling.auth import Access, Principal
+from signaling.endpoints import Endpoint, answer, read_body
 
 
 class LabelApi:
     """Handlers of the label endpoints. Knows labels only by their interface."""
 
-    def __init__(self, labels: LabelInterface, gate: Gate) -> None:
+    def __init__(self, labels: LabelInterface) -> None:
         self._labels = labels
-        self._gate = gate
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
@@ -28,30 +28,29 @@ class LabelApi:
                 "POST", f"{V1}/kyc/sessions/{{session_id}}/label", self.label,
                 "Say what a session turned out to be", Access.INSTITUTION,
                 schemas.LabelAnswer, 201, schemas.LabelSession,
-                problems=(400, 401, 404, 409, 413, 415),
+                problems=(400, 401, 403, 404, 409, 413, 415), scope=Scope.LABELS,
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/labels/statistics", self.statistics,
                 "Wrong verdicts and score drift over time", Access.INSTITUTION,
-                schemas.LabelStatisticsAnswer, problems=(401,),
+                schemas.LabelStatisticsAnswer, problems=(401, 403), scope=Scope.LABELS,
             ),
         )  # fmt: skip
 
-    async def label(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
-        body = await read_body(request, schemas.LabelSession)
+    async def label(self, request: web.Request, principal: Principal) -> web.Response:
+        body = await read_body(request, principal, schemas.LabelSession)
         label = NewLabel(
             label=body.label,
             source=body.source,
-            labelled_by=body.labelled_by,
+            labelled_by=principal.name,
+            labelled_note=body.labelled_by,
             species=body.species,
             note=body.note,
         )
         stored = await self._labels.label(request.match_info["session_id"], label)
         return answer(_label(stored), status=201)
 
-    async def statistics(self, request: web.Request) -> web.Response:
-        self._gate.require_institution(request)
+    async def statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(_statistics(await self._labels.statistics()))
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from kyc_rtc import __version__
-from signaling.endpoints import Access, Endpoint
+from signaling.auth import Access
+from signaling.endpoints import Endpoint
 from signaling.schemas import ErrorAnswer
 
 _SCHEMAS = "#/components/schemas/{model}"
@@ -17,6 +18,8 @@ _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.ANYONE: [],
     Access.APPLICANT: [{"clientToken": []}],
     Access.INSTITUTION: [{"apiKey": []}],
+    Access.EITHER: [{"apiKey": []}, {"clientToken": []}],
+    Access.KNOWN: [{"apiKey": []}, {"clientToken": []}],
 }
 _PROBLEMS = {
     400: "The request is malformed",
@@ -58,7 +61,7 @@ def describe(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
 def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     models: set[type[BaseModel]] = {ErrorAnswer}
     for endpoint in endpoints:
-        models |= {endpoint.answer, *([endpoint.body] if endpoint.body else [])}
+        models |= {model for model in (endpoint.answer, endpoint.body) if model is not None}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, document = models_json_schema(
         [(model, "validation") for model in ordered], ref_template=_SCHEMAS
@@ -73,7 +76,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "security": _SECURITY[endpoint.access],
         "responses": {
-            str(endpoint.status): _content("Done", endpoint.answer),
+            str(endpoint.status): _done(endpoint),
             **{
                 str(status): _content(_PROBLEMS[status], ErrorAnswer)
                 for status in endpoint.problems
@@ -91,6 +94,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, **_content("", endpoint.body)}
         del operation["requestBody"]["description"]
     return operation
+
+
+def _done(endpoint: Endpoint) -> dict[str, Any]:
+    return {"description": "Done"} if endpoint.answer is None else _content("Done", endpoint.answer)
 
 
 def _parameter(name: str, where: str, *, required: bool = True) -> dict[str, Any]:

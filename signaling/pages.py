@@ -8,6 +8,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from kyc_rtc.ids import parse_session_id
+from signaling.auth import Access, Principal
+from signaling.endpoints import Endpoint
+
+STATIC_PATH = "/static"
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -33,7 +37,7 @@ async def security_headers(request: web.Request, handler: Handler) -> web.Stream
         response.headers.setdefault(name, value)
     if request.secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if request.path.startswith("/static/"):
+    if request.path.startswith(f"{STATIC_PATH}/"):
         response.headers.setdefault(
             hdrs.CACHE_CONTROL, "no-cache"
         )  # revalidated by ETag: no stale page
@@ -47,25 +51,25 @@ class Pages:
         self._folder = folder
         self._development = development
 
-    def routes(self) -> list[web.AbstractRouteDef]:
-        routes: list[web.AbstractRouteDef] = [
-            web.get("/apply/{session_id}", self.apply),
-            web.get("/favicon.ico", self.favicon),
-            web.static("/static", self._folder),
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The pages, as they are routed; their files come from `STATIC_PATH`."""
+        pages = [
+            Endpoint("GET", "/apply/{session_id}", self.apply, "The page", Access.ANYONE),
+            Endpoint("GET", "/favicon.ico", self.favicon, "No icon", Access.ANYONE),
         ]
         if self._development:
-            routes.append(web.get("/", self.start))
-        return routes
+            pages.append(Endpoint("GET", "/", self.start, "Start a session", Access.ANYONE))
+        return tuple(pages)
 
-    async def apply(self, request: web.Request) -> web.StreamResponse:
+    async def apply(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The same page for every session; the page reads the id and token from its address."""
         parse_session_id(request.match_info["session_id"])
         return self._page("apply")
 
-    async def start(self, _request: web.Request) -> web.StreamResponse:
+    async def start(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         return self._page("dev")
 
-    async def favicon(self, _request: web.Request) -> web.StreamResponse:
+    async def favicon(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         return web.Response(status=204, headers={hdrs.CACHE_CONTROL: "max-age=86400"})
 
     def _page(self, name: str) -> web.FileResponse:

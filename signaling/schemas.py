@@ -226,6 +226,7 @@ class AlertBody(_Answer):
     acknowledged: bool
     acknowledged_at: str | None
     acknowledged_by: str | None
+    acknowledged_note: str | None
 
 
 class AlertList(_Answer):
@@ -248,6 +249,7 @@ class LabelAnswer(_Answer):
     species: str | None
     source: str
     labelled_by: str
+    labelled_note: str | None
     note: str | None
     labelled_at: str
 

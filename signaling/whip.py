@@ -7,8 +7,8 @@ from aiohttp import hdrs, web
 from kyc_rtc.errors import BadSdp, Conflict, UnsupportedContentType
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
-from signaling.auth import Gate
-from signaling.endpoints import client_of
+from signaling.auth import Access, Principal
+from signaling.endpoints import Endpoint, client_of
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -17,28 +17,28 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 class Whip:
     """The WHIP endpoint of a session and the resources that it makes."""
 
-    def __init__(self, sessions: SessionInterface, gate: Gate, settings: Settings) -> None:
+    def __init__(self, sessions: SessionInterface, settings: Settings) -> None:
         self._sessions = sessions
-        self._gate = gate
         self._links = ice_links(settings.media.ice_servers)
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            web.options("/whip/{session_id}", self.options),
-            web.post("/whip/{session_id}", self.create),
-            web.patch("/whip/{session_id}/{peer_id}", self.trickle),
-            web.delete("/whip/{session_id}/{peer_id}", self.delete),
-        ]
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All of them, as they are routed."""
+        whip, peer = "/whip/{session_id}", "/whip/{session_id}/{peer_id}"
+        return (
+            Endpoint("OPTIONS", whip, self.options, "What may be posted", Access.ANYONE),
+            Endpoint("POST", whip, self.create, "Connect the camera", Access.APPLICANT),
+            Endpoint("PATCH", peer, self.trickle, "More candidates", Access.APPLICANT),
+            Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT),
+        )
 
-    async def options(self, _request: web.Request) -> web.Response:
-        """What may be posted here (RFC 9725, 4.2)."""
-        response = web.Response(status=204, headers={"Accept-Post": SDP})
-        response.headers.extend(self._links)
-        return response
+    async def options(self, _request: web.Request, _principal: Principal) -> web.Response:
+        """What may be posted here (RFC 9725, 4.2). ICE servers, whose credentials cost money, come with
+        the answer to a POST: a preflight request carries no token."""
+        return web.Response(status=204, headers={"Accept-Post": SDP})
 
-    async def create(self, request: web.Request) -> web.Response:
+    async def create(self, request: web.Request, principal: Principal) -> web.Response:
         """An offer becomes a peer: 201, the answer, and where to find it (4.2)."""
-        session_id = self._applicant_session(request)
+        session_id = principal.session_id
         _require_type(request, SDP)
         sdp = await _text(request)
         negotiated = await self._sessions.offer(session_id, sdp, client_of(request, whip=True))
@@ -52,9 +52,9 @@ class Whip:
         response.headers.extend(self._links)
         return response
 
-    async def trickle(self, request: web.Request) -> web.Response:
+    async def trickle(self, request: web.Request, principal: Principal) -> web.Response:
         """More candidates of the same ICE session (4.3.2); a restart of ICE is refused with 422."""
-        session_id = self._applicant_session(request)
+        session_id = principal.session_id
         _require_type(request, FRAGMENT)
         fragment = await _text(request)
         try:
@@ -63,16 +63,11 @@ class Whip:
             raise web.HTTPUnprocessableEntity(reason=error.message) from None
         return web.Response(status=204)
 
-    async def delete(self, request: web.Request) -> web.Response:
+    async def delete(self, request: web.Request, principal: Principal) -> web.Response:
         """The client hangs up (4.2)."""
-        session_id = self._applicant_session(request)
+        session_id = principal.session_id
         await self._sessions.hang_up(session_id, request.match_info["peer_id"])
         return web.Response(status=200)
-
-    def _applicant_session(self, request: web.Request) -> str:
-        session_id = request.match_info["session_id"]
-        self._gate.require_applicant(request, session_id)
-        return session_id
 
 
 def ice_links(servers: tuple[IceServer, ...]) -> list[tuple[str, str]]:

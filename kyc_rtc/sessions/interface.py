@@ -40,6 +40,7 @@ class AlertView:
     created_at_ms: int
     acknowledged_at_ms: int | None = None
     acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +218,8 @@ class SessionInterface(Protocol):
     async def alert_statistics(self) -> Mapping[str, Any]:
         """Counts of alerts."""
 
-    async def acknowledge_alert(self, alert_id: str, by: str) -> AlertView:
-        """Mark an alert as seen. Raises `NotFound`."""
+    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
+        """Mark an alert as seen by a principal; `note`: the name that was given. Raises `NotFound`."""
 
     async def health(self) -> HealthView:
         """How this process is. Never raises."""

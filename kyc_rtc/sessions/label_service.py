@@ -82,6 +82,7 @@ class LabelService:
             label=label.label.value,
             source=label.source.value,
             labelled_by=label.labelled_by,
+            labelled_note=label.labelled_note,
             labelled_at_ms=self._clock.now_ms(),
             species=None if label.species is None else label.species.value,
             note=label.note,

@@ -40,13 +40,14 @@ class LabelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewLabel:
-    """A label as it comes in."""
+    """A label as it comes in: `labelled_by` a principal, whose caller gave the name `labelled_note`."""
 
     label: SessionLabel
     source: LabelSource
     labelled_by: str
     species: AttackSpecies | None = None
     note: str | None = None
+    labelled_note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class LabelView:
     species: str | None
     source: str
     labelled_by: str
+    labelled_note: str | None
     note: str | None
     labelled_at_ms: int
 

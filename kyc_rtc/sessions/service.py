@@ -230,10 +230,9 @@ class SessionService:
     async def alert_statistics(self) -> Mapping[str, Any]:
         return dataclasses.asdict(await self._alerts.statistics(self._clock.now_ms()))
 
-    async def acknowledge_alert(self, alert_id: str, by: str) -> AlertView:
-        return alert_view(
-            await self._alerts.acknowledge(AlertId(alert_id), by, self._clock.now_ms())
-        )
+    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
+        now_ms = self._clock.now_ms()
+        return alert_view(await self._alerts.acknowledge(AlertId(alert_id), by, now_ms, note))
 
     # The process
 

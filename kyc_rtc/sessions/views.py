@@ -106,4 +106,5 @@ def alert_view(record: AlertRecord) -> AlertView:
         created_at_ms=record.created_at_ms,
         acknowledged_at_ms=record.acknowledged_at_ms,
         acknowledged_by=record.acknowledged_by,
+        acknowledged_note=record.acknowledged_note,
     )

@@ -10,7 +10,7 @@ from sqlalchemy import case, func, select, update
 from kyc_rtc.errors import NotFound
 from kyc_rtc.ids import AlertId, SessionId
 from kyc_rtc.storage.database import Database
-from kyc_rtc.storage.records import AlertRecord, AlertStatistics, check_actor
+from kyc_rtc.storage.records import AlertRecord, AlertStatistics, check_actor, check_note
 from kyc_rtc.storage.tables import alerts
 from kyc_rtc.storage.values import can_be_id, check_limit
 
@@ -34,7 +34,9 @@ class AlertRepository(Protocol):
     async def of_session(self, session_id: SessionId) -> list[AlertRecord]:
         """All alerts about a session, the newest first."""
 
-    async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
+    async def acknowledge(
+        self, alert_id: AlertId, by: str, now_ms: int, note: str | None = None
+    ) -> AlertRecord:
         """The alert as it is afterwards. The first acknowledgement stays; later ones change nothing.
 
         Raises:
@@ -86,13 +88,16 @@ class SqlAlertRepository:
             rows = (await connection.execute(statement)).mappings().all()
         return [AlertRecord(**row) for row in rows]
 
-    async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
+    async def acknowledge(
+        self, alert_id: AlertId, by: str, now_ms: int, note: str | None = None
+    ) -> AlertRecord:
         check_actor(by)
+        check_note(note)
         if can_be_id(alert_id):
             statement = (
                 update(alerts)
                 .where(alerts.c.alert_id == alert_id, alerts.c.acknowledged_at_ms.is_(None))
-                .values(acknowledged_at_ms=now_ms, acknowledged_by=by)
+                .values(acknowledged_at_ms=now_ms, acknowledged_by=by, acknowledged_note=note)
             )
             async with self._database.begin(write=True) as connection:
                 await connection.execute(statement)

@@ -126,6 +126,8 @@ class SessionRecord:
 class AlertRecord:
     """One alert about one session. `message_key` names the sentence in the catalogue.
 
+    `acknowledged_by` is the principal, `acknowledged_note` the name that the caller gave.
+
     Raises:
         BadRequest: a field cannot be stored, or only one half of the acknowledgement is there.
     """
@@ -139,6 +141,7 @@ class AlertRecord:
     created_at_ms: int
     acknowledged_at_ms: int | None = None
     acknowledged_by: str | None = None
+    acknowledged_note: str | None = None
     tenant_id: str = DEFAULT_TENANT
 
     def __post_init__(self) -> None:
@@ -155,6 +158,7 @@ class AlertRecord:
             check_integer("acknowledged_at_ms", self.acknowledged_at_ms)
         if self.acknowledged_by is not None:
             check_actor(self.acknowledged_by)
+        check_note(self.acknowledged_note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,8 @@ class EarlierFootage:
 class LabelRecord:
     """What somebody found out about a session after its verdict. Only an attack has a species.
 
+    `labelled_by` is the principal, `labelled_note` the name that the caller gave.
+
     Raises:
         BadRequest: a field cannot be stored.
     """
@@ -289,6 +295,7 @@ class LabelRecord:
     labelled_at_ms: int
     species: str | None = None
     note: str | None = None
+    labelled_note: str | None = None
     tenant_id: str = DEFAULT_TENANT
 
     def __post_init__(self) -> None:
@@ -299,6 +306,7 @@ class LabelRecord:
         check_text("labelled_by", self.labelled_by, MAX_ACTOR_LENGTH)
         if self.species is not None:
             check_text("species", self.species, MAX_WORD_LENGTH)
+        check_note(self.labelled_note)
         if self.note is not None:
             check_text("note", self.note, MAX_NOTE_LENGTH, min_length=0)
         check_integer("labelled_at_ms", self.labelled_at_ms)
@@ -307,6 +315,12 @@ class LabelRecord:
 def check_actor(acknowledged_by: str) -> None:
     """Raise BadRequest unless the name of who acknowledged can be stored."""
     check_text("acknowledged_by", acknowledged_by, MAX_ACTOR_LENGTH)
+
+
+def check_note(said_by: str | None) -> None:
+    """Raise BadRequest unless the name that a caller gave can be stored."""
+    if said_by is not None:
+        check_text("the name", said_by, MAX_ACTOR_LENGTH)
 
 
 def check_tenant(tenant_id: str) -> None:

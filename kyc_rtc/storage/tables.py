@@ -154,6 +154,7 @@ alerts = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("acknowledged_at_ms", BigInteger, nullable=True),
     Column("acknowledged_by", String(MAX_ACTOR_LENGTH), nullable=True),
+    Column("acknowledged_note", String(MAX_ACTOR_LENGTH), nullable=True),
     Index(None, "acknowledged_at_ms", "created_at_ms"),
     Index(None, "session_id"),
 )
@@ -174,6 +175,7 @@ labels = Table(
     Column("species", String(MAX_WORD_LENGTH), nullable=True),
     Column("source", String(MAX_WORD_LENGTH), nullable=False),
     Column("labelled_by", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("labelled_note", String(MAX_ACTOR_LENGTH), nullable=True),
     Column("note", String(MAX_NOTE_LENGTH), nullable=True),
     Column("labelled_at_ms", BigInteger, nullable=False),
     Index(None, "session_id", "source"),

@@ -24,6 +24,7 @@ class FakeLabels:
             species=None if label.species is None else label.species.value,
             source=label.source.value,
             labelled_by=label.labelled_by,
+            labelled_note=label.labelled_note,
             note=label.note,
             labelled_at_ms=1_700_000_000_000,
         )

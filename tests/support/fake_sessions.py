@@ -137,10 +137,15 @@ class FakeSessions:
             "by_type": {},
         }
 
-    async def acknowledge_alert(self, alert_id: str, by: str) -> AlertView:
+    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
         if alert_id not in self.alerts:
             raise NotFound("no such alert")
-        view = dataclasses.replace(self.alerts[alert_id], acknowledged_at_ms=5, acknowledged_by=by)
+        view = dataclasses.replace(
+            self.alerts[alert_id],
+            acknowledged_at_ms=5,
+            acknowledged_by=by,
+            acknowledged_note=note,
+        )
         self.alerts[alert_id] = view
         return view
 

@@ -19,7 +19,7 @@ from kyc_rtc.storage import (
     SessionRecord,
 )
 from kyc_rtc.storage.alerts import DAY_MS
-from kyc_rtc.storage.records import check_actor
+from kyc_rtc.storage.records import check_actor, check_note
 from kyc_rtc.storage.values import check_limit
 
 if TYPE_CHECKING:
@@ -49,12 +49,17 @@ class MemoryAlertRepository:
         rows.sort(key=lambda row: (-row.created_at_ms, row.alert_id))
         return [replace(row) for row in rows]
 
-    async def acknowledge(self, alert_id: AlertId, by: str, now_ms: int) -> AlertRecord:
+    async def acknowledge(
+        self, alert_id: AlertId, by: str, now_ms: int, note: str | None = None
+    ) -> AlertRecord:
         check_actor(by)
+        check_note(note)
         await self._store.reached()
         row = self._row(alert_id)
         if row.acknowledged_by is None:
-            row = replace(row, acknowledged_by=by, acknowledged_at_ms=now_ms)
+            row = replace(
+                row, acknowledged_by=by, acknowledged_note=note, acknowledged_at_ms=now_ms
+            )
             self._store.alert_rows[alert_id] = row
         return replace(row)
 

@@ -35,6 +35,10 @@ def test_lists_are_written_as_toml(tmp_path: Path) -> None:
     assert [s.urls[0] for s in settings.media.ice_servers] == ["stun:a.example", "turn:b.example"]
 
 
+HASH = "0" * 64
+KEY = f'{{id = "a", sha256 = "{HASH}"}}'
+
+
 @pytest.mark.parametrize(
     ("environ", "toml", "complaint"),
     [
@@ -57,7 +61,14 @@ def test_lists_are_written_as_toml(tmp_path: Path) -> None:
         ({}, "colour = 'red'", "colour"),
         ({}, "port = = 3", "a.toml"),
         ({"KYC_RTC_ENVIRONMENT": "production"}, "", "SECRET_KEY"),
-        ({"KYC_RTC_ENVIRONMENT": "production", "SECRET_KEY": "s" * 32}, "", "api_key_hashes"),
+        ({"KYC_RTC_ENVIRONMENT": "production", "SECRET_KEY": "s" * 32}, "", "api_keys"),
+        ({"KYC_RTC_API_KEYS": '[{id = "a", sha256 = "12"}]'}, "", "sha256"),
+        (
+            {"KYC_RTC_API_KEYS": f'[{{id = "a", sha256 = "{HASH}", scopes = ["all"]}}]'},
+            "",
+            "scopes",
+        ),
+        ({"KYC_RTC_API_KEYS": f"[{KEY}, {KEY}]"}, "", "same id"),
     ],
 )
 def test_what_is_wrong_is_named(

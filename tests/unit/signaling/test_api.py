@@ -245,7 +245,8 @@ async def test_alerts_are_listed_counted_and_acknowledged(
     assert (listed["count"], listed["alerts"][0]["severity"]) == (1, "high")
     assert (await (await client.get("/api/v1/alerts/statistics")).json())["total"] == 1
     seen = await client.post("/api/v1/alerts/a1/acknowledge", json={"acknowledged_by": "agent-3"})
-    assert (await seen.json())["acknowledged_by"] == "agent-3"
+    answer = await seen.json()
+    assert (answer["acknowledged_by"], answer["acknowledged_note"]) == ("development", "agent-3")
     gone = await client.post("/api/v1/alerts/none/acknowledge", json={"acknowledged_by": "agent-3"})
     assert gone.status == 404
 

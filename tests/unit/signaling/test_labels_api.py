@@ -48,7 +48,8 @@ async def test_a_label_is_answered_as_it_was_stored(
         "label": body["label"],
         "species": species,
         "source": body["source"],
-        "labelled_by": "agent-3",
+        "labelled_by": "development",
+        "labelled_note": "agent-3",
         "note": note,
         "labelled_at": "2023-11-14T22:13:20.000+00:00",
     }

@@ -1,0 +1,23 @@
+"""Settings. See `groups` for what there is, `model` for the whole, `loading` for where they come from."""
+
+from kyc_rtc.settings.groups import (
+    SHORTEST_HOLD_MS,
+    DetectionSettings,
+    IceServer,
+    LimitSettings,
+    LivenessSettings,
+    MediaSettings,
+)
+from kyc_rtc.settings.loading import load_settings
+from kyc_rtc.settings.model import Settings
+
+__all__ = [
+    "SHORTEST_HOLD_MS",
+    "DetectionSettings",
+    "IceServer",
+    "LimitSettings",
+    "LivenessSettings",
+    "MediaSettings",
+    "Settings",
+    "load_settings",
+]

@@ -1,0 +1,185 @@
+"""The groups of settings: what a verification asks, looks at, and costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kyc_rtc.keys import Scope
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+SHORTEST_HOLD_MS = 250
+"""Of a smile or an open mouth: longer than talk or a twitch, and nobody has to be told to hold it."""
+
+
+ChallengeName = Literal["head_turn", "nod", "blink", "smile", "mouth_open"]
+
+
+class LivenessSettings(Group):
+    """Challenges: which, how many, how often, how long."""
+
+    challenges: int = Field(
+        3, ge=1, le=5, description="challenges in a verification, all different"
+    )
+    challenge_types: tuple[ChallengeName, ...] = Field(
+        ("head_turn", "nod", "blink", "smile", "mouth_open"),
+        description="which may be drawn; a head turn always",
+    )
+    attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
+    time_limit_ms: int = Field(
+        10_000, ge=2_000, le=60_000, description="real time for one try, from the sent prompt on"
+    )
+    voids: int = Field(
+        4,
+        ge=0,
+        le=10,
+        description="open challenges that a gap, a poor picture or a new peer may void before the "
+        "verdict is INCONCLUSIVE",
+    )
+    void_after_ms: int = Field(
+        1_500,
+        ge=500,
+        le=5_000,
+        description="real time without a picture, or with one that cannot be judged, that voids the "
+        "open challenge",
+    )
+    upload_void_after_ms: int = Field(
+        3_000, ge=1_000, le=10_000, description="the same where pictures are uploaded one by one"
+    )
+    min_blinks: int = Field(
+        2,
+        ge=1,
+        le=5,
+        description="a blink challenge asks for at least so many, in quick succession",
+    )
+    max_blinks: int = Field(3, ge=1, le=5, description="and at most so many")
+    min_nods: int = Field(2, ge=1, le=5, description="a nod challenge asks for at least so many")
+    max_nods: int = Field(
+        2, ge=1, le=5, description="and at most so many; three alike may pass for a loop"
+    )
+    min_hold_ms: int = Field(
+        500,
+        ge=SHORTEST_HOLD_MS,
+        le=3_000,
+        description="a smile or an open mouth has to be held for at least so long",
+    )
+    max_hold_ms: int = Field(
+        1_500, ge=SHORTEST_HOLD_MS, le=3_000, description="and at most so long"
+    )
+    neutral_ms: int = Field(
+        800, ge=300, le=5_000, description="media time of a still face at the start"
+    )
+    quality_time_limit_ms: int = Field(
+        45_000, ge=5_000, description="real time to mend the picture"
+    )
+
+    @model_validator(mode="after")
+    def _types_suffice(self) -> LivenessSettings:
+        kinds = set(self.challenge_types)
+        if len(kinds) < len(self.challenge_types):
+            raise ValueError("challenge_types: names a type twice")
+        if "head_turn" not in kinds:
+            raise ValueError("challenge_types: a verification always asks for a head_turn")
+        if len(kinds) < self.challenges:
+            raise ValueError("challenge_types: fewer than there are challenges")
+        return self
+
+
+STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.4, 0.25
+"""See docs/detection.md for what it refuses and lets in."""
+
+
+class DetectionSettings(Group):
+    """What a stream must offer before its evidence counts."""
+
+    min_judgeable_frames: int = Field(40, ge=1, description="fewer make the verdict INCONCLUSIVE")
+    operating_point: Literal["balanced", "strict"] = Field(
+        "balanced",
+        description="balanced refuses about 2% of people; strict refuses more, and lets fewer attacks in",
+    )
+    weights_dir: Path | None = Field(
+        None, description="folder of the face net and the experts; none uses those that are shipped"
+    )
+    keep_measures: bool = Field(
+        True, description="store what experts judged by, so that labelled sessions can teach them"
+    )
+
+
+class IceServer(Group):
+    """A STUN or TURN server, for both sides (W3C WebRTC, RTCIceServer)."""
+
+    urls: tuple[Annotated[str, Field(pattern="^(stun|stuns|turn|turns):")], ...] = Field(
+        min_length=1
+    )
+    username: str | None = None
+    credential: str | None = None
+
+
+class ApiKeySettings(Group):
+    """One API key: what is stored of it, and what it may be used for."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
+    name: str = Field("", max_length=128, description="stored with what the key's owner did")
+    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    scopes: tuple[Scope, ...] = Field(tuple(Scope), min_length=1)
+
+
+class MediaSettings(Group):
+    """The WebRTC side."""
+
+    ice_servers: tuple[IceServer, ...] = Field(
+        (), description="STUN and TURN servers, for both sides"
+    )
+    video_codecs: tuple[Literal["VP8", "H264"], ...] = Field(
+        ("VP8", "H264"), min_length=1, description="accepted codecs, the preferred one first"
+    )
+    start_bitrate_kbps: int = Field(
+        1_000, ge=0, le=5_000, description="what browsers begin to send at; 0: their own choice"
+    )
+    silence_limit_ms: int = Field(
+        8_000, ge=1_000, description="no packet for so long: the peer is gone"
+    )
+    reconnect_grace_ms: int = Field(
+        60_000, ge=0, description="how long a session waits for its peer"
+    )
+    max_offer_bytes: int = Field(65_536, ge=1_024, description="largest SDP")
+
+
+class LimitSettings(Group):
+    """What an instance admits."""
+
+    max_live_sessions: int = Field(100, ge=1, description="sessions with a peer at one time")
+    max_waiting_sessions: int = Field(
+        2_000, ge=1, description="sessions that nobody has joined yet"
+    )
+    retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
+    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
+    max_image_pixels: int = Field(1920 * 1088, ge=10_000, description="largest uploaded picture")
+    session_time_limit_ms: int = Field(
+        300_000, ge=10_000, description="wall time from join to verdict"
+    )
+    session_expiry_ms: int = Field(
+        24 * 3_600_000, ge=1_000, description="wall time until a session expires"
+    )
+    client_token_ttl_s: int = Field(3_600, ge=60, description="life of the applicant's token")
+    session_attempts: int = Field(3, ge=1, description="attempts at one verification")
+    storage_hold_ms: int = Field(
+        120_000,
+        ge=1_000,
+        description="how long a session holds its commit while the database is away",
+    )
+    drain_s: int = Field(
+        20, ge=0, description="how long live sessions may go on when asked to stop"
+    )
+    journal_days: int = Field(
+        365, ge=1, description="how long journal entries of ended sessions stay"
+    )
+    analysis_threads: int = Field(0, ge=0, description="0: one for each processor")

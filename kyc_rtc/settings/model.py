@@ -1,0 +1,153 @@
+"""All settings of a server, and what production demands of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from kyc_rtc.keys import ApiKey, Scope
+from kyc_rtc.settings.groups import (
+    STRICT_DEEPFAKE_SCORE,
+    STRICT_REVIEW_SCORE,
+    ApiKeySettings,
+    DetectionSettings,
+    Fraction,
+    Group,
+    LimitSettings,
+    LivenessSettings,
+    MediaSettings,
+)
+
+
+class Settings(Group):
+    """Everything that can be set. Frozen."""
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="production is locked: see above"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65_535, description="port to listen on")
+    public_url: str = Field(
+        "", description="what join links begin with; empty: the request's own origin"
+    )
+    data_dir: Path = Field(Path("var"), description="SQLite, secret and self-signed certificate")
+    cache_dir: Path | None = Field(None, description="models; None: $XDG_CACHE_HOME/kyc-rtc")
+    config_dir: Path = Field(Path("config"), description="folder of the TOML files")
+    database_url: str = Field("", description="empty: SQLite in data_dir")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="empty in development: kept in data_dir"
+    )
+    api_keys: tuple[ApiKeySettings, ...] = Field(
+        (),
+        description="the institution's keys: id, name, sha256, scopes; see `python -m kyc_rtc keys`",
+    )
+    api_key_hashes: tuple[str, ...] = Field(
+        (), description="SHA-256 (hex) of further keys, which have no name and every scope"
+    )
+    expose_scores: bool | None = Field(
+        None, description="None: on in development, off in production"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level logged"
+    )
+    log_json: bool = Field(False, description="one JSON object a line")
+    tls_cert: Path | None = Field(None, description="certificate chain (PEM)")
+    tls_key: Path | None = Field(None, description="private key (PEM)")
+
+    liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
+    deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
+    review_threshold: Fraction = Field(
+        0.5, description="a deepfake score from it on passes nobody: an agent has to look"
+    )
+    confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
+    uploads: Literal["off", "review", "pass"] | None = Field(
+        None,
+        description="what uploaded pictures can lead to: nothing, a review, or PASSED; "
+        "None: pass in development, review in production",
+    )
+    target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
+
+    alert_email_enabled: bool = Field(False, description="alerts by e-mail (reserved)")
+    alert_slack_enabled: bool = Field(False, description="alerts to Slack (reserved)")
+    mail_server: str = Field("", description="SMTP server (reserved)")
+    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port (reserved)")
+    mail_username: str = Field("", description="SMTP user (reserved)")
+    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password (reserved)")
+
+    liveness: LivenessSettings = LivenessSettings()
+    detection: DetectionSettings = DetectionSettings()
+    media: MediaSettings = MediaSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @property
+    def development(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def institution_keys(self) -> tuple[ApiKey, ...]:
+        """Every API key that is accepted. One without a name goes by the first digits of its hash."""
+        named = tuple(
+            ApiKey(key.id, key.name or key.id, key.sha256.lower(), frozenset(key.scopes))
+            for key in self.api_keys
+        )
+        bare = tuple(
+            ApiKey(digest[:8], f"key {digest[:8]}", digest, frozenset(Scope))
+            for digest in map(str.lower, self.api_key_hashes)
+        )
+        return named + bare
+
+    @property
+    def scores_exposed(self) -> bool:
+        return self.development if self.expose_scores is None else self.expose_scores
+
+    @property
+    def uploads_mode(self) -> Literal["off", "review", "pass"]:
+        """What uploaded pictures can lead to. No camera need stand behind them."""
+        if self.uploads is not None:
+            return self.uploads
+        return "pass" if self.development else "review"
+
+    @property
+    def failing_deepfake_score(self) -> float:
+        """The deepfake score from which a session fails, at the operating point."""
+        match self.detection.operating_point:
+            case "balanced":
+                return self.deepfake_threshold
+            case "strict":
+                return min(self.deepfake_threshold, STRICT_DEEPFAKE_SCORE)
+
+    @property
+    def reviewing_deepfake_score(self) -> float:
+        """The deepfake score from which nobody passes, at the operating point."""
+        lower = min(self.review_threshold, self.failing_deepfake_score)
+        match self.detection.operating_point:
+            case "balanced":
+                return lower
+            case "strict":
+                return min(lower, STRICT_REVIEW_SCORE)
+
+    @property
+    def store_url(self) -> str:
+        """The database's URL: as set, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'kyc.sqlite3'}"
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Settings:
+        keys = self.institution_keys
+        if len({key.id for key in keys}) < len(keys) or len({k.sha256 for k in keys}) < len(keys):
+            raise ValueError("api_keys: two have the same id or the same hash")
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_locked(self) -> Settings:
+        if self.development:
+            return self
+        if len(self.secret_key.get_secret_value()) < 32:
+            raise ValueError("secret_key: production needs SECRET_KEY with at least 32 characters")
+        if not self.institution_keys:
+            raise ValueError(
+                "api_keys: production needs one; make it with `python -m kyc_rtc keys`"
+            )
+        return self

@@ -1,0 +1,79 @@
+"""Credentials of every kind, good and bad, as the headers of a request."""
+
+from __future__ import annotations
+
+import base64
+
+from joserfc import jwt
+
+from kyc_rtc.keys import Scope, api_key_hash, new_api_key
+from kyc_rtc.settings.groups import ApiKeySettings
+from signaling.auth import Tokens
+from tests.support.clock import ManualClock
+
+SECRET = "s" * 40
+
+
+class Credentials:
+    """What callers send. `keys` go into the settings of the server.
+
+    `of(session_id, other_id)` names each: `own` and `foreign` are tokens of the one session and of the
+    other; `key` may do everything, `key_<scope>` one thing; the rest are refused everywhere.
+    """
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self._tokens = Tokens(SECRET, 3_600, clock)
+        self._secrets = {"all": new_api_key()} | {scope.value: new_api_key() for scope in Scope}
+        self.keys = tuple(
+            ApiKeySettings(
+                id=name,
+                name=f"the {name} desk",
+                sha256=api_key_hash(secret),
+                scopes=tuple(Scope) if name == "all" else (Scope(name),),
+            )
+            for name, secret in self._secrets.items()
+        )
+
+    def of(self, session_id: str, other_id: str) -> dict[str, dict[str, str]]:
+        own = self._tokens.issue(session_id)
+        head, claims, signature = own.split(".")
+        none = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+        key = self._secrets["all"]
+        bad: dict[str, dict[str, str]] = {
+            "nothing": {},
+            "junk": _bearer("x"),
+            "long": _bearer("x" * 7_000),
+            "wrong_key": {"X-API-Key": f"{key}x"},
+            "hash_as_key": {"X-API-Key": api_key_hash(key)},
+            "key_as_basic": {"Authorization": f"Basic {key}"},
+            "own_as_key": {"X-API-Key": own},
+            "expired": _bearer(self._signed(session_id, ttl_s=-1)),
+            "endless": _bearer(self._signed(session_id, ttl_s=None)),
+            "other_secret": _bearer(Tokens("t" * 40, 3_600, self._clock).issue(session_id)),
+            "other_audience": _bearer(self._signed(session_id, audience="kyc-rtc/agent")),
+            "unsigned": _bearer(f"{none}.{claims}."),
+            "cut": _bearer(f"{head}.{claims}.{signature[:-2]}"),
+        }
+        good = {
+            "own": _bearer(own),
+            "foreign": _bearer(self._tokens.issue(other_id)),
+            "key": {"X-API-Key": key},
+            "key_as_bearer": _bearer(key),
+        }
+        scoped = {f"key_{s.value}": {"X-API-Key": self._secrets[s.value]} for s in Scope}
+        return bad | good | scoped
+
+    def _signed(
+        self, session_id: str, *, ttl_s: int | None = 3_600, audience: str = "kyc-rtc/applicant"
+    ) -> str:
+        """A token with a claim that is wrong."""
+        now_s = self._clock.now_ms() // 1000
+        claims = {"sub": session_id, "aud": audience, "iat": now_s}
+        if ttl_s is not None:
+            claims["exp"] = now_s + ttl_s
+        return jwt.encode({"alg": "HS256"}, claims, self._tokens._key)
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

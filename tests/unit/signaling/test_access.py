@@ -1,0 +1,316 @@
+"""Who may do what: every route with every credential, and that a weakened guard is noticed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aiohttp import FormData, web
+from pydantic import SecretStr
+
+import signaling.app
+from kyc_rtc.keys import Scope
+from kyc_rtc.sessions.interface import AlertView
+from kyc_rtc.settings import Settings
+from signaling.auth import Access, Authenticator, Principal
+from signaling.endpoints import Endpoint, routes_of
+from tests.support.clock import ManualClock
+from tests.support.credentials import SECRET, Credentials
+from tests.support.fake_sessions import FakeSessions
+from tests.unit.signaling.conftest import Client, MakeClient
+
+EVERYBODY = None
+KEYS = frozenset({"key", "key_as_bearer"})
+OWN = frozenset({"own"})
+ANY_TOKEN = frozenset({"own", "foreign"})
+
+
+def keys(scope: str) -> frozenset[str]:
+    return KEYS | {f"key_{scope}"}
+
+
+ADMITTED: dict[str, frozenset[str] | None] = {
+    "GET /health": EVERYBODY,
+    "GET /api/v1": EVERYBODY,
+    "GET /favicon.ico": EVERYBODY,
+    "GET /apply/{session_id}": EVERYBODY,
+    "GET /static": EVERYBODY,
+    "OPTIONS /whip/{session_id}": EVERYBODY,
+    "GET /api/v1/kyc/client-config": keys("verifications") | ANY_TOKEN,
+    "POST /api/v1/kyc/start-session": keys("verifications"),
+    "POST /api/v1/kyc/send-challenge": keys("verifications"),
+    "POST /api/v1/kyc/upload-video-frame": keys("verifications") | OWN,
+    "POST /api/v1/kyc/complete-verification": keys("verifications"),
+    "GET /api/v1/kyc/get-session-status": keys("verifications"),
+    "GET /api/v1/kyc/sessions/{session_id}": OWN,
+    "GET /api/v1/kyc/sessions/{session_id}/events": keys("verifications"),
+    "POST /api/v1/kyc/sessions/{session_id}/offer": OWN,
+    "POST /api/v1/kyc/sessions/{session_id}/retry": OWN,
+    "POST /api/v1/kyc/sessions/{session_id}/label": keys("labels"),
+    "GET /api/v1/kyc/labels/statistics": keys("labels"),
+    "GET /api/v1/alerts/active": keys("alerts"),
+    "GET /api/v1/alerts/statistics": keys("alerts"),
+    "POST /api/v1/alerts/{alert_id}/acknowledge": keys("alerts"),
+    "GET /metrics": keys("metrics"),
+    "POST /whip/{session_id}": OWN,
+    "PATCH /whip/{session_id}/{peer_id}": OWN,
+    "DELETE /whip/{session_id}/{peer_id}": OWN,
+}
+"""Which credentials each route admits, by the names of `Credentials.of`; None: any, and none."""
+
+BODIES: dict[str, Callable[[str], Any]] = {
+    "start-session": lambda _id: {"user_id": "x"},
+    "send-challenge": lambda key: {"session_id": key, "challenge_type": "nod"},
+    "upload-video-frame": lambda key: {"session_id": key, "frame": "data:image/png;base64,AAAA"},
+    "complete-verification": lambda key: {"session_id": key},
+    "offer": lambda _id: {"type": "offer", "sdp": "v=0"},
+    "label": lambda _id: {"label": "bona_fide", "source": "agent", "labelled_by": "x"},
+    "acknowledge": lambda _id: {"acknowledged_by": "x"},
+}
+SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
+
+
+class Edge:
+    """The application, two sessions, and what it answers to each credential."""
+
+    def __init__(self, client: Client, credentials: Credentials, own: str, other: str) -> None:
+        self._client = client
+        self._headers = credentials.of(own, other)
+        self._own = own
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._headers)
+
+    def routes(self) -> set[str]:
+        """Every route of the running application, HEAD apart: it has the handler of GET."""
+        app = self._client.app
+        return {
+            f"{route.method} {route.resource.canonical}"
+            for route in app.router.routes()
+            if route.method != "HEAD"
+        }
+
+    async def status(self, route: str, credential: str) -> int:
+        """The status of a request that is well-formed but for its credential."""
+        method, path = route.split(" ")
+        kwargs: dict[str, Any] = {}
+        if path.startswith("/whip") and method in SDP_TYPES:
+            kwargs = {"data": b"v=0\r\n"}
+        elif method == "POST" and not path.endswith("retry"):
+            kwargs = {"json": BODIES[path.rsplit("/", 1)[-1]](self._own)}
+        headers = dict(self._headers[credential])
+        if "data" in kwargs:
+            headers["Content-Type"] = SDP_TYPES[method]
+        url = path.format(session_id=self._own, alert_id="a1", peer_id="the-peer")
+        if path == "/static":
+            url = "/static/sdk/kyc-rtc.js"
+        if path.endswith("get-session-status"):
+            kwargs["params"] = {"session_id": self._own}
+        response = await self._client.request(method, url, headers=headers, **kwargs)
+        async with response:
+            return response.status
+
+    async def wrong(self, route: str, admitted: frozenset[str] | None) -> list[str]:
+        """The credentials that the route treats otherwise than it should."""
+        found = []
+        for name in self.names:
+            status = await self.status(route, name)
+            should_be = admitted is None or name in admitted
+            if (status not in (401, 403)) is not should_be or status >= 500:
+                found.append(f"{route} with {name}: {status}")
+        return found
+
+
+@pytest.fixture
+def credentials(clock: ManualClock) -> Credentials:
+    return Credentials(clock)
+
+
+@pytest.fixture
+async def make_edge(
+    make_client: MakeClient,
+    credentials: Credentials,
+    sessions: FakeSessions,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[], Any]:
+    async def make() -> Edge:
+        settings = Settings(
+            data_dir=tmp_path_factory.mktemp("edge"),
+            secret_key=SecretStr(SECRET),
+            environment="production",
+            api_keys=credentials.keys,
+        )
+        client = await make_client(settings)
+        own, other = [(await sessions.open("x")).session_id for _ in range(2)]
+        sessions.alerts["a1"] = AlertView("a1", own, "face_changed", "high", "k", {}, 4)
+        return Edge(client, credentials, own, other)
+
+    return make
+
+
+async def test_the_table_names_every_route(make_edge: Callable[[], Any]) -> None:
+    edge = await make_edge()
+    assert edge.routes() == set(ADMITTED)
+
+
+@pytest.mark.parametrize("route", ADMITTED)
+async def test_each_route_admits_whom_the_table_says(
+    route: str, make_edge: Callable[[], Any]
+) -> None:
+    edge = await make_edge()
+    assert len(edge.names) == 21
+    assert await edge.wrong(route, ADMITTED[route]) == []
+
+
+@pytest.mark.parametrize("route", [route for route, who in ADMITTED.items() if who is not None])
+async def test_who_is_refused_is_refused_before_the_body_is_read(
+    route: str, make_edge: Callable[[], Any]
+) -> None:
+    """A body of the wrong type, that would be refused with 415 or 413 if it were looked at."""
+    edge = await make_edge()
+    method, path = route.split(" ")
+    url = path.format(session_id=edge._own, alert_id="a1", peer_id="the-peer")
+    data = FormData({"x": "y" * 100})
+    response = await edge._client.request(method, url, data=data if method != "GET" else None)
+    assert response.status == 401
+
+
+async def test_in_development_without_keys_only_the_institution_needs_none(
+    make_client: MakeClient, development: Settings
+) -> None:
+    client: Client = await make_client(development)
+    started = await client.post("/api/v1/kyc/start-session", json={"user_id": "x"})
+    session_id = (await started.json())["session_id"]
+    assert started.status == 201
+    assert (await client.get(f"/api/v1/kyc/sessions/{session_id}")).status == 401
+
+
+# Weakened guards: every one of them has to show in the table.
+
+
+def weakened(endpoint: Endpoint) -> Iterator[Endpoint]:
+    """The endpoint with its access declared too widely, in every way that there is."""
+    yield dataclasses.replace(endpoint, access=Access.ANYONE)
+    if endpoint.access in (Access.INSTITUTION, Access.APPLICANT):
+        yield dataclasses.replace(endpoint, access=Access.KNOWN)
+    if endpoint.access is Access.APPLICANT:
+        yield dataclasses.replace(endpoint, access=Access.EITHER)
+    if endpoint.access is not Access.APPLICANT:
+        for scope in Scope:
+            if scope is not endpoint.scope:
+                yield dataclasses.replace(endpoint, scope=scope)
+
+
+def mutations() -> Iterator[tuple[str, int]]:
+    """Each guarded route, and the numbers of its weakenings."""
+    for route, who in ADMITTED.items():
+        if who is EVERYBODY:
+            continue
+        number = 3 if who == OWN else 4 if who & ANY_TOKEN else 5
+        yield from ((route, at) for at in range(number))
+
+
+@pytest.mark.parametrize(("route", "number"), list(mutations()))
+async def test_a_route_declared_too_widely_is_noticed(
+    route: str, number: int, make_edge: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def widened(
+        endpoints: tuple[Endpoint, ...], authenticator: Authenticator
+    ) -> list[web.RouteDef]:
+        chosen = [
+            list(weakened(e))[number] if f"{e.method} {e.path}" == route else e for e in endpoints
+        ]
+        assert chosen != list(endpoints)
+        return routes_of(chosen, authenticator)
+
+    monkeypatch.setattr(signaling.app, "routes_of", widened)
+    edge = await make_edge()
+    assert await edge.wrong(route, ADMITTED[route]) != []
+
+
+def tokens_of_any_session(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Principal, "require_session", lambda _self, _id: None)
+
+
+def keys_of_any_scope(patch: pytest.MonkeyPatch) -> None:
+    admit = Authenticator.admit
+
+    def all_scopes(self: Authenticator, request: web.Request, access: Access, _: Scope) -> Any:
+        for scope in Scope:
+            try:
+                return admit(self, request, access, scope)
+            except Exception as error:  # noqa: BLE001 - the next scope is tried
+                last = error
+        raise last
+
+    patch.setattr(Authenticator, "admit", all_scopes)
+
+
+def any_key(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("signaling.auth.hmac.compare_digest", lambda _a, _b: True)
+
+
+def nobody_checks(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Authenticator, "_institution", lambda *_: Principal(kind="institution"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("weaken", "route"),
+    [
+        (weaken, route)
+        for route, who in ADMITTED.items()
+        if who is not None
+        for weaken in (
+            *([tokens_of_any_session] if who & OWN and not who & {"foreign"} else []),
+            *([keys_of_any_scope, any_key, nobody_checks] if who & KEYS else []),
+        )
+    ],
+)
+async def test_a_weakened_check_is_noticed(
+    weaken: Callable[[pytest.MonkeyPatch], None],
+    route: str,
+    make_edge: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weaken(monkeypatch)
+    edge = await make_edge()
+    assert await edge.wrong(route, ADMITTED[route]) != []
+
+
+async def test_a_route_without_a_declared_access_stops_the_start(
+    make_edge: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    def one_more(
+        endpoints: tuple[Endpoint, ...], authenticator: Authenticator
+    ) -> list[web.RouteDef]:
+        return [*routes_of(endpoints, authenticator), web.get("/debug", handler)]
+
+    monkeypatch.setattr(signaling.app, "routes_of", one_more)
+    with pytest.raises(RuntimeError, match="GET /debug is routed without a declared access"):
+        await make_edge()
+
+
+@pytest.mark.parametrize(
+    ("path", "access"), [("/x", Access.APPLICANT), ("/x/{alert_id}", Access.EITHER)]
+)
+def test_an_access_that_cannot_be_checked_cannot_be_declared(path: str, access: Access) -> None:
+    async def handler(_request: web.Request, _principal: Principal) -> web.Response:
+        return web.Response()
+
+    with pytest.raises(ValueError, match="session"):
+        Endpoint("POST", path, handler, "", access)
+
+
+async def test_who_acknowledges_and_labels_is_the_keys_owner(
+    make_edge: Callable[[], Any], sessions: FakeSessions
+) -> None:
+    edge = await make_edge()
+    assert await edge.status("POST /api/v1/alerts/{alert_id}/acknowledge", "key_alerts") == 200
+    assert sessions.alerts["a1"].acknowledged_by == "the alerts desk"
+    assert sessions.alerts["a1"].acknowledged_note == "x"
