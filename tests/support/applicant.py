@@ -149,6 +149,13 @@ class Call:
         async with asyncio.timeout(within_s):
             return await self._verdict
 
+    async def status(self) -> dict[str, Any]:
+        """The record, as the institution reads it."""
+        url, query = f"{self._url}/get-session-status", {"session_id": self.session_id}
+        async with self._http.get(url, params=query) as response:
+            body: dict[str, Any] = await response.json()
+            return body
+
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.messages if message["type"] == kind]
 
