@@ -128,9 +128,11 @@ class Call:
         await self._connect()
 
     async def connect(self) -> None:
-        """Connect again, as a client that knows nothing of the connection before."""
+        """Connect again, as a client that knows nothing of the connection before; in vain where the
+        session is over by now."""
         self._publishers.append(Publisher(self._new_track(self._draw), self._take))
-        await self._connect()
+        if (await self.status())["status"] == "active":
+            await self._connect()
 
     async def hang_up(self) -> None:
         await self.publisher.aclose()
