@@ -124,6 +124,11 @@ class Publisher:
             self.say("ready")
         self._on_message(message)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the server can be spoken to."""
+        return self.reliable.readyState == "open"
+
     def say(self, kind: str, **fields: Any) -> None:
         """Send a message over `kyc`."""
         self.reliable.send(json.dumps({"v": 1, "seq": 0, "type": kind, **fields}))

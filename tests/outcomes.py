@@ -46,7 +46,10 @@ without an outage, and are found to be drawn."""
 BOTH_SIDES = (PEOPLE[1],)
 """Of those, who turns the head to either side."""
 
-DRAWS = 12
+IN_A_HURRY = {"LIMITS__DRAIN_S": "1"}
+"""Runs that are begun anew leave a live session behind."""
+
+DRAWS = 24
 """How often a run is begun anew at most."""
 
 
@@ -103,7 +106,7 @@ def rows(model: Path, data: Path | None) -> list[Row]:
 def _late_row(habit: Habit, model: Path, wrong: str) -> Row:
     async def run(_number: int) -> Outcome:
         with tempfile.TemporaryDirectory() as folder:
-            settings = {"DETECTION__WEIGHTS_DIR": folder}
+            settings = {"DETECTION__WEIGHTS_DIR": folder} | IN_A_HURRY
             with serving(Path(folder), settings) as server:
                 async with ClientSession() as http:
                     client = LateClient(http, server.url, model, habit)
@@ -136,11 +139,14 @@ def _dark_row(name: str, data: Path, people: Sequence[Takes], outages: Outages |
 def drawing_only(takes: Takes) -> dict[str, str]:
     """Settings: two challenges, and none that the recording does not show."""
     kinds = ", ".join(f'"{kind}"' for kind in ("head_turn", *takes.kinds()))
-    return FEW | {
-        "LIVENESS__CHALLENGES": "2",
-        "LIVENESS__CHALLENGE_TYPES": f"[{kinds}]",
-        "LIMITS__DRAIN_S": "1",  # runs that are begun anew leave a live session behind
-    }
+    return (
+        FEW
+        | {
+            "LIVENESS__CHALLENGES": "2",
+            "LIVENESS__CHALLENGE_TYPES": f"[{kinds}]",
+        }
+        | IN_A_HURRY
+    )
 
 
 async def _before_a_dark_link(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kyc_rtc.sessions.events import Now
@@ -89,12 +89,13 @@ class Ledger:
         self._alerts.append(alert)
         self.add(EntryType.ALERT, alert_payload(alert), now)
 
-    def commit(self, now: Now, snapshot: Mapping[str, Any]) -> Commit | None:
-        """What has to be stored now; None where no entry was added. `snapshot`: other fields."""
+    def commit(self, now: Now, snapshot: Callable[[], Mapping[str, Any]]) -> Commit | None:
+        """What has to be stored now; None where no entry was added. `snapshot` gives the other fields: it
+        is called for a commit only, for it costs a fair share of a frame."""
         if not self._entries:
             return None
         self._record = dataclasses.replace(
-            self._record, updated_at_ms=now.wall_ms, last_seq=self.last_seq, **snapshot
+            self._record, updated_at_ms=now.wall_ms, last_seq=self.last_seq, **snapshot()
         )
         commit = Commit(
             record=self._record,

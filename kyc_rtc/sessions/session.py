@@ -117,7 +117,7 @@ class Session:
         if self._ended:
             return after_the_end(event)
         effects = self._dispatch(event, now)
-        commit = self._ledger.commit(now, self._course.snapshot())
+        commit = self._ledger.commit(now, self._course.snapshot)
         if commit is not None:
             effects.append(Store(commit))
         if self._unstored_since_ms is None and self._ledger.unstored:

@@ -128,9 +128,11 @@ class Call:
         await self._connect()
 
     async def connect(self) -> None:
-        """Connect again, as a client that knows nothing of the connection before."""
+        """Connect again, as a client that knows nothing of the connection before; in vain where the
+        session is over by now."""
         self._publishers.append(Publisher(self._new_track(self._draw), self._take))
-        await self._connect()
+        if (await self.status())["status"] == "active":
+            await self._connect()
 
     async def hang_up(self) -> None:
         await self.publisher.aclose()
@@ -148,6 +150,13 @@ class Call:
         """The verdict message, or the test fails."""
         async with asyncio.timeout(within_s):
             return await self._verdict
+
+    async def status(self) -> dict[str, Any]:
+        """The record, as the institution reads it."""
+        url, query = f"{self._url}/get-session-status", {"session_id": self.session_id}
+        async with self._http.get(url, params=query) as response:
+            body: dict[str, Any] = await response.json()
+            return body
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.messages if message["type"] == kind]

@@ -35,9 +35,9 @@ Span = tuple[int, int]
 class Takes:
     """Which spans of a clip show what. `clip`: first 16 hex digits of the file's SHA-256.
 
-    `idle` are calm spans; between the prompts they are played one after the other, and backwards.
-    Several, for footage that comes again is what an attack shows, and a person never. `middle` says
-    where the face is, of the picture's width and height, and `height` how much of the height is shown.
+    `idle` are calm spans; between the prompts they are played one after the other. Several or long ones,
+    for footage that comes again is what an attack shows, and a person never. `middle` says where the
+    face is, of the picture's width and height, and `height` how much of the height is shown.
     """
 
     clip: str
@@ -49,7 +49,7 @@ class Takes:
     def shows(self, challenge: Challenge) -> bool:
         """Whether there is a take for it, of the length that is asked."""
         spans = self.answers.get((challenge.type, challenge.direction), ())
-        length_ms = sum(abs(end_ms - start_ms) for start_ms, end_ms in spans)
+        length_ms = _length_ms(spans)
         return length_ms > 0 and length_ms >= challenge.hold_ms + _RAMPS_MS
 
     def kinds(self) -> list[ChallengeType]:
@@ -93,7 +93,7 @@ PEOPLE = (
     ),
     Takes(
         clip="70f10a6c7ad4591b",
-        idle=((4_600, 5_850), (1_250, 2_450)),
+        idle=((1_400, 5_850),),
         answers={
             (ChallengeType.HEAD_TURN, Direction.RIGHT): ((5_850, 8_270),),
             (ChallengeType.NOD, None): ((200, 1_350),),
@@ -103,7 +103,7 @@ PEOPLE = (
     ),
     Takes(
         clip="7fe30bcfd6949fc1",
-        idle=((4_300, 7_300), (8_700, 9_700)),
+        idle=((4_300, 8_400), (10_750, 11_450)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((2_900, 4_250),),
             (ChallengeType.BLINK, None): ((8_500, 10_700),),
@@ -152,7 +152,9 @@ class Recorded:
     The whole picture drifts as a camera's does that is held in a hand: the calm footage is short,
     and would else be seen again exactly as it was. `willing` False plays a take that does not fit.
     `seen` says whether anybody sees the picture: calm footage that nobody saw is shown again later.
-    `lacks` is set once something was asked that the clip has no take for.
+    `lacks` is set once something was asked that the clip has no take for, or none that was not seen
+    already, except in another try; but for the first prompt, which nobody gets to answer whose link goes
+    dark at it.
     """
 
     def __init__(
@@ -170,10 +172,13 @@ class Recorded:
         ]
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
-        self._calm = (*takes.idle, *((end, start) for start, end in reversed(takes.idle)))
         self._willing, self._seen = willing, seen
         self._calm_ms = 0.0
         self.lacks = asyncio.Event()
+        self._asked: Asked | None = None
+        self._take_seen_ms = 0.0
+        self._used: set[Asked] = set()
+        self._tries_again = False
         self._playing: tuple[Span, ...] = ()
         self._began_ms = self._now_ms = 0.0
         self._fade_from: BgrImage | None = None
@@ -182,15 +187,15 @@ class Recorded:
         self._last_span: Span | None = None
 
     def sees(self, prompt: Prompt) -> None:
+        self._tries_again = self._tries_again or prompt.icon == "again"
         if prompt.challenge is not None:
-            if not self._takes.shows(prompt.challenge):
-                self.lacks.set()
+            self._note(prompt.challenge)
             self._playing = self._takes.answers.get(self._choose(prompt.challenge), ())
             self._began_ms = self._now_ms + _REACTION_MS
 
     def draw(self, at_ms: float) -> BgrImage:
         step_ms, self._now_ms = at_ms - self._now_ms, at_ms
-        span, source_ms = self._position(step_ms)
+        span, source_ms = self._position(step_ms if self._seen() else 0.0)
         if span != self._last_span and self._last is not None and not self._runs_on(span):
             self._fade_from, self._faded_ms = self._last, at_ms
         picture = self._at(source_ms)
@@ -204,6 +209,17 @@ class Recorded:
         self._last, self._last_span = picture, span
         return held_in_a_hand(picture, at_ms)
 
+    def _note(self, challenge: Challenge) -> None:
+        """See whether there is a take for it that nobody saw half of yet."""
+        was_seen = self._take_seen_ms * 2 > _length_ms(self._playing)
+        if was_seen and self._asked is not None and not self._tries_again:
+            self._used.add(self._asked)
+        self._tries_again = False
+        is_first, self._asked = self._asked is None, (challenge.type, challenge.direction)
+        self._take_seen_ms = 0.0
+        if not is_first and (self._asked in self._used or not self._takes.shows(challenge)):
+            self.lacks.set()
+
     def _choose(self, challenge: Challenge) -> Asked:
         asked = (challenge.type, challenge.direction)
         if self._willing:
@@ -211,15 +227,15 @@ class Recorded:
         return _OTHER_SIDE.get(asked, (ChallengeType.HEAD_TURN, Direction.LEFT))
 
     def _position(self, step_ms: float) -> tuple[Span, float]:
-        """Which span is played now, and the moment of the clip; `step_ms` since the last picture."""
+        """Which span is played now, and the moment of the clip; `step_ms` of it were seen."""
         since_ms = self._now_ms - self._began_ms
         if since_ms >= 0 and (taken := _moment(self._playing, since_ms)) is not None:
+            self._take_seen_ms += step_ms
             return taken
-        if self._seen():
-            self._calm_ms += step_ms * _IDLE_PACE
-        length_ms = sum(abs(end_ms - start_ms) for start_ms, end_ms in self._calm)
-        calm = _moment(self._calm, self._calm_ms % length_ms)
-        return calm or (self._calm[0], self._calm[0][0])
+        self._calm_ms += step_ms * _IDLE_PACE
+        idle = self._takes.idle
+        calm = _moment(idle, self._calm_ms % _length_ms(idle))
+        return calm or (idle[0], idle[0][0])
 
     def _runs_on(self, span: Span) -> bool:
         return self._last_span is not None and self._last_span[1] == span[0]
@@ -227,6 +243,10 @@ class Recorded:
     def _at(self, source_ms: float) -> BgrImage:
         number = bisect.bisect_right(self._times_ms, source_ms) - 1
         return self._frames[max(0, number)][1]
+
+
+def _length_ms(spans: tuple[Span, ...]) -> int:
+    return sum(abs(end_ms - start_ms) for start_ms, end_ms in spans)
 
 
 def _moment(spans: tuple[Span, ...], since_ms: float) -> tuple[Span, float] | None:

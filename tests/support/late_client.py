@@ -24,6 +24,7 @@ from media.publisher import PictureTrack
 from tests.support.applicant import Call, PortraitApplicant, obey
 
 STATS_EVERY_S = 1.0
+POLL_S = 0.5
 
 
 class Cover(Enum):
@@ -61,19 +62,25 @@ class LateClient:
         self._asked_for: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def run(self, within_s: float) -> str:
-        """The verdict's status, or `no verdict` after so long."""
+        """The verdict's status, as the record has it; `active` where none came in so long."""
         async with asyncio.TaskGroup() as tasks:
             work = [tasks.create_task(self._answer()), tasks.create_task(self._stats())]
             try:
                 await self.call.start()
-                verdict = await self.call.verdict(within_s)
-            except TimeoutError:
-                return "no verdict"
+                return await self._decided(within_s)
             finally:
                 for task in work:
                     task.cancel()
                 await self.call.aclose()
-        return str(verdict["status"])
+
+    async def _decided(self, within_s: float) -> str:
+        status = "active"
+        for _ in range(round(within_s / POLL_S)):
+            status = (await self.call.status())["status"]
+            if status != "active":
+                break
+            await asyncio.sleep(POLL_S)  # polling a server, so often at most
+        return status
 
     def _asked(self, challenge: dict[str, Any]) -> None:
         self._asked_for.put_nowait(challenge)
@@ -106,7 +113,8 @@ class LateClient:
         """What a page says all the while, so that the session is not silent."""
         while True:
             await asyncio.sleep(STATS_EVERY_S)
-            self.call.publisher.say("stats", bitrate_kbps=600)
+            if self.call.publisher.is_open:
+                self.call.publisher.say("stats", bitrate_kbps=600)
 
     def _track(self, draw: Callable[[float], BgrImage]) -> PictureTrack:
         return _StoppableTrack(draw, 20, self._sends)

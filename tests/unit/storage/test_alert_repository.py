@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
-from kyc_rtc.ids import AlertId, SessionId, new_alert_id, new_session_id
+from kyc_rtc.ids import AlertId, SessionId, new_session_id
 from kyc_rtc.storage import AlertStatistics
 from tests.support.memory_store import a_session, an_alert
 from tests.unit.storage.stores import Store, put_alerts
@@ -97,7 +97,9 @@ async def test_of_fifty_acknowledgements_at_once_one_stands(
     assert answers[0] == await store.alerts.get(record.alert_id)
 
 
-@pytest.mark.parametrize("text", [new_alert_id(), "", "x" * 300, "a\x00b", "\ud800", "' OR 1=1"])
+@pytest.mark.parametrize(
+    "text", ["00000000-0000-4000-8000-000000000000", "", "x" * 300, "a\x00b", "\ud800", "' OR 1=1"]
+)
 async def test_an_unknown_alert_is_not_found(
     store: Store, session_id: SessionId, text: str
 ) -> None:

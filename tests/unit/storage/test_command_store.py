@@ -131,7 +131,9 @@ async def test_of_many_outcomes_at_once_one_stands(store: Store) -> None:
     assert done.error == {"n": done.done_at_ms}
 
 
-@pytest.mark.parametrize("text", [str(uuid.uuid4()), "", "x" * 300, "a\x00b", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["00000000-0000-4000-8000-000000000000", "", "x" * 300, "a\x00b", "\ud800"]
+)
 async def test_an_unknown_command_is_not_found(store: Store, text: str) -> None:
     with pytest.raises(NotFound):
         await store.commands.get(text)

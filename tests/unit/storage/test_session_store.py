@@ -145,7 +145,8 @@ CALLS: dict[str, Call] = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize(
-    "text", [str(new_session_id()), "", "x" * 300, "a\x00b", "\ud800", "' OR '1'='1"]
+    "text",
+    ["00000000-0000-4000-8000-000000000000", "", "x" * 300, "a\x00b", "\ud800", "' OR '1'='1"],
 )
 async def test_an_unknown_session_is_not_found(store: Store, call: Call, text: str) -> None:
     await store.sessions.open(a_session(), [])
