@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
 import re
+import threading
+from collections.abc import Callable, Collection
 
+from aioice.ice import get_or_create_mdns_protocol, unref_mdns_protocol
 from aiortc import RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket
+
+from media.decoder_queue import DecoderQueue
+from media.video_size import Size
 
 
 async def request_keyframe(receiver: RTCRtpReceiver) -> bool:
@@ -94,3 +102,50 @@ def skip_lost_packets(receiver: RTCRtpReceiver) -> bool:
     come but no picture does."""
     buffer = getattr(receiver, _BUFFER, None)
     return isinstance(buffer, CameraBuffer) and buffer.skip_hole()
+
+
+_DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+_DECODER_ERROR = "_RTCRtpReceiver__decoder_error"
+
+
+def bound_decoder(
+    receiver: RTCRtpReceiver, max_pixels: int, on_too_large: Callable[[Size], None]
+) -> DecoderQueue:
+    """Give a video receiver a bounded queue before its decoder, through which no frame passes that
+    unpacks to more than `max_pixels`. To be called before any packet comes.
+
+    aiortc decodes whatever comes, at up to 16,383 pixels a side, and its queue has no bound. There is no
+    upstream issue about the size, and none about this queue (642 is about the one behind the decoder).
+    Goes away when aiortc has a hook before decoding.
+
+    Raises:
+        RuntimeError: this aiortc keeps its queue elsewhere. Without the limit nothing is decoded.
+    """
+    needed = getattr(receiver, _DECODER_ERROR, None)
+    if not (
+        isinstance(needed, threading.Event)
+        and isinstance(getattr(receiver, _DECODER_QUEUE, None), queue.Queue)
+    ):
+        raise RuntimeError("this version of aiortc decodes without a limit")
+    bounded = DecoderQueue(max_pixels, needed, on_too_large)
+    setattr(receiver, _DECODER_QUEUE, bounded)
+    return bounded
+
+
+async def resolve_mdns(names: Collection[str], limit_s: float) -> dict[str, str]:
+    """Addresses of `.local` names (RFC 6762), asked for together; without those that are not known
+    within `limit_s`, or where the host has no multicast.
+
+    aioice resolves by itself, but hands the address to nobody who could refuse it. There is no upstream
+    issue. Goes away when aioice has a hook between resolving and the first check.
+    """
+    subscriber = object()
+    try:
+        async with asyncio.timeout(limit_s):
+            protocol = await get_or_create_mdns_protocol(subscriber)
+            found = await asyncio.gather(*(protocol.resolve(name, limit_s) for name in names))
+    except (OSError, TimeoutError):
+        return {}
+    finally:
+        await unref_mdns_protocol(subscriber)
+    return {name: address for name, address in zip(names, found, strict=True) if address}
