@@ -170,7 +170,9 @@ class LimitSettings(Group):
     )
     retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
-    max_image_pixels: int = Field(1920 * 1088, ge=10_000, description="largest picture, uploaded or in video")
+    max_image_pixels: int = Field(
+        1920 * 1088, ge=10_000, description="largest picture, uploaded or in video"
+    )
     session_time_limit_ms: int = Field(
         300_000, ge=10_000, description="wall time from join to verdict"
     )
