@@ -167,6 +167,7 @@ class SessionActor:
         """Add ICE candidates. Raises `Conflict` for a peer that was replaced."""
         peer = self._peers.get(PeerId(peer_id))
         if peer is None:
+            self.pending.explain()
             raise Conflict("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
 
