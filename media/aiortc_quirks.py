@@ -143,9 +143,16 @@ async def resolve_mdns(names: Collection[str], limit_s: float) -> dict[str, str]
     try:
         async with asyncio.timeout(limit_s):
             protocol = await get_or_create_mdns_protocol(subscriber)
-            found = await asyncio.gather(*(protocol.resolve(name, limit_s) for name in names))
+        asked = {name: asyncio.create_task(protocol.resolve(name, limit_s)) for name in names}
+        try:
+            await asyncio.wait(asked.values(), timeout=limit_s)
+        finally:
+            for task in asked.values():
+                task.cancel()
+            found = await asyncio.gather(*asked.values(), return_exceptions=True)
     except (OSError, TimeoutError):
         return {}
     finally:
         await unref_mdns_protocol(subscriber)
-    return {name: address for name, address in zip(names, found, strict=True) if address}
+    answers = zip(names, found, strict=True)
+    return {name: address for name, address in answers if isinstance(address, str)}
