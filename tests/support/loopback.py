@@ -37,7 +37,7 @@ class Loopback:
         self.settings = settings or Settings()
         self.frames: list[Frame] = []
         self.events: list[PeerEvent] = []
-        self.publisher = Publisher(track, lambda message: None)
+        self.publisher = Publisher(track, lambda _message: None)
         self.peer = Peer(
             new_peer_id(),
             settings=self.settings,

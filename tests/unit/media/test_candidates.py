@@ -79,7 +79,7 @@ def test_what_a_rule_admits(rule: CandidateRule, admitted: list[str]) -> None:
         "fd12::1",
         "127.0.0.1",
         "fe80::1",
-        "0.0.0.0",
+        "::",
         "224.0.0.251",
         "",
     ]
