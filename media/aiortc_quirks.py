@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from aioice.ice import get_or_create_mdns_protocol, unref_mdns_protocol
-from aiortc import RTCRtpReceiver
+from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket
 
@@ -130,6 +130,30 @@ def bound_decoder(
     bounded = DecoderQueue(max_pixels, needed, on_too_large)
     setattr(receiver, _DECODER_QUEUE, bounded)
     return bounded
+
+
+class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
+    """Received datagrams, at most `MOST`: further ones are dropped, as UDP may."""
+
+    MOST = 512
+
+    def put_nowait(self, item: tuple[bytes, int] | None) -> None:
+        """Add one, or the end."""
+        if item is None or self.qsize() < self.MOST:
+            super().put_nowait(item)
+
+
+def bound_datagrams(connection: RTCPeerConnection) -> None:
+    """Bound what each of a connection's ICE transports keeps. To be called before it gathers.
+
+    aioice keeps every datagram that is no STUN, whoever sent it, until somebody reads; before ICE is
+    done nobody does. There is no upstream issue. Goes away when aioice bounds its queue.
+    """
+    transports = [receiver.transport.transport for receiver in connection.getReceivers()]
+    if connection.sctp is not None:
+        transports.append(connection.sctp.transport.transport)
+    for transport in transports:
+        transport._connection._queue = DatagramQueue()  # noqa: SLF001
 
 
 async def resolve_mdns(names: Collection[str], limit_s: float) -> dict[str, str]:

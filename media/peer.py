@@ -26,6 +26,7 @@ from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
 from kyc_rtc.settings import MediaSettings, Settings
 from media.aiortc_quirks import (
+    bound_datagrams,
     bound_decoder,
     mend_buffer,
     request_keyframe,
@@ -152,6 +153,7 @@ class Peer:
             for receiver in self._receivers():
                 mend_buffer(receiver)
                 bound_decoder(receiver, self._max_pixels, self._on_too_large)
+            bound_datagrams(self._connection)
             await self._add(offer.candidates, ended=offer.ended)
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind == "audio":

@@ -78,9 +78,11 @@ async def test_an_address_has_so_many_connections_on_their_way(
         session_id, headers = await _started(http, base_url)
         url = f"{base_url}/api/v1/kyc/sessions/{session_id}/offer"
         connector = TCPConnector(local_addr=(address, 0))
-        async with ClientSession(connector=connector) as attacker:
-            async with attacker.post(url, json=offer, headers=headers) as response:
-                answers.append((response.status, response.headers.get("Retry-After")))
+        async with (
+            ClientSession(connector=connector) as attacker,
+            attacker.post(url, json=offer, headers=headers) as response,
+        ):
+            answers.append((response.status, response.headers.get("Retry-After")))
     refused = (503, "15")
     assert answers == [(200, None)] * 2 + [refused] + [(200, None)] * 2 + [refused]
     async with http.get(f"{base_url}/health") as response:

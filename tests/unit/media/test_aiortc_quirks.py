@@ -15,6 +15,8 @@ from aiortc.rtp import RtpPacket
 from media import aiortc_quirks
 from media.aiortc_quirks import (
     CameraBuffer,
+    DatagramQueue,
+    bound_datagrams,
     bound_decoder,
     is_key_frame,
     mend_buffer,
@@ -119,6 +121,21 @@ async def test_a_receiver_gets_a_bounded_queue_or_none_at_all() -> None:
     assert getattr(receiver, "_RTCRtpReceiver__decoder_queue", None) is made
     with pytest.raises(RuntimeError, match="without a limit"):
         bound_decoder(receiver, 100, lambda _size: None)
+    await connection.close()
+
+
+async def test_datagrams_that_nobody_reads_are_bounded() -> None:
+    connection = RTCPeerConnection()
+    connection.addTransceiver("video", direction="recvonly")
+    connection.createDataChannel("kyc")
+    bound_datagrams(connection)
+    transports = [connection.getReceivers()[0].transport, connection.sctp.transport]
+    for ice in (transport.transport._connection for transport in transports):
+        for _ in range(10_000):
+            ice.data_received(b"junk", 1)
+        assert ice._queue.qsize() == DatagramQueue.MOST
+        ice._queue.put_nowait(None)
+        assert [ice._queue.get_nowait() for _ in range(DatagramQueue.MOST + 1)][-1] is None
     await connection.close()
 
 
