@@ -14,8 +14,8 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadSdp
 from kyc_rtc.settings import MediaSettings, Settings
 from media import peer as peer_module
-from media.peer import CONNECT_LIMIT_MS, Connected, PeerClosed
-from media.sdp import parse_fragment
+from media.peer import CONNECT_LIMIT_MS, Connected, PeerClosed, Refused
+from media.sdp import MAX_CANDIDATES, parse_fragment
 from tests.support.clock import ManualClock
 from tests.support.loopback import Loopback
 
@@ -83,7 +83,7 @@ async def test_who_does_not_show_either_is_told_the_setting(loopback: NewLoopbac
     await clock.advance(1)
     await call.until(lambda: call.of_type(PeerClosed))
     assert call.refusals() == ["candidates_refused"]
-    (refused,) = call.of_type(peer_module.Refused)
+    (refused,) = call.of_type(Refused)
     assert "media.allow_private_candidates" in refused.error.hint
 
 
@@ -133,7 +133,7 @@ async def test_a_peer_has_so_many_candidates_in_all(loopback: NewLoopback) -> No
         text = "\n".join(["a=mid:0", *(line.replace("10.9.9.9", f"10.9.9.{at}") for line in lines)])
         await call.peer.add_candidates(parse_fragment(text))
     ice = call.peer._receivers()[0].transport.transport
-    assert len(ice.getRemoteCandidates()) == peer_module.MAX_CANDIDATES
+    assert len(ice.getRemoteCandidates()) == MAX_CANDIDATES
 
 
 @pytest.mark.parametrize(("settings", "is_asked"), [(Settings(), True), (STRICT, False)])

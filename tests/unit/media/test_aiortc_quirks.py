@@ -129,6 +129,7 @@ async def test_datagrams_that_nobody_reads_are_bounded() -> None:
     connection.addTransceiver("video", direction="recvonly")
     connection.createDataChannel("kyc")
     bound_datagrams(connection)
+    assert connection.sctp is not None
     transports = [connection.getReceivers()[0].transport, connection.sctp.transport]
     for ice in (transport.transport._connection for transport in transports):
         for _ in range(10_000):

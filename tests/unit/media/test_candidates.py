@@ -17,9 +17,9 @@ BRANCH = CandidateRule(private=True, local=False)
 PRODUCTION = CandidateRule(private=False, local=False)
 
 
-def candidate(ip: str, port: int = 5_000, **other: object) -> RTCIceCandidate:
-    made = RTCIceCandidate(1, "1", ip, port, 1, "udp", "host")
-    for name, value in other.items():
+def candidate(ip: str, changes: dict[str, object] | None = None) -> RTCIceCandidate:
+    made = RTCIceCandidate(1, "1", ip, 5_000, 1, "udp", "host")
+    for name, value in (changes or {}).items():
         setattr(made, name, value)
     return made
 
@@ -121,7 +121,7 @@ def test_any_text_leads_nowhere_or_somewhere(text: str) -> None:
 )
 def test_what_aioice_cannot_use_is_left_out(spoilt: dict[str, object]) -> None:
     whole = candidate("8.8.8.8")
-    assert PRODUCTION.admitted([candidate("8.8.8.8", **spoilt), whole], {}) == [whole]
+    assert PRODUCTION.admitted([candidate("8.8.8.8", spoilt), whole], {}) == [whole]
 
 
 def test_names_are_resolved_only_where_private_addresses_are_tried() -> None:

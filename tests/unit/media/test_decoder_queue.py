@@ -42,8 +42,9 @@ class Rig:
 
     def asked(self) -> bool:
         """Whether a key frame was asked for since the last call."""
-        was, _ = self.needed.is_set(), self.needed.clear()
-        return was
+        was_set = self.needed.is_set()
+        self.needed.clear()
+        return was_set
 
 
 def test_frames_come_out_in_order_and_then_the_end() -> None:
