@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiortc import VideoStreamTrack
+from pydantic import SecretStr
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadSdp
-from kyc_rtc.settings import MediaSettings, Settings
+from kyc_rtc.settings import Settings
 from media import peer as peer_module
 from media.peer import CONNECT_LIMIT_MS, Connected, PeerClosed, Refused
 from media.sdp import MAX_CANDIDATES, parse_fragment
@@ -20,7 +21,9 @@ from tests.support.clock import ManualClock
 from tests.support.loopback import Loopback
 
 NewLoopback = Callable[..., Loopback]
-STRICT = Settings(media=MediaSettings(allow_private_candidates=False))
+STRICT = Settings(
+    environment="production", secret_key=SecretStr("k" * 32), api_key_hashes=("0" * 64,)
+)
 JUNK = (
     "1 1 udp 1 example.com 5000 typ host",
     "1 1 udp 1 224.0.0.251 5353 typ host",
