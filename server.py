@@ -92,7 +92,7 @@ def build(
     command_rows = SqlCommandStore(database)
 
     def new_peer(peer_id: PeerId, timeline: MediaTimeline, sink: FrameSink) -> Peer:
-        return Peer(peer_id, settings=settings.media, clock=clock, timeline=timeline, sink=sink)
+        return Peer(peer_id, settings=settings, clock=clock, timeline=timeline, sink=sink)
 
     services = Services(
         settings=settings,

@@ -3,6 +3,8 @@
     KycError
     ├── BadRequest                the caller sent something wrong
     │   ├── BadSdp                an offer or a fragment that is no usable SDP
+    │   │   └── CandidatesRefused     none of a client's ICE candidates may be tried
+    │   ├── VideoTooLarge         video with more pixels than are decoded
     │   ├── BadImage              bytes that are no acceptable picture
     │   └── BadMessage            a malformed data-channel message
     ├── Unauthorised              no credential, or not a valid one
@@ -43,6 +45,14 @@ class BadRequest(KycError):
 
 class BadSdp(BadRequest):
     code = "bad_sdp"
+
+
+class CandidatesRefused(BadSdp):
+    code = "candidates_refused"
+
+
+class VideoTooLarge(BadRequest):
+    code = "video_too_large"
 
 
 class BadImage(BadRequest):

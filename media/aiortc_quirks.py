@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
 import re
+import threading
+from collections.abc import Callable, Collection
 
-from aiortc import RTCRtpReceiver
+from aioice.ice import get_or_create_mdns_protocol, unref_mdns_protocol
+from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.rtp import RtpPacket
+
+from media.decoder_queue import DecoderQueue
+from media.video_size import Size
 
 
 async def request_keyframe(receiver: RTCRtpReceiver) -> bool:
@@ -94,3 +102,81 @@ def skip_lost_packets(receiver: RTCRtpReceiver) -> bool:
     come but no picture does."""
     buffer = getattr(receiver, _BUFFER, None)
     return isinstance(buffer, CameraBuffer) and buffer.skip_hole()
+
+
+_DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+_DECODER_ERROR = "_RTCRtpReceiver__decoder_error"
+
+
+def bound_decoder(
+    receiver: RTCRtpReceiver, max_pixels: int, on_too_large: Callable[[Size], None]
+) -> DecoderQueue:
+    """Give a video receiver a bounded queue before its decoder, through which no frame passes that
+    unpacks to more than `max_pixels`. To be called before any packet comes.
+
+    aiortc decodes whatever comes, at up to 16,383 pixels a side, and its queue has no bound. There is no
+    upstream issue about the size, and none about this queue (642 is about the one behind the decoder).
+    Goes away when aiortc has a hook before decoding.
+
+    Raises:
+        RuntimeError: this aiortc keeps its queue elsewhere. Without the limit nothing is decoded.
+    """
+    needed = getattr(receiver, _DECODER_ERROR, None)
+    if not (
+        isinstance(needed, threading.Event)
+        and isinstance(getattr(receiver, _DECODER_QUEUE, None), queue.Queue)
+    ):
+        raise RuntimeError("this version of aiortc decodes without a limit")
+    bounded = DecoderQueue(max_pixels, needed, on_too_large)
+    setattr(receiver, _DECODER_QUEUE, bounded)
+    return bounded
+
+
+class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
+    """Received datagrams, at most `MOST`: further ones are dropped, as UDP may."""
+
+    MOST = 512
+
+    def put_nowait(self, item: tuple[bytes, int] | None) -> None:
+        """Add one, or the end."""
+        if item is None or self.qsize() < self.MOST:
+            super().put_nowait(item)
+
+
+def bound_datagrams(connection: RTCPeerConnection) -> None:
+    """Bound what each of a connection's ICE transports keeps. To be called before it gathers.
+
+    aioice keeps every datagram that is no STUN, whoever sent it, until somebody reads; before ICE is
+    done nobody does. There is no upstream issue. Goes away when aioice bounds its queue.
+    """
+    transports = [receiver.transport.transport for receiver in connection.getReceivers()]
+    if connection.sctp is not None:
+        transports.append(connection.sctp.transport.transport)
+    for transport in transports:
+        transport._connection._queue = DatagramQueue()  # noqa: SLF001
+
+
+async def resolve_mdns(names: Collection[str], limit_s: float) -> dict[str, str]:
+    """Addresses of `.local` names (RFC 6762), asked for together; without those that are not known
+    within `limit_s`, or where the host has no multicast.
+
+    aioice resolves by itself, but hands the address to nobody who could refuse it. There is no upstream
+    issue. Goes away when aioice has a hook between resolving and the first check.
+    """
+    subscriber = object()
+    try:
+        async with asyncio.timeout(limit_s):
+            protocol = await get_or_create_mdns_protocol(subscriber)
+        asked = {name: asyncio.create_task(protocol.resolve(name, limit_s)) for name in names}
+        try:
+            await asyncio.wait(asked.values(), timeout=limit_s)
+        finally:
+            for task in asked.values():
+                task.cancel()
+            found = await asyncio.gather(*asked.values(), return_exceptions=True)
+    except (OSError, TimeoutError):
+        return {}
+    finally:
+        await unref_mdns_protocol(subscriber)
+    answers = zip(names, found, strict=True)
+    return {name: address for name, address in answers if isinstance(address, str)}

@@ -11,6 +11,7 @@ from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceCandidate,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpCodecCapability,
@@ -20,19 +21,34 @@ from aiortc import (
 from aiortc.exceptions import InvalidStateError
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import BadSdp, Conflict
+from kyc_rtc.errors import BadSdp, CandidatesRefused, Conflict, KycError, VideoTooLarge
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
-from kyc_rtc.settings import MediaSettings
-from media.aiortc_quirks import mend_buffer, request_keyframe, skip_lost_packets
-from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
+from kyc_rtc.settings import MediaSettings, Settings
+from media.aiortc_quirks import (
+    bound_datagrams,
+    bound_decoder,
+    mend_buffer,
+    request_keyframe,
+    resolve_mdns,
+    skip_lost_packets,
+)
+from media.candidates import CandidateRule
+from media.sdp import MAX_CANDIDATES, SDP_ERRORS, Fragment, Offer, with_start_bitrate
 from media.timeline import MediaTimeline
+from media.video_size import Size
 from media.video_track import FrameSink, VerificationTrack
 
-CHANNEL_LABELS = ("kyc", "kyc-telemetry")
+RELIABLE = "kyc"
+CHANNEL_LABELS = (RELIABLE, "kyc-telemetry")
 MAX_INBOX = 64
-MAX_BUFFERED_BYTES = {"kyc": 256 * 1024, "kyc-telemetry": 16 * 1024}
+MAX_BUFFERED_BYTES = {RELIABLE: 256 * 1024, "kyc-telemetry": 16 * 1024}
 CLOSE_TIMEOUT_MS = 5_000
+CONNECT_LIMIT_MS = 10_000
+"""For so long a peer may take from its answer until DTLS is up."""
+
+NAMES_LIMIT_S = 1.0
+"""For so long a client's mDNS names may take, all together."""
 
 log = structlog.get_logger(__name__)
 
@@ -63,11 +79,18 @@ class CameraStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Something of the client's is not used, and why."""
+
+    error: KycError
+
+
+@dataclass(frozen=True, slots=True)
 class PeerClosed:
     """The transport is gone; nothing follows."""
 
 
-PeerEvent = ChannelOpened | MessageReceived | Connected | CameraStarted | PeerClosed
+PeerEvent = ChannelOpened | MessageReceived | Connected | CameraStarted | Refused | PeerClosed
 
 
 class Peer:
@@ -75,14 +98,15 @@ class Peer:
 
     aiortc's handlers only enqueue; `next_event` is what a session awaits. The inbox holds at most
     `MAX_INBOX` messages: a flood beyond it is dropped and counted in `messages_dropped`, the other
-    events are few and always kept. `aclose` is idempotent and bounded in time.
+    events are few and always kept. A peer that has no DTLS after `CONNECT_LIMIT_MS` closes itself.
+    `aclose` is idempotent and bounded in time.
     """
 
     def __init__(
         self,
         peer_id: PeerId,
         *,
-        settings: MediaSettings,
+        settings: Settings,
         clock: Clock,
         timeline: MediaTimeline,
         sink: FrameSink,
@@ -90,14 +114,22 @@ class Peer:
         self.peer_id = peer_id
         self.messages_dropped = 0
         self._clock = clock
-        self._settings = settings
+        self._settings = settings.media
+        self._max_pixels = settings.limits.max_image_pixels
+        self._rule = CandidateRule(
+            private=settings.private_candidates_allowed, local=settings.development
+        )
+        self._candidates_tried = self._candidates_refused = 0
         self._timeline = timeline
         self._sink = sink
         self._inbox: asyncio.Queue[PeerEvent] = asyncio.Queue()
         self._channels: dict[str, RTCDataChannel] = {}
         self._pump: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._connection = RTCPeerConnection(_configuration(settings))
+        self._too_large: VideoTooLarge | None = None
+        self._is_connected = self._has_channel = False
+        self._connection = RTCPeerConnection(_configuration(settings.media))
         self._ice_ufrag = ""
         self.last_heard_ms = clock.monotonic_ms()
         self._connection.on("track", self._on_track)
@@ -111,17 +143,24 @@ class Peer:
             BadSdp: aiortc refuses the offer, for instance for lack of a common codec.
         """
         self._ice_ufrag = offer.ice_ufrag
+        self._has_channel = offer.has_data_channel
         camera = self._connection.addTransceiver("video", direction="recvonly")
         camera.setCodecPreferences(_preferred_codecs(self._settings.video_codecs))
         try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+            await self._connection.setRemoteDescription(
+                RTCSessionDescription(offer.bare_sdp, "offer")
+            )
             for receiver in self._receivers():
                 mend_buffer(receiver)
+                bound_decoder(receiver, self._max_pixels, self._on_too_large)
+            bound_datagrams(self._connection)
+            await self._add(offer.candidates, ended=offer.ended)
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind == "audio":
                     transceiver.direction = "inactive"
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
+            self._waiting = asyncio.create_task(self._wait(), name=f"peer-wait-{self.peer_id}")
             return with_start_bitrate(
                 self._connection.localDescription.sdp, self._settings.start_bitrate_kbps
             )
@@ -129,21 +168,36 @@ class Peer:
             raise BadSdp("the offer cannot be answered", hint="offer H.264 or VP8 video") from None
 
     async def add_candidates(self, fragment: Fragment) -> None:
-        """Add trickled candidates.
+        """Add trickled candidates; those that may not be tried are left out.
 
         Raises:
             Conflict: the fragment belongs to another ICE session (an ICE restart is not supported).
-            BadSdp: a candidate fits no media section.
+            BadSdp: aiortc refuses one.
         """
         if fragment.ice_ufrag and fragment.ice_ufrag != self._ice_ufrag:
             raise Conflict("ICE restart is not supported", hint="send a new offer instead")
         try:
-            for candidate in fragment.candidates:
-                await self._connection.addIceCandidate(candidate)
-            if fragment.ended:
-                await self._connection.addIceCandidate(None)
+            await self._add(fragment.candidates, ended=fragment.ended)
         except SDP_ERRORS:
             raise BadSdp("a candidate was refused") from None
+
+    async def _add(self, candidates: tuple[RTCIceCandidate, ...], *, ended: bool) -> None:
+        """Have candidates tried, as far as they may be, `MAX_CANDIDATES` of a peer at most.
+
+        Their end (RFC 8838, 14) is held back where one was left out: who is behind it may show by its own
+        checks, as a peer-reflexive candidate (RFC 8445, 7.3.1.3), and aioice would have given up by then.
+        """
+        room = MAX_CANDIDATES - self._candidates_tried - self._candidates_refused
+        candidates = candidates[:room]
+        names = self._rule.names_of(candidates)
+        addresses = await resolve_mdns(names, NAMES_LIMIT_S) if names else {}
+        tried = self._rule.admitted(candidates, addresses)
+        self._candidates_tried += len(tried)
+        self._candidates_refused += len(candidates) - len(tried)
+        for candidate in tried:
+            await self._connection.addIceCandidate(candidate)
+        if ended and self._candidates_tried and not self._candidates_refused:
+            await self._connection.addIceCandidate(None)
 
     async def next_event(self) -> PeerEvent:
         """The next thing that happened. After `PeerClosed` nothing comes any more."""
@@ -170,14 +224,30 @@ class Peer:
 
     async def aclose(self) -> None:
         """Close the transport, the track and the pump."""
+        self._begin_closing()
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    def _begin_closing(self) -> None:
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name=f"peer-close-{self.peer_id}")
-        await asyncio.shield(self._closing)
+
+    async def _wait(self) -> None:
+        """For DTLS, for a limited time."""
+        await self._clock.sleep_ms(CONNECT_LIMIT_MS)
+        if self._is_connected:
+            return
+        log.info("peer_never_connected", peer_id=self.peer_id)
+        if self._candidates_refused and not self._candidates_tried:
+            log.warning("candidates_refused", peer_id=self.peer_id, setting=_PRIVATE_SETTING)
+            self._inbox.put_nowait(Refused(_candidates_refused()))
+        self._begin_closing()
 
     async def _close(self) -> None:
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+        tasks = [task for task in (self._pump, self._waiting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_MS / 1000):
                 await self._connection.close()
@@ -222,6 +292,8 @@ class Peer:
         self._channels[label] = channel
         channel.on("message", lambda data: self._on_message(label, data))
         self._inbox.put_nowait(ChannelOpened(label))
+        if label == RELIABLE and self._too_large is not None:
+            self._inbox.put_nowait(Refused(self._too_large))
 
     def _on_message(self, label: str, data: str | bytes) -> None:
         self.last_heard_ms = self._clock.monotonic_ms()
@@ -233,9 +305,32 @@ class Peer:
     def _on_connection_state(self) -> None:
         state = self._connection.connectionState
         if state == "connected":
+            self._is_connected = True
             self._inbox.put_nowait(Connected())
-        elif state in ("failed", "closed") and self._closing is None:
-            self._closing = asyncio.create_task(self._close(), name=f"peer-close-{self.peer_id}")
+        elif state in ("failed", "closed"):
+            self._begin_closing()
+
+    def _on_too_large(self, size: Size) -> None:
+        """Say it once, as soon as the client can be told."""
+        if self._too_large is not None:
+            return
+        log.warning("video_too_large", peer_id=self.peer_id, width=size.width, height=size.height)
+        self._too_large = VideoTooLarge(
+            f"the video has {size.width}x{size.height} pixels, more than {self._max_pixels} in all",
+            hint="send a smaller picture",
+        )
+        if RELIABLE in self._channels or not self._has_channel:
+            self._inbox.put_nowait(Refused(self._too_large))
+
+
+_PRIVATE_SETTING = "media.allow_private_candidates"
+
+
+def _candidates_refused() -> CandidatesRefused:
+    return CandidatesRefused(
+        "none of the connection's ICE candidates may be tried, and none of its checks arrived",
+        hint=f"use a STUN or TURN server; where clients share the server's network, set {_PRIVATE_SETTING}",
+    )
 
 
 def _configuration(settings: MediaSettings) -> RTCConfiguration:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiortc import InvalidAccessError, InvalidStateError, RTCIceCandidate
 from aiortc.exceptions import OperationError
-from aiortc.sdp import SessionDescription, candidate_from_sdp
+from aiortc.sdp import SessionDescription, candidate_from_sdp, parse_attr
 
 from kyc_rtc.errors import BadSdp
 
@@ -31,11 +31,16 @@ SDP_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer that aiortc can be given. `ice_ufrag` names its ICE session (RFC 8839, 5.4)."""
+    """An offer as it came, and what aiortc is given of it. `ice_ufrag` names its ICE session (RFC 8839,
+    5.4). `bare_sdp` is without candidates: which of `candidates` are tried is decided later. `ended`:
+    no further ones follow."""
 
     sdp: str
     has_data_channel: bool
     ice_ufrag: str
+    bare_sdp: str
+    candidates: tuple[RTCIceCandidate, ...]
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Fragment:
 
 
 def parse_offer(sdp: str, max_chars: int) -> Offer:
-    """Check an offer: one camera, at most eight sections, sane candidates.
+    """Check an offer: one camera, at most eight sections, no flood of candidates.
 
     Raises:
         BadSdp: says what is wrong with it.
@@ -69,6 +74,28 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
         sdp=sdp,
         has_data_channel=any(media.kind == "application" for media in description.media),
         ice_ufrag=str(ufrags[0]),
+        bare_sdp=_without_candidates(sdp),
+        candidates=_candidates_of(description),
+        ended=any(media.ice_candidates_complete for media in description.media),
+    )
+
+
+def _without_candidates(sdp: str) -> str:
+    """The same lines as aiortc's parser finds, less those of candidates (RFC 8839, 5.1; RFC 8840, 8.2)."""
+    kept = [
+        line
+        for line in sdp.splitlines()
+        if parse_attr(line)[0] not in ("candidate", "end-of-candidates")
+        or not line.startswith("a=")
+    ]
+    return "".join(f"{line}\r\n" for line in kept)
+
+
+def _candidates_of(description: SessionDescription) -> tuple[RTCIceCandidate, ...]:
+    return tuple(
+        replace(candidate, sdpMid=media.rtp.muxId)
+        for media in description.media
+        for candidate in media.ice_candidates
     )
 
 

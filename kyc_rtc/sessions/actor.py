@@ -14,7 +14,7 @@ import structlog
 
 from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
 from kyc_rtc.frames import Frame, PixelSource
-from kyc_rtc.ids import PeerId, new_peer_id
+from kyc_rtc.ids import PeerId, SessionId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.arrivals import Arrivals, Arrived
 from kyc_rtc.sessions.callers import Callers
@@ -39,28 +39,25 @@ from kyc_rtc.sessions.events import (
     Now,
     PeerJoined,
     PeerLost,
+    PeerRefused,
     Request,
     SessionEvent,
 )
 from kyc_rtc.sessions.inbox import Inbox
+from kyc_rtc.sessions.lingering import linger
 from kyc_rtc.sessions.outbox import Follower, Outbox
+from kyc_rtc.sessions.pending import PendingPeers
 from kyc_rtc.sessions.ports import PeerPort, Services
+from kyc_rtc.sessions.refusals import not_running
 from kyc_rtc.sessions.session import Session
-from kyc_rtc.sessions.states import FINAL
 from kyc_rtc.sessions.writer import Writer
 from kyc_rtc.storage.records import SessionRecord
-from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed
+from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed, Refused
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 
 TICK_MS = 250.0
 MAX_PEERS_AT_ONCE = 4  # one that counts, and others that are being negotiated or closed
-LINGER_MS = 4_000.0
-"""After the verdict, how long the peer may stay, so that it surely arrives."""
-
-SHORT_LINGER_MS = 1_000.0
-"""The same after another end, which the client can also ask for."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -70,9 +67,13 @@ class SessionActor:
     The other methods may be called from the same event loop while `run` runs.
     """
 
-    def __init__(self, session: Session, services: Services) -> None:
+    def __init__(
+        self, session: Session, services: Services, take_place: Callable[[SessionId], bool]
+    ) -> None:
+        """`take_place`: whether the session may have a place, from now on until it ends."""
         self._session = session
         self._services = services
+        self._take_place = take_place
         self._clock = services.clock
         self._inbox = Inbox()
         self._arrivals = Arrivals(services.clock.monotonic_ms())
@@ -80,6 +81,7 @@ class SessionActor:
         self._outbox = Outbox()
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
+        self.pending = PendingPeers()
         self._peer_id: PeerId | None = None
         self._greeted: PeerId | None = None
         self._detectors = Detectors(services)
@@ -98,11 +100,6 @@ class SessionActor:
         """As the database has it."""
         return self._session.record
 
-    @property
-    def joined(self) -> bool:
-        """Whether it ever had a peer or an uploaded picture: only then does it cost CPU."""
-        return self._session.joined or bool(self._peers)
-
     async def run(self) -> None:
         """Until the session is over: what it published is stored, and its peer had time to read it."""
         try:
@@ -116,7 +113,8 @@ class SessionActor:
                 self._inbox.close()
                 self._callers.close()
                 if self._end.linger:
-                    await self._linger()
+                    has_verdict = bool(self.record.verdict_status)
+                    await linger(self._no_peer, self._clock, has_verdict=has_verdict)
                 self._tasks = None
                 for task in loops:
                     task.cancel()
@@ -136,9 +134,10 @@ class SessionActor:
 
     # What comes from outside
 
-    async def connect(self, offer: Offer, client: Client) -> tuple[PeerId, str]:
+    async def connect(self, offer: Offer, client: Client, address: str = "") -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
         self._require_running()
+        self.pending.explain()
         if (refusal := self._session.refusal_of_peer()) is not None:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
@@ -148,7 +147,7 @@ class SessionActor:
         self._peers[peer_id] = peer
         try:
             answer = await peer.answer(offer)
-            await self._ask(
+            await self.ask(
                 lambda number: PeerJoined(peer_id, offer.has_data_channel, client, number)
             )
             tasks = self._require_running()
@@ -158,6 +157,7 @@ class SessionActor:
             await peer.aclose()
             raise
         self._peer_id = peer_id
+        self.pending.answered(peer_id, address)
         self._no_peer.clear()
         self._arrivals.connected(self._clock.monotonic_ms())
         tasks.create_task(self._read(peer), name=f"peer-{peer_id}")
@@ -167,6 +167,7 @@ class SessionActor:
         """Add ICE candidates. Raises `Conflict` for a peer that was replaced."""
         peer = self._peers.get(PeerId(peer_id))
         if peer is None:
+            self.pending.explain()
             raise Conflict("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
 
@@ -191,6 +192,7 @@ class SessionActor:
         number = self._callers.enter()
         if self._uploads_follower is None:
             self._uploads_follower = self._outbox.follow()
+        self._take_place(self.record.session_id)
         self._put(Arrived(frame, client, number))
         result = await self._callers.answer(number)
         return result, self._uploads_follower.drain()
@@ -202,20 +204,6 @@ class SessionActor:
             Conflict: it does not fit the session's state. StorageUnavailable: the database is away, or
             too much waits; what was asked may still happen.
         """
-        await self._ask(make)
-
-    def post(self, event: SessionEvent) -> None:
-        """Hand over an event that nobody waits for."""
-        self._inbox.put(event)
-
-    def follow(self) -> Follower:
-        """Read along."""
-        return self._outbox.follow()
-
-    def unfollow(self, follower: Follower) -> None:
-        self._outbox.unfollow(follower)
-
-    async def _ask(self, make: Callable[[Request], SessionEvent]) -> None:
         number = self._callers.enter()
         try:
             if (
@@ -229,13 +217,22 @@ class SessionActor:
             raise
         await self._callers.answer(number)
 
+    def post(self, event: SessionEvent) -> None:
+        """Hand over an event that nobody waits for."""
+        self._inbox.put(event)
+
+    def follow(self) -> Follower:
+        """Read along."""
+        return self._outbox.follow()
+
+    def unfollow(self, follower: Follower) -> None:
+        self._outbox.unfollow(follower)
+
     def _require_running(self) -> asyncio.TaskGroup:
         tasks = self._tasks
         if tasks is not None and self._end is None and not self._session.is_over:
             return tasks
-        if self.record.state in FINAL:
-            raise Conflict(f"the session is {self.record.state}", hint="start or retry a session")
-        raise StorageUnavailable("the session's state is being settled", hint="try again")
+        raise not_running(self.record.state)
 
     # Frames
 
@@ -350,11 +347,25 @@ class SessionActor:
                     await self._inbox.deliver(ChannelReady(peer_id))
                 case MessageReceived(data=data):
                     await self._inbox.deliver(MessageArrived(peer_id, data))
-                case Connected() | CameraStarted() | ChannelOpened():
+                case Connected():
+                    await self._come_in(peer)
+                case Refused(error):
+                    self.pending.refused(error)
+                    await self._inbox.deliver(PeerRefused(peer_id, error))
+                case CameraStarted() | ChannelOpened():
                     log.info("peer", peer_id=peer_id, event_type=type(event).__name__)
+
+    async def _come_in(self, peer: PeerPort) -> None:
+        """Its DTLS is up: it gets a place, or has to leave. Whoever comes again is told by 503."""
+        self.pending.is_up(peer.peer_id)
+        has_place = self._take_place(self.record.session_id)
+        log.info("peer", peer_id=peer.peer_id, event_type="Connected", has_place=has_place)
+        if not has_place:
+            await self._quietly(peer.aclose())
 
     def _forget(self, peer_id: PeerId) -> None:
         self._peers.pop(peer_id, None)
+        self.pending.is_gone(peer_id)
         if self._peer_id == peer_id:
             self._peer_id = None
             self._no_peer.set()
@@ -370,18 +381,6 @@ class SessionActor:
 
     async def _compare(self) -> None:
         self._inbox.put(await self._detectors.compare(self.record))
-
-    async def _linger(self) -> None:
-        """Leave the peer its time to read the last message; events are of no more interest."""
-        gone = asyncio.ensure_future(self._no_peer.wait())
-        linger_ms = LINGER_MS if self.record.verdict_status else SHORT_LINGER_MS
-        time_up = asyncio.ensure_future(self._clock.sleep_ms(linger_ms))
-        try:
-            await asyncio.wait({gone, time_up}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            time_up.cancel()
-            await asyncio.gather(gone, time_up, return_exceptions=True)
 
     async def _close(self) -> None:
         """Keep the measures behind a verdict, free the detectors, end the followers."""

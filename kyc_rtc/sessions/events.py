@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId, SessionId
 from kyc_rtc.liveness.catalogue import Challenge
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -60,6 +61,14 @@ class PeerLost:
     """A transport is gone."""
 
     peer_id: PeerId
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRefused:
+    """Something that a peer sent is not used; the client should know why."""
+
+    peer_id: PeerId
+    error: KycError
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +187,7 @@ class Tick:
 SessionEvent = (
     PeerJoined
     | PeerLost
+    | PeerRefused
     | ChannelReady
     | MessageArrived
     | FrameArrived

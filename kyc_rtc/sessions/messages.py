@@ -9,6 +9,7 @@ from typing import Any
 from kyc_rtc import __version__
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, weight_word
 from kyc_rtc.detection.evidence import Evidence
+from kyc_rtc.errors import KycError
 from kyc_rtc.liveness.events import ChallengeProgressed
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import QualityChanged, Scores
@@ -42,6 +43,17 @@ def hello(
 
 def error(code: str, message: str, hint: str | None = None) -> Outbound:
     return Outbound("error", {"code": code, "message": message, "hint": hint})
+
+
+def refusal(error: KycError) -> Outbound:
+    """What is not used of what a client sends, with the key of a sentence for people."""
+    return Outbound(
+        "error", {"code": error.code, "message": error.message, "hint": f"hint.{error.code}"}
+    )
+
+
+STORAGE_WAITING = "storage_waiting"
+"""The one notice so far: the server waits for its database."""
 
 
 def notice(code: str | None) -> Outbound:

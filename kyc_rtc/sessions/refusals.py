@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kyc_rtc.errors import Conflict
+from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
 from kyc_rtc.sessions.effects import Effect, Reply
 from kyc_rtc.sessions.events import (
     AnalysisFailed,
@@ -14,12 +14,19 @@ from kyc_rtc.sessions.events import (
     PeerJoined,
     SessionEvent,
 )
-from kyc_rtc.sessions.states import SessionState
+from kyc_rtc.sessions.states import FINAL, SessionState
 
 
 def over(state: SessionState) -> Conflict:
     """What a caller gets who comes too late."""
     return Conflict(f"the session is {state}", hint="start or retry a session")
+
+
+def not_running(state: str) -> KycError:
+    """What a caller gets whose session takes no media any more."""
+    if state in FINAL:
+        return Conflict(f"the session is {state}", hint="start or retry a session")
+    return StorageUnavailable("the session's state is being settled", hint="try again")
 
 
 def after_the_end(event: SessionEvent) -> tuple[Effect, ...]:

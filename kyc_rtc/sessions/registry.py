@@ -17,6 +17,7 @@ from kyc_rtc.sessions.actor import SessionActor
 from kyc_rtc.sessions.attempts import attempts_spent
 from kyc_rtc.sessions.events import Interrupted, OwnershipEnded
 from kyc_rtc.sessions.ownership import Ownership
+from kyc_rtc.sessions.pending import PENDING_PER_PLACE, client_key
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
@@ -47,7 +48,9 @@ class SessionRegistry:
         self._ownership = ownership
         self._actors: dict[SessionId, SessionActor] = {}
         self._tasks: dict[SessionId, asyncio.Task[None]] = {}
+        self._placed: set[SessionId] = set()
         self._joining: Counter[SessionId] = Counter()
+        self._offering: Counter[str] = Counter()
         self._closed = False
         self._beginning: dict[SessionId, _Turn] = {}
 
@@ -62,7 +65,7 @@ class SessionRegistry:
 
     @property
     def places_taken(self) -> int:
-        """How many sessions have, or had, a peer or a picture."""
+        """How many sessions have, or had, a peer whose DTLS was up, or a picture."""
         return len(self._with_a_place())
 
     @property
@@ -77,8 +80,8 @@ class SessionRegistry:
     async def joining(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
     ) -> AsyncIterator[SessionActor]:
-        """The actor of a session, begun where it has not begun, with a place of its own: as long as the
-        caller is inside, and then as long as the session lives if somebody has joined it.
+        """The actor of a session, begun where it has not begun, with a place of its own for as long as the
+        caller is inside; what it does there may keep it.
 
         Raises:
             AtCapacity: every place is taken. Besides, what `begin` raises.
@@ -95,9 +98,55 @@ class SessionRegistry:
                 del self._joining[session_id]
             self._count_places()
 
+    @asynccontextmanager
+    async def connecting(
+        self,
+        session_id: SessionId,
+        prepare: Callable[[SessionActor], Awaitable[None]],
+        address: str,
+    ) -> AsyncIterator[SessionActor]:
+        """The actor of a session that a peer is about to be made for. The peer gets its place later,
+        when its DTLS is up; until then it is pending, and so is the caller as long as it is inside.
+
+        Raises:
+            AtCapacity: every place is taken, or too many peers are pending, in all or of this address.
+            Besides, what `begin` raises.
+        """
+        key = client_key(address)
+        self._admit_peer(session_id, key)
+        self._offering[key] += 1
+        try:
+            yield await self.begin(session_id, prepare)
+        finally:
+            self._offering -= Counter((key,))  # which leaves no zeros behind
+
+    def _admit_peer(self, session_id: SessionId, key: str) -> None:
+        limits = self._services.settings.limits
+        pending = +self._offering
+        for actor in self._actors.values():
+            pending.update(map(client_key, actor.pending.addresses))
+        if session_id not in self._with_a_place() and self.is_full:
+            problem = "every place for a live session is taken"
+        elif pending.total() >= PENDING_PER_PLACE * limits.max_live_sessions:
+            problem = "too many connections are on their way"
+        elif key and pending[key] >= limits.max_pending_per_address:
+            problem = "too many connections are on their way from this address"
+        else:
+            return
+        self._services.metrics.refused.inc()
+        raise self.at_capacity(problem)
+
+    def _take_place(self, session_id: SessionId) -> bool:
+        """Whether a session has a place, from now on until it ends."""
+        if session_id not in self._with_a_place() and self.is_full:
+            self._services.metrics.refused.inc()
+            return False
+        self._placed.add(session_id)
+        self._count_places()
+        return True
+
     def _with_a_place(self) -> set[SessionId]:
-        joined = {session_id for session_id, actor in self._actors.items() if actor.joined}
-        return joined | set(self._joining)
+        return self._placed | set(self._joining)
 
     def _count_places(self) -> None:
         self._services.metrics.live_sessions.set(self.places_taken)
@@ -142,7 +191,7 @@ class SessionRegistry:
         settings = self._services.settings
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
         session = Session(record, settings, self._services.issuer, can_retry=can_retry)
-        actor = SessionActor(session, self._services)
+        actor = SessionActor(session, self._services, self._take_place)
         self._tasks[session_id] = asyncio.create_task(
             self._run(session_id, actor), name=f"session-{session_id}"
         )
@@ -161,6 +210,7 @@ class SessionRegistry:
         finally:
             self._actors.pop(session_id, None)
             self._tasks.pop(session_id, None)
+            self._placed.discard(session_id)
             self._count_places()
 
     async def _tidy(self, record: SessionRecord) -> None:

@@ -161,8 +161,10 @@ class SessionService:
             address_prefix=address_prefix(client.address),
             mismatch=found is not None and found.endswith(_SURE_MISMATCH),
         )
-        async with self._joining(session_id) as actor:
-            peer_id, answer = await actor.connect(offer, described)
+        key = self._key_while_not_draining(session_id)
+        waiting = self._commands.take_waiting
+        async with self._registry.connecting(key, waiting, client.address) as actor:
+            peer_id, answer = await actor.connect(offer, described, client.address)
         return AnswerView(peer_id, answer)
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
@@ -268,10 +270,14 @@ class SessionService:
     # Small steps
 
     def _joining(self, session_id: str) -> AbstractAsyncContextManager[SessionActor]:
+        key = self._key_while_not_draining(session_id)
+        return self._registry.joining(key, self._commands.take_waiting)
+
+    def _key_while_not_draining(self, session_id: str) -> SessionId:
         key = parse_session_id(session_id)
         if self._draining and self._registry.find(key) is None:
             raise self._registry.at_capacity("the server is about to stop")
-        return self._registry.joining(key, self._commands.take_waiting)
+        return key
 
     async def _require_live(self, session_id: str) -> SessionActor:
         key = parse_session_id(session_id)

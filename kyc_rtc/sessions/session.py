@@ -45,6 +45,7 @@ from kyc_rtc.sessions.events import (
     OwnershipEnded,
     PeerJoined,
     PeerLost,
+    PeerRefused,
     Request,
     SessionEvent,
     Stored,
@@ -68,7 +69,6 @@ MAX_UNSTORED = 64
 UNJOINED_LIMIT_MS = 10_000.0
 """For so long a session without a peer, a picture or a verdict stays in this process."""
 
-STORAGE_WAITING = "storage_waiting"
 WAITING_SENTENCE_AFTER_MS = 1_000.0
 """For so long the applicant need not know that the database does not answer."""
 
@@ -85,14 +85,13 @@ class Session:
         self._course = Course(self._ledger, settings, issuer)
         self._exposure = messages.Exposure(scores=settings.scores_exposed, can_retry=can_retry)
         self._peer_id: PeerId | None = None
-        self._peers = 0
+        self._peers = self._greeted_seq = 0
         self._ready = self._ended = self._storage_waits = False
         self._began_at_ms: float | None = None
         self._joined_at_ms: float | None = None
         self._alone_since_ms = 0.0
         self._uploader: Client | None = None
         self._gap_ms = 0.0
-        self._greeted_seq = 0
         self._unstored_since_ms: float | None = None
         self._next_frame_ms = -math.inf
         self._replies = Replies(self._ledger)
@@ -134,6 +133,8 @@ class Session:
                 return self._join(event, now)
             case PeerLost(peer_id):
                 return self._lose(peer_id, now)
+            case PeerRefused(peer_id, error):
+                return [self._send(messages.refusal(error))] if peer_id == self._peer_id else []
             case ChannelReady(peer_id):
                 return self._greet(peer_id)
             case MessageArrived(peer_id, data):
@@ -212,7 +213,7 @@ class Session:
             self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
-        waiting = [messages.notice(STORAGE_WAITING)] if self._storage_waits else []
+        waiting = [messages.notice(messages.STORAGE_WAITING)] if self._storage_waits else []
         return [self._send(message) for message in (hello, *waiting)]
 
     def _read(self, data: str | bytes, now: Now) -> list[Effect]:
@@ -389,11 +390,10 @@ class Session:
         if now.monotonic_ms - since_ms < WAITING_SENTENCE_AFTER_MS:
             return []
         self._storage_waits = True
-        return [self._send(messages.notice(STORAGE_WAITING))]
+        return [self._send(messages.notice(messages.STORAGE_WAITING))]
 
     def _give_up(self) -> list[Effect]:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""
         self._ended = True
         lost = OwnershipLost("the session was interrupted", hint="retry the session")
-        effects = self._replies.fail(lost)
-        return [*effects, End(linger=False)]
+        return [*self._replies.fail(lost), End(linger=False)]

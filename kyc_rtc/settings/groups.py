@@ -151,18 +151,28 @@ class MediaSettings(Group):
         60_000, ge=0, description="how long a session waits for its peer"
     )
     max_offer_bytes: int = Field(65_536, ge=1_024, description="largest SDP")
+    allow_private_candidates: bool | None = Field(
+        None,
+        description="try ICE candidates with private addresses, as of branches and kiosks in the server's "
+        "network; None: on in development, off in production",
+    )
 
 
 class LimitSettings(Group):
     """What an instance admits."""
 
-    max_live_sessions: int = Field(100, ge=1, description="sessions with a peer at one time")
+    max_live_sessions: int = Field(100, ge=1, description="sessions with a camera at one time")
     max_waiting_sessions: int = Field(
         2_000, ge=1, description="sessions that nobody has joined yet"
     )
+    max_pending_per_address: int = Field(
+        8, ge=1, description="peers of one address whose DTLS is not up yet"
+    )
     retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
-    max_image_pixels: int = Field(1920 * 1088, ge=10_000, description="largest uploaded picture")
+    max_image_pixels: int = Field(
+        1920 * 1088, ge=10_000, description="largest picture, uploaded or in video"
+    )
     session_time_limit_ms: int = Field(
         300_000, ge=10_000, description="wall time from join to verdict"
     )

@@ -103,6 +103,12 @@ class Settings(Group):
         return self.development if self.expose_scores is None else self.expose_scores
 
     @property
+    def private_candidates_allowed(self) -> bool:
+        """Whether packets are sent to private addresses because an ICE candidate names them."""
+        allowed = self.media.allow_private_candidates
+        return self.development if allowed is None else allowed
+
+    @property
     def uploads_mode(self) -> Literal["off", "review", "pass"]:
         """What uploaded pictures can lead to. No camera need stand behind them."""
         if self.uploads is not None:

@@ -9,19 +9,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
 
-from kyc_rtc.settings import LivenessSettings, MediaSettings, Settings
+from kyc_rtc.settings import LimitSettings, LivenessSettings, MediaSettings, Settings
 from kyc_rtc.telemetry import configure_logging
+from media.publisher import EncodedTrack
 from tests.integration.conftest import Serve
 from tests.support.applicant import Call, PortraitApplicant
+from tests.support.encoders import vp8_that_says
 from tests.support.offers import browser_like_offer, mutated
 from tests.unit.frames.test_pictures import png_header
 
 OFFERS_EACH = 50
 """Fewer than the peers that one session may have."""
 PATIENT = LivenessSettings(time_limit_ms=60_000)
+BLANK = np.zeros((48, 64, 3), np.uint8)
 
 
 async def _started(http: ClientSession, base_url: str) -> tuple[str, dict[str, str]]:
@@ -45,7 +49,8 @@ async def _until(condition: Any, within_s: float) -> None:
 async def test_a_thousand_mutated_offers_leave_the_server_well(
     serve: Serve, http: ClientSession, tmp_path: Path
 ) -> None:
-    base_url = await serve(Settings(data_dir=tmp_path))
+    limits = LimitSettings(max_pending_per_address=1_000)
+    base_url = await serve(Settings(data_dir=tmp_path, limits=limits))
     statuses: dict[int, int] = {}
     for seed in range(1_000):
         if seed % OFFERS_EACH == 0:
@@ -60,6 +65,44 @@ async def test_a_thousand_mutated_offers_leave_the_server_well(
     assert set(statuses) <= {200, 400}, statuses
     assert statuses[400] > 100
     assert await _healthy(http, base_url)
+
+
+async def test_an_address_has_so_many_connections_on_their_way(
+    serve: Serve, http: ClientSession, tmp_path: Path
+) -> None:
+    limits = LimitSettings(max_pending_per_address=2, max_live_sessions=2)
+    base_url = await serve(Settings(data_dir=tmp_path, limits=limits))
+    offer = {"type": "offer", "sdp": browser_like_offer()}
+    answers: list[tuple[int, str | None]] = []
+    for address in ("127.0.0.2", "127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"):
+        session_id, headers = await _started(http, base_url)
+        url = f"{base_url}/api/v1/kyc/sessions/{session_id}/offer"
+        connector = TCPConnector(local_addr=(address, 0))
+        async with (
+            ClientSession(connector=connector) as attacker,
+            attacker.post(url, json=offer, headers=headers) as response,
+        ):
+            answers.append((response.status, response.headers.get("Retry-After")))
+    refused = (503, "15")
+    assert answers == [(200, None)] * 2 + [refused] + [(200, None)] * 2 + [refused]
+    async with http.get(f"{base_url}/health") as response:
+        assert (await response.json())["live_sessions"] == 0, "nobody came: no place is taken"
+
+
+async def test_a_picture_that_is_too_large_is_said_to_the_client(
+    serve: Serve, http: ClientSession, tmp_path: Path
+) -> None:
+    base_url = await serve(Settings(data_dir=tmp_path))
+    packets = [vp8_that_says((8_192, 8_192))]
+    call = Call(http, base_url, lambda _ms: BLANK, lambda _draw: EncodedTrack(packets, 30))
+    try:
+        await call.start()
+        await _until(lambda: call.of_type("error"), 20)
+        (error,) = call.of_type("error")
+        assert (error["code"], error["hint"]) == ("video_too_large", "hint.video_too_large")
+        assert "8192x8192" in error["message"]
+    finally:
+        await call.aclose()
 
 
 async def test_oversized_and_hostile_bodies_are_refused(

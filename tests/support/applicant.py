@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import ClientSession
+from aiortc import MediaStreamTrack
 
 from kyc_rtc.frames import BgrImage
 from media.publisher import PictureTrack, Publisher
@@ -23,7 +24,7 @@ SIZE = (480, 360)
 _DRIFT_STEP_MS = 700.0
 
 Draw = Callable[[float], BgrImage]
-NewTrack = Callable[[Draw], PictureTrack]
+NewTrack = Callable[[Draw], MediaStreamTrack]
 
 Answer = Callable[[dict[str, Any]], actions.Action | None]
 """Chooses the action for a `challenge` message; None does nothing."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.detection.evidence import Evidence
-from kyc_rtc.errors import BadSdp
+from kyc_rtc.errors import BadSdp, KycError
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import PeerId
 from kyc_rtc.pipeline.analysis import FrameResult, Stage
@@ -26,6 +26,7 @@ from media.peer import (
     MessageReceived,
     PeerClosed,
     PeerEvent,
+    Refused,
 )
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
@@ -86,6 +87,10 @@ class FakePeer:
         self.is_open = True
         for event in (Connected(), ChannelOpened("kyc"), CameraStarted()):
             self._events.put_nowait(event)
+
+    def refuse(self, error: KycError) -> None:
+        """Something of the client's is not used."""
+        self._events.put_nowait(Refused(error))
 
     def say(self, kind: str, **fields: Any) -> None:
         """The client sends a message."""

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import queue
+
+import aioice.ice
 import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtp import RtpPacket
 
-from media.aiortc_quirks import CameraBuffer, is_key_frame, mend_buffer, skip_lost_packets
+from media import aiortc_quirks
+from media.aiortc_quirks import (
+    CameraBuffer,
+    DatagramQueue,
+    bound_datagrams,
+    bound_decoder,
+    is_key_frame,
+    mend_buffer,
+    resolve_mdns,
+    skip_lost_packets,
+)
+from media.decoder_queue import DecoderQueue
 from media.publisher import encode_vp8
 
 KEY, DELTA = b"\x10\x02\x00\x9d\x01\x2a", b"\x11\x02\x00"
@@ -95,3 +110,87 @@ async def test_a_receiver_gets_it_and_uses_it() -> None:
     came_out(buffer, range(300, 330))
     assert skip_lost_packets(receiver)
     await connection.close()
+
+
+async def test_a_receiver_gets_a_bounded_queue_or_none_at_all() -> None:
+    connection = RTCPeerConnection()
+    receiver = connection.addTransceiver("video", direction="recvonly").receiver
+    assert isinstance(getattr(receiver, "_RTCRtpReceiver__decoder_queue", None), queue.Queue)
+    made = bound_decoder(receiver, 100, lambda _size: None)
+    assert isinstance(made, DecoderQueue)
+    assert getattr(receiver, "_RTCRtpReceiver__decoder_queue", None) is made
+    with pytest.raises(RuntimeError, match="without a limit"):
+        bound_decoder(receiver, 100, lambda _size: None)
+    await connection.close()
+
+
+async def test_datagrams_that_nobody_reads_are_bounded() -> None:
+    connection = RTCPeerConnection()
+    connection.addTransceiver("video", direction="recvonly")
+    connection.createDataChannel("kyc")
+    bound_datagrams(connection)
+    assert connection.sctp is not None
+    transports = [connection.getReceivers()[0].transport, connection.sctp.transport]
+    for ice in (transport.transport._connection for transport in transports):
+        for _ in range(10_000):
+            ice.data_received(b"junk", 1)
+        assert ice._queue.qsize() == DatagramQueue.MOST
+        ice._queue.put_nowait(None)
+        assert [ice._queue.get_nowait() for _ in range(DatagramQueue.MOST + 1)][-1] is None
+    await connection.close()
+
+
+class FakeMdns:
+    """Knows some names; the others keep it busy for ever."""
+
+    def __init__(self, known: dict[str, str | OSError | None]) -> None:
+        self.known = known
+        self.users: set[object] = set()
+
+    async def resolve(self, name: str, limit_s: float | None = None) -> str | None:
+        if name not in self.known:
+            await asyncio.Event().wait()
+        answer = self.known[name]
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    async def take(self, user: object) -> FakeMdns:
+        self.users.add(user)
+        return self
+
+    async def give_back(self, user: object) -> None:
+        self.users.discard(user)
+
+
+async def test_names_are_resolved_together_and_within_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known: dict[str, str | OSError | None] = {
+        "a.local": "10.0.0.1",
+        "b.local": None,
+        "c.local": OSError(),
+    }
+    mdns = FakeMdns(known)
+    monkeypatch.setattr(aiortc_quirks, "get_or_create_mdns_protocol", mdns.take)
+    monkeypatch.setattr(aiortc_quirks, "unref_mdns_protocol", mdns.give_back)
+    names = [*known, *(f"late-{n}.local" for n in range(5))]
+    before_s = asyncio.get_running_loop().time()
+    assert await resolve_mdns(names, 0.05) == {"a.local": "10.0.0.1"}
+    assert asyncio.get_running_loop().time() - before_s < 0.25, "not one after another"
+    assert not mdns.users
+
+
+async def test_a_host_that_cannot_ask_knows_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_port(user: object) -> FakeMdns:
+        raise OSError("address in use")
+
+    monkeypatch.setattr(aiortc_quirks, "get_or_create_mdns_protocol", no_port)
+    assert await resolve_mdns(["a.local"], 0.05) == {}
+
+
+async def test_a_real_query_ends_in_time_and_leaves_nothing_open() -> None:
+    before = {task for task in asyncio.all_tasks() if not task.done()}
+    assert await resolve_mdns(["nobody-has-this-name.local"], 0.05) == {}
+    assert {task for task in asyncio.all_tasks() if not task.done()} == before
+    assert getattr(aioice.ice._mdns, "protocol", None) is None, "its socket is closed"

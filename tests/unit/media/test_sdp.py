@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import pytest
+from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +67,36 @@ def test_a_thousand_mutated_offers_never_escape_the_error_tree() -> None:
         except BadSdp:
             refused += 1
     assert 100 < refused < 1_000
+
+
+def test_an_offer_without_its_candidates_is_the_same_otherwise() -> None:
+    sdp = browser_like_offer()
+    offer = parse_offer(sdp, LIMIT)
+    assert offer.ended
+    assert len(offer.candidates) == sdp.count("a=candidate:") > 0
+    assert {candidate.sdpMid for candidate in offer.candidates} == {"0", "1"}
+    ours = re.compile("a=(candidate:|end-of-candidates)")
+    kept = [line for line in sdp.splitlines() if not ours.match(line)]
+    assert offer.bare_sdp.splitlines() == kept
+
+
+def test_no_candidate_gets_past_in_an_offer_however_it_is_spoilt() -> None:
+    chance = random.Random(5)  # noqa: S311 - repeatable junk, no secret
+    breaks = ("\r\n", "\n", "\r", "\x0b", "\x1c", "\x85", "\u2028")
+    seen = 0
+    for seed in range(300):
+        sdp = mutated(browser_like_offer(), seed).replace(
+            "a=mid", f"a=x{chance.choice(breaks)}a=mid"
+        )
+        sdp = sdp.replace("\r\na=candidate", f"{chance.choice(breaks)}a=candidate")
+        try:
+            offer = parse_offer(sdp, LIMIT)
+        except BadSdp:
+            continue
+        seen += len(offer.candidates)
+        left = SessionDescription.parse(offer.bare_sdp).media
+        assert not any(media.ice_candidates or media.ice_candidates_complete for media in left)
+    assert seen > 100
 
 
 def test_a_fragment_gives_candidates_with_their_section() -> None:

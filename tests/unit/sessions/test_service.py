@@ -236,16 +236,6 @@ async def test_admission_is_limited_and_says_so(make_stage: MakeStage) -> None:
     assert await stage.state(waiting[2]) == "connecting"
 
 
-async def test_a_crowd_is_limited_too(make_stage: MakeStage) -> None:
-    stage = await make_stage(Settings(limits=LimitSettings(max_live_sessions=3)))
-    waiting = [(await stage.service.open(f"c{n}")).session_id for n in range(8)]
-    offers = [
-        stage.service.offer(session_id, browser_like_offer(), CLIENT) for session_id in waiting
-    ]
-    answers = await asyncio.gather(*offers, return_exceptions=True)
-    assert sum(isinstance(answer, AtCapacity) for answer in answers) == 5
-
-
 async def test_what_a_dead_process_left_behind_reads_interrupted(stage: Stage) -> None:
     view = await stage.service.open("customer")
     record = await stage.store.sessions.get(SessionId(view.session_id))

@@ -1,0 +1,67 @@
+"""The peers of one session that were answered and are not up yet: they have no place so far."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from kyc_rtc.errors import CandidatesRefused, KycError
+from kyc_rtc.ids import PeerId
+
+PENDING_PER_PLACE = 2
+"""So many peers a place may be on their way at one time: most connect within a second."""
+
+_HOST_BITS_V6 = 64
+
+
+class PendingPeers:
+    """By the address that each one's offer came from."""
+
+    def __init__(self) -> None:
+        self._addresses: dict[PeerId, str] = {}
+        self._unreachable: CandidatesRefused | None = None
+        self._was_up = False
+
+    @property
+    def addresses(self) -> Collection[str]:
+        return self._addresses.values()
+
+    def answered(self, peer_id: PeerId, address: str) -> None:
+        """A peer is on its way."""
+        self._addresses[peer_id] = address
+
+    def is_up(self, peer_id: PeerId) -> None:
+        """Its DTLS is up."""
+        self._addresses.pop(peer_id, None)
+        self._unreachable, self._was_up = None, True
+
+    def is_gone(self, peer_id: PeerId) -> None:
+        self._addresses.pop(peer_id, None)
+
+    def refused(self, error: KycError) -> None:
+        """Something of a peer's is not used."""
+        if isinstance(error, CandidatesRefused) and not self._was_up:
+            self._unreachable = error
+
+    def explain(self) -> None:
+        """Say once why the peer before could not be reached; the next one may come from elsewhere.
+
+        Raises:
+            CandidatesRefused: none of its candidates was tried, and no peer of the session was ever up.
+        """
+        error, self._unreachable = self._unreachable, None
+        if error is not None:
+            raise error
+
+
+def client_key(address: str) -> str:
+    """What counts as one address: an IPv4 address, 64 bits of IPv6; empty where it is none."""
+    try:
+        known = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(known, IPv6Address):
+        if known.ipv4_mapped is not None:
+            return str(known.ipv4_mapped)
+        return str(ip_network((known, _HOST_BITS_V6), strict=False))
+    return str(known)
