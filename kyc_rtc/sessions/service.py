@@ -30,12 +30,17 @@ from kyc_rtc.sessions.interface import (
     SessionView,
 )
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_payload
-from kyc_rtc.sessions.messages import applicants_reasons
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState
 from kyc_rtc.sessions.supervision import Supervisor
-from kyc_rtc.sessions.views import address_prefix, alert_view, journal_view, session_view
+from kyc_rtc.sessions.views import (
+    address_prefix,
+    alert_view,
+    applicants_view,
+    journal_view,
+    session_view,
+)
 from kyc_rtc.storage.alerts import AlertRepository
 from kyc_rtc.storage.records import EventRecord, SessionRecord
 from media.fingerprint import mismatch
@@ -141,8 +146,7 @@ class SessionService:
         view = self._view(record, attempts, asked.session_id)
         if self._settings.scores_exposed:
             return view
-        reasons = tuple(applicants_reasons(view.reasons))
-        return dataclasses.replace(view, reasons=reasons, reason_weights=None)
+        return applicants_view(view)
 
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         record = await self._store.get(parse_session_id(session_id))
