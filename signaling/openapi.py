@@ -76,7 +76,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "security": _SECURITY[endpoint.access],
         "responses": {
-            str(endpoint.status): _done(endpoint),
+            **{
+                str(status): _done(endpoint)
+                for status in (endpoint.status, endpoint.other_status)
+                if status is not None
+            },
             **{
                 str(status): _content(_PROBLEMS[status], ErrorAnswer)
                 for status in endpoint.problems

@@ -19,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -136,7 +137,8 @@ class SqlProcessStore:
             .returning(processes.c.lease_until_ms)
         )
         async with self._database.begin(write=True) as connection:
-            return await connection.scalar(statement)
+            until_ms: int | None = await connection.scalar(statement)
+        return until_ms
 
     async def check_writable(self, process_id: str) -> None:
         await self._database.check_file()
@@ -240,9 +242,10 @@ def check_lease(process_id: str, lease_ms: int) -> None:
 async def _check_room(connection: AsyncConnection) -> None:
     """Let SQLite's file grow, and take it back: a change of a row that is there needs no page more."""
     row = {"process_id": "x" * ROOM_BYTES, "epoch": 0, "started_at_ms": 0, "lease_until_ms": 0}
-    async with connection.begin_nested() as grown:
-        await connection.execute(insert(processes).values(row))
-        await grown.rollback()
+    # Not `begin_nested`: a full SQLite has ended the whole transaction, and there is nothing to go back to.
+    await connection.execute(text("SAVEPOINT room"))
+    await connection.execute(insert(processes).values(row))
+    await connection.execute(text("ROLLBACK TO room"))
 
 
 def _owned(process_id: str, epoch: int) -> ColumnElement[bool]:

@@ -33,6 +33,7 @@ def keys(scope: str) -> frozenset[str]:
 
 ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /health": EVERYBODY,
+    "GET /health/ready": EVERYBODY,
     "GET /api/v1": EVERYBODY,
     "GET /favicon.ico": EVERYBODY,
     "GET /apply/{session_id}": EVERYBODY,
