@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import structlog
 
+from kyc_rtc.ids import SessionId
+from kyc_rtc.sessions.commands import STALE_AFTER_MS
+from kyc_rtc.sessions.interface import Command, CommandType
+from kyc_rtc.sessions.journal import INSTITUTION
 from kyc_rtc.sessions.ownership import LEASE_MS, RENEW_EVERY_MS
 from kyc_rtc.settings import LimitSettings, MediaSettings, Settings
+from kyc_rtc.storage.records import CommandRecord
 from tests.support.clock import ManualClock, settle
 from tests.unit.sessions.conftest import MakeStage, Stage
 from tests.unit.sessions.test_service import CLIENT, picture
 from tests.unit.sessions.test_uploads import upload_all
 
+COMPLETE = Command(CommandType.COMPLETE)
 HOUR_MS = 3_600_000
 JUMPS = [2 * HOUR_MS, 25 * HOUR_MS, -2 * HOUR_MS]
 
@@ -145,3 +153,40 @@ async def test_the_dead_are_still_swept(make_stage: MakeStage, jump_ms: int) -> 
     one.peer.say("stats")
     await other.clock.advance(2 * LEASE_MS)
     assert other.row(session_id).state == "interrupted"
+
+
+async def test_an_end_is_carried_out_whatever_the_clock_of_who_asked_says(
+    make_stage: MakeStage, jump_ms: int
+) -> None:
+    one = await make_stage(Settings())
+    other = await make_stage(Settings(), beside=one)
+    session_id = await one.join()
+    await one.show(2)
+    asking = asyncio.create_task(other.service.command(session_id, COMPLETE))
+    await settle()
+    one.clock.jump(jump_ms)  # the command is written, and nobody has read it
+    await one.clock.advance(1_000)
+    assert (await asking).status == "INCONCLUSIVE"
+
+
+async def test_an_end_that_waited_too_long_is_refused(make_stage: MakeStage, jump_ms: int) -> None:
+    """The owner stood still. Whoever asked was answered meanwhile, and may have died."""
+    stage = await make_stage(Settings())
+    session_id = await stage.join()
+    await stage.show(2)
+    await stage.housekeeping._supervisor.aclose()
+    asked = CommandRecord("c1", SessionId(session_id), "complete", {}, INSTITUTION, 0)
+    await stage.store.commands.add(asked)
+    stage.clock.jump(jump_ms)
+    stage.clock.tick(STALE_AFTER_MS + 1)
+    await stage.service._commands.take()
+    await settle()
+    error = stage.store.command_rows["c1"].error
+    assert error is not None
+    assert error["code"] == "conflict"
+    assert stage.row(session_id).state == "checking_quality"
+    again = CommandRecord("c2", SessionId(session_id), "complete", {}, INSTITUTION, 0)
+    await stage.store.commands.add(again)
+    await stage.service._commands.take()
+    await settle()
+    assert stage.row(session_id).state == "inconclusive"
