@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -28,6 +29,7 @@ from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.label_service import LabelService, read_reference
 from kyc_rtc.sessions.ports import AnalysisPort, Services
+from kyc_rtc.sessions.readiness import Surroundings, free_bytes
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
@@ -42,7 +44,7 @@ from kyc_rtc.storage.rows import check_sealer
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.sessions import SqlSessionStore
 from kyc_rtc.telemetry import Metrics, configure_logging
-from kyc_rtc.vision.model_store import ModelStore
+from kyc_rtc.vision.model_store import ModelStore, VerifiedFile
 from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
@@ -85,6 +87,10 @@ def build(
     """
     clock = clock or SystemClock()
     metrics = Metrics()
+    model: VerifiedFile | None = None
+    if new_analysis is None:
+        model = VerifiedFile.of(ModelStore(settings.cache_dir).fetch(FACE_MODEL))
+        new_analysis = _detectors(settings, clock, model.path)
     sealer = Sealer(resolve_secret(settings))
     database = Database(settings.store_url, sealer)
     pool, background = AnalysisPool(settings.limits.analysis_threads), AnalysisPool(1)
@@ -104,11 +110,15 @@ def build(
         footage=SqlFootageRepository(database),
         measures=SqlMeasuresRepository(database),
         new_peer=new_peer,
-        new_analysis=new_analysis or _detectors(settings, clock),
+        new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
     )
+    surroundings = Surroundings(
+        free_bytes=partial(free_bytes, settings.data_dir),
+        model_is_intact=model.is_intact if model else lambda: True,
+    )
     sessions, housekeeping = assemble(
-        services, processes, command_rows, SqlAlertRepository(database)
+        services, processes, command_rows, SqlAlertRepository(database), surroundings
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
@@ -117,8 +127,7 @@ def build(
     return app
 
 
-def _detectors(settings: Settings, clock: Clock) -> Callable[[], AnalysisPort]:
-    model = ModelStore(settings.cache_dir).fetch(FACE_MODEL)
+def _detectors(settings: Settings, clock: Clock, model: Path) -> Callable[[], AnalysisPort]:
     learned = settings.detection.weights_dir or SHIPPED
     load_learned(learned)  # what is broken is reported before anything listens
     return lambda: new_frame_analysis(model, clock, learned)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -44,3 +47,22 @@ class SystemClock:
 
     async def sleep_ms(self, duration_ms: float) -> None:
         await asyncio.sleep(duration_ms / 1000)
+
+
+async def within(limit_ms: float, work: Awaitable[T], clock: Clock) -> T:
+    """The result of `work`, or its error.
+
+    Raises:
+        TimeoutError: it took longer than `limit_ms` of the clock's time; it was cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    alarm: asyncio.Future[Any] = asyncio.ensure_future(clock.sleep_ms(limit_ms))
+    try:
+        await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        alarm.cancel()
+        task.cancel()
+        await asyncio.gather(task, alarm, return_exceptions=True)

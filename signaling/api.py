@@ -41,6 +41,10 @@ class KycApi:
                 Access.ANYONE, schemas.Health,
             ),
             Endpoint(
+                "GET", "/health/ready", self.ready, "Should the instance get requests",
+                Access.ANYONE, schemas.Readiness, other_status=503,
+            ),
+            Endpoint(
                 "GET", f"{V1}/kyc/client-config", self.client_config, "What a client needs to connect",
                 Access.KNOWN, schemas.ClientConfig, problems=(401, 403),
             ),
@@ -114,6 +118,11 @@ class KycApi:
 
     async def health(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(answers.health(await self._sessions.health(), __version__))
+
+    async def ready(self, _request: web.Request, _principal: Principal) -> web.Response:
+        causes = list(await self._sessions.readiness())
+        body = schemas.Readiness(ready=not causes, causes=causes)
+        return answer(body, status=503 if causes else 200)
 
     async def client_config(self, _request: web.Request, _principal: Principal) -> web.Response:
         servers = [s.model_dump(exclude_none=True) for s in self._settings.media.ice_servers]

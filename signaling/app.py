@@ -22,7 +22,7 @@ from signaling.endpoints import Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
 from signaling.labels import LabelApi
 from signaling.openapi import describe
-from signaling.pages import STATIC_PATH, Pages, security_headers
+from signaling.pages import Pages, security_headers
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -46,18 +46,20 @@ def create_app(
         *KycApi(sessions, tokens, settings).endpoints(),
         *LabelApi(labels).endpoints(),
     )
+    pages = Pages(STATIC, development=settings.development)
     endpoints = (
         *described,
         *Whip(sessions, settings).endpoints(),
-        *Pages(STATIC, development=settings.development).endpoints(),
+        *pages.endpoints(),
         Endpoint(
             "GET", V1, _description(json.dumps(describe(described))), "OpenAPI", Access.ANYONE
         ),
         _metrics(metrics, labels),
     )
     app.add_routes(routes_of(endpoints, Authenticator(settings, tokens)))
-    app.router.add_static(STATIC_PATH, STATIC)
-    check_routed(app, endpoints, frozenset({STATIC_PATH}))
+    for path, folder in pages.folders().items():
+        app.router.add_static(path, folder)
+    check_routed(app, endpoints, frozenset(pages.folders()))
 
     async def life_of_the_sessions(_app: web.Application) -> AsyncIterator[None]:
         async with life:

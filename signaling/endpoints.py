@@ -22,7 +22,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One line of the API. `problems` are the error statuses that it may answer with.
+    """One line of the API. `problems` are the error statuses that it may answer with; `other_status` is
+    one that has the same body as success.
 
     `scope` is what an API key has to be good for. An endpoint without `answer` is no part of the
     described API: WHIP, pages, metrics.
@@ -43,6 +44,7 @@ class Endpoint:
     optional_query: tuple[str, ...] = ()
     problems: tuple[int, ...] = ()
     scope: Scope = Scope.VERIFICATIONS
+    other_status: int | None = None
 
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path

@@ -33,6 +33,9 @@ _PROBLEMS = {
     503: "At capacity, or the database is away; Retry-After says when to come back",
 }
 
+_BODY_PROBLEMS = frozenset({400, 413, 415})
+"""What any body can be answered with."""
+
 
 def describe(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
     """The whole document."""
@@ -71,15 +74,19 @@ def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    problems = {*endpoint.problems, *(_BODY_PROBLEMS if endpoint.body is not None else ())}
     operation: dict[str, Any] = {
         "operationId": f"{endpoint.method.lower()}_{re.sub('[^a-z0-9]+', '_', endpoint.path).strip('_')}",
         "summary": endpoint.summary,
         "security": _SECURITY[endpoint.access],
         "responses": {
-            str(endpoint.status): _done(endpoint),
             **{
-                str(status): _content(_PROBLEMS[status], ErrorAnswer)
-                for status in endpoint.problems
+                str(status): _done(endpoint)
+                for status in (endpoint.status, endpoint.other_status)
+                if status is not None
+            },
+            **{
+                str(status): _content(_PROBLEMS[status], ErrorAnswer) for status in sorted(problems)
             },
         },
     }

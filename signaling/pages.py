@@ -12,6 +12,11 @@ from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint
 
 STATIC_PATH = "/static"
+FOLDERS = ("apply", "i18n", "sdk", "style")
+"""What every server serves of the static files."""
+
+DEVELOPMENT_FOLDERS = ("dev",)
+"""What only development does."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -52,7 +57,7 @@ class Pages:
         self._development = development
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """The pages, as they are routed; their files come from `STATIC_PATH`."""
+        """The pages, as they are routed; their files come from `folders`."""
         pages = [
             Endpoint("GET", "/apply/{session_id}", self.apply, "The page", Access.ANYONE),
             Endpoint("GET", "/favicon.ico", self.favicon, "No icon", Access.ANYONE),
@@ -60,6 +65,11 @@ class Pages:
         if self._development:
             pages.append(Endpoint("GET", "/", self.start, "Start a session", Access.ANYONE))
         return tuple(pages)
+
+    def folders(self) -> dict[str, Path]:
+        """The static folders by the paths at which they are served, each closed in itself."""
+        names = FOLDERS + (DEVELOPMENT_FOLDERS if self._development else ())
+        return {f"{STATIC_PATH}/{name}": self._folder / name for name in names}
 
     async def apply(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The same page for every session; the page reads the id and token from its address."""

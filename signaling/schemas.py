@@ -85,6 +85,13 @@ class Health(_Answer):
     problems: list[str] = Field(description="what does not work; empty when healthy")
 
 
+class Readiness(_Answer):
+    ready: bool
+    causes: list[str] = Field(
+        description="of database, disk, model, pool, sweepers, lease, draining; empty when ready"
+    )
+
+
 class StartedSession(_Answer):
     session_id: str
     verification_id: str = Field(description="the session_id of the first attempt")

@@ -6,6 +6,7 @@ from kyc_rtc.sessions.commands import Commands
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.ports import Services
+from kyc_rtc.sessions.readiness import Readiness, Surroundings
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.supervision import Supervisor
@@ -19,6 +20,7 @@ def assemble(
     processes: ProcessStore,
     command_rows: CommandStore,
     alerts: AlertRepository,
+    surroundings: Surroundings,
 ) -> tuple[SessionService, Housekeeping]:
     """The interface for the HTTP side, and the tasks that have to run behind it."""
     ownership = Ownership(processes, services.clock)
@@ -29,4 +31,6 @@ def assemble(
     housekeeping = Housekeeping(
         services, processes, command_rows, ownership, registry, commands, supervisor
     )
-    return SessionService(services, registry, commands, alerts, supervisor), housekeeping
+    readiness = Readiness(services, processes, ownership, supervisor, surroundings)
+    service = SessionService(services, registry, commands, alerts, supervisor, readiness)
+    return service, housekeeping

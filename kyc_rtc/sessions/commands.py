@@ -28,8 +28,9 @@ LOOK_EVERY_MS = 150.0
 ANSWER_LIMIT_MS = 10_000.0
 """Longer than the owner lets its own caller wait, and the time in which it looks for commands."""
 
-STALE_AFTER_MS = 30_000
-"""Who asked for an end so long ago was answered that it did not happen."""
+STALE_AFTER_MS = 30_000.0
+"""Without a look at the commands for so long: who asked for an end meanwhile was answered that it did not
+happen. By our own monotonic clock: that of whoever asked may be set, or wrong."""
 
 MAX_REMEMBERED = 1_024
 
@@ -66,6 +67,7 @@ class Commands:
         self._unfinished: dict[str, JsonObject | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._looked_at_ms = services.clock.monotonic_ms()
 
     async def carry_out(self, session: SessionRecord, command: Command) -> None:
         """Have a command carried out on a session that is not final.
@@ -101,12 +103,18 @@ class Commands:
     async def take(self) -> None:
         """Take the commands that other processes left for sessions of this one."""
         await self._finish_again()
-        if self._registry.is_empty or self._closed:
+        if self._closed:
             return
-        owner, epoch = self._ownership.process_id, self._ownership.epoch
-        for command in await self._store.pending(owner, epoch):
+        now_ms = self._clock.monotonic_ms()
+        late = now_ms - self._looked_at_ms > STALE_AFTER_MS
+        pending: list[CommandRecord] = []
+        if not self._registry.is_empty:
+            owner, epoch = self._ownership.process_id, self._ownership.epoch
+            pending = await self._store.pending(owner, epoch)
+        self._looked_at_ms = now_ms
+        for command in pending:
             if self._is_new(command) and not self._closed:
-                task = asyncio.create_task(self._take(command), name="session-command")
+                task = asyncio.create_task(self._take(command, late=late), name="session-command")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -128,10 +136,10 @@ class Commands:
             del self._taken[next(iter(self._taken))]
         return True
 
-    async def _take(self, command: CommandRecord) -> None:
+    async def _take(self, command: CommandRecord, *, late: bool = False) -> None:
         error: JsonObject | None = None
         try:
-            await self._carry_out_here(command)
+            await self._carry_out_here(command, late=late)
         except _NotYet:
             del self._taken[command.command_id]
             return
@@ -143,10 +151,9 @@ class Commands:
         self._unfinished[command.command_id] = error
         await self._finish_again()
 
-    async def _carry_out_here(self, command: CommandRecord) -> None:
+    async def _carry_out_here(self, command: CommandRecord, *, late: bool) -> None:
         kind = CommandType(command.type)
-        age_ms = self._clock.now_ms() - command.created_at_ms
-        if kind is not CommandType.SEND_CHALLENGE and age_ms > STALE_AFTER_MS:
+        if late and kind is not CommandType.SEND_CHALLENGE:
             raise Conflict("the command came too late", hint="ask again")
         actor = self._registry.find(command.session_id)
         if actor is None:

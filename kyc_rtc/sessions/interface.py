@@ -224,5 +224,8 @@ class SessionInterface(Protocol):
     async def health(self) -> HealthView:
         """How this process is. Never raises."""
 
+    async def readiness(self) -> tuple[str, ...]:
+        """What keeps this process from serving, in words of a closed set; empty when ready. Never raises."""
+
     async def aclose(self) -> None:
         """End every session and leave nothing behind."""

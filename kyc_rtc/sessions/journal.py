@@ -15,7 +15,6 @@ from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, ChallengeVo
 from kyc_rtc.sessions.messages import (
     Exposure,
     applicants_reasons,
-    reasons_of,
     rounded,
     weighed_reasons_of,
 )
@@ -118,12 +117,12 @@ def message_of(entry: EventRecord, exposure: Exposure, media_ms: int) -> Outboun
 
 
 def _verdict_fields(fields: Mapping[str, Any], exposure: Exposure) -> dict[str, Any]:
-    """Scores, weights and what would help an attacker only where the settings expose scores."""
+    """Scores, weights and reason codes only where the settings expose scores; else classes."""
     shown = dict(fields)
     shown["can_retry"] = exposure.can_retry and not shown["verified"]
     if exposure.scores:
         return shown
     del shown["liveness_score"], shown["deepfake_score"]
     codes = [reason["code"] for reason in shown["reasons"]]
-    shown["reasons"] = list(reasons_of(applicants_reasons(codes)))
+    shown["reasons"] = list(applicants_reasons(codes, passed=shown["verified"]))
     return shown

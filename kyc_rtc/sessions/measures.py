@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 import structlog
 
+from kyc_rtc.clock import within
 from kyc_rtc.sessions.ports import AnalysisPort, Services
 from kyc_rtc.storage.measures import MeasuresRecord
 from kyc_rtc.storage.records import SessionRecord
 
-_LIMIT_S = 2.0
+_LIMIT_MS = 2_000.0
 """For all of it: the session's close, and with it the server's, waits so long at most."""
 
 log = structlog.get_logger(__name__)
@@ -25,11 +25,14 @@ async def keep_measures(analysis: AnalysisPort, session: SessionRecord, services
     if not services.settings.detection.keep_measures:
         return
     try:
-        async with asyncio.timeout(_LIMIT_S):
-            found = await services.pool.run(analysis.measures)
-            taken = {name: value for name, value in found.items() if math.isfinite(value)}
-            if taken:
-                record = MeasuresRecord(session.session_id, taken, tenant_id=session.tenant_id)
-                await services.measures.add(record)
+        await within(_LIMIT_MS, _keep(analysis, session, services), services.clock)
     except Exception:  # measures that are lost must not cost the session its close
         log.exception("measures_not_kept", session_id=session.session_id)
+
+
+async def _keep(analysis: AnalysisPort, session: SessionRecord, services: Services) -> None:
+    found = await services.pool.run(analysis.measures)
+    taken = {name: value for name, value in found.items() if math.isfinite(value)}
+    if taken:
+        record = MeasuresRecord(session.session_id, taken, tenant_id=session.tenant_id)
+        await services.measures.add(record)

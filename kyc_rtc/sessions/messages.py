@@ -13,6 +13,7 @@ from kyc_rtc.errors import KycError
 from kyc_rtc.liveness.events import ChallengeProgressed
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import QualityChanged, Scores
+from kyc_rtc.sessions.reason_classes import classes_of
 from kyc_rtc.sessions.wire import TELEMETRY, Outbound
 
 
@@ -82,33 +83,17 @@ def progress(event: ChallengeProgressed) -> Outbound:
     )
 
 
-_FOR_APPLICANTS = (
-    ReasonCode.CHALLENGES_PASSED,
-    ReasonCode.NEEDS_REVIEW,
-    ReasonCode.LINK_LOST,
-    ReasonCode.NO_FACE,
-    ReasonCode.POOR_QUALITY,
-    ReasonCode.SEVERAL_FACES,
-    ReasonCode.TOO_FEW_FRAMES,
-    ReasonCode.CHALLENGE_TIMEOUT,
-    ReasonCode.CHALLENGE_FAILED,
-    ReasonCode.COMPLETED_EARLY,
-    ReasonCode.NOT_ASKED,
-    ReasonCode.TIME_LIMIT,
-    ReasonCode.INTERNAL_ERROR,
-)
-"""What helps an honest person, in a fixed order. The rest would tell an attacker what gave him away."""
-
-
-def applicants_reasons(codes: Iterable[str]) -> list[str]:
-    """The reason codes that an applicant may know."""
-    given = set(codes)
-    return [code.value for code in _FOR_APPLICANTS if code.value in given]
+def applicants_reasons(codes: Iterable[str], *, passed: bool) -> tuple[dict[str, str], ...]:
+    """Reasons as an applicant may know them where scores are not exposed: classes, in a fixed order."""
+    return _with_sentences(c.value for c in classes_of(codes, passed=passed))
 
 
 def reasons_of(codes: Iterable[ReasonCode | str]) -> tuple[dict[str, str], ...]:
     """Reason codes with the keys of their sentences."""
-    values = (ReasonCode(code).value for code in codes)
+    return _with_sentences(ReasonCode(code).value for code in codes)
+
+
+def _with_sentences(values: Iterable[str]) -> tuple[dict[str, str], ...]:
     return tuple({"code": value, "text": f"reason.{value}"} for value in values)
 
 

@@ -16,6 +16,9 @@ RENEW_EVERY_MS = 2_000.0
 LONGEST_BREAK_MS = 2 * RENEW_EVERY_MS
 """Between two renewals; after a longer one, others may not have been able to renew either."""
 
+LONGEST_JUMP_MS = RENEW_EVERY_MS
+"""Of the database's clock against ours, between two renewals; a longer one ends leases before their time."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -35,6 +38,7 @@ class Ownership:
         self._epoch: int | None = None
         self._held_since_ms = 0.0
         self._renewed_at_ms = 0.0
+        self._lease_until_ms: int | None = None
 
     @property
     def epoch(self) -> int:
@@ -44,9 +48,15 @@ class Ownership:
         return self._epoch
 
     @property
+    def is_held(self) -> bool:
+        """Whether the lease was renewed within its own length."""
+        fresh = self._clock.monotonic_ms() - self._renewed_at_ms <= LEASE_MS
+        return self._epoch is not None and fresh
+
+    @property
     def may_sweep(self) -> bool:
         """Whether the lease has been held without a break for one full lease: so long others had to
-        renew theirs after a time in which nobody could."""
+        renew theirs after a time in which nobody could, or after the database's clock was set."""
         now_ms = self._clock.monotonic_ms()
         fresh = now_ms - self._renewed_at_ms <= LONGEST_BREAK_MS
         return self._epoch is not None and fresh and now_ms - self._held_since_ms >= LEASE_MS
@@ -54,19 +64,33 @@ class Ownership:
     async def renew(self) -> None:
         """Take the lease, or prolong it. Raises `StorageUnavailable`."""
         now_ms = self._clock.monotonic_ms()  # before the calls: a slow one is a break too
-        if self._epoch is not None and not await self._prolonged(self._epoch):
+        until_ms = await self._prolonged()
+        if self._epoch is not None and until_ms is None:
             log.warning("lease_lost", process_id=self.process_id)
             self._epoch = None
             self.on_lost()
         if self._epoch is None:
             self._epoch = await self._processes.register(self.process_id, LEASE_MS)
             self._held_since_ms = now_ms
-        elif now_ms - self._renewed_at_ms > LONGEST_BREAK_MS:
+        elif now_ms - self._renewed_at_ms > LONGEST_BREAK_MS or self._jumped(until_ms, now_ms):
             self._held_since_ms = now_ms
-        self._renewed_at_ms = now_ms
+        self._renewed_at_ms, self._lease_until_ms = now_ms, until_ms
 
-    async def _prolonged(self, epoch: int) -> bool:
-        return await self._processes.renew(self.process_id, epoch, LEASE_MS)
+    async def _prolonged(self) -> int | None:
+        """The new end of the lease by the database's clock; None where there is no lease any more."""
+        if self._epoch is None:
+            return None
+        return await self._processes.renew(self.process_id, self._epoch, LEASE_MS)
+
+    def _jumped(self, until_ms: int | None, now_ms: float) -> bool:
+        """Whether the database's clock went otherwise than ours since the last renewal."""
+        if until_ms is None or self._lease_until_ms is None:
+            return False
+        passed_ms = until_ms - self._lease_until_ms
+        jumped = abs(passed_ms - (now_ms - self._renewed_at_ms)) > LONGEST_JUMP_MS
+        if jumped:
+            log.warning("database_clock_set", process_id=self.process_id)
+        return jumped
 
     async def release(self) -> None:
         """Give it up: what is still live of it can be swept at once. Raises `StorageUnavailable`."""

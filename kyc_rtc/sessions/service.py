@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from kyc_rtc.errors import BadRequest, Conflict, KycError, Misdirected, NotFound, UploadsDisabled
+from kyc_rtc.errors import BadRequest, Conflict, Misdirected, NotFound, UploadsDisabled
 from kyc_rtc.frames import check_picture, decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.sessions.actor import SessionActor
@@ -30,19 +30,26 @@ from kyc_rtc.sessions.interface import (
     SessionView,
 )
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_payload
-from kyc_rtc.sessions.messages import applicants_reasons
 from kyc_rtc.sessions.ports import Services
+from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
+from kyc_rtc.sessions.readiness import Cause, Readiness
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState
 from kyc_rtc.sessions.supervision import Supervisor
-from kyc_rtc.sessions.views import address_prefix, alert_view, journal_view, session_view
+from kyc_rtc.sessions.views import (
+    address_prefix,
+    alert_view,
+    applicants_view,
+    journal_view,
+    session_view,
+)
 from kyc_rtc.storage.alerts import AlertRepository
 from kyc_rtc.storage.records import EventRecord, SessionRecord
 from media.fingerprint import mismatch
 from media.sdp import parse_fragment, parse_offer
 
 DRAIN_LOOK_MS = 200.0
-HEALTH_LIMIT_S = 1.0
+HEALTH_WAIT_MS = 800.0
 
 _SURE_MISMATCH = ("/other", "/firefox")
 """Chromium and Safari write offers so alike that a mismatch between them may be a new version's."""
@@ -60,6 +67,7 @@ class SessionService:
         commands: Commands,
         alerts: AlertRepository,
         supervisor: Supervisor,
+        readiness: Readiness,
     ) -> None:
         self._services = services
         self._settings = services.settings
@@ -69,6 +77,8 @@ class SessionService:
         self._commands = commands
         self._alerts = alerts
         self._supervisor = supervisor
+        self._readiness = readiness
+        self._waiting = Probe("waiting", self._count_waiting, services.clock)
         self._draining = False
 
     # Verifications and attempts
@@ -141,8 +151,7 @@ class SessionService:
         view = self._view(record, attempts, asked.session_id)
         if self._settings.scores_exposed:
             return view
-        reasons = tuple(applicants_reasons(view.reasons))
-        return dataclasses.replace(view, reasons=reasons, reason_weights=None)
+        return applicants_view(view)
 
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         record = await self._store.get(parse_session_id(session_id))
@@ -239,21 +248,28 @@ class SessionService:
     # The process
 
     async def health(self) -> HealthView:
-        problems = list(self._supervisor.problems())
-        waiting: int | None = None
-        try:
-            async with asyncio.timeout(HEALTH_LIMIT_S):  # a probe does not wait for a database
-                waiting = await self._store.count_waiting()
-        except (KycError, TimeoutError):
-            problems.append("storage")
-        if self._draining:
-            problems.append("draining")
+        """Within a second, whatever hangs: what has not answered yet is as it was."""
+        waiting, causes = await asyncio.gather(
+            self._waiting.answer(HEALTH_WAIT_MS), self._causes(HEALTH_WAIT_MS)
+        )
+        steps = self._supervisor.problems()  # which of the sweepers
+        problems = dict.fromkeys((*steps, *(c.value for c in causes if c is not Cause.SWEEPERS)))
         return HealthView(
             live_sessions=self._registry.places_taken,
             max_live_sessions=self._settings.limits.max_live_sessions,
             waiting_sessions=waiting,
             problems=tuple(problems),
         )
+
+    async def readiness(self) -> tuple[str, ...]:
+        return tuple(cause.value for cause in await self._causes(ANSWER_LIMIT_MS))
+
+    async def _causes(self, wait_ms: float) -> tuple[Cause, ...]:
+        found = await self._readiness.causes(wait_ms)
+        return (*found, Cause.DRAINING) if self._draining else found
+
+    async def _count_waiting(self) -> int:
+        return await self._store.count_waiting()
 
     async def drain(self) -> None:
         """Take no new sessions, and wait for the live ones, for `drain_s` at most."""
@@ -266,6 +282,7 @@ class SessionService:
         self._draining = True
         await self._commands.aclose()
         await self._registry.aclose()
+        await asyncio.gather(self._readiness.aclose(), self._waiting.aclose())
 
     # Small steps
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 
+from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.sessions.attempts import may_retry
 from kyc_rtc.sessions.interface import (
     AlertView,
@@ -13,6 +15,7 @@ from kyc_rtc.sessions.interface import (
     JournalView,
     SessionView,
 )
+from kyc_rtc.sessions.reason_classes import classes_of
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 
 _PREFIX_BITS = {4: 24, 6: 48}
@@ -64,6 +67,22 @@ def session_view(
         connection=record.connection,
         # A retry that passes does not settle what an earlier attempt raised.
         needs_review=any(attempt.needs_review for attempt in attempts),
+    )
+
+
+def applicants_view(view: SessionView) -> SessionView:
+    """A session as its applicant may know it where scores are not exposed: no scores, weights, evidence
+    or detectors, and classes in the place of reason codes."""
+    judged = view.status is not None
+    classes = classes_of(view.reasons, passed=view.status == VerdictStatus.PASSED) if judged else ()
+    return dataclasses.replace(
+        view,
+        reasons=tuple(c.value for c in classes),
+        reason_weights=None,
+        liveness_score=None,
+        deepfake_score=None,
+        evidence=(),
+        connection=None,
     )
 
 

@@ -192,4 +192,7 @@ class LimitSettings(Group):
     journal_days: int = Field(
         365, ge=1, description="how long journal entries of ended sessions stay"
     )
+    min_free_disk_mb: int = Field(
+        100, ge=0, description="free space of data_dir (10^6 bytes) below which it is not ready"
+    )
     analysis_threads: int = Field(0, ge=0, description="0: one for each processor")

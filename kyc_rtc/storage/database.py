@@ -72,6 +72,7 @@ class Database:
         self._sealer = sealer
         self._engine: AsyncEngine | None = None
         self._was_opened = False
+        self._file: tuple[int, int] | None = None
         self._under_way = 0
         self._held: set[AsyncConnection] = set()
         self._drivers: WeakSet[asyncpg.Connection] = WeakSet()
@@ -94,6 +95,7 @@ class Database:
             if is_sqlite(self._url):
                 await asyncio.to_thread(_make_file, sqlite_path(self._url))
             self._engine = await _open_engine(self._url, self._sealer)
+            self._file = await asyncio.to_thread(self._file_now)
             if not is_sqlite(self._url):
                 event.listen(self._engine.sync_engine, "connect", self._remember)
         except (
@@ -158,6 +160,22 @@ class Database:
             self._under_way -= 1
             if not self._under_way:
                 self._idle.set()
+
+    async def check_file(self) -> None:
+        """Raises `StorageUnavailable` where SQLite's file was deleted, or another one lies in its place."""
+        try:
+            file = await asyncio.to_thread(self._file_now)
+        except OSError:
+            file = None
+        if file != self._file:
+            raise StorageUnavailable("the database's file is gone", hint="restart the server")
+
+    def _file_now(self) -> tuple[int, int] | None:
+        """The file at the database's path, by device and inode; None of PostgreSQL."""
+        if not is_sqlite(self._url):
+            return None
+        found = sqlite_path(self._url).stat()
+        return found.st_dev, found.st_ino
 
     def _remember(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         self._drivers.add(connection.driver_connection)

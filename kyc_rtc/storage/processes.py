@@ -19,6 +19,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -34,6 +35,9 @@ from kyc_rtc.storage.tables import processes, sessions
 from kyc_rtc.storage.values import MAX_ID_LENGTH, check_integer, check_text
 
 INTERRUPTED: Final = "interrupted"
+ROOM_BYTES: Final = 16_384
+"""What a database that can be written has room for: more than a session writes at once."""
+
 FORGOTTEN_AFTER_MS: Final = 86_400_000
 """A process whose lease ran out that long ago will not come back."""
 
@@ -48,13 +52,22 @@ class ProcessStore(Protocol):
             BadRequest: the id cannot be stored, or the lease is not positive.
         """
 
-    async def renew(self, process_id: str, epoch: int, lease_ms: int) -> bool:
-        """Let the lease end `lease_ms` from now. False where the epoch has passed: register again.
+    async def renew(self, process_id: str, epoch: int, lease_ms: int) -> int | None:
+        """Let the lease end `lease_ms` from now; when that is, by the database's clock. None where the
+        epoch has passed: register again.
 
         A lease that ran out can be renewed for as long as nobody noticed.
 
         Raises:
             BadRequest: the lease is not positive.
+        """
+
+    async def check_writable(self, process_id: str) -> None:
+        """Write, in a transaction of its own that leaves everything as it was.
+
+        Raises:
+            StorageUnavailable: nothing can be written, there is no room to grow, or SQLite's file is not
+                the one that was opened any more: what is written into a deleted one is lost.
         """
 
     async def release(self, process_id: str, epoch: int) -> None:
@@ -115,15 +128,28 @@ class SqlProcessStore:
                 await connection.execute(insert(processes).values(row))
         return int(epoch)
 
-    async def renew(self, process_id: str, epoch: int, lease_ms: int) -> bool:
+    async def renew(self, process_id: str, epoch: int, lease_ms: int) -> int | None:
         check_lease(process_id, lease_ms)
         statement = (
             update(processes)
             .where(processes.c.process_id == process_id, processes.c.epoch == epoch)
             .values(lease_until_ms=now_ms() + lease_ms)
+            .returning(processes.c.lease_until_ms)
         )
         async with self._database.begin(write=True) as connection:
-            return bool((await connection.execute(statement)).rowcount)
+            until_ms: int | None = await connection.scalar(statement)
+        return until_ms
+
+    async def check_writable(self, process_id: str) -> None:
+        await self._database.check_file()
+        own = processes.c.process_id == process_id
+        async with self._database.begin(write=True) as connection:
+            if connection.dialect.name == "sqlite":
+                await _check_room(connection)
+            # There and back: SQLite writes nothing for a row that stays as it is.
+            for step in (1, -1):
+                later = {"lease_until_ms": processes.c.lease_until_ms + step}
+                await connection.execute(update(processes).where(own).values(later))
 
     async def release(self, process_id: str, epoch: int) -> None:
         statement = (
@@ -211,6 +237,15 @@ def check_lease(process_id: str, lease_ms: int) -> None:
     """Raise BadRequest where the id cannot be stored, or the lease is not positive."""
     check_text("process_id", process_id, MAX_ID_LENGTH)
     check_integer("lease_ms", lease_ms, minimum=1)
+
+
+async def _check_room(connection: AsyncConnection) -> None:
+    """Let SQLite's file grow, and take it back: a change of a row that is there needs no page more."""
+    row = {"process_id": "x" * ROOM_BYTES, "epoch": 0, "started_at_ms": 0, "lease_until_ms": 0}
+    # Not `begin_nested`: a full SQLite has ended the whole transaction, and there is nothing to go back to.
+    await connection.execute(text("SAVEPOINT room"))
+    await connection.execute(insert(processes).values(row))
+    await connection.execute(text("ROLLBACK TO room"))
 
 
 def _owned(process_id: str, epoch: int) -> ColumnElement[bool]:

@@ -60,6 +60,29 @@ def _source(entry: dict[str, str]) -> Source:
     return WheelSource(entry["wheel"], entry["member"])
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedFile:
+    """A file whose content was verified, and what it looked like then."""
+
+    path: Path
+    size: int
+    modified_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> VerifiedFile:
+        """Note a file that was verified just now. Raises OSError."""
+        found = path.stat()
+        return cls(path, found.st_size, found.st_mtime_ns, found.st_ino)
+
+    def is_intact(self) -> bool:
+        """Whether it is still there as it was. Looks at the file's entry and reads nothing."""
+        try:
+            return self.of(self.path) == self
+        except OSError:
+            return False
+
+
 class ModelStore:
     """A folder with the model files.
 

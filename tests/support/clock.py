@@ -8,7 +8,10 @@ import itertools
 
 
 class ManualClock:
-    """A `Clock` under the test's hand. `advance` wakes whoever sleeps until then, in order."""
+    """A `Clock` under the test's hand. `advance` wakes whoever sleeps until then, in order.
+
+    Wall time and monotonic time go together until `jump` moves the former alone.
+    """
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._start_ms = now_ms
@@ -30,6 +33,10 @@ class ManualClock:
         heapq.heappush(self._sleepers, (self._elapsed_ms + duration_ms, next(self._order), wake))
         await wake
 
+    def jump(self, by_ms: int) -> None:
+        """Somebody sets the wall clock, forward or back. No time passes."""
+        self._start_ms += by_ms
+
     def tick(self, duration_ms: float) -> None:
         """Let time pass without running anything."""
         self._elapsed_ms += duration_ms
@@ -44,7 +51,7 @@ class ManualClock:
             if not wake.done():
                 wake.set_result(None)
             await settle()
-        self._elapsed_ms = end_ms
+        self._elapsed_ms = max(self._elapsed_ms, end_ms)
         await settle()
 
 

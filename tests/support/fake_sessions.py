@@ -31,6 +31,7 @@ class FakeSessions:
         self.clients: list[ClientView] = []
         self.refusal: KycError | None = None
         self.problems: tuple[str, ...] = ()
+        self.causes: tuple[str, ...] = ()
 
     def _check(self, name: str, detail: Any = None) -> None:
         self.calls.append((name, detail))
@@ -154,6 +155,9 @@ class FakeSessions:
 
     async def health(self) -> HealthView:
         return HealthView(0, 100, len(self.sessions), self.problems)
+
+    async def readiness(self) -> tuple[str, ...]:
+        return self.causes
 
     async def aclose(self) -> None:
         self.calls.append(("aclose", None))

@@ -48,13 +48,17 @@ class MemoryProcessStore:
         self._put(ProcessRow(process_id, epoch, now_ms, now_ms + lease_ms))
         return epoch
 
-    async def renew(self, process_id: str, epoch: int, lease_ms: int) -> bool:
+    async def renew(self, process_id: str, epoch: int, lease_ms: int) -> int | None:
         check_lease(process_id, lease_ms)
         await self._store.reached()
         if not self.has_epoch(process_id, epoch):
-            return False
-        self._let_end(process_id, self._store.clock.now_ms() + lease_ms)
-        return True
+            return None
+        until_ms = self._store.clock.now_ms() + lease_ms
+        self._let_end(process_id, until_ms)
+        return until_ms
+
+    async def check_writable(self, process_id: str) -> None:
+        await self._store.reached()
 
     async def release(self, process_id: str, epoch: int) -> None:
         await self._store.reached()

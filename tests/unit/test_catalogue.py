@@ -12,6 +12,7 @@ from kyc_rtc.decision.verdict import ReasonCode, WeightWord
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.sessions.reason_classes import ReasonClass
 from kyc_rtc.vision.quality import QualityIssue
 
 CATALOGUE: dict[str, str] = json.loads(
@@ -29,6 +30,7 @@ KEYS = {
     "hints of quality": [issue.hint for issue in QualityIssue],
     "instructions": [challenge.instruction for challenge in CHALLENGES],
     "reasons": [f"reason.{code.value}" for code in ReasonCode],
+    "classes of reasons": [f"reason.{c.value}" for c in ReasonClass],
     "reasons of signs": [f"reason.{sign.value}" for sign in Sign],
     "recommendations": [f"recommendation.{code.value}" for code in ReasonCode],
     "weights": [word.text for word in WeightWord],

@@ -18,6 +18,7 @@ from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.sessions.ports import PoolPort, Services
+from kyc_rtc.sessions.readiness import Surroundings
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings
@@ -32,7 +33,15 @@ from tests.support.offers import browser_like_offer
 from tests.unit.liveness.fakes.actor import Actor, pulses_for
 
 T = TypeVar("T")
-_OWN_TASKS = ("session", "peer", "root")
+_OWN_TASKS = ("session", "peer", "root", "probe")
+
+
+@dataclass
+class Around:
+    """What the process stands on, as the test has it."""
+
+    free_bytes: int = 1_000_000_000
+    model_is_intact: bool = True
 
 
 @dataclass
@@ -45,6 +54,7 @@ class Stage:
     store: MemoryStore
     analysis: FakeAnalysis = field(default_factory=FakeAnalysis)
     peers: list[FakePeer] = field(default_factory=list)
+    around: Around = field(default_factory=Around)
     answered: set[str] = field(default_factory=set)
 
     @property
@@ -181,8 +191,15 @@ def build_stage(
         new_analysis=lambda: analysis,
         issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw
     )
-    service, housekeeping = assemble(services, store.processes, store.commands, store.alerts)
-    return Stage(service, housekeeping, clock, store, analysis, peers)
+    around = Around()
+    service, housekeeping = assemble(
+        services,
+        store.processes,
+        store.commands,
+        store.alerts,
+        Surroundings(lambda: around.free_bytes, lambda: around.model_is_intact),
+    )
+    return Stage(service, housekeeping, clock, store, analysis, peers, around)
 
 
 @pytest.fixture

@@ -201,7 +201,7 @@ async def test_no_verification_begins_and_no_status_is_guessed(stage: Stage) -> 
         await stage.service.command(session_id, COMPLETE)
     health = await stage.service.health()
     assert (health.waiting_sessions, health.live_sessions) == (None, 1)
-    assert "storage" in health.problems
+    assert "database" in health.problems
 
 
 async def unstored(_commit: Commit) -> None:

@@ -21,7 +21,6 @@ from kyc_rtc.errors import (
 )
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType
-from kyc_rtc.sessions.messages import applicants_reasons
 from kyc_rtc.sessions.session import MAX_PEERS
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.vision.quality import QualityIssue
@@ -93,7 +92,7 @@ async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
     assert stored.reason_weights == view.reason_weights
     verdict = stage.peer.last_sent("verdict")
     weighed = {"weight": 1.0, "weight_text": "weight.decisive"} if exposed else {}
-    told = view.reasons if exposed else applicants_reasons(view.reasons)
+    told = view.reasons if exposed else ("framing",)
     assert verdict["reasons"] == [
         {"code": code, "text": f"reason.{code}"} | weighed for code in told
     ]

@@ -131,7 +131,7 @@ async def test_an_outage_is_told_and_forgotten(stage: Stage) -> None:
     stage.store.failure = StorageUnavailable("the database is away")
     await stage.clock.advance(15_000)
     problems = (await stage.service.health()).problems
-    assert {"storage", "lease", "sweep"} <= set(problems)
+    assert {"database", "lease", "sweep"} <= set(problems)
     stage.store.failure = None
     await stage.clock.advance(2_000)
     assert (await stage.service.health()).problems == ()

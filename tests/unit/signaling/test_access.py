@@ -33,10 +33,14 @@ def keys(scope: str) -> frozenset[str]:
 
 ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /health": EVERYBODY,
+    "GET /health/ready": EVERYBODY,
     "GET /api/v1": EVERYBODY,
     "GET /favicon.ico": EVERYBODY,
     "GET /apply/{session_id}": EVERYBODY,
-    "GET /static": EVERYBODY,
+    "GET /static/apply": EVERYBODY,
+    "GET /static/i18n": EVERYBODY,
+    "GET /static/sdk": EVERYBODY,
+    "GET /static/style": EVERYBODY,
     "OPTIONS /whip/{session_id}": EVERYBODY,
     "GET /api/v1/kyc/client-config": keys("verifications") | ANY_TOKEN,
     "POST /api/v1/kyc/start-session": keys("verifications"),
@@ -68,6 +72,12 @@ BODIES: dict[str, Callable[[str], Any]] = {
     "offer": lambda _id: {"type": "offer", "sdp": "v=0"},
     "label": lambda _id: {"label": "bona_fide", "source": "agent", "labelled_by": "x"},
     "acknowledge": lambda _id: {"acknowledged_by": "x"},
+}
+STATIC_FILES = {
+    "apply": "apply.js",
+    "i18n": "en.json",
+    "sdk": "kyc-rtc.js",
+    "style": "base.css",
 }
 SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
 
@@ -105,8 +115,8 @@ class Edge:
         if "data" in kwargs:
             headers["Content-Type"] = SDP_TYPES[method]
         url = path.format(session_id=self._own, alert_id="a1", peer_id="the-peer")
-        if path == "/static":
-            url = "/static/sdk/kyc-rtc.js"
+        if path.startswith("/static"):
+            url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"
         if path.endswith("get-session-status"):
             kwargs["params"] = {"session_id": self._own}
         response = await self._client.request(method, url, headers=headers, **kwargs)

@@ -20,7 +20,7 @@ UPLOAD = "/api/v1/kyc/upload-video-frame"
 
 @pytest.mark.parametrize(
     ("problems", "status"),
-    [((), "healthy"), (("sweep",), "degraded"), (("storage", "draining"), "degraded")],
+    [((), "healthy"), (("sweep",), "degraded"), (("database", "draining"), "degraded")],
 )
 async def test_an_ill_process_answers_and_says_what_is_wrong(
     client: Client, sessions: FakeSessions, problems: tuple[str, ...], status: str
@@ -29,6 +29,19 @@ async def test_an_ill_process_answers_and_says_what_is_wrong(
     response = await client.get("/health")
     body = await response.json()
     assert (response.status, body["status"], body["problems"]) == (200, status, list(problems))
+
+
+@pytest.mark.parametrize("causes", [(), ("database",), ("disk", "lease", "draining")])
+async def test_a_process_that_is_not_ready_names_every_cause(
+    client: Client, sessions: FakeSessions, causes: tuple[str, ...]
+) -> None:
+    sessions.causes = causes
+    response = await client.get("/health/ready")
+    body = {"ready": not causes, "causes": list(causes)}
+    assert (response.status, await response.json()) == (503 if causes else 200, body)
+    described = await (await client.get("/api/v1")).json()
+    responses = described["paths"]["/health/ready"]["get"]["responses"]
+    assert responses["200"]["content"] == responses["503"]["content"]
 
 
 @pytest.mark.parametrize(

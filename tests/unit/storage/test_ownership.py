@@ -241,7 +241,7 @@ async def test_a_lease_that_ran_out_unnoticed_still_commits(store: Store) -> Non
     await let_run_out(store, owner)
     commit = a_commit(record, frames_processed=5)
     await store.sessions.commit(commit)
-    assert await store.processes.renew(owner.process_id, owner.epoch, 60_000) is True
+    assert await store.processes.renew(owner.process_id, owner.epoch, 60_000) is not None
     await sweep(store)
     assert await store.sessions.get(record.session_id) == commit.record
 
@@ -257,7 +257,7 @@ async def test_after_a_sweep_nothing_is_committed(store: Store) -> None:
         await store.sessions.commit(a_commit(record, [an_alert(record.session_id)], state="passed"))
     with pytest.raises(OwnershipLost):
         await store.sessions.acquire(record.session_id, owner.process_id, owner.epoch)
-    assert await store.processes.renew(owner.process_id, owner.epoch, 60_000) is False
+    assert await store.processes.renew(owner.process_id, owner.epoch, 60_000) is None
     assert await store.sessions.get(record.session_id) == interrupted
     assert await store.alerts.of_session(record.session_id) == []
 

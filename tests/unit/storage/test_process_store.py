@@ -42,9 +42,9 @@ async def test_epochs_go_up(store: Store) -> None:
 
 async def test_a_lease_is_renewed_under_its_epoch_only(store: Store) -> None:
     owner = await a_process(store)
-    assert await store.processes.renew(owner.process_id, owner.epoch, 60_000) is True
+    assert await store.processes.renew(owner.process_id, owner.epoch, 60_000) is not None
     for process_id, epoch in ((owner.process_id, 2), (owner.process_id, 0), ("nobody", 1)):
-        assert await store.processes.renew(process_id, epoch, 60_000) is False
+        assert await store.processes.renew(process_id, epoch, 60_000) is None
 
 
 @pytest.mark.parametrize(("process_id", "lease_ms"), [("", 1), ("x" * 37, 1), ("p", 0), ("p", -1)])
@@ -100,7 +100,7 @@ async def test_who_holds_no_lease_sweeps_nothing(store: Store) -> None:
     for owner in (late, Owner("nobody", 1), Owner(late.process_id, late.epoch + 1)):
         assert await store.processes.interrupt_orphans(owner.process_id, owner.epoch) == []
     assert await store.sessions.get(record.session_id) == record
-    assert await store.processes.renew(late.process_id, late.epoch, 60_000) is True
+    assert await store.processes.renew(late.process_id, late.epoch, 60_000) is not None
 
 
 async def test_a_release_leaves_nothing_behind(store: Store) -> None:
@@ -224,7 +224,8 @@ async def test_an_epoch_is_raised_once_and_where_it_matters(
     for _ in range(3):
         await store.processes.interrupt_orphans(other.process_id, other.epoch)
     is_fenced = state in ("created", "live")
-    assert await store.processes.renew(gone.process_id, gone.epoch, 60_000) is not is_fenced
+    renewed = await store.processes.renew(gone.process_id, gone.epoch, 60_000)
+    assert (renewed is None) is is_fenced
     expected = gone.epoch + (2 if is_fenced else 1)
     assert await store.processes.register(gone.process_id, 60_000) == expected
 

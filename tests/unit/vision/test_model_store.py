@@ -15,7 +15,13 @@ import pytest
 from kyc_rtc.errors import ModelError
 from kyc_rtc.vision import model_sources
 from kyc_rtc.vision.model_sources import Source, SourceError, UrlSource, WheelSource
-from kyc_rtc.vision.model_store import FACE_LANDMARKER, LockedModel, ModelStore, read_lock
+from kyc_rtc.vision.model_store import (
+    FACE_LANDMARKER,
+    LockedModel,
+    ModelStore,
+    VerifiedFile,
+    read_lock,
+)
 
 CONTENT = b"weights " * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -34,6 +40,23 @@ class FakeSource:
         if self.content is None:
             raise SourceError("unreachable")
         return self.content
+
+
+def test_a_verified_file_is_noticed_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "net.task"
+    path.write_bytes(CONTENT)
+    verified = VerifiedFile.of(path)
+    assert verified.is_intact()
+    kept = tmp_path / "kept"
+    kept.hardlink_to(path)
+    path.unlink()
+    assert not verified.is_intact()
+    path.write_bytes(CONTENT)  # the same bytes, but nobody has read them
+    assert not verified.is_intact()
+    kept.replace(path)
+    assert verified.is_intact()
+    path.write_bytes(CONTENT[:-1])
+    assert not verified.is_intact()
 
 
 def store(folder: Path, *sources: Source) -> ModelStore:

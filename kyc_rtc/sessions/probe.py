@@ -1,0 +1,73 @@
+"""A question about the process that anybody may have asked, as often as they like."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from kyc_rtc.clock import Clock
+from kyc_rtc.errors import StorageUnavailable
+
+ANSWER_LIMIT_MS = 2_000.0
+"""What has not answered by then has failed."""
+
+KEPT_MS = 1_000.0
+"""For so long an answer is kept: more callers cost nothing more."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class Probe(Generic[T]):
+    """A question that is asked at most once a second, and never twice at a time."""
+
+    def __init__(self, name: str, ask: Callable[[], Awaitable[T]], clock: Clock) -> None:
+        self._name = name
+        self._ask = ask
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+        self._asked_at_ms = -math.inf
+        self._answer: T | None = None
+
+    async def answer(self, wait_ms: float = ANSWER_LIMIT_MS) -> T | None:
+        """The answer; None where it failed, or is late. Within `wait_ms`: else the one before."""
+        now_ms = self._clock.monotonic_ms()
+        if self._task is None and now_ms - self._asked_at_ms >= KEPT_MS:
+            self._asked_at_ms = now_ms
+            self._task = asyncio.create_task(self._run(), name=f"probe-{self._name}")
+        late_at_ms = self._asked_at_ms + ANSWER_LIMIT_MS
+        if self._task is not None and now_ms < late_at_ms:
+            await self._wait(self._task, min(wait_ms, late_at_ms - now_ms))
+        if self._task is not None and self._clock.monotonic_ms() >= late_at_ms:
+            self._answer = None
+        return self._answer
+
+    async def aclose(self) -> None:
+        """Cancel what is under way. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _wait(self, task: asyncio.Task[None], wait_ms: float) -> None:
+        alarm = asyncio.ensure_future(self._clock.sleep_ms(wait_ms))
+        try:
+            await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            alarm.cancel()
+
+    async def _run(self) -> None:
+        try:
+            self._answer = await self._ask()
+        except (StorageUnavailable, OSError) as error:
+            self._answer = None
+            log.warning("probe_failed", probe=self._name, why=type(error).__name__)
+        except Exception:  # the root of the probe's task: no answer is a no
+            self._answer = None
+            log.exception("probe_broke", probe=self._name)
+        finally:
+            self._task = None

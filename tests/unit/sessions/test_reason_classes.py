@@ -1,0 +1,51 @@
+"""The classes of reasons that an applicant may know."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.decision.verdict import ReasonCode
+from kyc_rtc.detection.evidence import Sign
+from kyc_rtc.sessions.reason_classes import CLASS_OF, ReasonClass, classes_of
+
+CODES = st.lists(st.sampled_from(ReasonCode), unique=True)
+
+
+def test_every_code_has_a_class() -> None:
+    assert set(CLASS_OF) == set(ReasonCode)
+    assert set(CLASS_OF.values()) == set(ReasonClass)
+
+
+def test_no_sign_of_an_analyser_has_a_class_of_its_own() -> None:
+    signs = {sign.value for sign in Sign}
+    assert {CLASS_OF[c] for c in ReasonCode if c.value in signs} == {ReasonClass.NOT_VERIFIED}
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ((), ("not_verified",)),
+        (("face_swap", "deepfake_score_high"), ("not_verified",)),
+        (("challenges_passed", "no_pulse"), ("not_verified",)),
+        (("challenge_failed", "challenge_timeout"), ("action",)),
+        (("link_lost", "no_face", "poor_quality"), ("light", "framing", "connection")),
+        (("face_swap", "challenge_failed"), ("action",)),
+    ],
+)
+def test_codes_become_classes(codes: tuple[str, ...], told: tuple[str, ...]) -> None:
+    assert classes_of(codes, passed=False) == told
+
+
+@given(CODES)
+def test_who_passed_is_told_nothing(codes: list[ReasonCode]) -> None:
+    assert classes_of(codes, passed=True) == ()
+
+
+@given(CODES, st.sampled_from(Sign))
+def test_a_sign_more_is_not_noticed(codes: list[ReasonCode], sign: Sign) -> None:
+    """Whoever did not pass reads the same, whether a detector spoke or not."""
+    told = classes_of(codes, passed=False)
+    assert told
+    assert classes_of([*codes, sign.value], passed=False) == told
