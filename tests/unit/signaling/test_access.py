@@ -141,6 +141,7 @@ async def make_edge(
             data_dir=tmp_path_factory.mktemp("edge"),
             secret_key=SecretStr(SECRET),
             environment="production",
+            public_url="https://kyc.example",
             api_keys=credentials.keys,
         )
         client = await make_client(settings)
