@@ -26,10 +26,12 @@ _PROBLEMS = {
     401: "A credential is missing or not valid",
     403: "The credential belongs to another session",
     404: "There is no such thing",
+    408: "The body did not come in time",
     409: "Not possible in the present state",
     413: "More bytes or pixels than accepted",
     415: "Another content type than accepted",
     421: "The session lives in another process; Retry-After says when to ask again",
+    429: "Too many calls; Retry-After says when to come back",
     503: "At capacity, or the database is away; Retry-After says when to come back",
 }
 
@@ -79,7 +81,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             str(endpoint.status): _done(endpoint),
             **{
                 str(status): _content(_PROBLEMS[status], ErrorAnswer)
-                for status in endpoint.problems
+                for status in endpoint.all_problems
             },
         },
     }

@@ -58,7 +58,8 @@ class Rates:
         if principal.is_institution:
             self._take(self._keys, principal.key_id)
             return
-        self._take(self._sessions, principal.session_id)
+        if principal.session_id:
+            self._take(self._sessions, principal.session_id)
         if not is_trusted(address, self._trusted):  # a proxy that does not say for whom
             self._take(self._addresses, party_of(address))
 

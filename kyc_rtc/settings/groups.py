@@ -217,7 +217,9 @@ class HttpSettings(Group):
         1_000, ge=16, description="connections at one time; fewer where descriptors do not suffice"
     )
     max_connections_per_address: int = Field(
-        64, ge=1, description="connections of one address (IPv6: of one /64); not of trusted proxies"
+        64,
+        ge=1,
+        description="connections of one address (IPv6: of one /64); not of trusted proxies",
     )
     body_bytes_in_flight: int = Field(
         64 * 1024 * 1024,

@@ -23,7 +23,6 @@ from kyc_rtc.settings.groups import (
     MediaSettings,
 )
 
-
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
 
 
