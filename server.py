@@ -49,10 +49,9 @@ from media.video_track import FrameSink
 from signaling.app import create_app
 from signaling.auth import resolve_secret
 from signaling.https import announce, server_context
+from signaling.listening import serving
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
-OPEN_REQUESTS_LIMIT_S = 1.0
-"""For so long an open request may hold up the end of the process."""
 
 FACE_MODEL = "face_landmarker"
 
@@ -141,10 +140,7 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
 
 async def serve(app: web.Application, settings: Settings, tls: SSLContext | None) -> None:
     """Serve until a signal. SIGTERM lets live sessions finish first; a second one does not wait."""
-    runner = web.AppRunner(app, shutdown_timeout=OPEN_REQUESTS_LIMIT_S)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
+    async with serving(app, settings, SystemClock(), tls):
         announce(settings, secure=tls is not None)
         draining, stop = asyncio.Event(), asyncio.Event()
 
@@ -158,8 +154,6 @@ async def serve(app: web.Application, settings: Settings, tls: SSLContext | None
         if draining.is_set():
             log.info("draining", limit_s=settings.limits.drain_s)
             await _first(app[DRAIN](), stop.wait())
-    finally:
-        await runner.cleanup()
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
