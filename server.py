@@ -27,7 +27,7 @@ from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.label_service import LabelService, read_reference
-from kyc_rtc.sessions.ports import AnalysisPort, Services
+from kyc_rtc.sessions.ports import AnalysisPort, Services, decoded_places
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
@@ -99,6 +99,7 @@ def build(
         metrics=metrics,
         pool=pool,
         background=background,
+        decoded=decoded_places(settings.limits),
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
         measures=SqlMeasuresRepository(database),
