@@ -18,6 +18,9 @@ RESERVED_DESCRIPTORS = 64
 DESCRIPTORS_A_SESSION = 4
 """UDP sockets of a peer: one for each address of the machine, IPv4 and IPv6, and one for a relay."""
 
+BACKLOG = 1_024
+"""Connections that the kernel holds for us: a flood must not fill it before it is looked at."""
+
 _LAST_PLACES = 8
 """One place in so many is kept for addresses that have at most one connection."""
 
@@ -97,6 +100,10 @@ class Listener(socket.socket):
     def __init__(self, family: int, places: Places) -> None:
         super().__init__(family, socket.SOCK_STREAM)
         self._places = places
+
+    def listen(self, backlog: int = BACKLOG, /) -> None:
+        """Listen with our own backlog: what asyncio names here is also how many it accepts at once."""
+        super().listen(max(backlog, BACKLOG))
 
     def accept(self) -> tuple[socket.socket, Any]:
         """The next connection that has a place.

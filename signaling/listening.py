@@ -17,11 +17,13 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.memory import give_back
 from kyc_rtc.settings import Settings
 from signaling.addresses import Network, Source, is_trusted, source_of
+from signaling.bodies import Bodies
 from signaling.connection import Connection
 from signaling.connections import Listener, Places, connection_limit, descriptors
+from signaling.endpoints import BODIES
 
-BACKLOG = 1_024
-"""Connections that the kernel holds for us: a flood must not fill it before it is looked at."""
+ACCEPTED_AT_ONCE = 16
+"""Connections in one turn of the event loop, so that a flood of them keeps no other request waiting."""
 
 SWEEP_EVERY_MS = 500.0
 OPEN_REQUESTS_LIMIT_S = 1.0
@@ -31,7 +33,8 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 """Of a socket, in the kernel; also what is read at once, so that a connection costs little."""
 
 BUSY_CONNECTIONS = 32
-"""After so many at one time, memory is given back to the system once they are gone."""
+BUSY_BYTES = 8 * 1024 * 1024
+"""After so many connections or bytes of bodies at one time, memory is given back once they are gone."""
 
 log = structlog.get_logger(__name__)
 
@@ -61,12 +64,12 @@ async def serving(
                 lambda: Connection(manager, limits, clock, loop),
                 sock=listener,
                 ssl=tls,
-                backlog=BACKLOG,
+                backlog=ACCEPTED_AT_ONCE,
                 ssl_handshake_timeout=None if tls is None else limits.headers_timeout_s,
             )
             for listener in sockets
         ]
-        sweep = asyncio.create_task(_sweep(manager, places, clock), name="connections")
+        sweep = asyncio.create_task(_sweep(manager, places, app[BODIES], clock), name="connections")
         try:
             yield tuple(listener.getsockname()[1] for listener in sockets)
         finally:
@@ -128,7 +131,7 @@ def _source(request: web.BaseRequest, peer: str, trusted: tuple[Network, ...]) -
     )
 
 
-async def _sweep(manager: web.Server, places: Places, clock: Clock) -> None:
+async def _sweep(manager: web.Server, places: Places, bodies: Bodies, clock: Clock) -> None:
     """Cut what is overdue, for ever."""
     was_busy = False
     while True:
@@ -143,7 +146,7 @@ async def _sweep(manager: web.Server, places: Places, clock: Clock) -> None:
         refused = places.refused()
         if cut or refused:
             log.info("connections_ended", refused=refused, open=places.taken, **cut)
-        was_busy = was_busy or places.taken >= BUSY_CONNECTIONS
-        if was_busy and places.taken < BUSY_CONNECTIONS // 2:
+        was_busy = was_busy or places.taken >= BUSY_CONNECTIONS or bodies.in_flight >= BUSY_BYTES
+        if was_busy and places.taken < BUSY_CONNECTIONS // 2 and not bodies.in_flight:
             was_busy = False
             await asyncio.to_thread(give_back)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from kyc_rtc.settings import LivenessSettings, MediaSettings, Settings
+from kyc_rtc.settings import HttpSettings, LivenessSettings, MediaSettings, Settings
 from kyc_rtc.telemetry import configure_logging
 from tests.integration.conftest import Serve
 from tests.support.applicant import Call, PortraitApplicant
@@ -45,7 +45,7 @@ async def _until(condition: Any, within_s: float) -> None:
 async def test_a_thousand_mutated_offers_leave_the_server_well(
     serve: Serve, http: ClientSession, tmp_path: Path
 ) -> None:
-    base_url = await serve(Settings(data_dir=tmp_path))
+    base_url = await serve(Settings(data_dir=tmp_path, http=HttpSettings(rate_limits=False)))
     statuses: dict[int, int] = {}
     for seed in range(1_000):
         if seed % OFFERS_EACH == 0:
