@@ -74,8 +74,10 @@ def create_app(
 
 
 def _description(document: str) -> Handler:
+    body = document.encode()
+
     async def openapi(_request: web.Request, _principal: Principal) -> web.Response:
-        return web.Response(text=document, content_type="application/json")
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     return openapi
 

@@ -77,6 +77,14 @@ class Bodies:
             BadRequest: it is malformed, or the connection ended first.
         """
         body = bytearray()
+        try:
+            await self._fill(body, request)
+        except BaseException:
+            body.clear()  # at once: a traceback may hold it until garbage is collected
+            raise
+        return body
+
+    async def _fill(self, body: bytearray, request: web.Request) -> None:
         collecting = asyncio.ensure_future(_collect(request.content, body, request[_MAX_BODY]))
         try:
             if not request.content.is_eof():
@@ -88,7 +96,6 @@ class Bodies:
             raise BadRequest("the connection ended before the body did") from None
         finally:
             collecting.cancel()
-        return body
 
     async def _watch(self, collecting: asyncio.Future[None], body: bytearray) -> None:
         """Until the body is there; raises `TooSlow` before, where it does not come."""

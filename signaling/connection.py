@@ -16,6 +16,9 @@ from kyc_rtc.settings import HttpSettings
 MAX_HEADER_BYTES = 32 * 1024
 """Of one request; and of what comes after a request before that is answered (pipelining)."""
 
+MAX_PIPELINED = 8
+"""Requests that may wait for the answer to an earlier one. Browsers and proxies send none."""
+
 READ_BUFFER_BYTES = 16 * 1024
 """Of a body that nobody reads aiohttp keeps twice as much, and stops reading."""
 
@@ -87,7 +90,7 @@ class Connection(web.RequestHandler):
             self._unasked += len(data)
         elif complete:  # the next request, before this one is answered
             self._unasked += len(data)
-        if self._unasked > MAX_HEADER_BYTES:
+        if self._unasked > MAX_HEADER_BYTES or len(self._messages) > MAX_PIPELINED:
             self.cut()
 
     async def finish_response(

@@ -23,6 +23,7 @@ from PIL import Image
 
 from kyc_rtc.frames.sizes import MAX_LONG_SIDE_PX, MAX_SHORT_SIDE_PX
 from media.publisher import EncodedTrack, Publisher, encode_vp8
+from signaling.connection import MAX_PIPELINED
 from tests.unit.frames.test_pictures import png_chunk, png_header
 
 EACH_ADDRESS = 60
@@ -78,9 +79,13 @@ async def half_sent_headers(target: Target, count: int = 1_100) -> Answers:
 
 
 async def slow_readers(target: Target, count: int = 300) -> Answers:
-    """Whoever asks, many times over, for what is large here and takes none of it."""
+    """Whoever asks again and again for what is large here, and takes none of it."""
     request = b"GET /api/v1 HTTP/1.1\r\nHost: x\r\n\r\n"
-    return await _crowd(target, count, request * 30, reads=False)
+
+    async def one(number: int) -> Iterable[str]:
+        return [await _unread(target, number, request)]
+
+    return await _counted(one, count)
 
 
 async def large_pictures(target: Target, count: int = 60) -> Answers:
@@ -147,11 +152,11 @@ async def _uploads(target: Target, picture: bytes, count: int) -> Answers:
     return await _repeated(target, _head("upload-video-frame", len(body), token) + body, count)
 
 
-async def _crowd(target: Target, count: int, data: bytes, *, reads: bool = True) -> Answers:
+async def _crowd(target: Target, count: int, data: bytes) -> Answers:
     """Connections that send this at once, and wait for what becomes of them."""
 
     async def one(number: int) -> Iterable[str]:
-        return [await _sent(target, number, data, reads=reads)]
+        return [await _sent(target, number, data)]
 
     return await _counted(one, count)
 
@@ -163,7 +168,7 @@ async def _repeated(target: Target, data: bytes, count: int) -> Answers:
     async def one(number: int) -> Iterable[str]:
         answers = []
         while asyncio.get_running_loop().time() < until_s:
-            answers.append(await _sent(target, number, data, reads=True))
+            answers.append(await _sent(target, number, data))
         return answers
 
     return await _counted(one, count)
@@ -176,26 +181,44 @@ async def _counted(one: Callable[[int], Awaitable[Iterable[str]]], count: int) -
     return answers
 
 
-async def _sent(target: Target, number: int, data: bytes, *, reads: bool) -> str:
-    """Send, and read the first line of the answer, or nothing at all; then close."""
+def _client(number: int) -> socket.socket:
+    client = socket.socket()
+    client.setblocking(False)
+    client.bind((f"127.0.0.{2 + number // EACH_ADDRESS}", 0))
+    return client
+
+
+async def _sent(target: Target, number: int, data: bytes) -> str:
+    """Send, read the first line of the answer, and close."""
     loop = asyncio.get_running_loop()
-    with socket.socket() as client:
-        client.setblocking(False)
-        client.bind((f"127.0.0.{2 + number // EACH_ADDRESS}", 0))
-        if not reads:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    with _client(number) as client:
         try:
             async with asyncio.timeout(target.hold_s):
                 await loop.sock_connect(client, ("127.0.0.1", target.port))
                 sending = asyncio.ensure_future(loop.sock_sendall(client, data))
                 try:
-                    if not reads:
-                        await sending
-                        await asyncio.sleep(target.hold_s)  # until the timeout
                     return _status(await loop.sock_recv(client, 64))
                 finally:
                     sending.cancel()
                     await asyncio.gather(sending, return_exceptions=True)
+        except TimeoutError:
+            return "held"
+        except OSError:
+            return "reset"
+
+
+async def _unread(target: Target, number: int, request: bytes) -> str:
+    """Ask several times at once, then every second, and read nothing."""
+    loop = asyncio.get_running_loop()
+    with _client(number) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        try:
+            async with asyncio.timeout(target.hold_s):
+                await loop.sock_connect(client, ("127.0.0.1", target.port))
+                await loop.sock_sendall(client, request * MAX_PIPELINED)
+                while True:
+                    await asyncio.sleep(1.0)  # the attack's pace, until the timeout
+                    await loop.sock_sendall(client, request)
         except TimeoutError:
             return "held"
         except OSError:
