@@ -22,9 +22,9 @@ MAX_PIPELINED = 8
 READ_BUFFER_BYTES = 16 * 1024
 """Of a body that nobody reads aiohttp keeps twice as much, and stops reading."""
 
-DRAIN_S = 0.5
-"""For so long after a refusal what still comes is thrown away, so that the client reads the answer
-before the connection is reset (RFC 9112, 9.6)."""
+LINGER_S = 0.5
+"""For so long after a refusal the connection stays, so that the client finds the answer before the reset
+that follows on what it still sends (RFC 9112, 9.6). None of that is read meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Connection(web.RequestHandler):
             loop=loop,
             keepalive_timeout=settings.keepalive_timeout_s,
             max_headers=64,
-            lingering_time=DRAIN_S,
+            lingering_time=0.0,
             read_bufsize=READ_BUFFER_BYTES,
         )
         self._limits = settings
@@ -99,14 +99,23 @@ class Connection(web.RequestHandler):
         """Send an answer, within its time."""
         try:
             async with asyncio.timeout(self._limits.answer_timeout_s):
-                return await super().finish_response(request, resp, start_time)
+                sent = await super().finish_response(request, resp, start_time)
         except TimeoutError:
             self.cut()
             return resp, True
+        else:
+            await self._linger()
+            return sent
         finally:
             self._payload = None
             if self._unasked and not self._messages:  # half of the next header is here
                 self._header_since_ms = self._clock.monotonic_ms()
+
+    async def _linger(self) -> None:
+        """After an answer to a request whose body was not read, which aiohttp closes the connection on."""
+        if self._wire is not None and self._payload is not None and not self._payload.is_eof():
+            self._wire.pause_reading()
+            await asyncio.sleep(LINGER_S)
 
     def handle_error(
         self,

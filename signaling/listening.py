@@ -34,7 +34,9 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 
 BUSY_CONNECTIONS = 32
 BUSY_BYTES = 8 * 1024 * 1024
-"""After so many connections or bytes of bodies at one time, memory is given back once they are gone."""
+GIVE_BACK_AFTER = 6
+"""After so many connections or bytes of bodies at one time, memory is given back to the system: that many
+sweeps later, when what they began is done too."""
 
 log = structlog.get_logger(__name__)
 
@@ -133,7 +135,7 @@ def _source(request: web.BaseRequest, peer: str, trusted: tuple[Network, ...]) -
 
 async def _sweep(manager: web.Server, places: Places, bodies: Bodies, clock: Clock) -> None:
     """Cut what is overdue, for ever."""
-    was_busy = False
+    give_back_in = 0
     while True:
         await clock.sleep_ms(SWEEP_EVERY_MS)
         cut: Counter[str] = Counter()
@@ -146,7 +148,9 @@ async def _sweep(manager: web.Server, places: Places, bodies: Bodies, clock: Clo
         refused = places.refused()
         if cut or refused:
             log.info("connections_ended", refused=refused, open=places.taken, **cut)
-        was_busy = was_busy or places.taken >= BUSY_CONNECTIONS or bodies.in_flight >= BUSY_BYTES
-        if was_busy and places.taken < BUSY_CONNECTIONS // 2 and not bodies.in_flight:
-            was_busy = False
-            await asyncio.to_thread(give_back)
+        if places.taken >= BUSY_CONNECTIONS or bodies.in_flight >= BUSY_BYTES:
+            give_back_in = GIVE_BACK_AFTER
+        elif give_back_in > 0:
+            give_back_in -= 1
+            if give_back_in == 0:
+                await asyncio.to_thread(give_back)
