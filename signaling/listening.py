@@ -34,7 +34,7 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 
 BUSY_CONNECTIONS = 32
 BUSY_BYTES = 8 * 1024 * 1024
-GIVE_BACK_AFTER = 6
+GIVE_BACK_AFTER = (6, 40)
 """After so many connections or bytes of bodies at one time, memory is given back to the system: that many
 sweeps later, when what they began is done too."""
 
@@ -134,23 +134,26 @@ def _source(request: web.BaseRequest, peer: str, trusted: tuple[Network, ...]) -
 
 
 async def _sweep(manager: web.Server, places: Places, bodies: Bodies, clock: Clock) -> None:
-    """Cut what is overdue, for ever."""
-    give_back_in = 0
+    """Cut what is overdue, and give memory back after a flood, for ever."""
+    calm_for = max(GIVE_BACK_AFTER)
     while True:
         await clock.sleep_ms(SWEEP_EVERY_MS)
-        cut: Counter[str] = Counter()
-        for connection in manager.connections:
-            if isinstance(connection, Connection):
-                why = connection.overdue(clock.monotonic_ms())
-                if why is not None:
-                    connection.cut()
-                    cut[why.value] += 1
-        refused = places.refused()
-        if cut or refused:
-            log.info("connections_ended", refused=refused, open=places.taken, **cut)
-        if places.taken >= BUSY_CONNECTIONS or bodies.in_flight >= BUSY_BYTES:
-            give_back_in = GIVE_BACK_AFTER
-        elif give_back_in > 0:
-            give_back_in -= 1
-            if give_back_in == 0:
+        busy = places.taken >= BUSY_CONNECTIONS or bodies.in_flight >= BUSY_BYTES
+        calm_for = 0 if busy else calm_for + 1
+        try:
+            _cut_overdue(manager, places, clock.monotonic_ms())
+            if calm_for in GIVE_BACK_AFTER:
                 await asyncio.to_thread(give_back)
+        except Exception:  # the root of the task: without it nothing has a time-out any more
+            log.exception("sweep_failed")
+
+
+def _cut_overdue(manager: web.Server, places: Places, now_ms: float) -> None:
+    cut: Counter[str] = Counter()
+    for connection in manager.connections:
+        if isinstance(connection, Connection) and (why := connection.overdue(now_ms)) is not None:
+            connection.cut()
+            cut[why.value] += 1
+    refused = places.refused()
+    if cut or refused:
+        log.info("connections_ended", refused=refused, open=places.taken, **cut)

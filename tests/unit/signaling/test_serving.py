@@ -18,7 +18,7 @@ from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from signaling.connection import MAX_HEADER_BYTES, MAX_PIPELINED, Connection, Overdue
-from signaling.listening import serving
+from signaling.listening import BUSY_CONNECTIONS, GIVE_BACK_AFTER, serving
 from tests.support.clock import ManualClock
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
@@ -312,3 +312,40 @@ async def test_nothing_is_left_when_serving_ends(
     assert asyncio.all_tasks() <= before
     with pytest.raises(OSError, match="Connect call failed"):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_memory_is_given_back_once_a_flood_is_over(
+    serve: Serve, connect: Connect, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    monkeypatch.setattr("signaling.listening.give_back", lambda: given.append(clock.monotonic_ms()))
+    port = await serve()
+    wires = [await connect(port) for _ in range(BUSY_CONNECTIONS)]
+    await arrived()
+    await clock.advance(5_000)
+    assert given == []
+    for wire in wires:
+        await wire.close()
+    await arrived()
+    for _ in range(60):
+        await clock.advance(500)
+        await asyncio.sleep(0.002)  # the thread on which it happens
+    assert given == [5_000 + sweeps * 500 for sweeps in GIVE_BACK_AFTER]
+
+
+async def test_a_sweep_that_fails_is_not_the_last(
+    serve: Serve, connect: Connect, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overdue = Connection.overdue
+
+    def fails_at_first(self: Connection, now_ms: float) -> Overdue | None:
+        monkeypatch.setattr(Connection, "overdue", overdue)
+        raise RuntimeError("a fault")
+
+    wire = await connect(await serve())
+    await arrived()
+    monkeypatch.setattr(Connection, "overdue", fails_at_first)
+    with capture_logs() as lines:
+        await clock.advance(11_000)
+    assert [line["event"] for line in lines] == ["sweep_failed", "connections_ended"]
+    assert await wire.is_closed()
