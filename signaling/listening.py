@@ -19,8 +19,8 @@ from kyc_rtc.settings import Settings
 from signaling.addresses import Network, Source, is_trusted, source_of
 from signaling.bodies import Bodies
 from signaling.connection import Connection
-from signaling.connections import Listener, Places, connection_limit, descriptors
 from signaling.endpoints import BODIES
+from signaling.places import Listener, Places, connection_limit, descriptors
 
 ACCEPTED_AT_ONCE = 16
 """Connections in one turn of the event loop, so that a flood of them keeps no other request waiting."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 from typing import Any
@@ -18,6 +19,7 @@ from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from signaling.connection import MAX_HEADER_BYTES, MAX_PIPELINED, Connection, Overdue
+from signaling.https import server_context
 from signaling.listening import BUSY_CONNECTIONS, GIVE_BACK_AFTER, serving
 from tests.support.clock import ManualClock
 from tests.support.fake_labels import FakeLabels
@@ -349,3 +351,28 @@ async def test_a_sweep_that_fails_is_not_the_last(
         await clock.advance(11_000)
     assert [line["event"] for line in lines] == ["sweep_failed", "connections_ended"]
     assert await wire.is_closed()
+
+
+async def test_a_tls_handshake_has_the_time_of_a_header(
+    development: Settings, sessions: FakeSessions, connect: Connect
+) -> None:
+    limits = HttpSettings(headers_timeout_s=0.2, max_connections_per_address=1)
+    settings = development.model_copy(update={"port": 0, "http": limits})
+    clock, life = ManualClock(), contextlib.nullcontext()
+    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), life)
+    async with serving(app, settings, clock, server_context(settings, self_signed=True)) as (port,):
+        silent = await connect(port)
+        with contextlib.suppress(ConnectionResetError):
+            assert await (
+                await connect(port)
+            ).is_closed()  # its place is taken during the handshake
+        assert await silent.is_closed()
+        await arrived()
+        trusting = ssl.create_default_context(cafile=str(settings.data_dir / "tls" / "cert.pem"))
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=trusting, local_addr=("127.0.0.2", 0)
+        )
+        wire = Wire(reader, writer)
+        wire.send(HEALTH)
+        assert (await wire.answer())[0] == 200
+        await wire.close()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaling.connections import Listener, Places, connection_limit
+from signaling.places import Listener, Places, connection_limit
 
 PROXIES = (ip_network("10.0.0.0/8"),)
 
