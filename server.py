@@ -28,7 +28,7 @@ from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.label_service import LabelService, read_reference
-from kyc_rtc.sessions.ports import AnalysisPort, Services
+from kyc_rtc.sessions.ports import AnalysisPort, Services, decoded_places
 from kyc_rtc.sessions.readiness import Surroundings, free_bytes
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
@@ -51,10 +51,9 @@ from media.video_track import FrameSink
 from signaling.app import create_app
 from signaling.auth import resolve_secret
 from signaling.https import announce, server_context
+from signaling.listening import serving
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
-OPEN_REQUESTS_LIMIT_S = 1.0
-"""For so long an open request may hold up the end of the process."""
 
 FACE_MODEL = "face_landmarker"
 
@@ -106,6 +105,7 @@ def build(
         metrics=metrics,
         pool=pool,
         background=background,
+        decoded=decoded_places(settings.limits),
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
         measures=SqlMeasuresRepository(database),
@@ -150,10 +150,7 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
 
 async def serve(app: web.Application, settings: Settings, tls: SSLContext | None) -> None:
     """Serve until a signal. SIGTERM lets live sessions finish first; a second one does not wait."""
-    runner = web.AppRunner(app, shutdown_timeout=OPEN_REQUESTS_LIMIT_S)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
+    async with serving(app, settings, SystemClock(), tls):
         announce(settings, secure=tls is not None)
         draining, stop = asyncio.Event(), asyncio.Event()
 
@@ -167,8 +164,6 @@ async def serve(app: web.Application, settings: Settings, tls: SSLContext | None
         if draining.is_set():
             log.info("draining", limit_s=settings.limits.drain_s)
             await _first(app[DRAIN](), stop.wait())
-    finally:
-        await runner.cleanup()
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:

@@ -16,6 +16,9 @@
     ├── Misdirected               the session lives in another process
     ├── PayloadTooLarge           more bytes than allowed
     ├── UnsupportedContentType    another content type than the endpoint takes
+    ├── TooSlow                   the body of a request did not come in time
+    ├── RateLimited               too many calls; carries `retry_after_s`
+    │   └── TooManyUploads        too many pictures of one session at one time
     ├── AtCapacity                admission refused for now; carries `retry_after_s`
     ├── StorageUnavailable        the database is away, busy or full; carries `retry_after_s`
     ├── SettingsError             a setting is unknown, missing or out of range
@@ -97,6 +100,22 @@ class PayloadTooLarge(KycError):
 
 class UnsupportedContentType(KycError):
     code = "unsupported_content_type"
+
+
+class TooSlow(KycError):
+    code = "too_slow"
+
+
+class RateLimited(KycError):
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyUploads(RateLimited):
+    code = "too_many_uploads"
 
 
 class AtCapacity(KycError):

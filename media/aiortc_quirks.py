@@ -108,11 +108,9 @@ _DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
 _DECODER_ERROR = "_RTCRtpReceiver__decoder_error"
 
 
-def bound_decoder(
-    receiver: RTCRtpReceiver, max_pixels: int, on_too_large: Callable[[Size], None]
-) -> DecoderQueue:
+def bound_decoder(receiver: RTCRtpReceiver, on_too_large: Callable[[Size], None]) -> DecoderQueue:
     """Give a video receiver a bounded queue before its decoder, through which no frame passes that
-    unpacks to more than `max_pixels`. To be called before any packet comes.
+    unpacks to more than is allowed. To be called before any packet comes.
 
     aiortc decodes whatever comes, at up to 16,383 pixels a side, and its queue has no bound. There is no
     upstream issue about the size, and none about this queue (642 is about the one behind the decoder).
@@ -127,7 +125,7 @@ def bound_decoder(
         and isinstance(getattr(receiver, _DECODER_QUEUE, None), queue.Queue)
     ):
         raise RuntimeError("this version of aiortc decodes without a limit")
-    bounded = DecoderQueue(max_pixels, needed, on_too_large)
+    bounded = DecoderQueue(needed, on_too_large)
     setattr(receiver, _DECODER_QUEUE, bounded)
     return bounded
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from kyc_rtc.frames.sizes import is_too_large
 from media.video_size import Size, UnreadableVideo, look_at
 
 MAX_WAITING = 30
@@ -35,8 +36,8 @@ Task = tuple[Codec, Encoded]
 class DecoderQueue:
     """Between the event loop, which puts, and a decoder's thread, which gets.
 
-    A frame that announces more than `max_pixels` is dropped unseen by the decoder, and so is all that
-    follows, until a key frame of an allowed size. When `MAX_WAITING` frames, or `MAX_WAITING_BYTES`,
+    A frame that announces more than `kyc_rtc.frames.sizes` allows is dropped unseen by the decoder, and
+    so is all that follows, until a key frame of an allowed size. When `MAX_WAITING` frames, or `MAX_WAITING_BYTES`,
     wait, all of them are dropped, up to the next key frame. `keyframe_needed` is set when such a wait
     begins, and by a frame whose headers cannot be read. None ends the stream: what still waits is not
     decoded any more.
@@ -44,13 +45,11 @@ class DecoderQueue:
 
     def __init__(
         self,
-        max_pixels: int,
         keyframe_needed: threading.Event,
         on_too_large: Callable[[Size], None],
     ) -> None:
         """`on_too_large` is called in the thread that puts."""
         self.dropped = 0
-        self._max_pixels = max_pixels
         self._keyframe_needed = keyframe_needed
         self._on_too_large = on_too_large
         self._waiting: deque[Task | None] = deque()
@@ -93,7 +92,7 @@ class DecoderQueue:
         except UnreadableVideo:
             self._keyframe_needed.set()
             return False
-        if look.size is not None and look.size.pixels > self._max_pixels:
+        if look.size is not None and is_too_large(*look.size):
             self._wait_for_key()
             self._on_too_large(look.size)
             return False

@@ -23,6 +23,7 @@ from aiortc.exceptions import InvalidStateError
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadSdp, CandidatesRefused, Conflict, KycError, VideoTooLarge
 from kyc_rtc.frames import Frame
+from kyc_rtc.frames.sizes import LARGEST
 from kyc_rtc.ids import PeerId
 from kyc_rtc.settings import MediaSettings, Settings
 from media.aiortc_quirks import (
@@ -115,7 +116,6 @@ class Peer:
         self.messages_dropped = 0
         self._clock = clock
         self._settings = settings.media
-        self._max_pixels = settings.limits.max_image_pixels
         self._rule = CandidateRule(
             private=settings.private_candidates_allowed, local=settings.development
         )
@@ -152,7 +152,7 @@ class Peer:
             )
             for receiver in self._receivers():
                 mend_buffer(receiver)
-                bound_decoder(receiver, self._max_pixels, self._on_too_large)
+                bound_decoder(receiver, self._on_too_large)
             bound_datagrams(self._connection)
             await self._add(offer.candidates, ended=offer.ended)
             for transceiver in self._connection.getTransceivers():
@@ -316,7 +316,7 @@ class Peer:
             return
         log.warning("video_too_large", peer_id=self.peer_id, width=size.width, height=size.height)
         self._too_large = VideoTooLarge(
-            f"the video has {size.width}x{size.height} pixels, more than {self._max_pixels} in all",
+            f"the video has {size.width}x{size.height} pixels, and the limit is {LARGEST}",
             hint="send a smaller picture",
         )
         if RELIABLE in self._channels or not self._has_channel:

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kyc_rtc.frames.sizes import is_too_large
+
 
 class Size(NamedTuple):
     """Pixels of a picture as it is coded."""
@@ -19,6 +21,11 @@ class Size(NamedTuple):
     @property
     def pixels(self) -> int:
         return self.width * self.height
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """Of several, the one that must not be decoded comes last."""
+        return is_too_large(self.width, self.height), self.pixels
 
 
 class UnreadableVideo(ValueError):
@@ -75,7 +82,7 @@ def _h264(data: bytes) -> Look:
     units = [unit for unit in data.split(_START)[1:] if unit]
     kinds = [unit[0] & 0x1F for unit in units]
     sizes = [_sps_size(unit) for unit, kind in zip(units, kinds, strict=True) if kind == _SPS]
-    largest = max(sizes, key=lambda size: size.pixels, default=None)
+    largest = max(sizes, key=lambda size: size.rank, default=None)
     return Look(is_key=_IDR in kinds, size=largest)
 
 
@@ -87,7 +94,7 @@ def _sps_size(unit: bytes) -> Size:
         other = _read_sps(unit[1:])
     except UnreadableVideo:
         return size
-    return max(size, other, key=lambda one: one.pixels)
+    return max(size, other, key=lambda one: one.rank)
 
 
 class _Bits:

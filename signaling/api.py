@@ -14,7 +14,9 @@ from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface, SessionView
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
+from signaling.addresses import check_host
 from signaling.auth import Access, Principal, Tokens
+from signaling.bodies import UploadPlaces
 from signaling.endpoints import Endpoint, answer, client_of, read_body
 
 V1 = "/api/v1"
@@ -29,6 +31,7 @@ class KycApi:
         self._sessions = sessions
         self._tokens = tokens
         self._settings = settings
+        self._uploads = UploadPlaces(settings.limits.uploads_in_flight)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
@@ -56,7 +59,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/start-session", self.start_session, "Open a session",
                 Access.INSTITUTION, schemas.StartedSession, 201, schemas.StartSession,
-                problems=(400, 401, 403, 413, 415, 503),
+                problems=(400, 401, 403, 413, 415, 503), creates=True,
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
@@ -67,7 +70,7 @@ class KycApi:
                 "POST", f"{V1}/kyc/upload-video-frame", self.upload_frame,
                 "Analyse a picture of a client without WebRTC", Access.EITHER,
                 schemas.FrameAnswer, 200, schemas.UploadFrame,
-                problems=(400, 401, 403, 404, 409, 413, 415, 421, 503),
+                problems=(400, 401, 403, 404, 409, 413, 415, 421, 429, 503), large_body=True,
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/complete-verification", self.complete, "Bring it to its verdict now",
@@ -82,7 +85,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
                 Access.APPLICANT, schemas.AnswerBody, 200, schemas.Offer,
-                problems=(400, 401, 403, 404, 409, 413, 415, 421, 503),
+                problems=(400, 401, 403, 404, 409, 413, 415, 421, 503), creates=True,
             ),
             Endpoint(
                 "GET", one, self.applicant_status, "What the applicant may know of the session",
@@ -95,7 +98,8 @@ class KycApi:
             ),
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
-                Access.APPLICANT, schemas.StartedSession, 201, problems=(401, 403, 404, 409, 503),
+                Access.APPLICANT, schemas.StartedSession, 201,
+                problems=(400, 401, 403, 404, 409, 503), creates=True,
             ),
         )  # fmt: skip
 
@@ -136,11 +140,12 @@ class KycApi:
 
     async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
         body = await read_body(request, principal, schemas.StartSession)
-        return self._started(request, await self._sessions.open(body.user_id))
+        origin = self._origin(request)  # what makes no link is refused before anything is stored
+        return self._started(origin, await self._sessions.open(body.user_id))
 
     async def retry(self, request: web.Request, principal: Principal) -> web.Response:
-        session_id = principal.session_id
-        return self._started(request, await self._sessions.retry(session_id))
+        origin = self._origin(request)
+        return self._started(origin, await self._sessions.retry(principal.session_id))
 
     async def send_challenge(self, request: web.Request, principal: Principal) -> web.Response:
         body = await read_body(request, principal, schemas.SendChallenge)
@@ -156,7 +161,17 @@ class KycApi:
         )
 
     async def upload_frame(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.UploadFrame)
+        if principal.is_institution:  # only the body says for which session
+            body = await read_body(request, principal, schemas.UploadFrame)
+            with self._uploads.place(body.session_id):
+                return await self._upload(request, principal, body)
+        with self._uploads.place(principal.session_id):
+            body = await read_body(request, principal, schemas.UploadFrame)
+            return await self._upload(request, principal, body)
+
+    async def _upload(
+        self, request: web.Request, principal: Principal, body: schemas.UploadFrame
+    ) -> web.Response:
         picture = _picture(body.frame)
         view = await self._sessions.upload(body.session_id, picture, client_of(request))
         with_scores = principal.is_institution or self._settings.scores_exposed
@@ -202,9 +217,13 @@ class KycApi:
         )
         return answer(answers.alert(view))
 
-    def _started(self, request: web.Request, view: SessionView) -> web.Response:
+    def _origin(self, request: web.Request) -> str:
+        """What links begin with. Raises `BadRequest` where neither a setting nor the Host says it."""
+        configured = self._settings.public_url.rstrip("/")
+        return configured or f"{request.scheme}://{check_host(request.host)}"
+
+    def _started(self, origin: str, view: SessionView) -> web.Response:
         token = self._tokens.issue(view.session_id)
-        origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
         join_url = f"{origin}/apply/{view.session_id}#{token}"
         return answer(answers.started(view, join_url, token), status=201)
 

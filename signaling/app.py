@@ -18,11 +18,13 @@ from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
 from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_secret
-from signaling.endpoints import Endpoint, Handler, check_routed, routes_of
+from signaling.bodies import Bodies
+from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
 from signaling.labels import LabelApi
 from signaling.openapi import describe
 from signaling.pages import Pages, security_headers
+from signaling.rates import Rates
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -37,10 +39,8 @@ def create_app(
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
-    app = web.Application(
-        middlewares=[security_headers, error_middleware],
-        client_max_size=settings.limits.max_body_bytes,
-    )
+    app = web.Application(middlewares=[security_headers, error_middleware])
+    bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     described = (
         *KycApi(sessions, tokens, settings).endpoints(),
@@ -56,7 +56,13 @@ def create_app(
         ),
         _metrics(metrics, labels),
     )
-    app.add_routes(routes_of(endpoints, Authenticator(settings, tokens)))
+    admission = Admission(
+        settings,
+        Authenticator(settings, tokens),
+        Rates(settings.http, settings.trusted_proxies, clock),
+        bodies,
+    )
+    app.add_routes(routes_of(endpoints, admission))
     for path, folder in pages.folders().items():
         app.router.add_static(path, folder)
     check_routed(app, endpoints, frozenset(pages.folders()))
@@ -70,8 +76,10 @@ def create_app(
 
 
 def _description(document: str) -> Handler:
+    body = document.encode()
+
     async def openapi(_request: web.Request, _principal: Principal) -> web.Response:
-        return web.Response(text=document, content_type="application/json")
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     return openapi
 

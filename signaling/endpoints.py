@@ -12,10 +12,17 @@ from pydantic import BaseModel, ValidationError
 from kyc_rtc.errors import BadRequest, UnsupportedContentType
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import ClientView
+from kyc_rtc.settings import Settings
 from signaling.auth import Access, Authenticator, Principal
+from signaling.bodies import Bodies
+from signaling.rates import Rates
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 MAX_USER_AGENT_CHARS = 512
+SMALL_BODY_BYTES = 256 * 1024
+"""Enough for an offer of the largest SDP, in JSON."""
+
+BODIES = web.AppKey("bodies", Bodies)
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -25,8 +32,9 @@ class Endpoint:
     """One line of the API. `problems` are the error statuses that it may answer with; `other_status` is
     one that has the same body as success.
 
-    `scope` is what an API key has to be good for. An endpoint without `answer` is no part of the
-    described API: WHIP, pages, metrics.
+    `scope` is what an API key has to be good for. What `creates` something is limited in rate; a
+    `large_body` may have `max_body_bytes`, others `SMALL_BODY_BYTES`. An endpoint without `answer` is no
+    part of the described API: WHIP, pages, metrics.
 
     Raises `ValueError` where an applicant's access could not be checked: an applicant's path names the
     session, and so does the body of what either may call.
@@ -45,6 +53,15 @@ class Endpoint:
     problems: tuple[int, ...] = ()
     scope: Scope = Scope.VERIFICATIONS
     other_status: int | None = None
+    creates: bool = False
+    large_body: bool = False
+
+    @property
+    def all_problems(self) -> tuple[int, ...]:
+        """`problems`, and those that come with a body and with a limited rate."""
+        with_body = (400, 408, 413, 415, 503) if self.body is not None else ()
+        with_rate = (429,) if self.creates else ()
+        return tuple(sorted({*self.problems, *with_body, *with_rate}))
 
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path
@@ -55,21 +72,35 @@ class Endpoint:
             raise ValueError(f"{self.path}: neither path nor body names the session")
 
 
-def routes_of(endpoints: Iterable[Endpoint], authenticator: Authenticator) -> list[web.RouteDef]:
+class Admission:
+    """What a request passes before its handler: its access, its rate, and room for its body."""
+
+    def __init__(
+        self, settings: Settings, authenticator: Authenticator, rates: Rates, bodies: Bodies
+    ) -> None:
+        self._max_body_bytes = settings.limits.max_body_bytes
+        self._authenticator = authenticator
+        self._rates = rates
+        self._bodies = bodies
+
+    def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The handler, called with the principal; before anything of a body is read, others are refused."""
+        small = min(SMALL_BODY_BYTES, self._max_body_bytes)
+        max_bytes = self._max_body_bytes if endpoint.large_body else small
+
+        async def admitted(request: web.Request) -> web.StreamResponse:
+            principal = self._authenticator.admit(request, endpoint.access, endpoint.scope)
+            if endpoint.creates:
+                self._rates.check(principal, request.remote or "")
+            with self._bodies.place(request, max_bytes, large=endpoint.large_body):
+                return await endpoint.handler(request, principal)
+
+        return admitted
+
+
+def routes_of(endpoints: Iterable[Endpoint], admission: Admission) -> list[web.RouteDef]:
     """The endpoints as aiohttp routes, each behind the access that it declares."""
-    return [web.route(e.method, e.path, _guarded(e, authenticator)) for e in endpoints]
-
-
-def _guarded(
-    endpoint: Endpoint, authenticator: Authenticator
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The handler, called with the principal; before anything of a body is read, others are refused."""
-
-    async def guarded(request: web.Request) -> web.StreamResponse:
-        principal = authenticator.admit(request, endpoint.access, endpoint.scope)
-        return await endpoint.handler(request, principal)
-
-    return guarded
+    return [web.route(e.method, e.path, admission.guarded(e)) for e in endpoints]
 
 
 def check_routed(
@@ -93,17 +124,22 @@ async def read_body(request: web.Request, principal: Principal, model: type[Body
         Forbidden: it names another session.
         UnsupportedContentType: it is announced as something else.
         BadRequest: it is no JSON, or does not fit the model; the message names each wrong field.
-        web.HTTPRequestEntityTooLarge: it is larger than the server accepts.
+        Besides, what `Bodies.read` raises.
     """
     if request.content_type != "application/json":
         raise UnsupportedContentType("the body must be application/json")
     try:
-        body = model.model_validate_json(await request.read())
+        body = model.model_validate_json(await read_bytes(request))
     except ValidationError as error:
         raise BadRequest(_describe(error), hint="see /api/v1 for the schema") from None
     if "session_id" in model.model_fields:
         principal.require_session(getattr(body, "session_id"))  # noqa: B009  # not every model has it
     return body
+
+
+async def read_bytes(request: web.Request) -> bytearray:
+    """The body of a request as it came. Raises as `Bodies.read`."""
+    return await request.app[BODIES].read(request)
 
 
 def client_of(request: web.Request, *, whip: bool = False) -> ClientView:

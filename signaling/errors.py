@@ -17,10 +17,12 @@ STATUS: dict[type[errors.KycError], int] = {
     errors.Unauthorised: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.TooSlow: 408,
     errors.Conflict: 409,
     errors.PayloadTooLarge: 413,
     errors.UnsupportedContentType: 415,
     errors.Misdirected: 421,
+    errors.RateLimited: 429,
     errors.AtCapacity: 503,
     errors.StorageUnavailable: 503,
 }
@@ -34,12 +36,17 @@ def status_of(error: errors.KycError) -> int:
 @web.middleware
 async def error_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into `{"error": {code, message, hint}}`; none of them leaks its insides."""
+    response = await _handled(request, handler)
+    if request.can_read_body:  # refused before it was read: it is not drained either
+        response.force_close()
+    return response
+
+
+async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except errors.KycError as error:
         return _answer(error)
-    except web.HTTPRequestEntityTooLarge:
-        return _answer(errors.PayloadTooLarge("the body is larger than this server accepts"))
     except web.HTTPException as error:
         if error.status < 400:
             raise
@@ -51,7 +58,7 @@ async def error_middleware(request: web.Request, handler: Handler) -> web.Stream
 
 def _answer(error: errors.KycError) -> web.Response:
     response = _plain(status_of(error), error.code, error.message, error.hint)
-    if isinstance(error, errors.AtCapacity | errors.StorageUnavailable):
+    if isinstance(error, errors.AtCapacity | errors.StorageUnavailable | errors.RateLimited):
         response.headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.Misdirected):
         response.headers["Retry-After"] = "2"

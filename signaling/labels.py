@@ -29,6 +29,7 @@ class LabelApi:
                 "Say what a session turned out to be", Access.INSTITUTION,
                 schemas.LabelAnswer, 201, schemas.LabelSession,
                 problems=(400, 401, 403, 404, 409, 413, 415), scope=Scope.LABELS,
+                creates=True,
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/labels/statistics", self.statistics,

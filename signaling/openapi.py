@@ -26,14 +26,15 @@ _PROBLEMS = {
     401: "A credential is missing or not valid",
     403: "The credential belongs to another session",
     404: "There is no such thing",
+    408: "The body did not come in time",
     409: "Not possible in the present state",
     413: "More bytes or pixels than accepted",
     415: "Another content type than accepted",
     421: "The session lives in another process; Retry-After says when to ask again",
+    429: "Too many calls; Retry-After says when to come back",
     503: "At capacity, or the database is away; Retry-After says when to come back",
 }
 
-_BODY_PROBLEMS = frozenset({400, 413, 415})
 """What any body can be answered with."""
 
 
@@ -74,7 +75,6 @@ def _schemas(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    problems = {*endpoint.problems, *(_BODY_PROBLEMS if endpoint.body is not None else ())}
     operation: dict[str, Any] = {
         "operationId": f"{endpoint.method.lower()}_{re.sub('[^a-z0-9]+', '_', endpoint.path).strip('_')}",
         "summary": endpoint.summary,
@@ -86,7 +86,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                 if status is not None
             },
             **{
-                str(status): _content(_PROBLEMS[status], ErrorAnswer) for status in sorted(problems)
+                str(status): _content(_PROBLEMS[status], ErrorAnswer)
+                for status in endpoint.all_problems
             },
         },
     }

@@ -8,7 +8,7 @@ from kyc_rtc.errors import BadSdp, Conflict, UnsupportedContentType
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
 from signaling.auth import Access, Principal
-from signaling.endpoints import Endpoint, client_of
+from signaling.endpoints import Endpoint, client_of, read_bytes
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -26,7 +26,9 @@ class Whip:
         whip, peer = "/whip/{session_id}", "/whip/{session_id}/{peer_id}"
         return (
             Endpoint("OPTIONS", whip, self.options, "What may be posted", Access.ANYONE),
-            Endpoint("POST", whip, self.create, "Connect the camera", Access.APPLICANT),
+            Endpoint(
+                "POST", whip, self.create, "Connect the camera", Access.APPLICANT, creates=True
+            ),
             Endpoint("PATCH", peer, self.trickle, "More candidates", Access.APPLICANT),
             Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT),
         )
@@ -94,6 +96,6 @@ def _require_type(request: web.Request, expected: str) -> None:
 
 async def _text(request: web.Request) -> str:
     try:
-        return (await request.read()).decode("utf-8")
+        return (await read_bytes(request)).decode("utf-8")
     except UnicodeDecodeError:
         raise BadSdp("the body is no UTF-8 text") from None

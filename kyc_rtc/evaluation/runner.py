@@ -136,7 +136,7 @@ def _watch(
 def _frames(clip: Clip, job: Job, clock: Clock) -> Iterator[Frame]:
     conditions = job.conditions
     if clip.still:
-        pixels = decode_picture(clip.path.read_bytes(), job.settings.limits.max_image_pixels)
+        pixels = decode_picture(clip.path.read_bytes())
         recorded = _still_frames(pixels, conditions.fps)
     else:
         recorded = read_frames(clip.path, clock)

@@ -12,48 +12,49 @@ from PIL import Image, UnidentifiedImageError
 
 from kyc_rtc.errors import BadImage, PayloadTooLarge
 from kyc_rtc.frames.frame import BgrImage
+from kyc_rtc.frames.sizes import LARGEST, is_too_large
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _MIN_SIDE_PX = 64
 
 
-def decode_picture(data: bytes, max_pixels: int) -> BgrImage:
+def decode_picture(data: bytes) -> BgrImage:
     """Decode one picture. The header's size is checked first, so a bomb is never unpacked.
 
     Raises:
-        PayloadTooLarge: the picture has more than `max_pixels`.
+        PayloadTooLarge: the picture is larger than `sizes` allows; the message names the limit.
         BadImage: the bytes are no JPEG, PNG or WebP, or are broken, or smaller than 64 pixels a side.
     """
-    with _opened(data, max_pixels) as picture:
+    with _opened(data) as picture:
         rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
 
-def check_picture(data: bytes, max_pixels: int) -> None:
+def check_picture(data: bytes) -> None:
     """Read the header alone, which is cheap. Raises as `decode_picture`."""
-    with _opened(data, max_pixels):
+    with _opened(data):
         pass
 
 
 @contextmanager
-def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+def _opened(data: bytes) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
             with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                _check_size(picture.size, max_pixels)
+                _check_size(picture.size)
                 yield picture
     except Image.DecompressionBombError:
-        raise PayloadTooLarge("the picture has too many pixels") from None
+        raise PayloadTooLarge(f"the picture is larger than {LARGEST} pixels") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         raise BadImage("the bytes are no readable JPEG, PNG or WebP picture") from None
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+def _check_size(size: tuple[int, int]) -> None:
     width, height = size
-    if width * height > max_pixels:
+    if is_too_large(width, height):
         raise PayloadTooLarge(
-            f"the picture has {width}x{height} pixels, more than {max_pixels} in all"
+            f"the picture has {width}x{height} pixels; the limit is {LARGEST}, or that turned"
         )
     if min(size) < _MIN_SIDE_PX:
         raise BadImage(

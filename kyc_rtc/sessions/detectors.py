@@ -23,10 +23,18 @@ class Detectors:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._analysis: AnalysisPort | None = None
+        self._holds_decoded = False
 
     async def decode(self, frame: Frame) -> Frame:
-        """An uploaded picture as a frame whose pixels are there. Raises `BadImage`."""
-        image = await self._services.pool.run(frame.to_bgr)
+        """An uploaded picture as a frame whose pixels are there; it waits where too many are, in this
+        process, until `analyse` has seen them. Raises `BadImage`."""
+        await self._services.decoded.acquire()
+        self._holds_decoded = True
+        try:
+            image = await self._services.pool.run(frame.to_bgr)
+        except BaseException:
+            self._let_go()
+            raise
         return replace(frame, to_bgr=lambda: image)
 
     async def analyse(self, frame: Frame, session: SessionRecord) -> FrameResult | None:
@@ -41,6 +49,8 @@ class Detectors:
         except Exception:  # whatever the libraries raise: fail closed
             log.exception("analysis_failed", session_id=session.session_id)
             return None
+        finally:
+            self._let_go()
         latency_ms = self._services.clock.monotonic_ms() - frame.received_at_ms
         metrics.frames.labels("analysed").inc()
         metrics.analysis_seconds.observe(latency_ms / 1000)
@@ -63,3 +73,9 @@ class Detectors:
                 await keep_measures(analysis, session, self._services)
         finally:
             await self._services.pool.run(analysis.close)
+
+    def _let_go(self) -> None:
+        """Another uploaded picture may be decoded."""
+        if self._holds_decoded:
+            self._holds_decoded = False
+            self._services.decoded.release()

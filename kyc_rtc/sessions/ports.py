@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.frames import Frame
+from kyc_rtc.frames.sizes import LARGEST_BYTES
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
-from kyc_rtc.settings import Settings
+from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.storage.footage import FootageRepository
 from kyc_rtc.storage.measures import MeasuresRepository
 from kyc_rtc.storage.sessions import SessionStore
@@ -58,15 +60,22 @@ PeerFactory = Callable[[PeerId, MediaTimeline, FrameSink], PeerPort]
 AnalysisFactory = Callable[[], AnalysisPort]
 
 
+def decoded_places(limits: LimitSettings) -> asyncio.Semaphore:
+    """As many as there is room for pictures of the largest size."""
+    return asyncio.Semaphore(max(1, limits.decoded_bytes_in_flight // LARGEST_BYTES))
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What every live session shares. `background`: a pool for what must not wait for frames."""
+    """What every live session shares. `background`: a pool for what must not wait for frames.
+    `decoded`: one place for each uploaded picture that may be decoded at one time."""
 
     settings: Settings
     clock: Clock
     metrics: Metrics
     pool: PoolPort
     background: PoolPort
+    decoded: asyncio.Semaphore
     store: SessionStore
     footage: FootageRepository
     measures: MeasuresRepository

@@ -188,13 +188,10 @@ class SessionService:
     async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
         if self._settings.uploads_mode == "off":
             raise UploadsDisabled("pictures cannot be uploaded here", hint="connect the camera")
-        limit = self._settings.limits.max_image_pixels
-        check_picture(picture, limit)  # what is none costs no place and no turn on the pool
+        check_picture(picture)  # what is none costs no place and no turn on the pool
         described = Client(Transport.UPLOAD, client.user_agent, address_prefix(client.address))
         async with self._joining(session_id) as actor:
-            result, messages = await actor.upload(
-                partial(decode_picture, picture, limit), described
-            )
+            result, messages = await actor.upload(partial(decode_picture, picture), described)
         attempts = await self._store.attempts(actor.record.verification_id)
         return FrameView(
             session=self._view(actor.record, attempts),

@@ -3,6 +3,7 @@
 from kyc_rtc.settings.groups import (
     SHORTEST_HOLD_MS,
     DetectionSettings,
+    HttpSettings,
     IceServer,
     LimitSettings,
     LivenessSettings,
@@ -14,6 +15,7 @@ from kyc_rtc.settings.model import Settings
 __all__ = [
     "SHORTEST_HOLD_MS",
     "DetectionSettings",
+    "HttpSettings",
     "IceServer",
     "LimitSettings",
     "LivenessSettings",

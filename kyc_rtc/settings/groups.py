@@ -170,8 +170,13 @@ class LimitSettings(Group):
     )
     retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
-    max_image_pixels: int = Field(
-        1920 * 1088, ge=10_000, description="largest picture, uploaded or in video"
+    uploads_in_flight: int = Field(
+        4, ge=1, le=64, description="requests with a picture at one time, for each session"
+    )
+    decoded_bytes_in_flight: int = Field(
+        64 * 1024 * 1024,
+        ge=8 * 1024 * 1024,
+        description="uploaded pictures that are decoded and not analysed yet, of all sessions",
     )
     session_time_limit_ms: int = Field(
         300_000, ge=10_000, description="wall time from join to verdict"
@@ -196,3 +201,48 @@ class LimitSettings(Group):
         100, ge=0, description="free space of data_dir (10^6 bytes) below which it is not ready"
     )
     analysis_threads: int = Field(0, ge=0, description="0: one for each processor")
+
+
+class HttpSettings(Group):
+    """What HTTP clients may cost."""
+
+    headers_timeout_s: float = Field(
+        10.0, gt=0, le=300, description="until a request's header is complete; TLS handshakes too"
+    )
+    body_timeout_s: float = Field(
+        15.0, gt=0, le=300, description="until a request's body is complete"
+    )
+    body_grace_s: float = Field(
+        5.0, gt=0, le=300, description="after so long a body has to come at the least rate"
+    )
+    body_min_bytes_per_s: int = Field(
+        4_096, ge=0, description="least rate of a body, averaged over its time; 0: none"
+    )
+    answer_timeout_s: float = Field(
+        30.0, gt=0, le=3_600, description="until a client has taken an answer"
+    )
+    keepalive_timeout_s: float = Field(
+        75.0, gt=0, le=3_630, description="how long a connection may wait for its next request"
+    )
+    max_connections: int = Field(
+        1_000, ge=16, description="connections at one time; fewer where descriptors do not suffice"
+    )
+    max_connections_per_address: int = Field(
+        64,
+        ge=1,
+        description="connections of one address (IPv6: of one /64); not of trusted proxies",
+    )
+    body_bytes_in_flight: int = Field(
+        64 * 1024 * 1024,
+        ge=4 * 1024 * 1024,
+        description="bodies of requests that are being read or handled, of all clients",
+    )
+    rate_limits: bool = Field(True, description="whether calls that create are limited in rate")
+    key_rate_per_s: float = Field(
+        20.0, gt=0, description="calls that create, for each API key: sustained"
+    )
+    key_burst: int = Field(100, ge=1, description="and at once")
+    address_rate_per_s: float = Field(
+        5.0, gt=0, description="the applicants' calls that create, for each address: sustained"
+    )
+    address_burst: int = Field(30, ge=1, description="and at once")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +17,13 @@ from kyc_rtc.settings.groups import (
     DetectionSettings,
     Fraction,
     Group,
+    HttpSettings,
     LimitSettings,
     LivenessSettings,
     MediaSettings,
 )
+
+_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
 
 
 class Settings(Group):
@@ -30,7 +35,12 @@ class Settings(Group):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65_535, description="port to listen on")
     public_url: str = Field(
-        "", description="what join links begin with; empty: the request's own origin"
+        "",
+        description="what join links begin with; empty, in development only: the request's own origin",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (),
+        description="networks of proxies whose X-Forwarded-For, Forwarded and X-Forwarded-Proto count",
     )
     data_dir: Path = Field(Path("var"), description="SQLite, secret and self-signed certificate")
     cache_dir: Path | None = Field(None, description="models; None: $XDG_CACHE_HOME/kyc-rtc")
@@ -80,6 +90,7 @@ class Settings(Group):
     detection: DetectionSettings = DetectionSettings()
     media: MediaSettings = MediaSettings()
     limits: LimitSettings = LimitSettings()
+    http: HttpSettings = HttpSettings()
 
     @property
     def development(self) -> bool:
@@ -147,6 +158,12 @@ class Settings(Group):
         return self
 
     @model_validator(mode="after")
+    def _public_url_is_one(self) -> Settings:
+        if self.public_url and not _URL.fullmatch(self.public_url):
+            raise ValueError("public_url: has to be like https://kyc.bank.example")
+        return self
+
+    @model_validator(mode="after")
     def _production_is_locked(self) -> Settings:
         if self.development:
             return self
@@ -156,4 +173,6 @@ class Settings(Group):
             raise ValueError(
                 "api_keys: production needs one; make it with `python -m kyc_rtc keys`"
             )
+        if not self.public_url:
+            raise ValueError("public_url: production needs it; join links begin with it")
         return self

@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from kyc_rtc.settings import LimitSettings, LivenessSettings, MediaSettings, Settings
+from kyc_rtc.settings import (
+    HttpSettings,
+    LimitSettings,
+    LivenessSettings,
+    MediaSettings,
+    Settings,
+)
 from kyc_rtc.telemetry import configure_logging
 from media.publisher import EncodedTrack
 from tests.integration.conftest import Serve
@@ -50,7 +56,8 @@ async def test_a_thousand_mutated_offers_leave_the_server_well(
     serve: Serve, http: ClientSession, tmp_path: Path
 ) -> None:
     limits = LimitSettings(max_pending_per_address=1_000)
-    base_url = await serve(Settings(data_dir=tmp_path, limits=limits))
+    http_settings = HttpSettings(rate_limits=False)
+    base_url = await serve(Settings(data_dir=tmp_path, limits=limits, http=http_settings))
     statuses: dict[int, int] = {}
     for seed in range(1_000):
         if seed % OFFERS_EACH == 0:

@@ -51,20 +51,31 @@ def free_port() -> int:
 class LiveServer:
     """`server.py` on one port and one data folder, which stay the same over restarts.
 
-    `settings` are environment variables without their prefix, such as `LIVENESS__ATTEMPTS`. The
-    calls are those of an institution's backend; they block, and are meant to be short.
+    `settings` are environment variables without their prefix, such as `LIVENESS__ATTEMPTS`; rates are
+    not limited unless they say so, since all clients of a test have one address. The calls are those
+    of an institution's backend, with `api_key` where there is one; they block, and are meant to be short.
     """
 
-    def __init__(self, data_dir: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, settings: dict[str, str] | None = None, api_key: str = ""
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_file = data_dir / "server.log"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("KYC_RTC_")}
-        given = {"DATA_DIR": str(data_dir), **(settings or {})}
+        given = {"DATA_DIR": str(data_dir), "HTTP__RATE_LIMITS": "false", **(settings or {})}
         if cache_dir := os.environ.get("KYC_RTC_CACHE_DIR"):
             given["CACHE_DIR"] = cache_dir
         self._environ = kept | {f"KYC_RTC_{name}": value for name, value in given.items()}
+        self._api_key = api_key
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs. Raises `RuntimeError` where none does."""
+        if self._process is None:
+            raise RuntimeError("the server does not run")
+        return self._process.pid
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -113,6 +124,13 @@ class LiveServer:
         body = {"session_id": session_id, "challenge_type": challenge_type}
         return self._call("/api/v1/kyc/send-challenge", body)
 
+    def upload(self, session_id: str, data_url: str) -> dict[str, Any]:
+        body = {"session_id": session_id, "frame": data_url}
+        return self._call("/api/v1/kyc/upload-video-frame", body)
+
+    def complete(self, session_id: str) -> dict[str, Any]:
+        return self._call("/api/v1/kyc/complete-verification", {"session_id": session_id})
+
     def status(self, session_id: str) -> dict[str, Any]:
         """`get-session-status`: the whole record, with verdict, reasons and evidence."""
         return self._call(f"/api/v1/kyc/get-session-status?session_id={session_id}")
@@ -138,6 +156,8 @@ class LiveServer:
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        elif self._api_key:
+            headers["X-API-Key"] = self._api_key
         request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310  # loopback
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             result: dict[str, Any] = json.load(answer)

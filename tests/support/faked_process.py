@@ -46,8 +46,8 @@ class _Forked:
 class FakedServer:
     """One port and one data folder, which stay the same over restarts.
 
-    `settings` are environment variables without their prefix, such as `LIVENESS__ATTEMPTS`. Calls
-    block; a test with live clients puts them on a thread.
+    `settings` are environment variables without their prefix, such as `LIVENESS__ATTEMPTS`; rates are
+    not limited unless they say so. Calls block; a test with live clients puts them on a thread.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class FakedServer:
         self.start_s = 0.0
         self._nursery = nursery
         kept = {k: v for k, v in os.environ.items() if not k.startswith("KYC_RTC_")}
-        given = {"DATA_DIR": str(folder), **settings}
+        given = {"DATA_DIR": str(folder), "HTTP__RATE_LIMITS": "false", **settings}
         self._environ = kept | {f"KYC_RTC_{name}": value for name, value in given.items()}
         self._process: Process | None = None
 

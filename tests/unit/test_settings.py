@@ -62,6 +62,17 @@ KEY = f'{{id = "a", sha256 = "{HASH}"}}'
         ({}, "port = = 3", "a.toml"),
         ({"KYC_RTC_ENVIRONMENT": "production"}, "", "SECRET_KEY"),
         ({"KYC_RTC_ENVIRONMENT": "production", "SECRET_KEY": "s" * 32}, "", "api_keys"),
+        (
+            {
+                "KYC_RTC_ENVIRONMENT": "production",
+                "SECRET_KEY": "s" * 32,
+                "KYC_RTC_API_KEYS": f"[{KEY}]",
+            },
+            "",
+            "public_url",
+        ),
+        ({"KYC_RTC_PUBLIC_URL": "kyc.example"}, "", "public_url"),
+        ({"KYC_RTC_TRUSTED_PROXIES": '["10.0.0.1/8"]'}, "", "trusted_proxies"),
         ({"KYC_RTC_API_KEYS": '[{id = "a", sha256 = "12"}]'}, "", "sha256"),
         (
             {"KYC_RTC_API_KEYS": f'[{{id = "a", sha256 = "{HASH}", scopes = ["all"]}}]'},
@@ -89,6 +100,7 @@ def test_a_secret_is_never_in_the_message_nor_in_the_repr(tmp_path: Path) -> Non
 def test_production_hides_scores_unless_told_otherwise(tmp_path: Path) -> None:
     locked = {
         "KYC_RTC_ENVIRONMENT": "production",
+        "KYC_RTC_PUBLIC_URL": "https://kyc.example",
         "SECRET_KEY": "s" * 32,
         "KYC_RTC_API_KEY_HASHES": '["ab"]',
     }

@@ -14,8 +14,7 @@ from PIL import Image
 
 from kyc_rtc.errors import BadImage, BadRequest, PayloadTooLarge
 from kyc_rtc.frames import decode_picture
-
-LIMIT = 4096 * 4096
+from kyc_rtc.frames.sizes import LARGEST_BYTES, is_too_large
 
 
 def encoded(form: str, size: tuple[int, int] = (96, 64), mode: str = "RGB") -> bytes:
@@ -37,7 +36,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
 def test_the_three_formats_are_read_as_bgr(form: str) -> None:
-    image = decode_picture(encoded(form), LIMIT)
+    image = decode_picture(encoded(form))
     assert image.shape == (64, 96, 3)
     assert image.dtype == np.uint8
     blue, green, red = (int(v) for v in image[32, 48])
@@ -47,7 +46,7 @@ def test_the_three_formats_are_read_as_bgr(form: str) -> None:
 
 
 def test_grey_pictures_become_three_channels() -> None:
-    assert decode_picture(encoded("PNG", mode="L"), LIMIT).shape == (64, 96, 3)
+    assert decode_picture(encoded("PNG", mode="L")).shape == (64, 96, 3)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +60,14 @@ def test_grey_pictures_become_three_channels() -> None:
         (encoded("GIF", mode="L"), BadImage),
         (encoded("PNG", size=(63, 200)), BadImage),
         (png_header(20_000, 20_000), PayloadTooLarge),
+        (png_header(1_921, 100), PayloadTooLarge),
+        (png_header(1_089, 1_089), PayloadTooLarge),
         (png_header(2**31 - 1, 2**31 - 1), PayloadTooLarge),
     ],
 )
 def test_anything_else_is_refused(data: bytes, error: type[BadRequest]) -> None:
     with pytest.raises(error):
-        decode_picture(data, LIMIT)
+        decode_picture(data)
 
 
 @settings(max_examples=200)
@@ -75,7 +76,24 @@ def test_broken_bytes_never_escape_the_error_tree(junk: bytes, position: int) ->
     whole = encoded("JPEG")
     broken = whole[:position] + junk + whole[position + len(junk) :]
     try:
-        image = decode_picture(broken, LIMIT)
+        image = decode_picture(broken)
     except (BadImage, PayloadTooLarge):
         return
     assert image.ndim == 3
+
+
+@pytest.mark.parametrize("size", [(1_920, 1_088), (1_088, 1_920)])
+def test_the_largest_picture_is_read_in_either_orientation(size: tuple[int, int]) -> None:
+    width, height = size
+    assert decode_picture(encoded("PNG", size)).shape == (height, width, 3)
+
+
+def test_the_refusal_names_the_limit() -> None:
+    with pytest.raises(PayloadTooLarge, match="1920x1088"):
+        decode_picture(png_header(1_088, 1_921))
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000))
+def test_a_picture_turned_is_treated_alike(width: int, height: int) -> None:
+    assert is_too_large(width, height) == is_too_large(height, width)
+    assert is_too_large(width, height) or width * height * 3 <= LARGEST_BYTES

@@ -116,11 +116,11 @@ async def test_a_receiver_gets_a_bounded_queue_or_none_at_all() -> None:
     connection = RTCPeerConnection()
     receiver = connection.addTransceiver("video", direction="recvonly").receiver
     assert isinstance(getattr(receiver, "_RTCRtpReceiver__decoder_queue", None), queue.Queue)
-    made = bound_decoder(receiver, 100, lambda _size: None)
+    made = bound_decoder(receiver, lambda _size: None)
     assert isinstance(made, DecoderQueue)
     assert getattr(receiver, "_RTCRtpReceiver__decoder_queue", None) is made
     with pytest.raises(RuntimeError, match="without a limit"):
-        bound_decoder(receiver, 100, lambda _size: None)
+        bound_decoder(receiver, lambda _size: None)
     await connection.close()
 
 

@@ -29,10 +29,10 @@ DELTA = Frame(b"\x11\x02\x00")
 class Rig:
     """A queue, what it asks for, and what it is asked for."""
 
-    def __init__(self, max_pixels: int = 1920 * 1088) -> None:
+    def __init__(self) -> None:
         self.needed = threading.Event()
         self.too_large: list[Size] = []
-        self.queue = DecoderQueue(max_pixels, self.needed, self.too_large.append)
+        self.queue = DecoderQueue(self.needed, self.too_large.append)
 
     def put(self, *frames: Frame) -> int:
         """How many of them wait now."""

@@ -17,7 +17,7 @@ from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.interface import ClientView
-from kyc_rtc.sessions.ports import PoolPort, Services
+from kyc_rtc.sessions.ports import PoolPort, Services, decoded_places
 from kyc_rtc.sessions.readiness import Surroundings
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
@@ -184,6 +184,7 @@ def build_stage(
         metrics=Metrics(),
         pool=pool or YieldingPool(),
         background=YieldingPool(),
+        decoded=decoded_places(settings.limits),
         store=store.sessions,
         footage=store.footage,
         measures=store.measures,

@@ -18,7 +18,10 @@ from tests.unit.sessions.test_service import CLIENT, picture
 COMPLETE = Command(CommandType.COMPLETE)
 PICTURE = picture()
 PRODUCTION = Settings(
-    environment="production", secret_key=SecretStr("x" * 40), api_key_hashes=("a hash",)
+    environment="production",
+    public_url="https://kyc.example",
+    secret_key=SecretStr("x" * 40),
+    api_key_hashes=("a hash",),
 )
 
 

@@ -15,7 +15,7 @@ from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import AlertView
 from kyc_rtc.settings import Settings
 from signaling.auth import Access, Authenticator, Principal
-from signaling.endpoints import Endpoint, routes_of
+from signaling.endpoints import Admission, Endpoint, routes_of
 from tests.support.clock import ManualClock
 from tests.support.credentials import SECRET, Credentials
 from tests.support.fake_sessions import FakeSessions
@@ -151,6 +151,7 @@ async def make_edge(
             data_dir=tmp_path_factory.mktemp("edge"),
             secret_key=SecretStr(SECRET),
             environment="production",
+            public_url="https://kyc.example",
             api_keys=credentials.keys,
         )
         client = await make_client(settings)
@@ -227,14 +228,12 @@ def mutations() -> Iterator[tuple[str, int]]:
 async def test_a_route_declared_too_widely_is_noticed(
     route: str, number: int, make_edge: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def widened(
-        endpoints: tuple[Endpoint, ...], authenticator: Authenticator
-    ) -> list[web.RouteDef]:
+    def widened(endpoints: tuple[Endpoint, ...], admission: Admission) -> list[web.RouteDef]:
         chosen = [
             list(weakened(e))[number] if f"{e.method} {e.path}" == route else e for e in endpoints
         ]
         assert chosen != list(endpoints)
-        return routes_of(chosen, authenticator)
+        return routes_of(chosen, admission)
 
     monkeypatch.setattr(signaling.app, "routes_of", widened)
     edge = await make_edge()
@@ -296,10 +295,8 @@ async def test_a_route_without_a_declared_access_stops_the_start(
     async def handler(_request: web.Request) -> web.Response:
         return web.Response()
 
-    def one_more(
-        endpoints: tuple[Endpoint, ...], authenticator: Authenticator
-    ) -> list[web.RouteDef]:
-        return [*routes_of(endpoints, authenticator), web.get("/debug", handler)]
+    def one_more(endpoints: tuple[Endpoint, ...], admission: Admission) -> list[web.RouteDef]:
+        return [*routes_of(endpoints, admission), web.get("/debug", handler)]
 
     monkeypatch.setattr(signaling.app, "routes_of", one_more)
     with pytest.raises(RuntimeError, match="GET /debug is routed without a declared access"):

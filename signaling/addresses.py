@@ -1,0 +1,111 @@
+"""Where a request comes from: the connection's address, or what trusted proxies say of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from kyc_rtc.errors import BadRequest
+
+Network = IPv4Network | IPv6Network
+
+_IPV6_PREFIX = 64
+"""What one client has at least (RFC 6177): single addresses of it are no limit to anybody."""
+
+_WITH_PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}", re.ASCII)
+_HOST = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?\.?|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a request comes from. `secure`: whether it came over TLS; None: as its connection did."""
+
+    address: str
+    secure: bool | None = None
+
+
+def source_of(
+    peer: str,
+    forwarded_for: Sequence[str],
+    forwarded: Sequence[Mapping[str, str]],
+    forwarded_proto: Sequence[str],
+    trusted: Iterable[Network],
+) -> Source:
+    """The client behind a connection from `peer`.
+
+    `forwarded_for` and `forwarded_proto` are the values of X-Forwarded-For and X-Forwarded-Proto, one
+    for each header; `forwarded` the elements of Forwarded (RFC 7239), which count where there is no
+    X-Forwarded-For. From a peer that is no trusted proxy all of them are ignored. Each proxy appends
+    what it saw, so the client is the right-most address that is no trusted proxy: what stands left of
+    it anybody may have written. An entry that is no address ends the search at the proxy that wrote it.
+    """
+    networks = tuple(trusted)
+    if not is_trusted(peer, networks):
+        return Source(peer)
+    hops = [hop for value in forwarded_for for hop in value.split(",")]
+    if not hops:
+        hops = [element.get("for", "") for element in forwarded]
+    protos = [proto for value in forwarded_proto for proto in value.split(",")]
+    protos = protos or [element["proto"] for element in forwarded if "proto" in element]
+    return Source(_client(peer, hops, networks), _is_secure(protos))
+
+
+def _client(peer: str, hops: Sequence[str], trusted: Sequence[Network]) -> str:
+    found = peer
+    for hop in reversed(hops):
+        address = _address(hop)
+        if address is None:
+            break
+        found = str(address)
+        if not is_trusted(found, trusted):
+            break
+    return found
+
+
+def _is_secure(protos: Sequence[str]) -> bool | None:
+    """By the nearest proxy, which wrote the last one."""
+    said = protos[-1].strip().lower() if protos else ""
+    return said == "https" if said in ("http", "https") else None
+
+
+def _address(hop: str) -> IPv4Address | IPv6Address | None:
+    """One entry, with or without a port (RFC 7239, 6); None for `unknown` and what is no address."""
+    text = hop.strip().strip('"')
+    match = _WITH_PORT.fullmatch(text)
+    return _parsed(match["v6"] or match["v4"]) if match else _parsed(text)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
+    """Whether an address is that of a trusted proxy."""
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def party_of(address: str) -> str:
+    """Whose address it is, for limits: an IPv4 address, or the /64 of an IPv6 address."""
+    parsed = _parsed(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network((int(parsed), _IPV6_PREFIX), strict=False))
+    return address if parsed is None else str(parsed)
+
+
+def check_host(host: str) -> str:
+    """A Host header that can stand in a link (RFC 9110, 7.2). Raises `BadRequest`."""
+    match = _HOST.fullmatch(host)
+    if match is None or int(match["port"] or 0) > 65_535:
+        raise BadRequest("the Host header is malformed", hint="set public_url, or send a host name")
+    return host

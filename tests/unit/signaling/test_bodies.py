@@ -1,0 +1,180 @@
+"""Bodies of requests: too large, too slow, too many."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.errors import TooManyUploads
+from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.settings import HttpSettings, LimitSettings, Settings
+from signaling.bodies import UploadPlaces, is_too_slow
+from signaling.endpoints import BODIES, SMALL_BODY_BYTES
+from tests.support.clock import ManualClock, settle
+from tests.support.fake_sessions import FakeSessions
+from tests.unit.signaling.conftest import Client, MakeClient
+
+START = "/api/v1/kyc/start-session"
+UPLOAD = "/api/v1/kyc/upload-video-frame"
+JSON = {"Content-Type": "application/json"}
+LIMITS = HttpSettings(body_timeout_s=15, body_grace_s=5, body_min_bytes_per_s=1_000)
+WHOLE = json.dumps({"user_id": "customer"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "received", "expected"),
+    [
+        (0, 0, False),
+        (4.9, 0, False),
+        (5, 4_999, True),
+        (5, 5_000, False),
+        (14.9, 14_900, False),
+        (15, 10**9, True),
+    ],
+)
+def test_a_body_has_a_time_and_a_least_rate(
+    elapsed_s: float, received: int, *, expected: bool
+) -> None:
+    assert is_too_slow(elapsed_s * 1_000, received, LIMITS) is expected
+
+
+@given(st.floats(0, 60_000), st.integers(0, 10**7), st.integers(0, 10**7))
+def test_more_bytes_never_make_it_slower(elapsed_ms: float, few: int, more: int) -> None:
+    if not is_too_slow(elapsed_ms, few, LIMITS):
+        assert not is_too_slow(elapsed_ms, few + more, LIMITS)
+
+
+class Body:
+    """A body that comes in pieces, when the test says so; chunked, as its length is not known."""
+
+    def __init__(self) -> None:
+        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def send(self, piece: bytes | None) -> None:
+        self._pieces.put_nowait(piece)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        while (piece := await self._pieces.get()) is not None:
+            yield piece
+
+
+async def until_reading(client: Client) -> None:
+    """The server has begun with the request that the client sends."""
+    assert client.app is not None
+    async with asyncio.timeout(5):
+        while not client.app[BODIES].in_flight:  # noqa: ASYNC110 - sockets have their own time
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)  # the first piece is on its way
+    await settle()
+
+
+async def test_half_a_body_is_given_up_after_its_time(
+    client: Client, clock: ManualClock, sessions: FakeSessions
+) -> None:
+    body = Body()
+    body.send(WHOLE[:5])
+    asking = asyncio.ensure_future(client.post(START, data=body.pieces(), headers=JSON))
+    await until_reading(client)
+    await clock.advance(4_900)
+    assert not asking.done()
+    await clock.advance(400)
+    response = await asking
+    assert (response.status, (await response.json())["error"]["code"]) == (408, "too_slow")
+    assert response.headers["Connection"] == "close"
+    assert client.app is not None
+    assert (client.app[BODIES].in_flight, sessions.calls) == (0, [])
+    body.send(None)
+
+
+async def test_a_slow_body_that_keeps_its_rate_is_read(client: Client, clock: ManualClock) -> None:
+    body = Body()
+    body.send(WHOLE[:-1] + b" " * 100_000)
+    asking = asyncio.ensure_future(client.post(START, data=body.pieces(), headers=JSON))
+    await until_reading(client)
+    await clock.advance(10_000)
+    body.send(WHOLE[-1:])
+    body.send(None)
+    assert (await asking).status == 201
+
+
+@pytest.mark.parametrize(("path", "limit"), [(START, SMALL_BODY_BYTES), (UPLOAD, 4 * 1024 * 1024)])
+async def test_only_pictures_may_be_large(client: Client, path: str, limit: int) -> None:
+    for size, chunked in ((limit, False), (limit + 1, False), (limit + 1, True)):
+        body = Body()
+        body.send(b" " * size)
+        body.send(None)
+        data = body.pieces() if chunked else io.BytesIO(b" " * size)
+        response = await client.post(path, data=data, headers=JSON)
+        assert response.status == (413 if size > limit else 400)
+
+
+async def test_bodies_of_all_clients_have_one_limit(
+    make_client: MakeClient, development: Settings, clock: ManualClock
+) -> None:
+    room = HttpSettings(body_bytes_in_flight=4 * 1024 * 1024)
+    limits = LimitSettings(max_body_bytes=3 * 1024 * 1024)
+    client: Client = await make_client(
+        development.model_copy(update={"http": room, "limits": limits})
+    )
+    body = Body()
+    body.send(b"{")
+    asking = asyncio.ensure_future(client.post(UPLOAD, data=body.pieces(), headers=JSON))
+    await until_reading(client)
+    refused = await client.post(UPLOAD, data=b"{" * 1_000, headers=JSON)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
+    small = await client.post(START, data=WHOLE, headers=JSON)
+    assert small.status == 201
+    body.send(None)
+    assert (await asking).status == 400
+    assert (await client.post(UPLOAD, data=b"{" * 1_000, headers=JSON)).status == 400
+
+
+async def test_a_malformed_body_is_no_failure_of_the_server(client: Client) -> None:
+    headers = JSON | {"Content-Encoding": "gzip"}
+    response = await client.post(START, data=b"this is no gzip", headers=headers)
+    assert response.status == 400
+
+
+def test_a_session_has_so_many_places_for_pictures() -> None:
+    places = UploadPlaces(2)
+    with places.place("a"), places.place("a"), places.place("b"):
+        with pytest.raises(TooManyUploads) as refused, places.place("a"):
+            pass
+        assert (refused.value.code, refused.value.retry_after_s) == ("too_many_uploads", 1)
+    with places.place("a"), places.place("a"):
+        pass
+    assert not places._under_way
+
+
+async def test_the_fifth_picture_of_an_applicant_is_refused_before_it_is_read(
+    make_client: MakeClient, development: Settings
+) -> None:
+    key = new_api_key()
+    keys = {"api_key_hashes": (api_key_hash(key),)}  # without one, everybody is an institution
+    client: Client = await make_client(development.model_copy(update=keys))
+    opened = await client.post(START, json={"user_id": "x"}, headers={"X-API-Key": key})
+    started = await opened.json()
+    headers = JSON | {"Authorization": f"Bearer {started['client_token']}"}
+    waiting = [Body() for _ in range(4)]
+    for body in waiting:
+        body.send(b"{")
+    asking = [
+        asyncio.ensure_future(client.post(UPLOAD, data=body.pieces(), headers=headers))
+        for body in waiting
+    ]
+    assert client.app is not None
+    async with asyncio.timeout(5):
+        while client.app[BODIES].in_flight < 4 * 4 * 1024 * 1024:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # sockets have their own time
+    refused = await client.post(UPLOAD, data=b"{", headers=headers)
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+    for body in waiting:
+        body.send(None)
+    assert [(await one).status for one in asking] == [400] * 4
+    assert (await client.post(UPLOAD, data=b"{", headers=headers)).status == 400

@@ -1,0 +1,110 @@
+"""Token buckets, and whose calls they count."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc_rtc.errors import RateLimited
+from kyc_rtc.settings import HttpSettings
+from signaling.auth import Kind, Principal
+from signaling.rates import Buckets, Rates
+from tests.support.clock import ManualClock
+
+BANK = Principal(Kind.INSTITUTION, key_id="bank")
+FEW = HttpSettings(key_rate_per_s=2, key_burst=3, address_rate_per_s=1, address_burst=2)
+PROXIES = (ip_network("10.0.0.0/8"),)
+
+
+def applicant(session_id: str) -> Principal:
+    return Principal(Kind.APPLICANT, session_id=session_id)
+
+
+def test_a_burst_then_the_rate() -> None:
+    buckets = Buckets(2.0, 3)
+    assert [buckets.take("a", 0.0) for _ in range(4)] == [0.0, 0.0, 0.0, 500.0]
+    assert buckets.take("b", 0.0) == 0.0
+    assert buckets.take("a", 499.0) == pytest.approx(1.0)
+    assert buckets.take("a", 500.0) == 0.0
+    assert [buckets.take("a", 60_000.0) for _ in range(4)][-1] > 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 5_000)), max_size=200),
+    st.floats(0.1, 50),
+    st.integers(1, 20),
+)
+def test_nobody_gets_more_than_burst_and_rate(
+    calls: list[tuple[str, float]], rate: float, burst: int
+) -> None:
+    buckets = Buckets(rate, burst)
+    now_ms, taken = 0.0, dict.fromkeys("abc", 0)
+    for key, pause_ms in calls:
+        now_ms += pause_ms
+        taken[key] += buckets.take(key, now_ms) == 0.0
+    assert all(count <= burst + rate * now_ms / 1_000 + 1e-6 for count in taken.values())
+
+
+@given(st.lists(st.text(max_size=3), max_size=100))
+def test_memory_is_bounded(keys: list[str]) -> None:
+    buckets = Buckets(1.0, 1, max_buckets=5)
+    for key in keys:
+        buckets.take(key, 0.0)
+        assert len(buckets) <= 5
+
+
+def test_the_one_used_longest_ago_makes_way() -> None:
+    buckets = Buckets(1.0, 1, max_buckets=2)
+    for key in ("a", "b", "a", "c"):
+        buckets.take(key, 0.0)
+    assert buckets.take("a", 0.0) > 0
+    assert buckets.take("b", 0.0) == 0
+
+
+def test_an_institution_is_counted_by_its_key() -> None:
+    clock = ManualClock()
+    rates = Rates(FEW, (), clock)
+    for number in range(3):
+        rates.check(BANK, f"192.0.2.{number}")
+    with pytest.raises(RateLimited) as refused:
+        rates.check(BANK, "192.0.2.9")
+    assert (refused.value.code, refused.value.retry_after_s) == ("rate_limited", 1)
+    rates.check(Principal(Kind.INSTITUTION, key_id="other"), "192.0.2.9")
+    clock.tick(500)
+    rates.check(BANK, "192.0.2.9")
+
+
+def test_applicants_are_counted_by_address() -> None:
+    rates = Rates(FEW, PROXIES, ManualClock())
+    rates.check(applicant("a"), "192.0.2.1")
+    rates.check(applicant("b"), "192.0.2.1")
+    with pytest.raises(RateLimited):
+        rates.check(applicant("c"), "192.0.2.1")
+    rates.check(applicant("c"), "192.0.2.2")
+
+
+def test_addresses_of_one_ipv6_network_count_together() -> None:
+    rates = Rates(FEW, (), ManualClock())
+    for number in range(2):
+        rates.check(applicant(f"s{number}"), f"2001:db8::{number}")
+    with pytest.raises(RateLimited):
+        rates.check(applicant("s3"), "2001:db8::3")
+
+
+def test_behind_a_trusted_proxy_only_the_session_counts() -> None:
+    rates = Rates(FEW, PROXIES, ManualClock())
+    for number in range(20):
+        rates.check(applicant(f"s{number}"), "10.1.1.1")
+    rates.check(applicant("s1"), "10.1.1.1")
+    with pytest.raises(RateLimited):
+        rates.check(applicant("s1"), "10.1.1.1")
+
+
+def test_off_is_possible() -> None:
+    rates = Rates(FEW.model_copy(update={"rate_limits": False}), (), ManualClock())
+    for _ in range(100):
+        rates.check(BANK, "192.0.2.1")
+        rates.check(applicant("a"), "192.0.2.1")
