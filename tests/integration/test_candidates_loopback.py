@@ -22,7 +22,10 @@ from tests.support.loopback import Loopback
 
 NewLoopback = Callable[..., Loopback]
 STRICT = Settings(
-    environment="production", secret_key=SecretStr("k" * 32), api_key_hashes=("0" * 64,)
+    environment="production",
+    public_url="https://kyc.example",
+    secret_key=SecretStr("k" * 32),
+    api_key_hashes=("0" * 64,),
 )
 JUNK = (
     "1 1 udp 1 example.com 5000 typ host",

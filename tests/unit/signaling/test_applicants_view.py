@@ -33,6 +33,7 @@ __all__ = ["make_stage"]
 KYC = "/api/v1/kyc"
 SECRET = "s" * 40
 PRODUCTION = {
+    "public_url": "https://kyc.example",
     "environment": "production",
     "secret_key": SecretStr(SECRET),
     "api_key_hashes": ("a" * 64,),

@@ -26,6 +26,7 @@ async def production(make_client: MakeClient, tmp_path: Path) -> Client:
     settings = Settings(
         data_dir=tmp_path,
         environment="production",
+        public_url="https://kyc.example",
         secret_key=SecretStr("s" * 40),
         api_key_hashes=("a" * 64,),
     )
