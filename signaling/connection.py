@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from enum import StrEnum
+from http import HTTPStatus
 from typing import cast
 
 import structlog
@@ -23,8 +24,9 @@ READ_BUFFER_BYTES = 16 * 1024
 """Of a body that nobody reads aiohttp keeps twice as much, and stops reading."""
 
 LINGER_S = 0.5
-"""For so long after a refusal the connection stays, so that the client finds the answer before the reset
-that follows on what it still sends (RFC 9112, 9.6). None of that is read meanwhile."""
+"""For so long the connection stays after the answer to a request whose body was not read, so that the
+client finds the answer before the reset that follows on what it still sends (RFC 9112, 9.6); none of that
+is read meanwhile. After a 429 too: the next call on another connection needs another place."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,16 +106,17 @@ class Connection(web.RequestHandler):
             self.cut()
             return resp, True
         else:
-            await self._linger()
+            await self._linger(resp.status)
             return sent
         finally:
             self._payload = None
             if self._unasked and not self._messages:  # half of the next header is here
                 self._header_since_ms = self._clock.monotonic_ms()
 
-    async def _linger(self) -> None:
-        """After an answer to a request whose body was not read, which aiohttp closes the connection on."""
-        if self._wire is not None and self._payload is not None and not self._payload.is_eof():
+    async def _linger(self, status: int) -> None:
+        """After an answer that aiohttp closes the connection on, and whose client may go on sending."""
+        unread = self._payload is not None and not self._payload.is_eof()
+        if self._wire is not None and (unread or status == HTTPStatus.TOO_MANY_REQUESTS):
             self._wire.pause_reading()
             await asyncio.sleep(LINGER_S)
 

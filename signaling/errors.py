@@ -60,6 +60,8 @@ def _answer(error: errors.KycError) -> web.Response:
     response = _plain(status_of(error), error.code, error.message, error.hint)
     if isinstance(error, errors.AtCapacity | errors.StorageUnavailable | errors.RateLimited):
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, errors.RateLimited):
+        response.force_close()  # whoever comes again at once needs another place for it
     if isinstance(error, errors.Misdirected):
         response.headers["Retry-After"] = "2"
     if isinstance(error, errors.Unauthorised):

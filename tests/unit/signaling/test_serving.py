@@ -250,6 +250,24 @@ async def test_a_refused_request_closes_its_connection_and_is_not_drained(
     assert await wire.is_closed()
 
 
+async def test_whoever_calls_too_often_keeps_its_place_for_a_while(
+    serve: Serve, connect: Connect
+) -> None:
+    port = await serve(HttpSettings(key_burst=1, max_connections_per_address=1))
+    wire = await connect(port)
+    wire.send(START + USER)
+    assert (await wire.answer())[0] == 201
+    wire.send(START + USER)
+    status, head = await wire.answer()
+    assert (status, "connection: close" in head.lower()) == (429, True)
+    with contextlib.suppress(ConnectionResetError):
+        assert await (await connect(port)).is_closed()
+    assert await wire.is_closed()
+    again = await connect(port)
+    again.send(HEALTH)
+    assert (await again.answer())[0] == 200
+
+
 async def test_one_address_has_so_many_connections(serve: Serve, connect: Connect) -> None:
     port = await serve(HttpSettings(max_connections_per_address=2))
     first = await connect(port)
