@@ -114,8 +114,8 @@ def build(
         issuer=Issuer(settings.liveness),
     )
     surroundings = Surroundings(
-        free_bytes=partial(free_bytes, settings.data_dir),
-        model_is_intact=model.is_intact if model else lambda: True,
+        free_bytes=partial(asyncio.to_thread, free_bytes, settings.data_dir),
+        model_is_intact=partial(asyncio.to_thread, model.is_intact if model else lambda: True),
     )
     sessions, housekeeping = assemble(
         services, processes, command_rows, SqlAlertRepository(database), surroundings

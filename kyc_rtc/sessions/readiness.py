@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,14 +33,14 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a process needs beside the database. Both block, and are called on a thread.
+    """What a process needs beside the database. Neither may block the event loop.
 
     `free_bytes`: of the data folder's file system. `model_is_intact`: whether the model's file is still
     the one that was verified at the start.
     """
 
-    free_bytes: Callable[[], int]
-    model_is_intact: Callable[[], bool]
+    free_bytes: Callable[[], Awaitable[int]]
+    model_is_intact: Callable[[], Awaitable[bool]]
 
 
 class Readiness:
@@ -89,11 +89,10 @@ class Readiness:
         return True
 
     async def _has_room(self) -> bool:
-        free_bytes = await asyncio.to_thread(self._surroundings.free_bytes)
-        return free_bytes >= self._min_free_bytes
+        return await self._surroundings.free_bytes() >= self._min_free_bytes
 
     async def _has_model(self) -> bool:
-        return await asyncio.to_thread(self._surroundings.model_is_intact)
+        return await self._surroundings.model_is_intact()
 
     async def _computes(self) -> bool:
         await self._pool.run(_nothing)
@@ -101,7 +100,10 @@ class Readiness:
 
 
 def free_bytes(folder: Path) -> int:
-    """Room for this user on the file system of a folder, or of where it would be made. Raises OSError."""
+    """Room for this user on the file system of a folder, or of where it would be made. Blocks.
+
+    Raises OSError.
+    """
     whole = folder.absolute()
     found = next(path for path in (whole, *whole.parents) if path.exists())
     return shutil.disk_usage(found).free

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.fuzz_api import CREDENTIALS, rendered, run
 
-EXAMPLES = 4
+EXAMPLES = 2
 
 
 def test_every_answer_is_described(tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ class Around:
     free_bytes: int = 1_000_000_000
     model_is_intact: bool = True
 
+    async def free(self) -> int:
+        return self.free_bytes
+
+    async def intact(self) -> bool:
+        return self.model_is_intact
+
 
 @dataclass
 class Stage:
@@ -198,7 +204,7 @@ def build_stage(
         store.processes,
         store.commands,
         store.alerts,
-        Surroundings(lambda: around.free_bytes, lambda: around.model_is_intact),
+        Surroundings(around.free, around.intact),
     )
     return Stage(service, housekeeping, clock, store, analysis, peers, around)
 
