@@ -21,6 +21,7 @@ STATUS: dict[type[errors.KycError], int] = {
     errors.PayloadTooLarge: 413,
     errors.UnsupportedContentType: 415,
     errors.Misdirected: 421,
+    errors.IdempotencyMismatch: 422,
     errors.AtCapacity: 503,
     errors.StorageUnavailable: 503,
 }

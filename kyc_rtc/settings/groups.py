@@ -157,9 +157,6 @@ class LimitSettings(Group):
     """What an instance admits."""
 
     max_live_sessions: int = Field(100, ge=1, description="sessions with a peer at one time")
-    max_waiting_sessions: int = Field(
-        2_000, ge=1, description="sessions that nobody has joined yet"
-    )
     retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
     max_image_pixels: int = Field(1920 * 1088, ge=10_000, description="largest uploaded picture")
