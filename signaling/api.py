@@ -5,30 +5,54 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from kyc_rtc import __version__
 from kyc_rtc.errors import BadImage, BadRequest
 from kyc_rtc.keys import Scope
-from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface, SessionView
+from kyc_rtc.sessions.interface import (
+    AlertFilter,
+    Command,
+    CommandType,
+    Order,
+    SessionInterface,
+    SessionView,
+    VerificationFilter,
+)
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.auth import Access, Principal, Tokens
-from signaling.endpoints import Endpoint, answer, client_of, read_body
+from signaling.endpoints import Body, Endpoint, answer, client_of, read_body, warnings_of
+from signaling.idempotency import Creations
+from signaling.queries import (
+    AlertsQuery,
+    VerificationsQuery,
+    names_of,
+    read_query,
+    refuse,
+    unknown_names,
+)
 
 V1 = "/api/v1"
-MAX_ALERTS = 200
 _DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
 
 
 class KycApi:
     """Handlers of the REST endpoints. Knows sessions only by their interface."""
 
-    def __init__(self, sessions: SessionInterface, tokens: Tokens, settings: Settings) -> None:
+    def __init__(
+        self,
+        sessions: SessionInterface,
+        tokens: Tokens,
+        settings: Settings,
+        creations: Creations,
+    ) -> None:
         self._sessions = sessions
         self._tokens = tokens
         self._settings = settings
+        self._creations = creations
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
@@ -52,7 +76,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/start-session", self.start_session, "Open a session",
                 Access.INSTITUTION, schemas.StartedSession, 201, schemas.StartSession,
-                problems=(400, 401, 403, 413, 415, 503),
+                problems=(400, 401, 403, 413, 415, 422, 503), idempotent=True,
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
@@ -73,7 +97,12 @@ class KycApi:
             Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
-                problems=(401, 403, 404, 503),
+                problems=(400, 401, 403, 404, 503),
+            ),
+            Endpoint(
+                "GET", f"{V1}/kyc/sessions", self.verifications, "Verifications as they stand",
+                Access.INSTITUTION, schemas.VerificationList,
+                optional_query=names_of(VerificationsQuery), problems=(400, 401, 403, 503),
             ),
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
@@ -91,7 +120,8 @@ class KycApi:
             ),
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
-                Access.APPLICANT, schemas.StartedSession, 201, problems=(401, 403, 404, 409, 503),
+                Access.APPLICANT, schemas.StartedSession, 201,
+                problems=(400, 401, 403, 404, 409, 422, 503), idempotent=True,
             ),
         )  # fmt: skip
 
@@ -99,7 +129,8 @@ class KycApi:
         return (
             Endpoint(
                 "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
-                Access.INSTITUTION, schemas.AlertList, problems=(401, 403, 503), scope=Scope.ALERTS,
+                Access.INSTITUTION, schemas.AlertList, optional_query=names_of(AlertsQuery),
+                problems=(400, 401, 403, 503), scope=Scope.ALERTS,
             ),
             Endpoint(
                 "GET", f"{V1}/alerts/statistics", self.alert_statistics, "How many alerts of what kind",
@@ -126,48 +157,75 @@ class KycApi:
         )
 
     async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.StartSession)
-        return self._started(request, await self._sessions.open(body.user_id))
+        body = await self._read(request, principal, schemas.StartSession)
+        order = Order(
+            return_url=body.return_url,
+            metadata=body.metadata,
+            locale=body.locale,
+            profile=body.profile,
+            expires_in_s=body.expires_in,
+        )
+
+        async def create(new_id: str | None) -> schemas.StartedSession:
+            view = await self._sessions.open(body.user_id, order, new_id)
+            return self._started(request, view, warnings_of(body))
+
+        return await self._creations.answer(request, principal, body, create)
 
     async def retry(self, request: web.Request, principal: Principal) -> web.Response:
-        session_id = principal.session_id
-        return self._started(request, await self._sessions.retry(session_id))
+        async def create(new_id: str | None) -> schemas.StartedSession:
+            return self._started(request, await self._sessions.retry(principal.session_id, new_id))
+
+        return await self._creations.answer(request, principal, None, create)
 
     async def send_challenge(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.SendChallenge)
+        body = await self._read(request, principal, schemas.SendChallenge)
         command = Command(CommandType.SEND_CHALLENGE, {"challenge_type": body.challenge_type.value})
         view = await self._sessions.command(body.session_id, command)
         return answer(
             schemas.ChallengeAnswer(
                 session_id=view.session_id,
-                status=view.status or "active",
+                status=view.outcome,
                 challenge_type=body.challenge_type.value,
                 challenges=answers.session_status(view).challenges,
+                warnings=warnings_of(body),
             )
         )
 
     async def upload_frame(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.UploadFrame)
+        body = await self._read(request, principal, schemas.UploadFrame)
         picture = _picture(body.frame)
         view = await self._sessions.upload(body.session_id, picture, client_of(request))
         with_scores = principal.is_institution or self._settings.scores_exposed
-        return answer(answers.frame(view, with_scores=with_scores))
+        return answer(answers.frame(view, with_scores=with_scores, warnings=warnings_of(body)))
 
     async def complete(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.SessionReference)
+        body = await self._read(request, principal, schemas.SessionReference)
         view = await self._sessions.command(body.session_id, Command(CommandType.COMPLETE))
         alerts = await self._sessions.session_alerts(view.attempt_id)
-        return answer(answers.verification(view, alerts))
+        return answer(answers.verification(view, alerts, warnings_of(body)))
 
     async def session_status(self, request: web.Request, _principal: Principal) -> web.Response:
+        unknown = unknown_names(request, ("session_id",))
+        if not self._settings.development:
+            refuse(unknown)
         view = await self._sessions.status(request.query.get("session_id", ""))
-        return answer(answers.session_status(view))
+        return answer(answers.session_status(view, unknown))
+
+    async def verifications(self, request: web.Request, _principal: Principal) -> web.Response:
+        query = read_query(request, VerificationsQuery)
+        wanted = VerificationFilter(
+            query.user_id, query.state, query.status, query.from_ms, query.to_ms
+        )
+        page = await self._sessions.verifications(wanted, query.after, query.limit)
+        return answer(answers.verification_list(page))
 
     async def applicant_status(self, _request: web.Request, principal: Principal) -> web.Response:
         view = await self._sessions.attempt(principal.session_id)
         return answer(answers.applicant_status(view))
 
     async def journal(self, request: web.Request, _principal: Principal) -> web.Response:
+        refuse(unknown_names(request, ("after",)))
         after = _whole_number(request.query.get("after", "0"))
         entries = await self._sessions.journal(request.match_info["session_id"], after)
         return answer(answers.journal(entries))
@@ -178,9 +236,12 @@ class KycApi:
         negotiated = await self._sessions.offer(session_id, body.sdp, client_of(request))
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
-    async def active_alerts(self, _request: web.Request, _principal: Principal) -> web.Response:
-        alerts = [answers.alert(view) for view in await self._sessions.active_alerts(MAX_ALERTS)]
-        return answer(schemas.AlertList(alerts=alerts, count=len(alerts)))
+    async def active_alerts(self, request: web.Request, _principal: Principal) -> web.Response:
+        query = read_query(request, AlertsQuery)
+        wanted = AlertFilter(query.severity, query.type, query.session_id)
+        page = await self._sessions.active_alerts(wanted, query.after, query.limit)
+        alerts = [answers.alert(view) for view in page.alerts]
+        return answer(schemas.AlertList(alerts=alerts, count=len(alerts), next=page.next))
 
     async def alert_statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(schemas.AlertStatistics(**await self._sessions.alert_statistics()))
@@ -193,11 +254,17 @@ class KycApi:
         )
         return answer(answers.alert(view))
 
-    def _started(self, request: web.Request, view: SessionView) -> web.Response:
+    async def _read(self, request: web.Request, principal: Principal, model: type[Body]) -> Body:
+        """The body of a call of the original system: in development it may have unknown keys."""
+        return await read_body(request, principal, model, lenient=self._settings.development)
+
+    def _started(
+        self, request: web.Request, view: SessionView, warnings: Sequence[str] = ()
+    ) -> schemas.StartedSession:
         token = self._tokens.issue(view.session_id)
         origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
         join_url = f"{origin}/apply/{view.session_id}#{token}"
-        return answer(answers.started(view, join_url, token), status=201)
+        return answers.started(view, join_url, token, warnings)
 
 
 def _whole_number(text: str) -> int:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.keys import Scope
+from kyc_rtc.sessions.creations import CreationInterface
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
@@ -20,6 +21,7 @@ from signaling.api import V1, KycApi
 from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_secret
 from signaling.endpoints import Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
+from signaling.idempotency import Creations
 from signaling.labels import LabelApi
 from signaling.openapi import describe
 from signaling.pages import STATIC_PATH, Pages, security_headers
@@ -34,6 +36,7 @@ def create_app(
     metrics: Metrics,
     sessions: SessionInterface,
     labels: LabelInterface,
+    creations: CreationInterface,
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
@@ -42,9 +45,10 @@ def create_app(
         client_max_size=settings.limits.max_body_bytes,
     )
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
+    repeatable = Creations(creations)
     described = (
-        *KycApi(sessions, tokens, settings).endpoints(),
-        *LabelApi(labels).endpoints(),
+        *KycApi(sessions, tokens, settings, repeatable).endpoints(),
+        *LabelApi(labels, repeatable).endpoints(),
     )
     endpoints = (
         *described,

@@ -16,6 +16,8 @@ from signaling.auth import Access, Authenticator, Principal
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
 MAX_USER_AGENT_CHARS = 512
+MAX_KEY_CHARS, MAX_KEYS_NAMED = 64, 10
+_SEE_SCHEMA = "see /api/v1 for the schema"
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -24,8 +26,8 @@ Body = TypeVar("Body", bound=BaseModel)
 class Endpoint:
     """One line of the API. `problems` are the error statuses that it may answer with.
 
-    `scope` is what an API key has to be good for. An endpoint without `answer` is no part of the
-    described API: WHIP, pages, metrics.
+    `scope` is what an API key has to be good for; an `idempotent` one takes an
+    Idempotency-Key. An endpoint without `answer` is no part of the described API: WHIP, pages, metrics.
 
     Raises `ValueError` where an applicant's access could not be checked: an applicant's path names the
     session, and so does the body of what either may call.
@@ -43,6 +45,7 @@ class Endpoint:
     optional_query: tuple[str, ...] = ()
     problems: tuple[int, ...] = ()
     scope: Scope = Scope.VERIFICATIONS
+    idempotent: bool = False
 
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path
@@ -84,13 +87,18 @@ def check_routed(
             raise RuntimeError(f"{method} {path} is routed without a declared access")
 
 
-async def read_body(request: web.Request, principal: Principal, model: type[Body]) -> Body:
+async def read_body(
+    request: web.Request, principal: Principal, model: type[Body], *, lenient: bool = False
+) -> Body:
     """The JSON body of a request, checked; an applicant's may name no other session than its own.
+
+    `lenient`: unknown keys stay in the body's `model_extra`.
 
     Raises:
         Forbidden: it names another session.
         UnsupportedContentType: it is announced as something else.
-        BadRequest: it is no JSON, or does not fit the model; the message names each wrong field.
+        BadRequest: it is no JSON, or does not fit the model; the message names each wrong field, and
+            each unknown one.
         web.HTTPRequestEntityTooLarge: it is larger than the server accepts.
     """
     if request.content_type != "application/json":
@@ -98,7 +106,9 @@ async def read_body(request: web.Request, principal: Principal, model: type[Body
     try:
         body = model.model_validate_json(await request.read())
     except ValidationError as error:
-        raise BadRequest(_describe(error), hint="see /api/v1 for the schema") from None
+        raise BadRequest(described(error), hint=_SEE_SCHEMA) from None
+    if body.model_extra and not lenient:
+        raise BadRequest("; ".join(unknown_keys(body.model_extra)), hint=_SEE_SCHEMA)
     if "session_id" in model.model_fields:
         principal.require_session(getattr(body, "session_id"))  # noqa: B009  # not every model has it
     return body
@@ -111,11 +121,21 @@ def client_of(request: web.Request, *, whip: bool = False) -> ClientView:
     return ClientView(user_agent=agent, address=request.remote or "", whip=whip)
 
 
-def _describe(error: ValidationError) -> str:
+def unknown_keys(names: Iterable[str]) -> list[str]:
+    """A sentence for each of the first unknown keys, which are cut: they may be huge."""
+    return [f"unknown key: {name[:MAX_KEY_CHARS]}" for name in sorted(names)[:MAX_KEYS_NAMED]]
+
+
+def warnings_of(body: BaseModel) -> list[str]:
+    """What is said of the unknown keys that were accepted."""
+    return unknown_keys(body.model_extra or ())
+
+
+def described(error: ValidationError) -> str:
     """The wrong fields and why, without their values: those may be personal or huge."""
     details = error.errors(include_input=False, include_url=False, include_context=False)
     parts = (
-        f"{'.'.join(str(part) for part in item['loc']) or 'body'}: {item['msg']}"
+        f"{'.'.join(str(part)[:MAX_KEY_CHARS] for part in item['loc']) or 'body'}: {item['msg']}"
         for item in details[:5]
     )
     return "; ".join(parts)

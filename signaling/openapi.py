@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from kyc_rtc import __version__
 from signaling.auth import Access
 from signaling.endpoints import Endpoint
+from signaling.idempotency import HEADER
 from signaling.schemas import ErrorAnswer
 
 _SCHEMAS = "#/components/schemas/{model}"
@@ -30,6 +31,7 @@ _PROBLEMS = {
     413: "More bytes or pixels than accepted",
     415: "Another content type than accepted",
     421: "The session lives in another process; Retry-After says when to ask again",
+    422: "The Idempotency-Key came with another request within the last 24 h",
     503: "At capacity, or the database is away; Retry-After says when to come back",
 }
 
@@ -87,6 +89,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         *(_parameter(name, "path") for name in re.findall(r"{(\w+)}", endpoint.path)),
         *(_parameter(name, "query") for name in endpoint.query),
         *(_parameter(name, "query", required=False) for name in endpoint.optional_query),
+        *([_parameter(HEADER, "header", required=False)] if endpoint.idempotent else []),
     ]
     if parameters:
         operation["parameters"] = parameters

@@ -12,6 +12,7 @@ from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.liveness.events import ChallengeProgressed
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import QualityChanged, Scores
+from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.sessions.wire import TELEMETRY, Outbound
 
 
@@ -91,7 +92,9 @@ _FOR_APPLICANTS = (
 def applicants_reasons(codes: Iterable[str]) -> list[str]:
     """The reason codes that an applicant may know."""
     given = set(codes)
-    return [code.value for code in _FOR_APPLICANTS if code.value in given]
+    return [
+        code.value for code in (*_FOR_APPLICANTS, *sorted(WITHOUT_VERDICT)) if code.value in given
+    ]
 
 
 def reasons_of(codes: Iterable[ReasonCode | str]) -> tuple[dict[str, str], ...]:

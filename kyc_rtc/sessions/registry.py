@@ -20,6 +20,7 @@ from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.sessions.terms import issuer_for, settings_for
 from kyc_rtc.storage.records import SessionRecord
 
 ENDING_LIMIT_S = 12.0
@@ -64,6 +65,13 @@ class SessionRegistry:
     def places_taken(self) -> int:
         """How many sessions have, or had, a peer or a picture."""
         return len(self._with_a_place())
+
+    @property
+    def live_sessions(self) -> int:
+        """How many sessions were joined here and are not over, as far as that is stored."""
+        return sum(
+            actor.joined and actor.record.state not in FINAL for actor in self._actors.values()
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -139,9 +147,10 @@ class SessionRegistry:
         if record.state != SessionState.CREATED:
             raise Conflict("the session broke off", hint="retry the session")
         attempts = await self._services.store.attempts(record.verification_id)
-        settings = self._services.settings
+        settings = settings_for(record, self._services.settings)
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
-        session = Session(record, settings, self._services.issuer, can_retry=can_retry)
+        issuer = issuer_for(record, self._services)
+        session = Session(record, settings, issuer, can_retry=can_retry)
         actor = SessionActor(session, self._services)
         self._tasks[session_id] = asyncio.create_task(
             self._run(session_id, actor), name=f"session-{session_id}"

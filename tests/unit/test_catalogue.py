@@ -12,6 +12,7 @@ from kyc_rtc.decision.verdict import ReasonCode, WeightWord
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.vision.quality import QualityIssue
 
 CATALOGUE: dict[str, str] = json.loads(
@@ -31,6 +32,11 @@ KEYS = {
     "reasons": [f"reason.{code.value}" for code in ReasonCode],
     "reasons of signs": [f"reason.{sign.value}" for sign in Sign],
     "recommendations": [f"recommendation.{code.value}" for code in ReasonCode],
+    "ends without a verdict": [
+        f"{kind}.{state.value}"
+        for kind in ("reason", "recommendation")
+        for state in WITHOUT_VERDICT
+    ],
     "weights": [word.text for word in WeightWord],
     "alerts": [alert.message_key for alert in AlertType],
 }

@@ -181,7 +181,9 @@ def build_stage(
         new_analysis=lambda: analysis,
         issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw
     )
-    service, housekeeping = assemble(services, store.processes, store.commands, store.alerts)
+    service, housekeeping = assemble(
+        services, store.processes, store.commands, store.alerts, store.lists, store.idempotency
+    )
     return Stage(service, housekeeping, clock, store, analysis, peers)
 
 
