@@ -164,4 +164,4 @@ class SqlAlertRepository:
 
 def _behind(after: Position) -> ColumnElement[bool]:
     at_ms, key = alerts.c.created_at_ms, alerts.c.alert_id
-    return or_(at_ms < after.at_ms, and_(at_ms == after.at_ms, key > after.id))
+    return and_(at_ms <= after.at_ms, or_(at_ms < after.at_ms, key > after.id))

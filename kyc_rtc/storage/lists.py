@@ -89,6 +89,8 @@ class SqlVerificationLists:
             statement = statement.where(_behind(after))
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).mappings().all()
+            if not rows:
+                return []
             ids = [row["verification_id"] for row in rows]
             attempts = (await connection.execute(_attempts_of(ids))).mappings().all()
         found: dict[str, list[AttemptSummary]] = {key: [] for key in ids}
@@ -125,7 +127,8 @@ class SqlVerificationLists:
 
 def _behind(after: Position) -> ColumnElement[bool]:
     at_ms, key = verifications.c.created_at_ms, verifications.c.verification_id
-    return or_(at_ms < after.at_ms, and_(at_ms == after.at_ms, key < after.id))
+    # A range for the index, and then the rest: an OR of the two would be looked up nowhere.
+    return and_(at_ms <= after.at_ms, or_(at_ms < after.at_ms, key < after.id))
 
 
 def _attempts_of(ids: Collection[str]) -> Any:
