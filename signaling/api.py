@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from kyc_rtc import __version__
-from kyc_rtc.errors import BadImage, BadRequest
+from kyc_rtc.errors import BadImage
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import (
     AlertFilter,
@@ -28,8 +28,8 @@ from signaling.endpoints import Body, Endpoint, answer, client_of, read_body, wa
 from signaling.idempotency import Creations
 from signaling.queries import (
     AlertsQuery,
+    JournalQuery,
     VerificationsQuery,
-    names_of,
     read_query,
     refuse,
     unknown_names,
@@ -102,7 +102,7 @@ class KycApi:
             Endpoint(
                 "GET", f"{V1}/kyc/sessions", self.verifications, "Verifications as they stand",
                 Access.INSTITUTION, schemas.VerificationList,
-                optional_query=names_of(VerificationsQuery), problems=(400, 401, 403, 503),
+                optional_query=VerificationsQuery, problems=(400, 401, 403, 503),
             ),
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
@@ -115,7 +115,7 @@ class KycApi:
             ),
             Endpoint(
                 "GET", f"{one}/events", self.journal, "The journal of an attempt",
-                Access.INSTITUTION, schemas.Journal, optional_query=("after",),
+                Access.INSTITUTION, schemas.Journal, optional_query=JournalQuery,
                 problems=(400, 401, 403, 404, 503),
             ),
             Endpoint(
@@ -129,7 +129,7 @@ class KycApi:
         return (
             Endpoint(
                 "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
-                Access.INSTITUTION, schemas.AlertList, optional_query=names_of(AlertsQuery),
+                Access.INSTITUTION, schemas.AlertList, optional_query=AlertsQuery,
                 problems=(400, 401, 403, 503), scope=Scope.ALERTS,
             ),
             Endpoint(
@@ -225,9 +225,8 @@ class KycApi:
         return answer(answers.applicant_status(view))
 
     async def journal(self, request: web.Request, _principal: Principal) -> web.Response:
-        refuse(unknown_names(request, ("after",)))
-        after = _whole_number(request.query.get("after", "0"))
-        entries = await self._sessions.journal(request.match_info["session_id"], after)
+        query = read_query(request, JournalQuery)
+        entries = await self._sessions.journal(request.match_info["session_id"], query.after)
         return answer(answers.journal(entries))
 
     async def offer(self, request: web.Request, principal: Principal) -> web.Response:
@@ -265,13 +264,6 @@ class KycApi:
         origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
         join_url = f"{origin}/apply/{view.session_id}#{token}"
         return answers.started(view, join_url, token, warnings)
-
-
-def _whole_number(text: str) -> int:
-    """Raises `BadRequest` for anything but 0..10^9."""
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise BadRequest("after is a whole number from 0 on")
-    return int(text)
 
 
 def _picture(data_url: str) -> bytes:

@@ -42,7 +42,7 @@ class Endpoint:
     status: int = 200
     body: type[BaseModel] | None = None
     query: tuple[str, ...] = ()
-    optional_query: tuple[str, ...] = ()
+    optional_query: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()
     scope: Scope = Scope.VERIFICATIONS
     idempotent: bool = False

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
 from kyc_rtc.errors import BadRequest
@@ -28,18 +28,32 @@ def _unix_ms(value: object) -> int:
     return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
 
 
-Time = Annotated[int, BeforeValidator(_unix_ms)]
+Time = Annotated[
+    int,
+    BeforeValidator(_unix_ms),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 Limit = Annotated[int, Field(ge=1, le=200)]
 
 
 class _Query(BaseModel):
+    """Keeps unknown names, so that `read_query` can name them."""
+
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    after: str = ""
+
+class JournalQuery(_Query):
+    """Of the journal of an attempt."""
+
+    after: Annotated[int, Field(ge=0, lt=10**9, description="`seq` of the last entry read")] = 0
+
+
+class _PageQuery(_Query):
+    after: Annotated[str, Field(description="`next` of the page before")] = ""
     limit: Limit = 50
 
 
-class AlertsQuery(_Query):
+class AlertsQuery(_PageQuery):
     """Of `GET /alerts/active`."""
 
     limit: Limit = 200
@@ -48,7 +62,7 @@ class AlertsQuery(_Query):
     session_id: str | None = None
 
 
-class VerificationsQuery(_Query):
+class VerificationsQuery(_PageQuery):
     """Of `GET /kyc/sessions`."""
 
     user_id: str | None = Field(None, min_length=1, max_length=256)
@@ -59,11 +73,6 @@ class VerificationsQuery(_Query):
 
 
 Query = TypeVar("Query", bound=_Query)
-
-
-def names_of(model: type[_Query]) -> tuple[str, ...]:
-    """The names that the query string of this model may have."""
-    return tuple(field.alias or name for name, field in model.model_fields.items())
 
 
 def read_query(request: web.Request, model: type[Query]) -> Query:

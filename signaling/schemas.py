@@ -22,7 +22,12 @@ from kyc_rtc.storage.terms import (
 class _Request(BaseModel):
     """Keeps unknown keys, so that `read_body` can name them."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="allow",
+        json_schema_extra={"additionalProperties": False},
+    )
 
 
 class _Answer(BaseModel):

@@ -20,6 +20,8 @@ from kyc_rtc.storage.lists import VerificationLists, VerificationQuery, Verifica
 from kyc_rtc.storage.records import AlertRecord, Position
 
 ALERTS, VERIFICATIONS = "a", "v"
+READ_FILTERED = 100
+"""So many are read at once, at least, where a filter may leave some of them out."""
 MAX_ROUNDS = 20
 """Reads for one page. Where a filter leaves out nearly all that was read, the page is short."""
 
@@ -48,9 +50,10 @@ class Lists:
         query = VerificationQuery(wanted.user_id, states, wanted.from_ms, wanted.to_ms)
         position = position_of(VERIFICATIONS, after)
         rows: list[VerificationRow] = []
+        size = limit if states is None else max(limit, READ_FILTERED)
         for _ in range(MAX_ROUNDS):
-            found = await self._verifications.page(query, position, limit + 1)
-            for summary in found[:limit]:
+            found = await self._verifications.page(query, position, size + 1)
+            for summary in found[:size]:
                 position = _place(summary)
                 row = _row(summary)
                 # The store finds what has any attempt in these states; the one that counts decides.

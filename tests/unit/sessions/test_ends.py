@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId, new_session_id
+from kyc_rtc.sessions import lists
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     Command,
@@ -213,6 +214,22 @@ async def test_pages_of_what_a_filter_leaves(stage: Stage, limit: int) -> None:
             break
         after = page.next
     assert found == wanted[::-1]
+
+
+async def test_a_page_of_what_is_rare_is_short_and_has_a_next_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "READ_FILTERED", 2)
+    monkeypatch.setattr(lists, "MAX_ROUNDS", 2)
+    rare = await put(stage, FAILED, created_at_ms=1)
+    for number in range(2, 8):
+        await put(stage, FAILED, PASSED, created_at_ms=number)
+    found, after, pages = [], "", 0
+    while pages == 0 or after:
+        page = await stage.service.verifications(VerificationFilter(status="FAILED"), after, 1)
+        found += [row.session_id for row in page.verifications]
+        after, pages = page.next or "", pages + 1
+    assert (found, pages) == ([rare], 2)
 
 
 async def test_alerts_are_paged(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -134,3 +135,8 @@ async def test_openapi_names_the_filters(client: Client) -> None:
     }
     assert names[SESSIONS] == {"user_id", "state", "status", "from", "to", "after", "limit"}
     assert names[ALERTS] == {"severity", "type", "session_id", "after", "limit"}
+    schemas = {item["name"]: item["schema"] for item in paths[SESSIONS]["get"]["parameters"]}
+    assert schemas["from"] == {"type": "string", "format": "date-time"}
+    assert schemas["limit"] == {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+    assert "cancelled" in schemas["state"]["enum"]
+    assert "null" not in json.dumps(schemas)
