@@ -39,7 +39,7 @@ Limit = Annotated[int, Field(ge=1, le=200)]
 class _Query(BaseModel):
     """Keeps unknown names, so that `read_query` can name them."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", use_enum_values=True)
 
 
 class JournalQuery(_Query):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from kyc_rtc.errors import BadRequest, Conflict
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.sessions.interface import Order
@@ -55,7 +53,7 @@ def settings_for(record: SessionRecord, settings: Settings) -> Settings:
     """
     try:
         return settings.with_profile(record.terms.profile)
-    except (KeyError, ValidationError):
+    except KeyError:
         raise Conflict(
             "the profile of the session is not in this server's settings",
             hint="every process on a database needs the same profiles",

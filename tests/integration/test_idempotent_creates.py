@@ -39,8 +39,12 @@ async def test_one_key_is_one_verification_over_two_servers(tmp_path: Path) -> N
         assert {status for status, _ in answers} == {201}
         assert len({text for _, text in answers}) == 1
         started = json.loads(answers[0][1])
-        listed = await (await clients[1].get("/api/v1/kyc/sessions")).json()
+        filters = {"state": "created", "status": "active", "user_id": PERSON}
+        listed = await (await clients[1].get("/api/v1/kyc/sessions", params=filters)).json()
         assert [row["session_id"] for row in listed["sessions"]] == [started["session_id"]]
+        nothing = {"severity": "high", "type": "face_changed", "session_id": started["session_id"]}
+        alerts = await (await clients[0].get("/api/v1/alerts/active", params=nothing)).json()
+        assert alerts == {"alerts": [], "count": 0, "next": None}
         other = await clients[0].post(
             START, json=body | {"user_id": "another"}, headers={"Idempotency-Key": "one-key"}
         )
