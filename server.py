@@ -26,6 +26,7 @@ from kyc_rtc.pipeline.factory import new_analysis as new_frame_analysis
 from kyc_rtc.pipeline.nets import SHIPPED, load_learned
 from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.sessions.assembly import assemble
+from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.sessions.housekeeping import Housekeeping
 from kyc_rtc.sessions.label_service import LabelService, read_reference
 from kyc_rtc.sessions.ports import AnalysisPort, Services, decoded_places
@@ -37,7 +38,9 @@ from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.footage import SqlFootageRepository
+from kyc_rtc.storage.idempotency import SqlIdempotencyStore
 from kyc_rtc.storage.labels import SqlLabelRepository
+from kyc_rtc.storage.lists import SqlVerificationLists
 from kyc_rtc.storage.measures import SqlMeasuresRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
@@ -117,12 +120,20 @@ def build(
         free_bytes=partial(asyncio.to_thread, free_bytes, settings.data_dir),
         model_is_intact=partial(asyncio.to_thread, model.is_intact if model else lambda: True),
     )
+    idempotency = SqlIdempotencyStore(database, sealer)
     sessions, housekeeping = assemble(
-        services, processes, command_rows, SqlAlertRepository(database), surroundings
+        services,
+        processes,
+        command_rows,
+        SqlAlertRepository(database),
+        SqlVerificationLists(database, sealer),
+        idempotency,
+        surroundings,
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
-    app = create_app(settings, clock, metrics, sessions, labels, life)
+    creations = CreationService(idempotency, clock)
+    app = create_app(settings, clock, metrics, sessions, labels, creations, life)
     app[DRAIN] = sessions.drain
     return app
 

@@ -13,6 +13,7 @@
     ├── NotFound                  no such session, peer or alert
     ├── Conflict                  not possible in the present state
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
+    ├── IdempotencyMismatch       an idempotency key that came with another request before
     ├── Misdirected               the session lives in another process
     ├── PayloadTooLarge           more bytes than allowed
     ├── UnsupportedContentType    another content type than the endpoint takes
@@ -88,6 +89,10 @@ class Conflict(KycError):
 
 class OwnershipLost(Conflict):
     code = "ownership_lost"
+
+
+class IdempotencyMismatch(KycError):
+    code = "idempotency_mismatch"
 
 
 class Misdirected(KycError):

@@ -39,8 +39,8 @@ class DecoderQueue:
     A frame that announces more than `kyc_rtc.frames.sizes` allows is dropped unseen by the decoder, and
     so is all that follows, until a key frame of an allowed size. When `MAX_WAITING` frames, or
     `MAX_WAITING_BYTES`, wait, all of them are dropped, up to the next key frame. `keyframe_needed` is set
-    when such a wait begins, and by a frame whose headers cannot be read. None ends the stream: what still waits is not
-    decoded any more.
+    when such a wait begins, and by a frame whose headers cannot be read. None ends the stream: what still
+    waits is not decoded any more.
     """
 
     def __init__(

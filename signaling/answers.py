@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from kyc_rtc.decision.verdict import weight_word
+from kyc_rtc.decision.verdict import VerdictStatus, weight_word
 from kyc_rtc.sessions.interface import (
     AlertView,
     AttemptView,
@@ -14,7 +15,10 @@ from kyc_rtc.sessions.interface import (
     HealthView,
     JournalView,
     SessionView,
+    VerificationPage,
+    VerificationRow,
 )
+from kyc_rtc.sessions.states import ACTIVE
 from signaling import schemas
 
 
@@ -44,7 +48,9 @@ def journal(entries: tuple[JournalView, ...]) -> schemas.Journal:
     )
 
 
-def started(view: SessionView, join_url: str, token: str) -> schemas.StartedSession:
+def started(
+    view: SessionView, join_url: str, token: str, warnings: Sequence[str] = ()
+) -> schemas.StartedSession:
     return schemas.StartedSession(
         session_id=view.session_id,
         verification_id=view.verification_id,
@@ -52,16 +58,17 @@ def started(view: SessionView, join_url: str, token: str) -> schemas.StartedSess
         join_url=join_url,
         client_token=token,
         expires_at=iso(view.expires_at_ms),
+        warnings=list(warnings),
     )
 
 
-def session_status(view: SessionView) -> schemas.SessionStatus:
+def session_status(view: SessionView, warnings: Sequence[str] = ()) -> schemas.SessionStatus:
     return schemas.SessionStatus(
         session_id=view.session_id,
         user_id=view.user_id,
-        status=view.status or "active",
+        status=view.outcome,
         state=view.state,
-        verified=verified(view),
+        verified=_verified(view.outcome),
         created_at=iso(view.created_at_ms),
         updated_at=iso(view.updated_at_ms),
         expires_at=iso(view.expires_at_ms),
@@ -78,29 +85,39 @@ def session_status(view: SessionView) -> schemas.SessionStatus:
         transport=view.transport,
         connection=None if view.connection is None else dict(view.connection),
         needs_review=view.needs_review,
+        profile=view.profile,
+        locale=view.locale,
+        return_url=view.return_url,
+        metadata=dict(view.metadata),
+        warnings=list(warnings),
     )
 
 
 def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
-    """What the applicant may know: no scores, and no weights."""
+    """What the applicant may know: no scores, and no weights. `status` is a verdict or null: after an end
+    without one the page says which end it was."""
     return schemas.ApplicantStatus(
         session_id=view.session_id,
         state=view.state,
         status=view.status,
-        verified=verified(view),
+        verified=None if view.status is None else _verified(view.status),
         reasons=reasons(view),
         can_retry=view.can_retry,
         needs_review=view.needs_review,
         expires_at=iso(view.expires_at_ms),
+        locale=view.locale,
+        return_url=view.return_url,
     )
 
 
-def frame(view: FrameView, *, with_scores: bool) -> schemas.FrameAnswer:
+def frame(
+    view: FrameView, *, with_scores: bool, warnings: Sequence[str] = ()
+) -> schemas.FrameAnswer:
     """What a picture gave. Scores would show an attacker what helps."""
     session = view.session
     return schemas.FrameAnswer(
         session_id=session.session_id,
-        status=session.status or "active",
+        status=session.outcome,
         state=session.state,
         analysed=view.analysed,
         face_detected=view.face_detected,
@@ -109,14 +126,18 @@ def frame(view: FrameView, *, with_scores: bool) -> schemas.FrameAnswer:
         frames_processed=session.frames_processed,
         issues=list(view.issues),
         messages=[dict(message) for message in view.messages],
+        warnings=list(warnings),
     )
 
 
-def verification(view: SessionView, alerts: tuple[AlertView, ...]) -> schemas.VerificationAnswer:
+def verification(
+    view: SessionView, alerts: tuple[AlertView, ...], warnings: Sequence[str] = ()
+) -> schemas.VerificationAnswer:
     return schemas.VerificationAnswer(
         session_id=view.session_id,
-        verified=bool(verified(view)),
-        status=view.status or "INCONCLUSIVE",
+        verified=bool(_verified(view.outcome)),
+        status="INCONCLUSIVE" if view.outcome == ACTIVE else view.outcome,
+        state=view.state,
         liveness_score=view.liveness_score,
         deepfake_score=view.deepfake_score,
         reasons=weighed_reasons(view),
@@ -125,6 +146,7 @@ def verification(view: SessionView, alerts: tuple[AlertView, ...]) -> schemas.Ve
         needs_review=view.needs_review,
         transport=view.transport,
         connection=None if view.connection is None else dict(view.connection),
+        warnings=list(warnings),
     )
 
 
@@ -147,7 +169,7 @@ def _attempt(view: AttemptView) -> schemas.Attempt:
         session_id=view.session_id,
         attempt=view.attempt,
         state=view.state,
-        status=view.status or "active",
+        status=view.outcome,
         created_at=iso(view.created_at_ms),
         updated_at=iso(view.updated_at_ms),
     )
@@ -187,8 +209,31 @@ def weighed_reasons(view: SessionView) -> list[schemas.WeighedReason]:
     ]
 
 
-def verified(view: SessionView) -> bool | None:
-    return None if view.status is None else view.status == "PASSED"
+def verification_list(page: VerificationPage) -> schemas.VerificationList:
+    rows = [_listed(row) for row in page.verifications]
+    return schemas.VerificationList(sessions=rows, count=len(rows), next=page.next)
+
+
+def _listed(row: VerificationRow) -> schemas.ListedVerification:
+    return schemas.ListedVerification(
+        session_id=row.session_id,
+        user_id=row.user_id,
+        status=row.outcome,
+        state=row.state,
+        verified=_verified(row.outcome),
+        attempt=row.attempt,
+        attempts=row.attempts,
+        needs_review=row.needs_review,
+        profile=row.profile,
+        created_at=iso(row.created_at_ms),
+        updated_at=iso(row.updated_at_ms),
+        expires_at=iso(row.expires_at_ms),
+    )
+
+
+def _verified(outcome: str) -> bool | None:
+    """None until it is over."""
+    return None if outcome == ACTIVE else outcome == VerdictStatus.PASSED
 
 
 def iso(unix_ms: int) -> str:

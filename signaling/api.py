@@ -5,33 +5,57 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 
 from aiohttp import web
 
 from kyc_rtc import __version__
-from kyc_rtc.errors import BadImage, BadRequest
+from kyc_rtc.errors import BadImage
 from kyc_rtc.keys import Scope
-from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface, SessionView
+from kyc_rtc.sessions.interface import (
+    AlertFilter,
+    Command,
+    CommandType,
+    Order,
+    SessionInterface,
+    SessionView,
+    VerificationFilter,
+)
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.addresses import check_host
 from signaling.auth import Access, Principal, Tokens
 from signaling.bodies import UploadPlaces
-from signaling.endpoints import Endpoint, answer, client_of, read_body
+from signaling.endpoints import Body, Endpoint, answer, client_of, read_body, warnings_of
+from signaling.idempotency import Creations
+from signaling.queries import (
+    AlertsQuery,
+    JournalQuery,
+    VerificationsQuery,
+    read_query,
+    refuse,
+    unknown_names,
+)
 
 V1 = "/api/v1"
-MAX_ALERTS = 200
 _DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
 
 
 class KycApi:
     """Handlers of the REST endpoints. Knows sessions only by their interface."""
 
-    def __init__(self, sessions: SessionInterface, tokens: Tokens, settings: Settings) -> None:
+    def __init__(
+        self,
+        sessions: SessionInterface,
+        tokens: Tokens,
+        settings: Settings,
+        creations: Creations,
+    ) -> None:
         self._sessions = sessions
         self._tokens = tokens
         self._settings = settings
         self._uploads = UploadPlaces(settings.limits.uploads_in_flight)
+        self._creations = creations
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
@@ -59,7 +83,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/start-session", self.start_session, "Open a session",
                 Access.INSTITUTION, schemas.StartedSession, 201, schemas.StartSession,
-                problems=(400, 401, 403, 413, 415, 503), creates=True,
+                problems=(400, 401, 403, 413, 415, 422, 503), creates=True, idempotent=True,
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
@@ -80,7 +104,12 @@ class KycApi:
             Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
-                problems=(401, 403, 404, 503),
+                problems=(400, 401, 403, 404, 503),
+            ),
+            Endpoint(
+                "GET", f"{V1}/kyc/sessions", self.verifications, "Verifications as they stand",
+                Access.INSTITUTION, schemas.VerificationList,
+                optional_query=VerificationsQuery, problems=(400, 401, 403, 503),
             ),
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
@@ -93,13 +122,13 @@ class KycApi:
             ),
             Endpoint(
                 "GET", f"{one}/events", self.journal, "The journal of an attempt",
-                Access.INSTITUTION, schemas.Journal, optional_query=("after",),
+                Access.INSTITUTION, schemas.Journal, optional_query=JournalQuery,
                 problems=(400, 401, 403, 404, 503),
             ),
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
                 Access.APPLICANT, schemas.StartedSession, 201,
-                problems=(400, 401, 403, 404, 409, 503), creates=True,
+                problems=(400, 401, 403, 404, 409, 422, 503), creates=True, idempotent=True,
             ),
         )  # fmt: skip
 
@@ -107,7 +136,8 @@ class KycApi:
         return (
             Endpoint(
                 "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
-                Access.INSTITUTION, schemas.AlertList, problems=(401, 403, 503), scope=Scope.ALERTS,
+                Access.INSTITUTION, schemas.AlertList, optional_query=AlertsQuery,
+                problems=(400, 401, 403, 503), scope=Scope.ALERTS,
             ),
             Endpoint(
                 "GET", f"{V1}/alerts/statistics", self.alert_statistics, "How many alerts of what kind",
@@ -139,34 +169,51 @@ class KycApi:
         )
 
     async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.StartSession)
         origin = self._origin(request)  # what makes no link is refused before anything is stored
-        return self._started(origin, await self._sessions.open(body.user_id))
+        body = await self._read(request, principal, schemas.StartSession)
+        order = Order(
+            return_url=body.return_url,
+            metadata=body.metadata,
+            locale=body.locale,
+            profile=body.profile,
+            expires_in_s=body.expires_in,
+        )
+
+        async def create(new_id: str | None) -> schemas.StartedSession:
+            view = await self._sessions.open(body.user_id, order, new_id)
+            return self._started(origin, view, warnings_of(body))
+
+        return await self._creations.answer(request, principal, body, create)
 
     async def retry(self, request: web.Request, principal: Principal) -> web.Response:
         origin = self._origin(request)
-        return self._started(origin, await self._sessions.retry(principal.session_id))
+
+        async def create(new_id: str | None) -> schemas.StartedSession:
+            return self._started(origin, await self._sessions.retry(principal.session_id, new_id))
+
+        return await self._creations.answer(request, principal, None, create)
 
     async def send_challenge(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.SendChallenge)
+        body = await self._read(request, principal, schemas.SendChallenge)
         command = Command(CommandType.SEND_CHALLENGE, {"challenge_type": body.challenge_type.value})
         view = await self._sessions.command(body.session_id, command)
         return answer(
             schemas.ChallengeAnswer(
                 session_id=view.session_id,
-                status=view.status or "active",
+                status=view.outcome,
                 challenge_type=body.challenge_type.value,
                 challenges=answers.session_status(view).challenges,
+                warnings=warnings_of(body),
             )
         )
 
     async def upload_frame(self, request: web.Request, principal: Principal) -> web.Response:
         if principal.is_institution:  # only the body says for which session
-            body = await read_body(request, principal, schemas.UploadFrame)
+            body = await self._read(request, principal, schemas.UploadFrame)
             with self._uploads.place(body.session_id):
                 return await self._upload(request, principal, body)
         with self._uploads.place(principal.session_id):
-            body = await read_body(request, principal, schemas.UploadFrame)
+            body = await self._read(request, principal, schemas.UploadFrame)
             return await self._upload(request, principal, body)
 
     async def _upload(
@@ -175,25 +222,36 @@ class KycApi:
         picture = _picture(body.frame)
         view = await self._sessions.upload(body.session_id, picture, client_of(request))
         with_scores = principal.is_institution or self._settings.scores_exposed
-        return answer(answers.frame(view, with_scores=with_scores))
+        return answer(answers.frame(view, with_scores=with_scores, warnings=warnings_of(body)))
 
     async def complete(self, request: web.Request, principal: Principal) -> web.Response:
-        body = await read_body(request, principal, schemas.SessionReference)
+        body = await self._read(request, principal, schemas.SessionReference)
         view = await self._sessions.command(body.session_id, Command(CommandType.COMPLETE))
         alerts = await self._sessions.session_alerts(view.attempt_id)
-        return answer(answers.verification(view, alerts))
+        return answer(answers.verification(view, alerts, warnings_of(body)))
 
     async def session_status(self, request: web.Request, _principal: Principal) -> web.Response:
+        unknown = unknown_names(request, ("session_id",))
+        if not self._settings.development:
+            refuse(unknown)
         view = await self._sessions.status(request.query.get("session_id", ""))
-        return answer(answers.session_status(view))
+        return answer(answers.session_status(view, unknown))
+
+    async def verifications(self, request: web.Request, _principal: Principal) -> web.Response:
+        query = read_query(request, VerificationsQuery)
+        wanted = VerificationFilter(
+            query.user_id, query.state, query.status, query.from_ms, query.to_ms
+        )
+        page = await self._sessions.verifications(wanted, query.after, query.limit)
+        return answer(answers.verification_list(page))
 
     async def applicant_status(self, _request: web.Request, principal: Principal) -> web.Response:
         view = await self._sessions.attempt(principal.session_id)
         return answer(answers.applicant_status(view))
 
     async def journal(self, request: web.Request, _principal: Principal) -> web.Response:
-        after = _whole_number(request.query.get("after", "0"))
-        entries = await self._sessions.journal(request.match_info["session_id"], after)
+        query = read_query(request, JournalQuery)
+        entries = await self._sessions.journal(request.match_info["session_id"], query.after)
         return answer(answers.journal(entries))
 
     async def offer(self, request: web.Request, principal: Principal) -> web.Response:
@@ -202,9 +260,12 @@ class KycApi:
         negotiated = await self._sessions.offer(session_id, body.sdp, client_of(request))
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
-    async def active_alerts(self, _request: web.Request, _principal: Principal) -> web.Response:
-        alerts = [answers.alert(view) for view in await self._sessions.active_alerts(MAX_ALERTS)]
-        return answer(schemas.AlertList(alerts=alerts, count=len(alerts)))
+    async def active_alerts(self, request: web.Request, _principal: Principal) -> web.Response:
+        query = read_query(request, AlertsQuery)
+        wanted = AlertFilter(query.severity, query.type, query.session_id)
+        page = await self._sessions.active_alerts(wanted, query.after, query.limit)
+        alerts = [answers.alert(view) for view in page.alerts]
+        return answer(schemas.AlertList(alerts=alerts, count=len(alerts), next=page.next))
 
     async def alert_statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(schemas.AlertStatistics(**await self._sessions.alert_statistics()))
@@ -217,22 +278,21 @@ class KycApi:
         )
         return answer(answers.alert(view))
 
+    async def _read(self, request: web.Request, principal: Principal, model: type[Body]) -> Body:
+        """The body of a call of the original system: in development it may have unknown keys."""
+        return await read_body(request, principal, model, lenient=self._settings.development)
+
     def _origin(self, request: web.Request) -> str:
         """What links begin with. Raises `BadRequest` where neither a setting nor the Host says it."""
         configured = self._settings.public_url.rstrip("/")
         return configured or f"{request.scheme}://{check_host(request.host)}"
 
-    def _started(self, origin: str, view: SessionView) -> web.Response:
+    def _started(
+        self, origin: str, view: SessionView, warnings: Sequence[str] = ()
+    ) -> schemas.StartedSession:
         token = self._tokens.issue(view.session_id)
         join_url = f"{origin}/apply/{view.session_id}#{token}"
-        return answer(answers.started(view, join_url, token), status=201)
-
-
-def _whole_number(text: str) -> int:
-    """Raises `BadRequest` for anything but 0..10^9."""
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
-        raise BadRequest("after is a whole number from 0 on")
-    return int(text)
+        return answers.started(view, join_url, token, warnings)
 
 
 def _picture(data_url: str) -> bytes:

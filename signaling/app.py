@@ -12,6 +12,7 @@ from aiohttp import web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.keys import Scope
+from kyc_rtc.sessions.creations import CreationInterface
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
@@ -21,6 +22,7 @@ from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_sec
 from signaling.bodies import Bodies
 from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
+from signaling.idempotency import Creations
 from signaling.labels import LabelApi
 from signaling.openapi import describe
 from signaling.pages import Pages, security_headers
@@ -36,15 +38,17 @@ def create_app(
     metrics: Metrics,
     sessions: SessionInterface,
     labels: LabelInterface,
+    creations: CreationInterface,
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
     app = web.Application(middlewares=[security_headers, error_middleware])
     bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
+    repeatable = Creations(creations)
     described = (
-        *KycApi(sessions, tokens, settings).endpoints(),
-        *LabelApi(labels).endpoints(),
+        *KycApi(sessions, tokens, settings, repeatable).endpoints(),
+        *LabelApi(labels, repeatable).endpoints(),
     )
     pages = Pages(STATIC, development=settings.development)
     endpoints = (

@@ -22,6 +22,9 @@ MAX_USER_AGENT_CHARS = 512
 SMALL_BODY_BYTES = 256 * 1024
 """Enough for an offer of the largest SDP, in JSON."""
 
+MAX_KEY_CHARS, MAX_KEYS_NAMED = 64, 10
+_SEE_SCHEMA = "see /api/v1 for the schema"
+
 BODIES = web.AppKey("bodies", Bodies)
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -32,9 +35,9 @@ class Endpoint:
     """One line of the API. `problems` are the error statuses that it may answer with; `other_status` is
     one that has the same body as success.
 
-    `scope` is what an API key has to be good for. What `creates` something is limited in rate; a
-    `large_body` may have `max_body_bytes`, others `SMALL_BODY_BYTES`. An endpoint without `answer` is no
-    part of the described API: WHIP, pages, metrics.
+    `scope` is what an API key has to be good for. What `creates` something is limited in rate; an
+    `idempotent` one takes an Idempotency-Key; a `large_body` may have `max_body_bytes`, others
+    `SMALL_BODY_BYTES`. An endpoint without `answer` is no part of the described API: WHIP, pages, metrics.
 
     Raises `ValueError` where an applicant's access could not be checked: an applicant's path names the
     session, and so does the body of what either may call.
@@ -49,11 +52,12 @@ class Endpoint:
     status: int = 200
     body: type[BaseModel] | None = None
     query: tuple[str, ...] = ()
-    optional_query: tuple[str, ...] = ()
+    optional_query: type[BaseModel] | None = None
     problems: tuple[int, ...] = ()
     scope: Scope = Scope.VERIFICATIONS
     other_status: int | None = None
     creates: bool = False
+    idempotent: bool = False
     large_body: bool = False
 
     @property
@@ -117,13 +121,18 @@ def check_routed(
             raise RuntimeError(f"{method} {path} is routed without a declared access")
 
 
-async def read_body(request: web.Request, principal: Principal, model: type[Body]) -> Body:
+async def read_body(
+    request: web.Request, principal: Principal, model: type[Body], *, lenient: bool = False
+) -> Body:
     """The JSON body of a request, checked; an applicant's may name no other session than its own.
+
+    `lenient`: unknown keys stay in the body's `model_extra`.
 
     Raises:
         Forbidden: it names another session.
         UnsupportedContentType: it is announced as something else.
-        BadRequest: it is no JSON, or does not fit the model; the message names each wrong field.
+        BadRequest: it is no JSON, or does not fit the model; the message names each wrong field, and
+            each unknown one.
         Besides, what `Bodies.read` raises.
     """
     if request.content_type != "application/json":
@@ -131,7 +140,9 @@ async def read_body(request: web.Request, principal: Principal, model: type[Body
     try:
         body = model.model_validate_json(await read_bytes(request))
     except ValidationError as error:
-        raise BadRequest(_describe(error), hint="see /api/v1 for the schema") from None
+        raise BadRequest(described(error), hint=_SEE_SCHEMA) from None
+    if body.model_extra and not lenient:
+        raise BadRequest("; ".join(unknown_keys(body.model_extra)), hint=_SEE_SCHEMA)
     if "session_id" in model.model_fields:
         principal.require_session(getattr(body, "session_id"))  # noqa: B009  # not every model has it
     return body
@@ -149,11 +160,21 @@ def client_of(request: web.Request, *, whip: bool = False) -> ClientView:
     return ClientView(user_agent=agent, address=request.remote or "", whip=whip)
 
 
-def _describe(error: ValidationError) -> str:
+def unknown_keys(names: Iterable[str]) -> list[str]:
+    """A sentence for each of the first unknown keys, which are cut: they may be huge."""
+    return [f"unknown key: {name[:MAX_KEY_CHARS]}" for name in sorted(names)[:MAX_KEYS_NAMED]]
+
+
+def warnings_of(body: BaseModel) -> list[str]:
+    """What is said of the unknown keys that were accepted."""
+    return unknown_keys(body.model_extra or ())
+
+
+def described(error: ValidationError) -> str:
     """The wrong fields and why, without their values: those may be personal or huge."""
     details = error.errors(include_input=False, include_url=False, include_context=False)
     parts = (
-        f"{'.'.join(str(part) for part in item['loc']) or 'body'}: {item['msg']}"
+        f"{'.'.join(str(part)[:MAX_KEY_CHARS] for part in item['loc']) or 'body'}: {item['msg']}"
         for item in details[:5]
     )
     return "; ".join(parts)

@@ -23,6 +23,7 @@ STATUS: dict[type[errors.KycError], int] = {
     errors.UnsupportedContentType: 415,
     errors.Misdirected: 421,
     errors.RateLimited: 429,
+    errors.IdempotencyMismatch: 422,
     errors.AtCapacity: 503,
     errors.StorageUnavailable: 503,
 }

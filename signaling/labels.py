@@ -13,13 +13,15 @@ from signaling.answers import iso
 from signaling.api import V1
 from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, answer, read_body
+from signaling.idempotency import Creations
 
 
 class LabelApi:
     """Handlers of the label endpoints. Knows labels only by their interface."""
 
-    def __init__(self, labels: LabelInterface) -> None:
+    def __init__(self, labels: LabelInterface, creations: Creations) -> None:
         self._labels = labels
+        self._creations = creations
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
@@ -28,8 +30,8 @@ class LabelApi:
                 "POST", f"{V1}/kyc/sessions/{{session_id}}/label", self.label,
                 "Say what a session turned out to be", Access.INSTITUTION,
                 schemas.LabelAnswer, 201, schemas.LabelSession,
-                problems=(400, 401, 403, 404, 409, 413, 415), scope=Scope.LABELS,
-                creates=True,
+                problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), scope=Scope.LABELS,
+                creates=True, idempotent=True,
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/labels/statistics", self.statistics,
@@ -48,8 +50,12 @@ class LabelApi:
             species=body.species,
             note=body.note,
         )
-        stored = await self._labels.label(request.match_info["session_id"], label)
-        return answer(_label(stored), status=201)
+        session_id = request.match_info["session_id"]
+
+        async def create(new_id: str | None) -> schemas.LabelAnswer:
+            return _label(await self._labels.label(session_id, label, new_id))
+
+        return await self._creations.answer(request, principal, body, create)
 
     async def statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
         return answer(_statistics(await self._labels.statistics()))

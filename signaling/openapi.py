@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 from kyc_rtc import __version__
 from signaling.auth import Access
 from signaling.endpoints import Endpoint
+from signaling.idempotency import HEADER
 from signaling.schemas import ErrorAnswer
 
 _SCHEMAS = "#/components/schemas/{model}"
@@ -31,6 +32,7 @@ _PROBLEMS = {
     413: "More bytes or pixels than accepted",
     415: "Another content type than accepted",
     421: "The session lives in another process; Retry-After says when to ask again",
+    422: "The Idempotency-Key came with another request within the last 24 h",
     429: "Too many calls; Retry-After says when to come back",
     503: "At capacity, or the database is away; Retry-After says when to come back",
 }
@@ -94,7 +96,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     parameters = [
         *(_parameter(name, "path") for name in re.findall(r"{(\w+)}", endpoint.path)),
         *(_parameter(name, "query") for name in endpoint.query),
-        *(_parameter(name, "query", required=False) for name in endpoint.optional_query),
+        *(_optional_parameters(endpoint.optional_query) if endpoint.optional_query else ()),
+        *([_parameter(HEADER, "header", required=False)] if endpoint.idempotent else []),
     ]
     if parameters:
         operation["parameters"] = parameters
@@ -110,6 +113,23 @@ def _done(endpoint: Endpoint) -> dict[str, Any]:
 
 def _parameter(name: str, where: str, *, required: bool = True) -> dict[str, Any]:
     return {"name": name, "in": where, "required": required, "schema": {"type": "string"}}
+
+
+def _optional_parameters(model: type[BaseModel]) -> list[dict[str, Any]]:
+    """The fields of a query string. None of them can be null: what is null there is absent here."""
+    document = model.model_json_schema()
+    parameters = []
+    for name, schema in document["properties"].items():
+        kinds = [kind for kind in schema.pop("anyOf", [schema]) if kind.get("type") != "null"]
+        kind = kinds[0]
+        if "$ref" in kind:
+            kind = document["$defs"][kind["$ref"].rsplit("/", 1)[-1]]
+        parameter = _parameter(name, "query", required=False)
+        parameter["schema"] = {key: kind[key] for key in kind.keys() - {"title", "description"}}
+        if "description" in schema:
+            parameter["description"] = schema["description"]
+        parameters.append(parameter)
+    return parameters
 
 
 def _content(description: str, model: type[BaseModel]) -> dict[str, Any]:

@@ -8,10 +8,26 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.sessions.labels import AttackSpecies, LabelSource, SessionLabel
+from kyc_rtc.sessions.terms import MAX_EXPIRES_IN_S, MIN_EXPIRES_IN_S
+from kyc_rtc.storage.terms import (
+    MAX_LOCALE_LENGTH,
+    MAX_METADATA,
+    MAX_METADATA_KEY_LENGTH,
+    MAX_METADATA_VALUE_LENGTH,
+    MAX_PROFILE_LENGTH,
+    MAX_RETURN_URL_LENGTH,
+)
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
+    """Keeps unknown keys, so that `read_body` can name them."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="allow",
+        json_schema_extra={"additionalProperties": False},
+    )
 
 
 class _Answer(BaseModel):
@@ -20,10 +36,37 @@ class _Answer(BaseModel):
 
 SessionIdField = Annotated[str, Field(min_length=1, max_length=64, description="a session's UUID")]
 
+MetadataKey = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_KEY_LENGTH)]
+MetadataValue = Annotated[str, Field(max_length=MAX_METADATA_VALUE_LENGTH)]
+
 
 class StartSession(_Request):
     user_id: str = Field(
         min_length=1, max_length=256, description="the institution's own reference"
+    )
+    return_url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_RETURN_URL_LENGTH,
+        description="where the applicant goes afterwards; begins with one of the setting return_urls",
+    )
+    metadata: dict[MetadataKey, MetadataValue] = Field(
+        {}, max_length=MAX_METADATA, description="the institution's own texts, stored encrypted"
+    )
+    locale: str | None = Field(
+        None,
+        max_length=MAX_LOCALE_LENGTH,
+        pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        description="language tag (BCP 47), such as de-CH",
+    )
+    profile: str | None = Field(
+        None, min_length=1, max_length=MAX_PROFILE_LENGTH, description="out of the setting profiles"
+    )
+    expires_in: int | None = Field(
+        None,
+        ge=MIN_EXPIRES_IN_S,
+        le=MAX_EXPIRES_IN_S,
+        description="seconds that the session waits to be joined",
     )
 
 
@@ -92,7 +135,13 @@ class Readiness(_Answer):
     )
 
 
-class StartedSession(_Answer):
+class _OriginalAnswer(_Answer):
+    """Of a call of the original system, which in development takes unknown keys."""
+
+    warnings: list[str] = Field([], description="unknown keys, in development; else refused")
+
+
+class StartedSession(_OriginalAnswer):
     session_id: str
     verification_id: str = Field(description="the session_id of the first attempt")
     status: Literal["active"] = "active"
@@ -102,14 +151,14 @@ class StartedSession(_Answer):
     expires_at: str
 
 
-class ChallengeAnswer(_Answer):
+class ChallengeAnswer(_OriginalAnswer):
     session_id: str
     status: str
     challenge_type: str
     challenges: list[dict[str, Any]]
 
 
-class FrameAnswer(_Answer):
+class FrameAnswer(_OriginalAnswer):
     session_id: str
     status: str
     state: str
@@ -135,10 +184,11 @@ class WeighedReason(Reason):
     weight_text: str | None = Field(description="key of the word for the weight in the catalogue")
 
 
-class VerificationAnswer(_Answer):
+class VerificationAnswer(_OriginalAnswer):
     session_id: str
     verified: bool
     status: str
+    state: str
     liveness_score: float | None
     deepfake_score: float | None
     reasons: list[WeighedReason]
@@ -170,12 +220,10 @@ class Journal(_Answer):
     events: list[JournalEntry]
 
 
-class SessionStatus(_Answer):
+class SessionStatus(_OriginalAnswer):
     session_id: str
     user_id: str
-    status: str = Field(
-        description="`active` before the verdict, then PASSED, FAILED, INCONCLUSIVE"
-    )
+    status: str = Field(description="`active` until it is over, then PASSED, FAILED, INCONCLUSIVE")
     state: str
     verified: bool | None
     created_at: str
@@ -198,6 +246,33 @@ class SessionStatus(_Answer):
         description="peers, gaps, voided challenges and times to answer"
     )
     needs_review: bool
+    profile: str | None
+    locale: str | None
+    return_url: str | None
+    metadata: dict[str, str]
+
+
+class ListedVerification(_Answer):
+    session_id: str
+    user_id: str
+    status: str = Field(
+        description="as in the session's status, of the attempt that counts; so is the rest"
+    )
+    state: str
+    verified: bool | None
+    attempt: int
+    attempts: int = Field(description="how many there are")
+    needs_review: bool
+    profile: str | None
+    created_at: str
+    updated_at: str
+    expires_at: str
+
+
+class VerificationList(_Answer):
+    sessions: list[ListedVerification]
+    count: int
+    next: str | None = Field(description="`after` of the next page; null on the last")
 
 
 class ApplicantStatus(_Answer):
@@ -209,6 +284,8 @@ class ApplicantStatus(_Answer):
     can_retry: bool
     needs_review: bool
     expires_at: str
+    locale: str | None
+    return_url: str | None
 
 
 class ClientConfig(_Answer):
@@ -239,6 +316,7 @@ class AlertBody(_Answer):
 class AlertList(_Answer):
     alerts: list[AlertBody]
     count: int
+    next: str | None = Field(description="`after` of the next page; null on the last")
 
 
 class AlertStatistics(_Answer):

@@ -39,6 +39,10 @@ class Issuer:
         self._types = tuple(map(ChallengeType, settings.challenge_types))
         self._source = source or secrets.SystemRandom()
 
+    def under(self, settings: LivenessSettings) -> Issuer:
+        """An issuer with other settings and the same random source."""
+        return self if settings == self.settings else Issuer(settings, self._source)
+
     def plan(self) -> tuple[Challenge, ...]:
         """A verification's challenges: all of different types, a head turn among them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
@@ -11,7 +12,19 @@ MAX_INTERRUPTED = 10
 """Attempts that the server may interrupt before a verification is given up."""
 
 
-def attempt_that_counts(attempts: Sequence[SessionRecord]) -> SessionRecord:
+class Standing(Protocol):
+    """Where an attempt stands: a record, or a summary of one."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def verdict_status(self) -> str | None: ...
+
+
+Attempt = TypeVar("Attempt", bound=Standing)
+
+
+def attempt_that_counts(attempts: Sequence[Attempt]) -> Attempt:
     """Whose status is the verification's. `attempts`: all of it, the first one first, at least one.
 
     The one that passed; else the one under way; else the latest that came to a verdict; else the

@@ -19,6 +19,7 @@ from kyc_rtc.sessions.journal import INSTITUTION
 from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
+from kyc_rtc.sessions.terms import issuer_for
 from kyc_rtc.storage.commands import CommandStore
 from kyc_rtc.storage.records import CommandRecord, SessionRecord
 from kyc_rtc.storage.values import JsonObject
@@ -179,7 +180,8 @@ class Commands:
     ) -> None:
         match kind:
             case CommandType.SEND_CHALLENGE:
-                drawn = self._services.issuer.draw(ChallengeType(arguments["challenge_type"]))
+                issuer = issuer_for(actor.record, self._services)
+                drawn = issuer.draw(ChallengeType(arguments["challenge_type"]))
                 await actor.ask(partial(ChallengeOrdered, drawn))
             case CommandType.COMPLETE:
                 await actor.ask(Completed)

@@ -14,6 +14,7 @@ from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.supervision import Supervisor
 from kyc_rtc.storage.commands import CommandStore
+from kyc_rtc.storage.idempotency import KEPT_MS, IdempotencyStore
 from kyc_rtc.storage.processes import ProcessStore
 
 SWEEP_EVERY_MS = 2_000.0
@@ -32,6 +33,7 @@ class Housekeeping:
         services: Services,
         processes: ProcessStore,
         command_rows: CommandStore,
+        idempotency: IdempotencyStore,
         ownership: Ownership,
         registry: SessionRegistry,
         commands: Commands,
@@ -42,6 +44,7 @@ class Housekeeping:
         self._journal_days = services.settings.limits.journal_days
         self._processes = processes
         self._command_rows = command_rows
+        self._idempotency = idempotency
         self._ownership = ownership
         self._registry = registry
         self._commands = commands
@@ -84,6 +87,7 @@ class Housekeeping:
     async def _prune(self) -> None:
         now_ms = self._clock.now_ms()
         await self._command_rows.prune(now_ms - DAY_MS)
+        await self._idempotency.prune(now_ms - KEPT_MS)
         pruned = await self._store.prune_events(now_ms - self._journal_days * DAY_MS)
         if pruned:
             log.info("journal_pruned", count=pruned)

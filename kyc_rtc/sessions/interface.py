@@ -9,7 +9,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from kyc_rtc.sessions.states import outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a verification may be started with besides its user.
+
+    `profile`: a name out of the settings. `expires_in_s`: for how long it waits to be joined; None: as
+    in the settings. `metadata`: the institution's own texts.
+    """
+
+    return_url: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    locale: str | None = None
+    profile: str | None = None
+    expires_in_s: int | None = None
+
+
+NO_ORDER: Final = Order()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +74,11 @@ class AttemptView:
     created_at_ms: int
     updated_at_ms: int
 
+    @property
+    def outcome(self) -> str:
+        """Its status for the institution."""
+        return outcome(self.state, self.status)
+
 
 @dataclass(frozen=True, slots=True)
 class JournalView:
@@ -73,7 +98,8 @@ class SessionView:
     `attempt_id`: the attempt that the other fields are of; another than `session_id` where that names
     the verification. `attempts`: all of the verification that it belongs to, the first one first.
     `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
-    for each of `reasons`, as in a `Verdict`; None where it is not known.
+    for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
+    where there is none, and the reason for an end without one is its state.
     """
 
     session_id: str
@@ -99,6 +125,75 @@ class SessionView:
     transport: str | None = None
     connection: Mapping[str, Any] | None = None
     needs_review: bool = False
+    profile: str | None = None
+    locale: str | None = None
+    return_url: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """Its status for the institution."""
+        return outcome(self.state, self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """Which alerts; None: any. `session_id`: of exactly this attempt."""
+
+    severity: str | None = None
+    type: str | None = None
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """Alerts, and the cursor of the next page; None where this is the last."""
+
+    alerts: tuple[AlertView, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationFilter:
+    """Which verifications; None: any. `state` and `status` are those of the attempt that counts; times
+    are Unix milliseconds of the start, and `to_ms` is left out of the range."""
+
+    user_id: str | None = None
+    state: str | None = None
+    status: str | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationRow:
+    """A verification in a list. `state`, `verdict_status`, `attempt` (its number), `updated_at_ms` and
+    `expires_at_ms` are those of the attempt that counts; `attempts`: how many there are."""
+
+    session_id: str
+    user_id: str
+    profile: str | None
+    state: str
+    verdict_status: str | None
+    attempt: int
+    attempts: int
+    needs_review: bool
+    created_at_ms: int
+    updated_at_ms: int
+    expires_at_ms: int
+
+    @property
+    def outcome(self) -> str:
+        """Its status for the institution."""
+        return outcome(self.state, self.verdict_status)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationPage:
+    """Verifications, and the cursor of the next page; None where this is the last."""
+
+    verifications: tuple[VerificationRow, ...]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +268,19 @@ class SessionInterface(Protocol):
     another process are `Misdirected`.
     """
 
-    async def open(self, user_id: str) -> SessionView:
-        """Start a verification. Raises `AtCapacity`."""
+    async def open(
+        self, user_id: str, order: Order = NO_ORDER, new_id: str | None = None
+    ) -> SessionView:
+        """Start a verification. `new_id`: the id that it gets, or has where the call is a repeat.
 
-    async def retry(self, session_id: str) -> SessionView:
-        """The attempt that follows, begun where there is none. Raises `Conflict`, `AtCapacity`."""
+        Raises `BadRequest` for an order that the settings do not admit, `AtCapacity`.
+        """
+
+    async def retry(self, session_id: str, new_id: str | None = None) -> SessionView:
+        """The attempt that follows, begun where there is none; the one of this id, where there is one.
+
+        Raises `Conflict`, `AtCapacity`.
+        """
 
     async def status(self, session_id: str) -> SessionView:
         """The verification as it stands; for the id of a later attempt, that attempt."""
@@ -209,8 +312,16 @@ class SessionInterface(Protocol):
     def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
         """The session's messages as they are sent, until it closes. Slow readers miss old ones."""
 
-    async def active_alerts(self, limit: int) -> tuple[AlertView, ...]:
-        """Alerts that nobody has acknowledged, the newest first."""
+    async def verifications(
+        self, wanted: VerificationFilter, after: str, limit: int
+    ) -> VerificationPage:
+        """Verifications, the newest first. `after`: the `next` of the page before, or empty.
+
+        A page may be shorter than `limit` (1..200) and yet have a next one. Raises `BadRequest`.
+        """
+
+    async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
+        """Alerts that nobody has acknowledged, the newest first; as above. Raises `BadRequest`."""
 
     async def session_alerts(self, session_id: str) -> tuple[AlertView, ...]:
         """The alerts of one attempt, acknowledged or not."""

@@ -76,7 +76,7 @@ class LabelService:
         self._measured_ms: float | None = None
         self._measuring = asyncio.Lock()
 
-    async def label(self, session_id: str, label: NewLabel) -> LabelView:
+    async def label(self, session_id: str, label: NewLabel, new_id: str | None = None) -> LabelView:
         record = LabelRecord(
             session_id=parse_session_id(session_id),
             label=label.label.value,
@@ -86,8 +86,9 @@ class LabelService:
             labelled_at_ms=self._clock.now_ms(),
             species=None if label.species is None else label.species.value,
             note=label.note,
+            label_id=new_id,
         )
-        await self._labels.add(record)
+        record = await self._labels.add(record)
         log.info(
             "session_labelled",
             session_id=record.session_id,
@@ -197,7 +198,7 @@ def _week(week_ms: int, errors: ErrorCounts, found: Drift) -> WeekView:
 
 def _view(record: LabelRecord) -> LabelView:
     values = asdict(record)
-    del values["tenant_id"]
+    del values["tenant_id"], values["label_id"]
     return LabelView(**values)
 
 

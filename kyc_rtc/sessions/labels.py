@@ -108,9 +108,12 @@ class LabelStatistics:
 class LabelInterface(Protocol):
     """What the HTTP side knows of the labels."""
 
-    async def label(self, session_id: str, label: NewLabel) -> LabelView:
-        """Store a label; it replaces the session's earlier one of the same source, which is kept as
-        history. Raises `NotFound`, `Conflict` (no verdict yet, too many labels), `BadRequest`."""
+    async def label(self, session_id: str, label: NewLabel, new_id: str | None = None) -> LabelView:
+        """Store a label, once for each `new_id`; it replaces the session's earlier one of the same
+        source, which is kept as history.
+
+        Raises `NotFound`, `Conflict` (no verdict yet, too many labels), `BadRequest`.
+        """
 
     async def statistics(self) -> LabelStatistics:
         """Errors and drift, as they stand."""

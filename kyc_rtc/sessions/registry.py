@@ -21,6 +21,7 @@ from kyc_rtc.sessions.pending import PENDING_PER_PLACE, client_key
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.sessions.terms import issuer_for, settings_for
 from kyc_rtc.storage.records import SessionRecord
 
 ENDING_LIMIT_S = 12.0
@@ -67,6 +68,15 @@ class SessionRegistry:
     def places_taken(self) -> int:
         """How many sessions have, or had, a peer whose DTLS was up, or a picture."""
         return len(self._with_a_place())
+
+    @property
+    def live_sessions(self) -> int:
+        """How many sessions have a place and are not over, as far as that is stored."""
+        return sum(
+            actor.record.state not in FINAL
+            for session_id in self._with_a_place()
+            if (actor := self._actors.get(session_id)) is not None
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -188,9 +198,10 @@ class SessionRegistry:
         if record.state != SessionState.CREATED:
             raise Conflict("the session broke off", hint="retry the session")
         attempts = await self._services.store.attempts(record.verification_id)
-        settings = self._services.settings
+        settings = settings_for(record, self._services.settings)
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
-        session = Session(record, settings, self._services.issuer, can_retry=can_retry)
+        issuer = issuer_for(record, self._services)
+        session = Session(record, settings, issuer, can_retry=can_retry)
         actor = SessionActor(session, self._services, self._take_place)
         self._tasks[session_id] = asyncio.create_task(
             self._run(session_id, actor), name=f"session-{session_id}"

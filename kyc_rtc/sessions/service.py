@@ -19,6 +19,9 @@ from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, may_r
 from kyc_rtc.sessions.commands import Commands
 from kyc_rtc.sessions.events import Cancelled, Client, Transport
 from kyc_rtc.sessions.interface import (
+    NO_ORDER,
+    AlertFilter,
+    AlertPage,
     AlertView,
     AnswerView,
     ClientView,
@@ -27,15 +30,20 @@ from kyc_rtc.sessions.interface import (
     FrameView,
     HealthView,
     JournalView,
+    Order,
     SessionView,
+    VerificationFilter,
+    VerificationPage,
 )
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_payload
+from kyc_rtc.sessions.lists import Lists
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.readiness import Cause, Readiness
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState
 from kyc_rtc.sessions.supervision import Supervisor
+from kyc_rtc.sessions.terms import lifetime_ms, terms_of
 from kyc_rtc.sessions.views import (
     address_prefix,
     alert_view,
@@ -66,6 +74,7 @@ class SessionService:
         registry: SessionRegistry,
         commands: Commands,
         alerts: AlertRepository,
+        lists: Lists,
         supervisor: Supervisor,
         readiness: Readiness,
     ) -> None:
@@ -76,6 +85,7 @@ class SessionService:
         self._registry = registry
         self._commands = commands
         self._alerts = alerts
+        self._lists = lists
         self._supervisor = supervisor
         self._readiness = readiness
         self._waiting = Probe("waiting", self._count_waiting, services.clock)
@@ -83,11 +93,17 @@ class SessionService:
 
     # Verifications and attempts
 
-    async def open(self, user_id: str) -> SessionView:
+    async def open(
+        self, user_id: str, order: Order = NO_ORDER, new_id: str | None = None
+    ) -> SessionView:
         if not user_id.strip():
             raise BadRequest("user_id is empty", hint="send the institution's own reference")
-        await self._admit_waiting()
-        session_id = new_session_id()
+        terms = terms_of(order, self._settings)
+        session_id = new_session_id() if new_id is None else parse_session_id(new_id)
+        opened = None if new_id is None else await self._opened(session_id)
+        if opened is not None:
+            return opened
+        self._admit()
         now_ms = self._clock.now_ms()
         record = SessionRecord(
             session_id=session_id,
@@ -96,15 +112,31 @@ class SessionService:
             state=SessionState.CREATED.value,
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
-            expires_at_ms=now_ms + self._settings.limits.session_expiry_ms,
+            expires_at_ms=now_ms + lifetime_ms(order, self._settings),
             last_seq=1,
+            terms=terms,
         )
-        await self._store.open(record, (_created(record, INSTITUTION),))
+        try:
+            await self._store.open(record, (_created(record, INSTITUTION),))
+        except Conflict:
+            opened = await self._opened(session_id)  # by a repeat of the call, at the same time
+            if new_id is None or opened is None:
+                raise
+            return opened
         return self._view(record, [record])
 
-    async def retry(self, session_id: str) -> SessionView:
+    async def _opened(self, session_id: SessionId) -> SessionView | None:
+        try:
+            return await self.status(session_id)
+        except NotFound:
+            return None
+
+    async def retry(self, session_id: str, new_id: str | None = None) -> SessionView:
         parent = await self._store.get(parse_session_id(session_id))
         attempts = await self._store.attempts(parent.verification_id)
+        for attempt in attempts:
+            if attempt.session_id == new_id:
+                return self._view(attempt, attempts)  # the call is a repeat
         latest = attempts[-1]
         if latest.state not in FINAL and latest.attempt > parent.attempt:
             return self._view(latest, attempts)  # somebody was here before: one follow-up for all
@@ -113,18 +145,19 @@ class SessionService:
             if attempts_spent(attempts) >= limit:
                 raise Conflict("no attempts are left", hint="ask the institution for another link")
             raise Conflict(f"a session that is {latest.state} is not repeated")
-        await self._admit_waiting()
+        self._admit()
         try:
-            await self._add_attempt(latest)
+            await self._add_attempt(attempts, new_id)
         except Conflict:
             log.info("retried_twice", session_id=latest.session_id)
         attempts = await self._store.attempts(parent.verification_id)
         return self._view(attempts[-1], attempts)
 
-    async def _add_attempt(self, latest: SessionRecord) -> None:
+    async def _add_attempt(self, attempts: list[SessionRecord], new_id: str | None) -> None:
+        first, latest = attempts[0], attempts[-1]
         now_ms = self._clock.now_ms()
         record = SessionRecord(
-            session_id=new_session_id(),
+            session_id=new_session_id() if new_id is None else parse_session_id(new_id),
             verification_id=latest.verification_id,
             tenant_id=latest.tenant_id,
             user_id=latest.user_id,
@@ -132,8 +165,9 @@ class SessionService:
             state=SessionState.CREATED.value,
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
-            expires_at_ms=now_ms + self._settings.limits.session_expiry_ms,
+            expires_at_ms=now_ms + first.expires_at_ms - first.created_at_ms,
             last_seq=1,
+            terms=first.terms,
         )
         await self._store.add_attempt(record, (_created(record, APPLICANT),))
 
@@ -152,6 +186,11 @@ class SessionService:
         if self._settings.scores_exposed:
             return view
         return applicants_view(view)
+
+    async def verifications(
+        self, wanted: VerificationFilter, after: str, limit: int
+    ) -> VerificationPage:
+        return await self._lists.verifications(wanted, after, limit)
 
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         record = await self._store.get(parse_session_id(session_id))
@@ -228,8 +267,8 @@ class SessionService:
 
     # Alerts
 
-    async def active_alerts(self, limit: int) -> tuple[AlertView, ...]:
-        return tuple(alert_view(alert) for alert in await self._alerts.active(limit))
+    async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
+        return await self._lists.alerts(wanted, after, limit)
 
     async def session_alerts(self, session_id: str) -> tuple[AlertView, ...]:
         found = await self._alerts.of_session(parse_session_id(session_id))
@@ -252,7 +291,7 @@ class SessionService:
         steps = self._supervisor.problems()  # which of the sweepers
         problems = dict.fromkeys((*steps, *(c.value for c in causes if c is not Cause.SWEEPERS)))
         return HealthView(
-            live_sessions=self._registry.places_taken,
+            live_sessions=self._registry.live_sessions,
             max_live_sessions=self._settings.limits.max_live_sessions,
             waiting_sessions=waiting,
             problems=tuple(problems),
@@ -266,7 +305,7 @@ class SessionService:
         return (*found, Cause.DRAINING) if self._draining else found
 
     async def _count_waiting(self) -> int:
-        return await self._store.count_waiting()
+        return await self._store.count_waiting(self._clock.now_ms())
 
     async def drain(self) -> None:
         """Take no new sessions, and wait for the live ones, for `drain_s` at most."""
@@ -303,13 +342,10 @@ class SessionService:
             raise Misdirected("the session lives in another process", hint="try again")
         raise NotFound("no such live session", hint="send an offer first")
 
-    async def _admit_waiting(self) -> None:
+    def _admit(self) -> None:
+        """A session that waits takes no place: it is a row. Full is answered to whoever joins."""
         if self._draining:
             raise self._registry.at_capacity("the server is about to stop")
-        waiting = await self._store.count_waiting()
-        if self._registry.is_full or waiting >= self._settings.limits.max_waiting_sessions:
-            self._services.metrics.refused.inc()
-            raise self._registry.at_capacity("no further session is admitted")
 
     def _view(
         self,

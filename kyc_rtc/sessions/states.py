@@ -53,18 +53,25 @@ RETRYABLE = frozenset(
     }
 )
 
-_VERDICTS = frozenset({SessionState.PASSED, SessionState.FAILED, SessionState.INCONCLUSIVE})
-_ENDINGS = frozenset({SessionState.CANCELLED, SessionState.INTERRUPTED, SessionState.EXPIRED})
+WITHOUT_VERDICT = frozenset(
+    {SessionState.CANCELLED, SessionState.INTERRUPTED, SessionState.EXPIRED}
+)
+"""Ends that need no verdict. The state is the reason: `reason.<state>` in the catalogue."""
+
+ACTIVE = "active"
+_VERDICTS = FINAL - WITHOUT_VERDICT
 
 MOVES: dict[SessionState, frozenset[SessionState]] = {
     SessionState.CREATED: frozenset({SessionState.CONNECTING, SessionState.INCONCLUSIVE})
-    | _ENDINGS,
-    SessionState.CONNECTING: frozenset({SessionState.CHECKING_QUALITY}) | _VERDICTS | _ENDINGS,
+    | WITHOUT_VERDICT,
+    SessionState.CONNECTING: frozenset({SessionState.CHECKING_QUALITY})
+    | _VERDICTS
+    | WITHOUT_VERDICT,
     SessionState.CHECKING_QUALITY: (
-        frozenset({SessionState.CHALLENGING, SessionState.DECIDING}) | _VERDICTS | _ENDINGS
+        frozenset({SessionState.CHALLENGING, SessionState.DECIDING}) | _VERDICTS | WITHOUT_VERDICT
     ),
-    SessionState.CHALLENGING: frozenset({SessionState.DECIDING}) | _VERDICTS | _ENDINGS,
-    SessionState.DECIDING: _VERDICTS | _ENDINGS,
+    SessionState.CHALLENGING: frozenset({SessionState.DECIDING}) | _VERDICTS | WITHOUT_VERDICT,
+    SessionState.DECIDING: _VERDICTS | WITHOUT_VERDICT,
     **{state: frozenset() for state in FINAL},
 }
 """What may follow each state. A final state is never left."""
@@ -79,3 +86,19 @@ def state_of(status: VerdictStatus) -> SessionState:
             return SessionState.FAILED
         case VerdictStatus.INCONCLUSIVE:
             return SessionState.INCONCLUSIVE
+
+
+def outcome(state: str, verdict_status: str | None) -> str:
+    """A session's status for the institution: its verdict; INCONCLUSIVE where it ended without one, for
+    nobody was verified; `active` until then."""
+    if verdict_status is not None:
+        return verdict_status
+    return VerdictStatus.INCONCLUSIVE.value if state in WITHOUT_VERDICT else ACTIVE
+
+
+def states_with(status: str) -> frozenset[str]:
+    """The states of the sessions whose `outcome` is this one."""
+    verdicts = {state_of(verdict): verdict.value for verdict in VerdictStatus}
+    return frozenset(
+        state.value for state in SessionState if outcome(state, verdicts.get(state)) == status
+    )

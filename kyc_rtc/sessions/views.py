@@ -16,6 +16,7 @@ from kyc_rtc.sessions.interface import (
     SessionView,
 )
 from kyc_rtc.sessions.reason_classes import classes_of
+from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 
 _PREFIX_BITS = {4: 24, 6: 48}
@@ -42,6 +43,7 @@ def session_view(
         )
         for c in record.challenges or ()
     )
+    ended = record.verdict_status is None and record.state in WITHOUT_VERDICT
     return SessionView(
         session_id=session_id or record.session_id,
         user_id=record.user_id,
@@ -55,11 +57,11 @@ def session_view(
         liveness_score=record.liveness_score,
         deepfake_score=record.deepfake_score,
         status=record.verdict_status,
-        reasons=record.reasons,
+        reasons=(record.state,) if ended else record.reasons,
         can_retry=may_retry(attempts, max_attempts),
         challenges=challenges,
         evidence=record.evidence or (),
-        reason_weights=record.reason_weights,
+        reason_weights=(1.0,) if ended else record.reason_weights,
         verification_id=record.verification_id,
         attempt_id=record.session_id,
         attempts=tuple(map(_attempt_view, attempts)),
@@ -67,6 +69,10 @@ def session_view(
         connection=record.connection,
         # A retry that passes does not settle what an earlier attempt raised.
         needs_review=any(attempt.needs_review for attempt in attempts),
+        profile=record.terms.profile,
+        locale=record.terms.locale,
+        return_url=record.terms.return_url,
+        metadata=record.terms.metadata,
     )
 
 

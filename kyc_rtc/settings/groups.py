@@ -162,9 +162,6 @@ class LimitSettings(Group):
     """What an instance admits."""
 
     max_live_sessions: int = Field(100, ge=1, description="sessions with a camera at one time")
-    max_waiting_sessions: int = Field(
-        2_000, ge=1, description="sessions that nobody has joined yet"
-    )
     max_pending_per_address: int = Field(
         8, ge=1, description="peers of one address whose DTLS is not up yet"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 
 from kyc_rtc.keys import ApiKey, Scope
 from kyc_rtc.settings.groups import (
@@ -22,6 +22,10 @@ from kyc_rtc.settings.groups import (
     LivenessSettings,
     MediaSettings,
 )
+from kyc_rtc.settings.return_urls import check_prefix
+
+ReturnUrlPrefix = Annotated[str, AfterValidator(check_prefix)]
+ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
 
@@ -41,6 +45,11 @@ class Settings(Group):
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         (),
         description="networks of proxies whose X-Forwarded-For, Forwarded and X-Forwarded-Proto count",
+    )
+    return_urls: tuple[ReturnUrlPrefix, ...] = Field(
+        (),
+        description="what a `return_url` may begin with: https origins, with or without a path; "
+        "empty: none is taken",
     )
     data_dir: Path = Field(Path("var"), description="SQLite, secret and self-signed certificate")
     cache_dir: Path | None = Field(None, description="models; None: $XDG_CACHE_HOME/kyc-rtc")
@@ -85,6 +94,12 @@ class Settings(Group):
     mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port (reserved)")
     mail_username: str = Field("", description="SMTP user (reserved)")
     mail_password: SecretStr = Field(SecretStr(""), description="SMTP password (reserved)")
+
+    profiles: dict[ProfileName, dict[str, Any]] = Field(
+        {},
+        description="names that `start-session` takes as `profile`, each with what it overrides of "
+        "`liveness`, such as `{thorough = {challenges = 5}}`",
+    )
 
     liveness: LivenessSettings = LivenessSettings()
     detection: DetectionSettings = DetectionSettings()
@@ -145,6 +160,17 @@ class Settings(Group):
             case "strict":
                 return min(lower, STRICT_REVIEW_SCORE)
 
+    def with_profile(self, name: str | None) -> Settings:
+        """These settings with what a profile overrides; None: as they are.
+
+        Raises:
+            KeyError: there is no such profile. ValidationError: its values do not fit.
+        """
+        if name is None:
+            return self
+        values = self.liveness.model_dump() | self.profiles[name]
+        return self.model_copy(update={"liveness": LivenessSettings.model_validate(values)})
+
     @property
     def store_url(self) -> str:
         """The database's URL: as set, or SQLite in the data folder."""
@@ -161,6 +187,17 @@ class Settings(Group):
     def _public_url_is_one(self) -> Settings:
         if self.public_url and not _URL.fullmatch(self.public_url):
             raise ValueError("public_url: has to be like https://kyc.bank.example")
+        return self
+
+    @model_validator(mode="after")
+    def _profiles_fit(self) -> Settings:
+        for name in self.profiles:
+            try:
+                self.with_profile(name)
+            except ValidationError as error:
+                first = error.errors(include_input=False, include_url=False)[0]
+                where = ".".join(map(str, ("profiles", name, *first["loc"])))
+                raise ValueError(f"{where}: {first['msg']}") from None
         return self
 
     @model_validator(mode="after")

@@ -1,5 +1,5 @@
 """Storage: sessions with their journal, processes and commands, alerts, labels, footage and measures,
-in SQLite or PostgreSQL, behind small protocols."""
+lists and idempotency keys, in SQLite or PostgreSQL, behind small protocols."""
 
 from kyc_rtc.storage.alerts import MAX_ALERTS_LISTED, AlertRepository, SqlAlertRepository
 from kyc_rtc.storage.commands import CommandStore, SqlCommandStore
@@ -11,7 +11,9 @@ from kyc_rtc.storage.footage import (
     FootageRepository,
     SqlFootageRepository,
 )
+from kyc_rtc.storage.idempotency import IdempotencyStore, SqlIdempotencyStore
 from kyc_rtc.storage.labels import LabelledSession, LabelRepository, Outcome, SqlLabelRepository
+from kyc_rtc.storage.lists import SqlVerificationLists, VerificationLists
 from kyc_rtc.storage.measures import (
     LabelledMeasures,
     MeasuresRecord,
@@ -28,6 +30,7 @@ from kyc_rtc.storage.records import (
     EarlierFootage,
     EventRecord,
     LabelRecord,
+    Position,
     SessionRecord,
 )
 from kyc_rtc.storage.seal import Sealer
@@ -38,6 +41,7 @@ from kyc_rtc.storage.sessions import (
     SessionStore,
     SqlSessionStore,
 )
+from kyc_rtc.storage.terms import Terms
 from kyc_rtc.storage.values import JsonObject, JsonValue
 
 __all__ = [
@@ -60,6 +64,7 @@ __all__ = [
     "EventRecord",
     "FootageRecord",
     "FootageRepository",
+    "IdempotencyStore",
     "JsonObject",
     "JsonValue",
     "LabelRecord",
@@ -69,6 +74,7 @@ __all__ = [
     "MeasuresRecord",
     "MeasuresRepository",
     "Outcome",
+    "Position",
     "ProcessStore",
     "Sealer",
     "SessionRecord",
@@ -76,8 +82,12 @@ __all__ = [
     "SqlAlertRepository",
     "SqlCommandStore",
     "SqlFootageRepository",
+    "SqlIdempotencyStore",
     "SqlLabelRepository",
     "SqlMeasuresRepository",
     "SqlProcessStore",
     "SqlSessionStore",
+    "SqlVerificationLists",
+    "Terms",
+    "VerificationLists",
 ]

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict, dataclass
 from typing import Final, Protocol
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 
 from kyc_rtc.errors import NotFound
 from kyc_rtc.ids import AlertId, SessionId
 from kyc_rtc.storage.database import Database
-from kyc_rtc.storage.records import AlertRecord, AlertStatistics, check_actor, check_note
+from kyc_rtc.storage.records import (
+    AlertRecord,
+    AlertStatistics,
+    Position,
+    check_actor,
+    check_note,
+)
 from kyc_rtc.storage.tables import alerts
 from kyc_rtc.storage.values import can_be_id, check_limit
 
 MAX_ALERTS_LISTED: Final = 500
 DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts; None: any. `session_id`: of exactly this attempt."""
+
+    severity: str | None = None
+    type: str | None = None
+    session_id: SessionId | None = None
+
+
+ANY_ALERT: Final = AlertQuery()
 
 
 class AlertRepository(Protocol):
@@ -24,8 +43,13 @@ class AlertRepository(Protocol):
     async def get(self, alert_id: AlertId) -> AlertRecord:
         """Raises NotFound."""
 
-    async def active(self, limit: int = MAX_ALERTS_LISTED) -> list[AlertRecord]:
-        """Alerts that nobody acknowledged, the newest first.
+    async def active(
+        self,
+        limit: int = MAX_ALERTS_LISTED,
+        query: AlertQuery = ANY_ALERT,
+        after: Position | None = None,
+    ) -> list[AlertRecord]:
+        """Alerts that nobody acknowledged, behind `after`, the newest first, and then by id.
 
         Raises:
             BadRequest: a limit outside 1..500.
@@ -64,14 +88,25 @@ class SqlAlertRepository:
             raise NotFound("no such alert")
         return AlertRecord(**row)
 
-    async def active(self, limit: int = MAX_ALERTS_LISTED) -> list[AlertRecord]:
+    async def active(
+        self,
+        limit: int = MAX_ALERTS_LISTED,
+        query: AlertQuery = ANY_ALERT,
+        after: Position | None = None,
+    ) -> list[AlertRecord]:
         check_limit(limit, MAX_ALERTS_LISTED)
+        wanted = {name: value for name, value in asdict(query).items() if value is not None}
         statement = (
             select(alerts)
-            .where(alerts.c.acknowledged_at_ms.is_(None))
+            .where(
+                alerts.c.acknowledged_at_ms.is_(None),
+                *(alerts.c[name] == value for name, value in wanted.items()),
+            )
             .order_by(alerts.c.created_at_ms.desc(), alerts.c.alert_id)
             .limit(limit)
         )
+        if after is not None:
+            statement = statement.where(_behind(after))
         async with self._database.begin() as connection:
             rows = (await connection.execute(statement)).mappings().all()
         return [AlertRecord(**row) for row in rows]
@@ -125,3 +160,8 @@ class SqlAlertRepository:
         return AlertStatistics(
             total, total - done, done, last_24_h, dict(by_severity), dict(by_type)
         )
+
+
+def _behind(after: Position) -> ColumnElement[bool]:
+    at_ms, key = alerts.c.created_at_ms, alerts.c.alert_id
+    return and_(at_ms <= after.at_ms, or_(at_ms < after.at_ms, key > after.id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.exc import IntegrityError
 
 from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.ids import SessionId
@@ -92,8 +93,8 @@ class LabelledSession:
 class LabelRepository(Protocol):
     """Labels, kept until their session is deleted. None is ever overwritten: the newest counts."""
 
-    async def add(self, record: LabelRecord) -> None:
-        """Store a label.
+    async def add(self, record: LabelRecord) -> LabelRecord:
+        """Store a label; where there is one of its `label_id` already, that one is returned.
 
         Raises:
             NotFound: the tenant has no such session.
@@ -132,7 +133,17 @@ class SqlLabelRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, record: LabelRecord) -> None:
+    async def add(self, record: LabelRecord) -> LabelRecord:
+        try:
+            done = await self._insert(record)
+        except IntegrityError:  # the same, in another transaction
+            done = False
+        stored = record if done else await self._of_id(record.label_id)
+        if stored is None:
+            await self._refuse(record)
+        return stored
+
+    async def _insert(self, record: LabelRecord) -> bool:
         names = [field.name for field in fields(record)]
         values = [literal(getattr(record, name), labels.c[name].type) for name in names]
         taken = select(func.count()).where(labels.c.session_id == record.session_id)
@@ -144,10 +155,17 @@ class SqlLabelRepository:
         )
         async with self._database.begin(write=True) as connection:
             done = await connection.execute(insert(labels).from_select(names, source))
-        if not done.rowcount:
-            await self._refuse(record)
+        return bool(done.rowcount)
 
-    async def _refuse(self, record: LabelRecord) -> None:
+    async def _of_id(self, label_id: str | None) -> LabelRecord | None:
+        if label_id is None:
+            return None
+        statement = select(labels).where(labels.c.label_id == label_id)
+        async with self._database.begin() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+        return None if row is None else _label(row)
+
+    async def _refuse(self, record: LabelRecord) -> NoReturn:
         statement = select(sessions.c.verdict_status).where(
             sessions.c.session_id == record.session_id, sessions.c.tenant_id == record.tenant_id
         )

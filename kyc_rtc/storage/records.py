@@ -12,6 +12,7 @@ from typing import Final
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId
+from kyc_rtc.storage.terms import NO_TERMS, Terms
 from kyc_rtc.storage.values import (
     MAX_ID_LENGTH,
     JsonObject,
@@ -42,6 +43,7 @@ class SessionRecord:
     0..1 for each of `reasons`; None before the verdict, and where an older version gave it.
     `connection` is a JSON object of at most 64 KiB. `owner_id` and `owner_epoch` name the process that
     runs the session, by its id and its lease; `last_seq` is the number of the newest journal entry.
+    `terms` are the verification's.
 
     Raises:
         BadRequest: a field is longer, larger or other than what can be stored.
@@ -71,6 +73,7 @@ class SessionRecord:
     owner_id: str | None = None
     owner_epoch: int = 0
     last_seq: int = 0
+    terms: Terms = NO_TERMS
 
     def __post_init__(self) -> None:
         self._check_texts()
@@ -159,6 +162,14 @@ class AlertRecord:
         if self.acknowledged_by is not None:
             check_actor(self.acknowledged_by)
         check_note(self.acknowledged_note)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page of a list ended: the time (Unix milliseconds) and the id of its last row."""
+
+    at_ms: int
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +293,8 @@ class EarlierFootage:
 class LabelRecord:
     """What somebody found out about a session after its verdict. Only an attack has a species.
 
-    `labelled_by` is the principal, `labelled_note` the name that the caller gave.
+    `labelled_by` is the principal, `labelled_note` the name that the caller gave. There is one label of
+    a `label_id` at most.
 
     Raises:
         BadRequest: a field cannot be stored.
@@ -297,6 +309,7 @@ class LabelRecord:
     note: str | None = None
     labelled_note: str | None = None
     tenant_id: str = DEFAULT_TENANT
+    label_id: str | None = None
 
     def __post_init__(self) -> None:
         check_text("session_id", self.session_id, MAX_ID_LENGTH)
@@ -310,6 +323,8 @@ class LabelRecord:
         if self.note is not None:
             check_text("note", self.note, MAX_NOTE_LENGTH, min_length=0)
         check_integer("labelled_at_ms", self.labelled_at_ms)
+        if self.label_id is not None:
+            check_text("label_id", self.label_id, MAX_ID_LENGTH)
 
 
 def check_actor(acknowledged_by: str) -> None:

@@ -14,17 +14,20 @@ from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 from kyc_rtc.storage.seal import Sealer, user_context
 from kyc_rtc.storage.tables import sessions, verifications
+from kyc_rtc.storage.terms import seal_terms, unseal_terms
 from kyc_rtc.storage.values import can_be_id
 
 FIXED_FIELDS: Final = frozenset(
-    {"session_id", "verification_id", "tenant_id", "user_id", "created_at_ms", "attempt"}
+    {"session_id", "verification_id", "tenant_id", "user_id", "created_at_ms", "attempt", "terms"}
 )
 """Fields of a session that a commit never changes."""
+
+_TERMS: Final = ("profile", "locale", "terms_sealed")
 
 
 def session_row(record: SessionRecord) -> dict[str, Any]:
     row = _row(record)
-    del row["user_id"]
+    del row["user_id"], row["terms"]
     return row
 
 
@@ -37,6 +40,9 @@ def verification_row(record: SessionRecord, sealer: Sealer) -> dict[str, Any]:
         "user_hmac": sealer.digest(record.user_id),
         "created_at_ms": record.created_at_ms,
         "expires_at_ms": record.expires_at_ms,
+        "profile": record.terms.profile,
+        "locale": record.terms.locale,
+        "terms_sealed": seal_terms(record.terms, record.verification_id, sealer),
     }
 
 
@@ -54,7 +60,8 @@ def event_of(row: RowMapping) -> EventRecord:
 
 def sessions_with_people() -> Select[Any]:
     """Sessions with what `session_of` needs."""
-    return select(sessions, verifications.c.user_sealed).join(
+    own = (verifications.c[name] for name in ("user_sealed", *_TERMS))
+    return select(sessions, *own).join(
         verifications, verifications.c.verification_id == sessions.c.verification_id
     )
 
@@ -63,8 +70,12 @@ def session_of(row: RowMapping, sealer: Sealer) -> SessionRecord:
     """Raises KycError where the applicant was sealed under another secret."""
     values = dict(row)
     sealed = values.pop("user_sealed")
-    user_id = sealer.unseal(sealed, user_context(values["verification_id"]))
-    return SessionRecord(user_id=user_id, **values)
+    key = values["verification_id"]
+    user_id = sealer.unseal(sealed, user_context(key))
+    profile, locale, terms = (values.pop(name) for name in _TERMS)
+    return SessionRecord(
+        user_id=user_id, terms=unseal_terms(profile, locale, terms, key, sealer), **values
+    )
 
 
 async def read_session(

@@ -112,8 +112,8 @@ class SessionStore(Protocol):
     async def count_by_state(self) -> dict[str, int]:
         """How many sessions are in each state; a state without sessions is absent."""
 
-    async def count_waiting(self) -> int:
-        """How many sessions nobody has joined yet."""
+    async def count_waiting(self, now_ms: int) -> int:
+        """How many sessions nobody has joined yet, and somebody still may."""
 
     async def delete(self, verification_id: SessionId) -> bool:
         """Delete a verification with all that belongs to it. False where there is none."""
@@ -307,8 +307,10 @@ class SqlSessionStore:
         async with self._database.begin() as connection:
             return dict((await connection.execute(statement)).all())
 
-    async def count_waiting(self) -> int:
-        statement = select(func.count()).where(sessions.c.state == CREATED)
+    async def count_waiting(self, now_ms: int) -> int:
+        statement = select(func.count()).where(
+            sessions.c.state == CREATED, sessions.c.expires_at_ms > now_ms
+        )
         async with self._database.begin() as connection:
             return await connection.scalar(statement) or 0
 

@@ -24,6 +24,7 @@ from kyc_rtc.storage.records import (
     MAX_TENANT_LENGTH,
     MAX_WORD_LENGTH,
 )
+from kyc_rtc.storage.terms import MAX_LOCALE_LENGTH, MAX_PROFILE_LENGTH
 from kyc_rtc.storage.values import MAX_ID_LENGTH
 
 metadata = MetaData(
@@ -45,9 +46,13 @@ verifications = Table(
     Column("user_sealed", LargeBinary, nullable=False),
     Column("user_hmac", String(DIGEST_LENGTH), nullable=False),
     Column("face_sealed", LargeBinary, nullable=True),
+    Column("profile", String(MAX_PROFILE_LENGTH), nullable=True),
+    Column("locale", String(MAX_LOCALE_LENGTH), nullable=True),
+    Column("terms_sealed", LargeBinary, nullable=True),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
     Index(None, "tenant_id", "user_hmac"),
+    Index(None, "tenant_id", "created_at_ms", "verification_id"),
 )
 
 sessions = Table(
@@ -178,7 +183,10 @@ labels = Table(
     Column("labelled_note", String(MAX_ACTOR_LENGTH), nullable=True),
     Column("note", String(MAX_NOTE_LENGTH), nullable=True),
     Column("labelled_at_ms", BigInteger, nullable=False),
+    # NULL where the call had no idempotency key.
+    Column("label_id", String(MAX_ID_LENGTH), nullable=True),
     Index(None, "session_id", "source"),
+    Index(None, "label_id", unique=True),
 )
 
 footage = Table(
@@ -207,4 +215,17 @@ measures = Table(
     ),
     Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
     Column("by_name", JSON, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key_hash", String(DIGEST_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("request_hash", String(DIGEST_LENGTH), nullable=False),
+    Column("new_id", String(MAX_ID_LENGTH), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("status", Integer, nullable=True),
+    Column("body_sealed", LargeBinary, nullable=True),
+    Index(None, "created_at_ms"),
 )

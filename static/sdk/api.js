@@ -56,6 +56,8 @@ export class ApiError extends Error {
  * @property {boolean} can_retry
  * @property {boolean} [needs_review] a person decides, because the check alone could not
  * @property {string} expires_at
+ * @property {string | null} [locale] language tag that the institution gave
+ * @property {string | null} [return_url] where the institution wants the applicant to go afterwards
  */
 
 /** Calls on one session, under its client token. */

@@ -14,7 +14,7 @@ class FakeLabels:
         self.measured = 0
         self.refusal: KycError | None = None
 
-    async def label(self, session_id: str, label: NewLabel) -> LabelView:
+    async def label(self, session_id: str, label: NewLabel, new_id: str | None = None) -> LabelView:
         if self.refusal is not None:
             refusal, self.refusal = self.refusal, None
             raise refusal

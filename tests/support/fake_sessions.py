@@ -9,6 +9,9 @@ from typing import Any
 
 from kyc_rtc.errors import Conflict, KycError, NotFound
 from kyc_rtc.sessions.interface import (
+    NO_ORDER,
+    AlertFilter,
+    AlertPage,
     AlertView,
     AnswerView,
     ClientView,
@@ -17,7 +20,11 @@ from kyc_rtc.sessions.interface import (
     FrameView,
     HealthView,
     JournalView,
+    Order,
     SessionView,
+    VerificationFilter,
+    VerificationPage,
+    VerificationRow,
 )
 
 
@@ -29,6 +36,7 @@ class FakeSessions:
         self.alerts: dict[str, AlertView] = {}
         self.calls: list[tuple[str, Any]] = []
         self.clients: list[ClientView] = []
+        self.orders: list[Order] = []
         self.refusal: KycError | None = None
         self.problems: tuple[str, ...] = ()
         self.causes: tuple[str, ...] = ()
@@ -39,9 +47,14 @@ class FakeSessions:
             refusal, self.refusal = self.refusal, None
             raise refusal
 
-    async def open(self, user_id: str) -> SessionView:
+    async def open(
+        self, user_id: str, order: Order = NO_ORDER, new_id: str | None = None
+    ) -> SessionView:
         self._check("open", user_id)
-        session_id = str(uuid.uuid4())
+        self.orders.append(order)
+        session_id = new_id or str(uuid.uuid4())
+        if session_id in self.sessions:
+            return self.sessions[session_id]
         view = SessionView(
             session_id=session_id,
             verification_id=session_id,
@@ -59,13 +72,17 @@ class FakeSessions:
             status=None,
             reasons=(),
             can_retry=False,
+            profile=order.profile,
+            locale=order.locale,
+            return_url=order.return_url,
+            metadata=order.metadata,
         )
         self.sessions[view.session_id] = view
         return view
 
-    async def retry(self, session_id: str) -> SessionView:
+    async def retry(self, session_id: str, new_id: str | None = None) -> SessionView:
         self._check("retry", session_id)
-        return await self.open((await self.status(session_id)).user_id)
+        return await self.open((await self.status(session_id)).user_id, new_id=new_id)
 
     async def status(self, session_id: str) -> SessionView:
         if session_id not in self.sessions:
@@ -124,8 +141,23 @@ class FakeSessions:
         await self.status(session_id)
         yield {"type": "hello"}
 
-    async def active_alerts(self, limit: int) -> tuple[AlertView, ...]:
-        return tuple(self.alerts.values())[:limit]
+    async def verifications(
+        self, wanted: VerificationFilter, after: str, limit: int
+    ) -> VerificationPage:
+        self._check("verifications", (wanted, after, limit))
+        rows = tuple(
+            VerificationRow(
+                view.session_id, view.user_id, view.profile, view.state, view.status, view.attempt,
+                1, view.needs_review, view.created_at_ms, view.updated_at_ms, view.expires_at_ms,
+            )
+            for view in self.sessions.values()
+        )  # fmt: skip
+        return VerificationPage(rows[:limit], "more" if len(rows) > limit else None)
+
+    async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
+        self._check("active_alerts", (wanted, after, limit))
+        alerts = tuple(self.alerts.values())
+        return AlertPage(alerts[:limit], "more" if len(alerts) > limit else None)
 
     async def alert_statistics(self) -> Mapping[str, Any]:
         count = len(self.alerts)

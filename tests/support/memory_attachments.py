@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from kyc_rtc.errors import Conflict, NotFound
@@ -16,9 +16,10 @@ from kyc_rtc.storage import (
     EarlierFootage,
     FootageRecord,
     MeasuresRecord,
+    Position,
     SessionRecord,
 )
-from kyc_rtc.storage.alerts import DAY_MS
+from kyc_rtc.storage.alerts import ANY_ALERT, DAY_MS, AlertQuery
 from kyc_rtc.storage.records import check_actor, check_note
 from kyc_rtc.storage.values import check_limit
 
@@ -36,12 +37,23 @@ class MemoryAlertRepository:
         await self._store.reached()
         return replace(self._row(alert_id))
 
-    async def active(self, limit: int = MAX_ALERTS_LISTED) -> list[AlertRecord]:
+    async def active(
+        self,
+        limit: int = MAX_ALERTS_LISTED,
+        query: AlertQuery = ANY_ALERT,
+        after: Position | None = None,
+    ) -> list[AlertRecord]:
         check_limit(limit, MAX_ALERTS_LISTED)
         await self._store.reached()
-        rows = [row for row in self._store.alert_rows.values() if row.acknowledged_by is None]
-        rows.sort(key=lambda row: (-row.created_at_ms, row.alert_id))
-        return [replace(row) for row in rows[:limit]]
+        wanted = {name: value for name, value in asdict(query).items() if value is not None}
+        rows = [
+            row
+            for row in self._store.alert_rows.values()
+            if row.acknowledged_by is None
+            and all(getattr(row, name) == value for name, value in wanted.items())
+            and (after is None or _place(row) > (-after.at_ms, after.id))
+        ]
+        return [replace(row) for row in sorted(rows, key=_place)[:limit]]
 
     async def of_session(self, session_id: SessionId) -> list[AlertRecord]:
         await self._store.reached()
@@ -81,6 +93,10 @@ class MemoryAlertRepository:
             return self._store.alert_rows[alert_id]
         except KeyError:
             raise NotFound("no such alert") from None
+
+
+def _place(row: AlertRecord) -> tuple[int, str]:
+    return -row.created_at_ms, row.alert_id
 
 
 class MemoryFootageRepository:

@@ -48,7 +48,7 @@ class MemorySessionStore:
         numbers = {row.attempt for row in self._attempts(record.verification_id)}
         if record.attempt in numbers or record.session_id in self._store.session_rows:
             raise Conflict("the verification has this attempt already")
-        self._add(record, events)
+        self._add(replace(record, terms=first.terms), events)
 
     async def get(self, session_id: SessionId) -> SessionRecord:
         await self._store.reached()
@@ -115,9 +115,10 @@ class MemorySessionStore:
         await self._store.reached()
         return dict(Counter(row.state for row in self._store.session_rows.values()))
 
-    async def count_waiting(self) -> int:
+    async def count_waiting(self, now_ms: int) -> int:
         await self._store.reached()
-        return sum(row.state == CREATED for row in self._store.session_rows.values())
+        rows = self._store.session_rows.values()
+        return sum(row.state == CREATED and row.expires_at_ms > now_ms for row in rows)
 
     async def delete(self, verification_id: SessionId) -> bool:
         await self._store.reached()

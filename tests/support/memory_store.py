@@ -28,6 +28,11 @@ from tests.support.memory_attachments import (
     MemoryFootageRepository,
     MemoryMeasuresRepository,
 )
+from tests.support.memory_lists import (
+    IdempotencyRow,
+    MemoryIdempotencyStore,
+    MemoryVerificationLists,
+)
 from tests.support.memory_processes import MemoryCommandStore, MemoryProcessStore, ProcessRow
 from tests.support.memory_sessions import MemorySessionStore
 
@@ -53,7 +58,10 @@ class MemoryStore:
         self.alert_rows: dict[AlertId, AlertRecord] = {}
         self.footage_rows: dict[SessionId, FootageRecord] = {}
         self.measures_rows: dict[SessionId, MeasuresRecord] = {}
+        self.idempotency_rows: dict[str, IdempotencyRow] = {}
         self.failure: KycError | None = None
+        self.lists = MemoryVerificationLists(self)
+        self.idempotency = MemoryIdempotencyStore(self)
         self.sessions = MemorySessionStore(self)
         self.processes = MemoryProcessStore(self)
         self.commands = MemoryCommandStore(self)

@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from tests.support.face_picture import Shown, data_url
 from tests.support.rest import KYC, Refused, Rest, Unreachable
 from tests.unit.liveness.fakes.actor import Actor, pulses_for
@@ -161,7 +162,8 @@ class UploadClient:
 
     def _note_status(self, call: str, answer: Mapping[str, Any]) -> None:
         status = answer.get("status")
-        if status not in (None, "active"):
+        # An end without a verdict is INCONCLUSIVE too, and nothing is stored for it.
+        if status not in (None, "active") and answer["state"] not in WITHOUT_VERDICT:
             found = Answered(time.monotonic(), answer["session_id"], call, str(status))
             self.record.answered.append(found)
             self.outcome = found.status

@@ -13,6 +13,7 @@ from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.sessions.reason_classes import ReasonClass
+from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.vision.quality import QualityIssue
 
 CATALOGUE: dict[str, str] = json.loads(
@@ -33,6 +34,11 @@ KEYS = {
     "classes of reasons": [f"reason.{c.value}" for c in ReasonClass],
     "reasons of signs": [f"reason.{sign.value}" for sign in Sign],
     "recommendations": [f"recommendation.{code.value}" for code in ReasonCode],
+    "ends without a verdict": [
+        f"{kind}.{state.value}"
+        for kind in ("reason", "recommendation")
+        for state in WITHOUT_VERDICT
+    ],
     "weights": [word.text for word in WeightWord],
     "alerts": [alert.message_key for alert in AlertType],
 }

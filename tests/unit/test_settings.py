@@ -80,6 +80,11 @@ KEY = f'{{id = "a", sha256 = "{HASH}"}}'
             "scopes",
         ),
         ({"KYC_RTC_API_KEYS": f"[{KEY}, {KEY}]"}, "", "same id"),
+        ({}, "[profiles.short]\nchallenges = 9", "profiles.short.challenges"),
+        ({}, "[profiles.short]\ncolour = 1", "profiles.short.colour"),
+        ({}, "[profiles.odd]\nchallenge_types = ['nod']", "head_turn"),
+        ({}, "[profiles.'Not a name']", "profiles"),
+        ({"KYC_RTC_RETURN_URLS": '["http://bank.example"]'}, "", "return_urls.*https"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -95,6 +100,22 @@ def test_a_secret_is_never_in_the_message_nor_in_the_repr(tmp_path: Path) -> Non
         load(tmp_path, {"SECRET_KEY": secret, "KYC_RTC_ENVIRONMENT": "production"})
     assert secret not in str(caught.value)
     assert secret not in repr(load(tmp_path, {"SECRET_KEY": secret, "MAIL_PASSWORD": secret}))
+
+
+def test_a_profile_overrides_what_it_names(tmp_path: Path) -> None:
+    toml = (
+        "[liveness]\nvoids = 7\n[profiles.short]\nchallenges = 1\nchallenge_types = ['head_turn']"
+    )
+    settings = load(tmp_path, {}, toml)
+    short = settings.with_profile("short")
+    assert (short.liveness.challenges, short.liveness.challenge_types) == (1, ("head_turn",))
+    assert short.liveness.voids == 7
+    assert short.limits == settings.limits
+    assert settings.with_profile(None) is settings
+    inline = load(tmp_path, {"KYC_RTC_PROFILES": "{long = {challenges = 5}}"})
+    assert inline.with_profile("long").liveness.challenges == 5
+    with pytest.raises(KeyError):
+        inline.with_profile("short")
 
 
 def test_production_hides_scores_unless_told_otherwise(tmp_path: Path) -> None:

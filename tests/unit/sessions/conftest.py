@@ -204,6 +204,8 @@ def build_stage(
         store.processes,
         store.commands,
         store.alerts,
+        store.lists,
+        store.idempotency,
         Surroundings(around.free, around.intact),
     )
     return Stage(service, housekeeping, clock, store, analysis, peers, around)

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from tests.support.clock import ManualClock
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
+from tests.support.memory_store import MemoryStore
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[[Settings], Any]
@@ -44,7 +46,8 @@ async def make_client(
 
         async def make(settings: Settings) -> Client:
             life = contextlib.nullcontext()
-            app = create_app(settings, clock, Metrics(), sessions, labels, life)
+            creations = CreationService(MemoryStore(clock=clock).idempotency, clock)
+            app = create_app(settings, clock, Metrics(), sessions, labels, creations, life)
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield make

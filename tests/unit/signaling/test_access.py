@@ -48,6 +48,7 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "POST /api/v1/kyc/upload-video-frame": keys("verifications") | OWN,
     "POST /api/v1/kyc/complete-verification": keys("verifications"),
     "GET /api/v1/kyc/get-session-status": keys("verifications"),
+    "GET /api/v1/kyc/sessions": keys("verifications"),
     "GET /api/v1/kyc/sessions/{session_id}": OWN,
     "GET /api/v1/kyc/sessions/{session_id}/events": keys("verifications"),
     "POST /api/v1/kyc/sessions/{session_id}/offer": OWN,

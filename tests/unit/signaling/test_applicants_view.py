@@ -108,7 +108,10 @@ async def make_applicant(make_stage: MakeStage) -> AsyncIterator[MakeApplicant]:
         async def make(settings: Settings) -> Applicant:
             stage = await make_stage(settings)
             life = contextlib.nullcontext()
-            app = create_app(settings, stage.clock, Metrics(), stage.service, FakeLabels(), life)
+            creations = CreationService(stage.store.idempotency, stage.clock)
+            app = create_app(
+                settings, stage.clock, Metrics(), stage.service, FakeLabels(), creations, life
+            )
             http = await stack.enter_async_context(TestClient(TestServer(app)))
             return Applicant(stage, http)
 

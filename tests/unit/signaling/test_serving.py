@@ -44,11 +44,17 @@ async def serve(
             update = {"port": 0, "http": http or HttpSettings(), **changes}
             settings = development.model_copy(update=update)
             life = contextlib.nullcontext()
-            app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), life)
+            app = create_app(
+                settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life
+            )
             (port,) = await stack.enter_async_context(serving(app, settings, clock))
             return port
 
         yield start
+
+
+def creations(clock: ManualClock) -> CreationService:
+    return CreationService(MemoryStore(clock=clock).idempotency, clock)
 
 
 class Wire:
@@ -320,7 +326,8 @@ async def test_nothing_is_left_when_serving_ends(
 ) -> None:
     before = asyncio.all_tasks()
     settings = development.model_copy(update={"port": 0})
-    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), contextlib.nullcontext())
+    life = contextlib.nullcontext()
+    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
     async with serving(app, settings, clock) as (port,):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(HEALTH[:9])
@@ -377,7 +384,7 @@ async def test_a_tls_handshake_has_the_time_of_a_header(
     limits = HttpSettings(headers_timeout_s=0.2, max_connections_per_address=1)
     settings = development.model_copy(update={"port": 0, "http": limits})
     clock, life = ManualClock(), contextlib.nullcontext()
-    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), life)
+    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
     async with serving(app, settings, clock, server_context(settings, self_signed=True)) as (port,):
         silent = await connect(port)
         with contextlib.suppress(ConnectionResetError):

@@ -31,6 +31,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             memory.alerts,
             memory.footage,
             memory.measures,
+            memory.lists,
+            memory.idempotency,
         )
         return
     async with opened(_url(request, tmp_path)) as database:

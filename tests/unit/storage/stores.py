@@ -21,6 +21,7 @@ from kyc_rtc.storage import (
     Database,
     EventRecord,
     FootageRepository,
+    IdempotencyStore,
     MeasuresRepository,
     ProcessStore,
     Sealer,
@@ -29,12 +30,15 @@ from kyc_rtc.storage import (
     SqlAlertRepository,
     SqlCommandStore,
     SqlFootageRepository,
+    SqlIdempotencyStore,
     SqlMeasuresRepository,
     SqlProcessStore,
     SqlSessionStore,
+    SqlVerificationLists,
+    VerificationLists,
 )
 from kyc_rtc.storage.schema import go_back, migrate
-from kyc_rtc.storage.tables import processes, verifications
+from kyc_rtc.storage.tables import idempotency, processes, verifications
 from tests.support.memory_store import a_session, an_event
 
 FINAL_STATES = ("passed", "failed", "expired", "interrupted")
@@ -53,6 +57,8 @@ class Store:
     alerts: AlertRepository
     footage: FootageRepository
     measures: MeasuresRepository
+    lists: VerificationLists
+    idempotency: IdempotencyStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ def sql_store(database: Database) -> Store:
         SqlAlertRepository(database),
         SqlFootageRepository(database),
         SqlMeasuresRepository(database),
+        SqlVerificationLists(database, SEALER),
+        SqlIdempotencyStore(database, SEALER),
     )
 
 
@@ -160,6 +168,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
         async with database.begin(write=True) as connection:
             await connection.execute(delete(verifications))
             await connection.execute(delete(processes))
+            await connection.execute(delete(idempotency))
         yield database
     finally:
         await database.aclose()

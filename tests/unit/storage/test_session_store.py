@@ -257,11 +257,12 @@ async def test_sweeps_that_meet_end_a_session_once(store: Store) -> None:
 
 async def test_counts(store: Store) -> None:
     assert await store.sessions.count_by_state() == {}
-    assert await store.sessions.count_waiting() == 0
+    assert await store.sessions.count_waiting(0) == 0
     for state in ("live", "created", "live", "created", "created"):
         await store.sessions.open(a_session(state=state), [])
     assert await store.sessions.count_by_state() == {"live": 2, "created": 3}
-    assert await store.sessions.count_waiting() == 3
+    assert await store.sessions.count_waiting(60_999) == 3
+    assert await store.sessions.count_waiting(61_000) == 0, "they are expired, swept or not"
 
 
 async def test_a_verification_is_deleted_whole_and_alone(store: Store) -> None:

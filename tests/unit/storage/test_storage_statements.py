@@ -86,7 +86,7 @@ async def housekeeping(store: Store, owner: Owner, now_ms: int = 10_000) -> None
     await store.sessions.expire(now_ms)
     await store.commands.pending(owner.process_id, owner.epoch)
     await store.commands.pending_for(a_session().session_id)
-    await store.sessions.count_waiting()
+    await store.sessions.count_waiting(now_ms)
     await store.commands.prune(now_ms)
     await store.sessions.prune_events(now_ms)
 
@@ -161,7 +161,7 @@ async def test_nothing_that_runs_often_reads_every_session(sqlite_url: str, anal
         with watched(database) as watch:
             await housekeeping(store, owner, 5_000)
             await store.processes.release(owner.process_id, owner.epoch)
-            await store.sessions.count_waiting()
+            await store.sessions.count_waiting(5_000)
     assert watch.writes >= 6
     plans = {sql: _plan(sqlite_url, sql, values) for sql, values in watch.statements}
     assert len(plans) >= 20
