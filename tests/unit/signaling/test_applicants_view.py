@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from kyc_rtc.decision.verdict import ReasonCode
 from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
+from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.sessions.reason_classes import CLASS_OF, ReasonClass
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
