@@ -1,4 +1,5 @@
-"""Between rows and records of sessions. A session's applicant stands, sealed, in its verification."""
+"""Between rows and records of sessions. A session's applicant stands, sealed, in its verification, and so
+does the number of its link."""
 
 from __future__ import annotations
 
@@ -17,14 +18,22 @@ from kyc_rtc.storage.tables import sessions, verifications
 from kyc_rtc.storage.values import can_be_id
 
 FIXED_FIELDS: Final = frozenset(
-    {"session_id", "verification_id", "tenant_id", "user_id", "created_at_ms", "attempt"}
+    {
+        "session_id",
+        "verification_id",
+        "tenant_id",
+        "user_id",
+        "created_at_ms",
+        "attempt",
+        "link_number",
+    }
 )
 """Fields of a session that a commit never changes."""
 
 
 def session_row(record: SessionRecord) -> dict[str, Any]:
     row = _row(record)
-    del row["user_id"]
+    del row["user_id"], row["link_number"]  # they stand in the verification
     return row
 
 
@@ -37,6 +46,7 @@ def verification_row(record: SessionRecord, sealer: Sealer) -> dict[str, Any]:
         "user_hmac": sealer.digest(record.user_id),
         "created_at_ms": record.created_at_ms,
         "expires_at_ms": record.expires_at_ms,
+        "link_number": record.link_number,
     }
 
 
@@ -54,7 +64,7 @@ def event_of(row: RowMapping) -> EventRecord:
 
 def sessions_with_people() -> Select[Any]:
     """Sessions with what `session_of` needs."""
-    return select(sessions, verifications.c.user_sealed).join(
+    return select(sessions, verifications.c.user_sealed, verifications.c.link_number).join(
         verifications, verifications.c.verification_id == sessions.c.verification_id
     )
 

@@ -47,6 +47,7 @@ verifications = Table(
     Column("face_sealed", LargeBinary, nullable=True),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
+    Column("link_number", BigInteger, nullable=False, server_default="1"),
     Index(None, "tenant_id", "user_hmac"),
 )
 
