@@ -11,11 +11,12 @@ from aiohttp import web
 from kyc_rtc import __version__
 from kyc_rtc.errors import BadImage, BadRequest
 from kyc_rtc.keys import Scope
-from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface, SessionView
+from kyc_rtc.sessions.interface import Command, CommandType, SessionInterface
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
-from signaling.auth import Access, Principal, Tokens
+from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, answer, client_of, read_body
+from signaling.links import Links
 
 V1 = "/api/v1"
 MAX_ALERTS = 200
@@ -25,9 +26,9 @@ _DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
 class KycApi:
     """Handlers of the REST endpoints. Knows sessions only by their interface."""
 
-    def __init__(self, sessions: SessionInterface, tokens: Tokens, settings: Settings) -> None:
+    def __init__(self, sessions: SessionInterface, links: Links, settings: Settings) -> None:
         self._sessions = sessions
-        self._tokens = tokens
+        self._links = links
         self._settings = settings
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -42,7 +43,7 @@ class KycApi:
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/client-config", self.client_config, "What a client needs to connect",
-                Access.KNOWN, schemas.ClientConfig, problems=(401, 403),
+                Access.KNOWN, schemas.ClientConfig, problems=(401, 403, 409, 503),
             ),
         )  # fmt: skip
 
@@ -83,6 +84,7 @@ class KycApi:
             Endpoint(
                 "GET", one, self.applicant_status, "What the applicant may know of the session",
                 Access.APPLICANT, schemas.ApplicantStatus, problems=(401, 403, 404, 503),
+                after_end=True,
             ),
             Endpoint(
                 "GET", f"{one}/events", self.journal, "The journal of an attempt",
@@ -92,6 +94,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
                 Access.APPLICANT, schemas.StartedSession, 201, problems=(401, 403, 404, 409, 503),
+                after_end=True,
             ),
         )  # fmt: skip
 
@@ -127,11 +130,11 @@ class KycApi:
 
     async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
         body = await read_body(request, principal, schemas.StartSession)
-        return self._started(request, await self._sessions.open(body.user_id))
+        return self._links.started(request, await self._sessions.open(body.user_id))
 
     async def retry(self, request: web.Request, principal: Principal) -> web.Response:
         session_id = principal.session_id
-        return self._started(request, await self._sessions.retry(session_id))
+        return self._links.started(request, await self._sessions.retry(session_id))
 
     async def send_challenge(self, request: web.Request, principal: Principal) -> web.Response:
         body = await read_body(request, principal, schemas.SendChallenge)
@@ -175,7 +178,8 @@ class KycApi:
     async def offer(self, request: web.Request, principal: Principal) -> web.Response:
         session_id = principal.session_id
         body = await read_body(request, principal, schemas.Offer)
-        negotiated = await self._sessions.offer(session_id, body.sdp, client_of(request))
+        client = client_of(request, instance=body.instance, take_over=body.take_over)
+        negotiated = await self._sessions.offer(session_id, body.sdp, client)
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
     async def active_alerts(self, _request: web.Request, _principal: Principal) -> web.Response:
@@ -192,12 +196,6 @@ class KycApi:
             alert_id, principal.name, body.acknowledged_by
         )
         return answer(answers.alert(view))
-
-    def _started(self, request: web.Request, view: SessionView) -> web.Response:
-        token = self._tokens.issue(view.session_id)
-        origin = self._settings.public_url.rstrip("/") or str(request.url.origin())
-        join_url = f"{origin}/apply/{view.session_id}#{token}"
-        return answer(answers.started(view, join_url, token), status=201)
 
 
 def _whole_number(text: str) -> int:

@@ -21,6 +21,7 @@ from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_sec
 from signaling.endpoints import Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
 from signaling.labels import LabelApi
+from signaling.links import LinkApi, Links
 from signaling.openapi import describe
 from signaling.pages import STATIC_PATH, Pages, security_headers
 from signaling.whip import Whip
@@ -42,8 +43,10 @@ def create_app(
         client_max_size=settings.limits.max_body_bytes,
     )
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
+    links = Links(tokens, settings)
     described = (
-        *KycApi(sessions, tokens, settings).endpoints(),
+        *KycApi(sessions, links, settings).endpoints(),
+        *LinkApi(sessions, links).endpoints(),
         *LabelApi(labels).endpoints(),
     )
     endpoints = (
@@ -55,7 +58,7 @@ def create_app(
         ),
         _metrics(metrics, labels),
     )
-    app.add_routes(routes_of(endpoints, Authenticator(settings, tokens)))
+    app.add_routes(routes_of(endpoints, Authenticator(settings, tokens, sessions)))
     app.router.add_static(STATIC_PATH, STATIC)
     check_routed(app, endpoints, frozenset({STATIC_PATH}))
 

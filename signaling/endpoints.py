@@ -24,7 +24,8 @@ Body = TypeVar("Body", bound=BaseModel)
 class Endpoint:
     """One line of the API. `problems` are the error statuses that it may answer with.
 
-    `scope` is what an API key has to be good for. An endpoint without `answer` is no part of the
+    `scope` is what an API key has to be good for. `after_end`: an applicant may call it when the attempt
+    is over. An endpoint without `answer` is no part of the
     described API: WHIP, pages, metrics.
 
     Raises `ValueError` where an applicant's access could not be checked: an applicant's path names the
@@ -43,11 +44,12 @@ class Endpoint:
     optional_query: tuple[str, ...] = ()
     problems: tuple[int, ...] = ()
     scope: Scope = Scope.VERIFICATIONS
+    after_end: bool = False
 
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path
         in_body = self.body is not None and "session_id" in self.body.model_fields
-        if self.access is Access.APPLICANT and not in_path:
+        if self.access in (Access.APPLICANT, Access.LINK) and not in_path:
             raise ValueError(f"{self.path}: an applicant's path names the session")
         if self.access is Access.EITHER and not (in_path or in_body):
             raise ValueError(f"{self.path}: neither path nor body names the session")
@@ -65,6 +67,7 @@ def _guarded(
 
     async def guarded(request: web.Request) -> web.StreamResponse:
         principal = authenticator.admit(request, endpoint.access, endpoint.scope)
+        await authenticator.confirm(principal, after_end=endpoint.after_end)
         return await endpoint.handler(request, principal)
 
     return guarded
@@ -104,11 +107,13 @@ async def read_body(request: web.Request, principal: Principal, model: type[Body
     return body
 
 
-def client_of(request: web.Request, *, whip: bool = False) -> ClientView:
+def client_of(
+    request: web.Request, *, whip: bool = False, instance: str = "", take_over: bool = False
+) -> ClientView:
     """What a request says of its client; the user agent as printable text of a bounded length."""
     said = request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
     agent = "".join(letter if letter.isprintable() else "?" for letter in said)
-    return ClientView(user_agent=agent, address=request.remote or "", whip=whip)
+    return ClientView(agent, request.remote or "", whip, instance, take_over)
 
 
 def _describe(error: ValidationError) -> str:

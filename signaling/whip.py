@@ -28,7 +28,7 @@ class Whip:
             Endpoint("OPTIONS", whip, self.options, "What may be posted", Access.ANYONE),
             Endpoint("POST", whip, self.create, "Connect the camera", Access.APPLICANT),
             Endpoint("PATCH", peer, self.trickle, "More candidates", Access.APPLICANT),
-            Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT),
+            Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT, after_end=True),
         )
 
     async def options(self, _request: web.Request, _principal: Principal) -> web.Response:

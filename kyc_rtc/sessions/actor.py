@@ -42,6 +42,7 @@ from kyc_rtc.sessions.events import (
     Request,
     SessionEvent,
 )
+from kyc_rtc.sessions.farewells import FAREWELL_MS, linger
 from kyc_rtc.sessions.inbox import Inbox
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.ports import PeerPort, Services
@@ -55,12 +56,6 @@ from media.timeline import MediaTimeline
 
 TICK_MS = 250.0
 MAX_PEERS_AT_ONCE = 4  # one that counts, and others that are being negotiated or closed
-LINGER_MS = 4_000.0
-"""After the verdict, how long the peer may stay, so that it surely arrives."""
-
-SHORT_LINGER_MS = 1_000.0
-"""The same after another end, which the client can also ask for."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -116,7 +111,8 @@ class SessionActor:
                 self._inbox.close()
                 self._callers.close()
                 if self._end.linger:
-                    await self._linger()
+                    verdict = self.record.verdict_status is not None
+                    await linger(self._no_peer, self._clock, verdict=verdict)
                 self._tasks = None
                 for task in loops:
                     task.cancel()
@@ -139,7 +135,7 @@ class SessionActor:
     async def connect(self, offer: Offer, client: Client) -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
         self._require_running()
-        if (refusal := self._session.refusal_of_peer()) is not None:
+        if (refusal := self._session.refusal_of_peer(client)) is not None:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
             raise StorageUnavailable("too many connections at once", hint="try again")
@@ -308,8 +304,8 @@ class SessionActor:
                 self._spawn(self._compare())
             case RequestKeyframe() if (peer := self._present()) is not None:
                 self._spawn(self._quietly(peer.request_keyframe()))
-            case DropPeer(peer_id) if (peer := self._peers.get(peer_id)) is not None:
-                self._spawn(self._quietly(peer.aclose()))
+            case DropPeer(peer_id, farewell) if (peer := self._peers.get(peer_id)) is not None:
+                self._spawn(self._quietly(self._part(peer, farewell)))
             case RequestKeyframe() | DropPeer():
                 pass
             case Reply():
@@ -333,6 +329,13 @@ class SessionActor:
             await work
         except Exception:  # whatever the transport raises
             log.exception("peer_call_failed", session_id=self.record.session_id)
+
+    async def _part(self, peer: PeerPort, farewell: Send | None) -> None:
+        """Close a peer; one that is told why has a moment to read it."""
+        if farewell is not None:
+            self._outbox.send(farewell.message, farewell.media_ms, peer.send)
+            await self._clock.sleep_ms(FAREWELL_MS)
+        await peer.aclose()
 
     async def _read(self, peer: PeerPort) -> None:
         """A peer's events, until it is gone."""
@@ -370,18 +373,6 @@ class SessionActor:
 
     async def _compare(self) -> None:
         self._inbox.put(await self._detectors.compare(self.record))
-
-    async def _linger(self) -> None:
-        """Leave the peer its time to read the last message; events are of no more interest."""
-        gone = asyncio.ensure_future(self._no_peer.wait())
-        linger_ms = LINGER_MS if self.record.verdict_status else SHORT_LINGER_MS
-        time_up = asyncio.ensure_future(self._clock.sleep_ms(linger_ms))
-        try:
-            await asyncio.wait({gone, time_up}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            gone.cancel()
-            time_up.cancel()
-            await asyncio.gather(gone, time_up, return_exceptions=True)
 
     async def _close(self) -> None:
         """Keep the measures behind a verdict, free the detectors, end the followers."""

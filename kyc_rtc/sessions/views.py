@@ -64,6 +64,7 @@ def session_view(
         connection=record.connection,
         # A retry that passes does not settle what an earlier attempt raised.
         needs_review=any(attempt.needs_review for attempt in attempts),
+        link_number=record.link_number,
     )
 
 
