@@ -129,9 +129,9 @@ async def test_the_later_device_takes_over_once_and_both_are_told(stage: Stage) 
     told = phone.last_sent("replaced")
     assert (told["code"], told["hint"]) == ("continued_elsewhere", "hint.continued_elsewhere")
     assert (told["label"], told["can_take_over"]) == ("kyc", True)
-    assert not phone.closed  # it has a moment to read it
+    assert [peer.closed for peer in stage.peers] == [False, False]  # it has a moment to read it
     await stage.clock.advance(FAREWELL_MS)
-    assert phone.closed
+    assert [peer.closed for peer in stage.peers] == [True, False]
     assert "replaced" not in laptop.types_sent()
     voided = [e for e in stage.journal(session_id) if e.type == EntryType.CHALLENGE_VOIDED]
     assert [entry.payload["reason"] for entry in voided] == ["peer"]
