@@ -163,7 +163,10 @@ class Session:
         refusal = self.refusal_of_peer(event.client)
         if refusal is not None:
             return [Reply(event.request, refusal)]
-        effects = self._make_way(event.client)
+        effects: list[Effect] = []
+        if self._peer_id is not None:
+            farewell = self._devices.farewell(event.client)
+            effects.append(DropPeer(self._peer_id, self._send(farewell) if farewell else None))
         took_over = self._devices.join(event.client, occupied=self._peer_id is not None)
         self._peer_id = event.peer_id
         self._uploader = None
@@ -174,12 +177,6 @@ class Session:
             self._course.advice.note(Sign.CLIENT_MISMATCH)
         self._ready = not event.has_data_channel
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
-
-    def _make_way(self, client: Client) -> list[Effect]:
-        if self._peer_id is None:
-            return []
-        farewell = self._devices.farewell(client)
-        return [DropPeer(self._peer_id, self._send(farewell) if farewell else None)]
 
     def refusal_of_peer(self, client: Client) -> KycError | None:
         """Why this peer is not taken; None where it is."""

@@ -13,6 +13,8 @@ from tests.support.browser_script import Answer, ScriptedPage, ScriptedServer, p
 pytestmark = pytest.mark.browser
 
 HALF_AN_HOUR_MS = 1_800_000
+LATER_ANSWER = "fetch('/static/i18n/en.json').then((answer) => answer.json()).then(() => undefined)"
+"""Once it is there, the page has taken the answers before it."""
 
 
 def tokens(server: ScriptedServer, name: str) -> list[str]:
@@ -51,6 +53,7 @@ async def test_the_token_is_renewed_while_the_page_is_open(browser: Browser) -> 
     for times in (1, 2):
         await tab.page.clock.fast_forward(HALF_AN_HOUR_MS)
         await tab.until_called("renew", times)
+        await tab.page.evaluate(LATER_ANSWER)
     await tab.agree()
     await tab.connected()
     assert tokens(tab.server, "renew") == ["c1", "c1-again"]
@@ -103,6 +106,8 @@ async def test_try_again_keeps_the_link_of_the_next_attempt(browser: Browser) ->
     tab = await ScriptedPage.visit(browser, server)
     await tab.step("result")
     server.answers["session"] = report("created")
+    second = {"session_id": "second", "client_token": "c2", "expires_in_s": 3_600}
+    server.answers["renew"] = Answer(200, second)
     await tab.page.click("#result-action")
     await tab.connected()
     assert await tab.page.evaluate("location.pathname + location.hash") == "/apply/second#t2"

@@ -12,6 +12,8 @@ from kyc_rtc.decision.verdict import ReasonCode, WeightWord
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.sessions import messages
+from kyc_rtc.sessions.session import STORAGE_WAITING
 from kyc_rtc.vision.quality import QualityIssue
 
 CATALOGUE: dict[str, str] = json.loads(
@@ -33,6 +35,10 @@ KEYS = {
     "recommendations": [f"recommendation.{code.value}" for code in ReasonCode],
     "weights": [word.text for word in WeightWord],
     "alerts": [alert.message_key for alert in AlertType],
+    "messages": [
+        messages.replaced(can_take_over=True).fields["hint"],
+        messages.notice(STORAGE_WAITING).fields["hint"],
+    ],
 }
 
 
