@@ -265,8 +265,9 @@ class ApplyPage {
    * @param {{replaced: boolean, canTakeOver: boolean}} elsewhere
    */
   #showElsewhere({ replaced, canTakeOver }) {
+    const choice = replaced ? 'replaced' : 'in_use';
     this.#result.show({
-      name: canTakeOver && !replaced ? 'in_use' : 'elsewhere',
+      name: canTakeOver ? choice : 'elsewhere',
       tone: 'neutral',
       action: canTakeOver ? { label: 'result.continue_here', run: () => this.#openCamera(true) } : null,
     });

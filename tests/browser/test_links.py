@@ -135,9 +135,9 @@ async def test_where_another_device_is_connected_the_button_takes_over(browser: 
     assert len({one["instance"] for one in offers(server)}) == 1
 
 
-@pytest.mark.parametrize("can_take_over", [True, False])
+@pytest.mark.parametrize(("can_take_over", "name"), [(True, "replaced"), (False, "elsewhere")])
 async def test_a_page_that_was_replaced_says_so_and_stays_quiet(
-    browser: Browser, *, can_take_over: bool
+    browser: Browser, name: str, *, can_take_over: bool
 ) -> None:
     tab = await ScriptedPage.visit(browser)
     await tab.agree()
@@ -148,7 +148,8 @@ async def test_a_page_that_was_replaced_says_so_and_stays_quiet(
         hint="hint.continued_elsewhere",
         can_take_over=can_take_over,
     )
-    assert await title(tab) == words("elsewhere")
+    assert await title(tab) == words(name)
+    assert await tab.text("#result-body") == CATALOGUE[f"result.{name}.body"]
     assert await tab.page.locator("#result-action").is_visible() is can_take_over
     before = len(tab.server.calls)
     await tab.pass_time(30)

@@ -40,13 +40,15 @@ async def test_one_link_on_two_devices(
     assert await laptop.text("#result-action") == CATALOGUE["result.continue_here"]
     assert await phone.page.evaluate("document.body.dataset.step") == "live"
     await laptop.page.click("#result-action")
-    await told(phone, "elsewhere")
+    await told(phone, "replaced")
     peers = await phone.page.evaluate(PEERS)
     await laptop.until(AT_A_CHALLENGE)
     await asyncio.sleep(QUIET_S)
     assert await phone.page.evaluate(PEERS) == peers  # it does not come back by itself
     await laptop.step("result", within_s=60)
-    assert await laptop.text("#result-title") == CATALOGUE["result.passed.title"]
+    assert await laptop.text("#result-title") == CATALOGUE["result.passed.title"], (
+        await laptop.summary()
+    )
     assert server.status(session["session_id"])["status"] == "PASSED"
     joins = [
         one["took_over"] for one in server.status(session["session_id"])["connection"]["clients"]
@@ -67,7 +69,7 @@ async def test_the_first_device_takes_it_back_once_and_then_it_stays(
     await laptop.follow(session["join_url"])
     await told(laptop, "in_use")
     await laptop.page.click("#result-action")
-    await told(phone, "elsewhere")
+    await told(phone, "replaced")
     await phone.page.click("#result-action")
     await told(laptop, "elsewhere")
     assert not await laptop.page.locator("#result-action").is_visible()
