@@ -8,10 +8,14 @@
     │   ├── BadImage              bytes that are no acceptable picture
     │   └── BadMessage            a malformed data-channel message
     ├── Unauthorised              no credential, or not a valid one
+    │   ├── LinkExpired           the verification's time is over
+    │   └── LinkReplaced          the institution gave a newer link
     ├── Forbidden                 a valid credential that does not reach this far
     │   └── UploadsDisabled       pictures cannot be uploaded on this server
     ├── NotFound                  no such session, peer or alert
     ├── Conflict                  not possible in the present state
+    │   ├── InUse                 another device has the session; this one may take it over, once
+    │   ├── ContinuedElsewhere    another device has the session, and keeps it
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
     ├── IdempotencyMismatch       an idempotency key that came with another request before
     ├── Misdirected               the session lives in another process
@@ -71,6 +75,14 @@ class Unauthorised(KycError):
     code = "unauthorised"
 
 
+class LinkExpired(Unauthorised):
+    code = "link_expired"
+
+
+class LinkReplaced(Unauthorised):
+    code = "link_replaced"
+
+
 class Forbidden(KycError):
     code = "forbidden"
 
@@ -85,6 +97,14 @@ class NotFound(KycError):
 
 class Conflict(KycError):
     code = "conflict"
+
+
+class InUse(Conflict):
+    code = "in_use"
+
+
+class ContinuedElsewhere(Conflict):
+    code = "continued_elsewhere"
 
 
 class OwnershipLost(Conflict):

@@ -62,6 +62,15 @@ def started(
     )
 
 
+def new_link(view: SessionView, join_url: str) -> schemas.NewLink:
+    return schemas.NewLink(
+        session_id=view.session_id,
+        verification_id=view.verification_id,
+        join_url=join_url,
+        expires_at=iso(view.expires_at_ms),
+    )
+
+
 def session_status(view: SessionView, warnings: Sequence[str] = ()) -> schemas.SessionStatus:
     return schemas.SessionStatus(
         session_id=view.session_id,

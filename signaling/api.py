@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
 
 from aiohttp import web
 
@@ -18,16 +17,15 @@ from kyc_rtc.sessions.interface import (
     CommandType,
     Order,
     SessionInterface,
-    SessionView,
     VerificationFilter,
 )
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
-from signaling.addresses import check_host
-from signaling.auth import Access, Principal, Tokens
+from signaling.auth import Access, Principal
 from signaling.bodies import UploadPlaces
 from signaling.endpoints import Body, Endpoint, answer, client_of, read_body, warnings_of
 from signaling.idempotency import Creations
+from signaling.links import Links
 from signaling.queries import (
     AlertsQuery,
     JournalQuery,
@@ -47,12 +45,12 @@ class KycApi:
     def __init__(
         self,
         sessions: SessionInterface,
-        tokens: Tokens,
+        links: Links,
         settings: Settings,
         creations: Creations,
     ) -> None:
         self._sessions = sessions
-        self._tokens = tokens
+        self._links = links
         self._settings = settings
         self._uploads = UploadPlaces(settings.limits.uploads_in_flight)
         self._creations = creations
@@ -73,7 +71,7 @@ class KycApi:
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/client-config", self.client_config, "What a client needs to connect",
-                Access.KNOWN, schemas.ClientConfig, problems=(401, 403),
+                Access.KNOWN, schemas.ClientConfig, problems=(401, 403, 409, 503),
             ),
         )  # fmt: skip
 
@@ -119,6 +117,7 @@ class KycApi:
             Endpoint(
                 "GET", one, self.applicant_status, "What the applicant may know of the session",
                 Access.APPLICANT, schemas.ApplicantStatus, problems=(401, 403, 404, 503),
+                after_end=True,
             ),
             Endpoint(
                 "GET", f"{one}/events", self.journal, "The journal of an attempt",
@@ -129,6 +128,7 @@ class KycApi:
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
                 Access.APPLICANT, schemas.StartedSession, 201,
                 problems=(400, 401, 403, 404, 409, 422, 503), creates=True, idempotent=True,
+                after_end=True,
             ),
         )  # fmt: skip
 
@@ -169,7 +169,9 @@ class KycApi:
         )
 
     async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
-        origin = self._origin(request)  # what makes no link is refused before anything is stored
+        origin = self._links.origin(
+            request
+        )  # what makes no link is refused before anything is stored
         body = await self._read(request, principal, schemas.StartSession)
         order = Order(
             return_url=body.return_url,
@@ -181,15 +183,17 @@ class KycApi:
 
         async def create(new_id: str | None) -> schemas.StartedSession:
             view = await self._sessions.open(body.user_id, order, new_id)
-            return self._started(origin, view, warnings_of(body))
+            return self._links.started(origin, view, warnings_of(body))
 
         return await self._creations.answer(request, principal, body, create)
 
     async def retry(self, request: web.Request, principal: Principal) -> web.Response:
-        origin = self._origin(request)
+        origin = self._links.origin(request)
 
         async def create(new_id: str | None) -> schemas.StartedSession:
-            return self._started(origin, await self._sessions.retry(principal.session_id, new_id))
+            return self._links.started(
+                origin, await self._sessions.retry(principal.session_id, new_id)
+            )
 
         return await self._creations.answer(request, principal, None, create)
 
@@ -257,7 +261,8 @@ class KycApi:
     async def offer(self, request: web.Request, principal: Principal) -> web.Response:
         session_id = principal.session_id
         body = await read_body(request, principal, schemas.Offer)
-        negotiated = await self._sessions.offer(session_id, body.sdp, client_of(request))
+        client = client_of(request, instance=body.instance, take_over=body.take_over)
+        negotiated = await self._sessions.offer(session_id, body.sdp, client)
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
     async def active_alerts(self, request: web.Request, _principal: Principal) -> web.Response:
@@ -281,18 +286,6 @@ class KycApi:
     async def _read(self, request: web.Request, principal: Principal, model: type[Body]) -> Body:
         """The body of a call of the original system: in development it may have unknown keys."""
         return await read_body(request, principal, model, lenient=self._settings.development)
-
-    def _origin(self, request: web.Request) -> str:
-        """What links begin with. Raises `BadRequest` where neither a setting nor the Host says it."""
-        configured = self._settings.public_url.rstrip("/")
-        return configured or f"{request.scheme}://{check_host(request.host)}"
-
-    def _started(
-        self, origin: str, view: SessionView, warnings: Sequence[str] = ()
-    ) -> schemas.StartedSession:
-        token = self._tokens.issue(view.session_id)
-        join_url = f"{origin}/apply/{view.session_id}#{token}"
-        return answers.started(view, join_url, token, warnings)
 
 
 def _picture(data_url: str) -> bytes:

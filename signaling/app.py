@@ -24,6 +24,7 @@ from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_rout
 from signaling.errors import error_middleware
 from signaling.idempotency import Creations
 from signaling.labels import LabelApi
+from signaling.links import LinkApi, Links
 from signaling.openapi import describe
 from signaling.pages import Pages, security_headers
 from signaling.rates import Rates
@@ -45,9 +46,10 @@ def create_app(
     app = web.Application(middlewares=[security_headers, error_middleware])
     bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
-    repeatable = Creations(creations)
+    repeatable, links = Creations(creations), Links(tokens, settings)
     described = (
-        *KycApi(sessions, tokens, settings, repeatable).endpoints(),
+        *KycApi(sessions, links, settings, repeatable).endpoints(),
+        *LinkApi(sessions, links).endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
     )
     pages = Pages(STATIC, development=settings.development)
@@ -62,7 +64,7 @@ def create_app(
     )
     admission = Admission(
         settings,
-        Authenticator(settings, tokens),
+        Authenticator(settings, tokens, sessions),
         Rates(settings.http, settings.trusted_proxies, clock),
         bodies,
     )

@@ -1,4 +1,9 @@
-"""Who makes a request: the applicant by a short-lived token, the institution by an API key."""
+"""Who makes a request: the applicant by a token, the institution by an API key.
+
+    link ── link token, as long as the verification ──▶ open ──▶ client token, short-lived ──▶ everything else
+
+Kinds of tokens are told apart by their audience. Each carries the number of the link that it comes from.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +20,11 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import Forbidden, Unauthorised
+from kyc_rtc.errors import Forbidden, LinkExpired, Unauthorised
 from kyc_rtc.keys import ApiKey, Scope, api_key_hash
+from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import Settings
 
-_AUDIENCE = "kyc-rtc/applicant"
 _ALGORITHM = "HS256"
 _MAX_TOKEN_CHARS = 4_096
 
@@ -27,11 +32,12 @@ _MAX_TOKEN_CHARS = 4_096
 class Access(StrEnum):
     """Whose credential a route wants.
 
-    `EITHER`: the institution's, or that of the applicant whose session path or body name. `KNOWN`: the
-    institution's, or any applicant's.
+    `LINK`: that of whoever holds the link of the session that the path names. `EITHER`: the institution's,
+    or that of the applicant whose session path or body name. `KNOWN`: the institution's, or any applicant's.
     """
 
     ANYONE = "anyone"
+    LINK = "link"
     APPLICANT = "applicant"
     INSTITUTION = "institution"
     EITHER = "either"
@@ -42,6 +48,7 @@ class Kind(StrEnum):
     """What kind of caller a principal is."""
 
     ANYONE = "anyone"
+    LINK = "link"
     APPLICANT = "applicant"
     INSTITUTION = "institution"
 
@@ -50,12 +57,14 @@ class Kind(StrEnum):
 class Principal:
     """Who makes a request, as far as its credential proves it.
 
-    `session_id` is set for an applicant: the session that the token is for. `key_id`, `name` and
-    `scopes` are set for an institution; `name` is what the journal and the records keep.
+    `session_id` and `link_number` are set for an applicant, and for whoever opens a link: the session that
+    the token is for, and the link that it comes from. `key_id`, `name` and `scopes` are set for an
+    institution; `name` is what the journal and the records keep.
     """
 
     kind: Kind
     session_id: str = ""
+    link_number: int = 0
     key_id: str = ""
     name: str = ""
     scopes: frozenset[Scope] = frozenset()
@@ -64,9 +73,14 @@ class Principal:
     def is_institution(self) -> bool:
         return self.kind is Kind.INSTITUTION
 
+    @property
+    def has_token(self) -> bool:
+        """Whether it is an applicant's, by a token of either kind."""
+        return self.kind in (Kind.APPLICANT, Kind.LINK)
+
     def require_session(self, session_id: str) -> None:
         """Raises `Forbidden` for an applicant of another session."""
-        if self.kind is Kind.APPLICANT and self.session_id != session_id:
+        if self.has_token and self.session_id != session_id:
             raise Forbidden("the token belongs to another session")
 
 
@@ -77,40 +91,75 @@ DEVELOPER = Principal(
 """Everybody, where development has no keys."""
 
 
+_AUDIENCES = {Kind.APPLICANT: "kyc-rtc/applicant", Kind.LINK: "kyc-rtc/link"}
+
+
 class Tokens:
-    """Issues and reads the applicant's token: a JWT (RFC 7519) bound to one session."""
+    """Issues and reads the applicant's tokens: JWTs (RFC 7519) bound to one session and one link.
+
+    `ttl_s`: the life of a client token.
+    """
 
     def __init__(self, secret: str, ttl_s: int, clock: Clock) -> None:
         self._key = OctKey.import_key(hashlib.sha256(secret.encode()).digest())
-        self._ttl_s = ttl_s
+        self.ttl_s = ttl_s
         self._clock = clock
 
-    def issue(self, session_id: str) -> str:
-        """A token for the applicant of `session_id`."""
-        now_s = self._clock.now_ms() // 1000
-        claims = {"sub": session_id, "aud": _AUDIENCE, "iat": now_s, "exp": now_s + self._ttl_s}
-        return jwt.encode({"alg": _ALGORITHM}, claims, self._key)
+    def issue(self, session_id: str, link_number: int) -> str:
+        """A client token: it lives for `ttl_s`, and opens the session."""
+        return self._sign(Kind.APPLICANT, session_id, link_number, self._now_s() + self.ttl_s)
 
-    def session_of(self, token: str) -> str:
-        """The session that the token is for. Raises `Unauthorised` where it is not ours, or has run out."""
+    def issue_link(self, session_id: str, link_number: int, expires_at_ms: int) -> str:
+        """A link's token: it lives until then (Unix milliseconds), and opens nothing but the exchange."""
+        return self._sign(Kind.LINK, session_id, link_number, expires_at_ms // 1000)
+
+    def read(self, token: str, kind: Kind) -> Principal:
+        """Who a token of this kind is for.
+
+        Raises:
+            LinkExpired: a link's time is over. Unauthorised: the token is not ours, of another kind, or
+            has run out.
+        """
         if len(token) > _MAX_TOKEN_CHARS:
             raise Unauthorised("the token is too long")
         try:
             claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
         except (JoseError, ValueError):
             raise Unauthorised("the token is not valid", hint="open the link again") from None
-        expires_s, session_id = claims.get("exp"), claims.get("sub")
-        in_time = isinstance(expires_s, int) and expires_s > self._clock.now_ms() // 1000
-        if claims.get("aud") != _AUDIENCE or not in_time or not isinstance(session_id, str):
-            raise Unauthorised("the token has expired", hint="ask for a new link")
-        return session_id
+        expires_s, session_id, number = (claims.get(name) for name in ("exp", "sub", "link"))
+        if (
+            claims.get("aud") != _AUDIENCES[kind]
+            or not isinstance(session_id, str)
+            or not isinstance(expires_s, int)
+            or not isinstance(number, int)
+        ):
+            raise Unauthorised("the token is not valid here", hint="open the link again")
+        if expires_s <= self._now_s():
+            if kind is Kind.LINK:
+                raise LinkExpired("the link has expired", hint="ask for a new link")
+            raise Unauthorised("the token has expired", hint="open the link again")
+        return Principal(kind, session_id=session_id, link_number=number)
+
+    def _sign(self, kind: Kind, session_id: str, link_number: int, expires_s: int) -> str:
+        claims = {
+            "sub": session_id,
+            "aud": _AUDIENCES[kind],
+            "link": link_number,
+            "iat": self._now_s(),
+            "exp": expires_s,
+        }
+        return jwt.encode({"alg": _ALGORITHM}, claims, self._key)
+
+    def _now_s(self) -> int:
+        return self._clock.now_ms() // 1000
 
 
 class Authenticator:
     """Finds the principal of a request, and refuses one that the route does not admit."""
 
-    def __init__(self, settings: Settings, tokens: Tokens) -> None:
+    def __init__(self, settings: Settings, tokens: Tokens, sessions: SessionInterface) -> None:
         self._tokens = tokens
+        self._sessions = sessions
         self._keys = settings.institution_keys
         self._open = settings.development and not self._keys
 
@@ -127,12 +176,27 @@ class Authenticator:
             case Access.INSTITUTION:
                 return self._institution(request, scope)
             case Access.APPLICANT:
-                return self._applicant(request)
+                return self._by_token(request, Kind.APPLICANT)
+            case Access.LINK:
+                return self._by_token(request, Kind.LINK)
             case Access.EITHER | Access.KNOWN:
                 try:
                     return self._institution(request, scope)
                 except Unauthorised:
-                    return self._applicant(request)
+                    return self._by_token(request, Kind.APPLICANT)
+
+    async def confirm(self, principal: Principal, *, after_end: bool) -> None:
+        """Make sure that the token of an applicant still counts. `after_end`: also where its attempt is
+        over.
+
+        Raises:
+            Unauthorised: there is a newer link, or the verification was deleted.
+            Conflict: the attempt is over.
+        """
+        if principal.has_token:
+            await self._sessions.check_token(
+                principal.session_id, principal.link_number, after_end=after_end
+            )
 
     def _institution(self, request: web.Request, scope: Scope) -> Principal:
         """By `X-API-Key`, or by the key as a bearer."""
@@ -153,13 +217,14 @@ class Authenticator:
                 found = key
         return found
 
-    def _applicant(self, request: web.Request) -> Principal:
+    def _by_token(self, request: web.Request, kind: Kind) -> Principal:
         token = _bearer(request)
         if not token:
+            name = "link's" if kind is Kind.LINK else "client"
             raise Unauthorised(
-                "the client token is needed", hint="send Authorization: Bearer <token>"
+                f"the {name} token is needed", hint="send Authorization: Bearer <token>"
             )
-        principal = Principal(Kind.APPLICANT, session_id=self._tokens.session_of(token))
+        principal = self._tokens.read(token, kind)
         in_path = request.match_info.get("session_id")
         if in_path is not None:
             principal.require_session(in_path)

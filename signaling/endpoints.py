@@ -37,7 +37,8 @@ class Endpoint:
 
     `scope` is what an API key has to be good for. What `creates` something is limited in rate; an
     `idempotent` one takes an Idempotency-Key; a `large_body` may have `max_body_bytes`, others
-    `SMALL_BODY_BYTES`. An endpoint without `answer` is no part of the described API: WHIP, pages, metrics.
+    `SMALL_BODY_BYTES`. `after_end`: an applicant may call it when the attempt is over. An endpoint without
+    `answer` is no part of the described API: WHIP, pages, metrics.
 
     Raises `ValueError` where an applicant's access could not be checked: an applicant's path names the
     session, and so does the body of what either may call.
@@ -59,6 +60,7 @@ class Endpoint:
     creates: bool = False
     idempotent: bool = False
     large_body: bool = False
+    after_end: bool = False
 
     @property
     def all_problems(self) -> tuple[int, ...]:
@@ -70,7 +72,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path
         in_body = self.body is not None and "session_id" in self.body.model_fields
-        if self.access is Access.APPLICANT and not in_path:
+        if self.access in (Access.APPLICANT, Access.LINK) and not in_path:
             raise ValueError(f"{self.path}: an applicant's path names the session")
         if self.access is Access.EITHER and not (in_path or in_body):
             raise ValueError(f"{self.path}: neither path nor body names the session")
@@ -96,6 +98,7 @@ class Admission:
             principal = self._authenticator.admit(request, endpoint.access, endpoint.scope)
             if endpoint.creates:
                 self._rates.check(principal, request.remote or "")
+            await self._authenticator.confirm(principal, after_end=endpoint.after_end)
             with self._bodies.place(request, max_bytes, large=endpoint.large_body):
                 return await endpoint.handler(request, principal)
 
@@ -153,11 +156,13 @@ async def read_bytes(request: web.Request) -> bytearray:
     return await request.app[BODIES].read(request)
 
 
-def client_of(request: web.Request, *, whip: bool = False) -> ClientView:
+def client_of(
+    request: web.Request, *, whip: bool = False, instance: str = "", take_over: bool = False
+) -> ClientView:
     """What a request says of its client; the user agent as printable text of a bounded length."""
     said = request.headers.get(hdrs.USER_AGENT, "")[:MAX_USER_AGENT_CHARS]
     agent = "".join(letter if letter.isprintable() else "?" for letter in said)
-    return ClientView(user_agent=agent, address=request.remote or "", whip=whip)
+    return ClientView(agent, request.remote or "", whip, instance, take_over)
 
 
 def unknown_keys(names: Iterable[str]) -> list[str]:

@@ -18,6 +18,7 @@ _SCHEMAS = "#/components/schemas/{model}"
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.ANYONE: [],
     Access.APPLICANT: [{"clientToken": []}],
+    Access.LINK: [{"linkToken": []}],
     Access.INSTITUTION: [{"apiKey": []}],
     Access.EITHER: [{"apiKey": []}, {"clientToken": []}],
     Access.KNOWN: [{"apiKey": []}, {"clientToken": []}],
@@ -59,6 +60,7 @@ def describe(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
             "securitySchemes": {
                 "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "clientToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "linkToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
             },
         },
     }

@@ -87,6 +87,14 @@ class SessionReference(_Request):
 class Offer(_Request):
     type: Literal["offer"]
     sdp: str = Field(min_length=1, description="as createOffer() gave it (RFC 8866)")
+    instance: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="names the device, or the tab: another one takes over only when it says so",
+    )
+    take_over: bool = Field(
+        False, description="go on here although another device is connected; each may once"
+    )
 
 
 class Acknowledge(_Request):
@@ -148,6 +156,19 @@ class StartedSession(_OriginalAnswer):
     state: str
     join_url: str
     client_token: str
+    expires_at: str
+
+
+class ClientToken(_Answer):
+    session_id: str = Field(description="the attempt that the token is for")
+    client_token: str
+    expires_in_s: int
+
+
+class NewLink(_Answer):
+    session_id: str
+    verification_id: str
+    join_url: str
     expires_at: str
 
 

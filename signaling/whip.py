@@ -30,7 +30,7 @@ class Whip:
                 "POST", whip, self.create, "Connect the camera", Access.APPLICANT, creates=True
             ),
             Endpoint("PATCH", peer, self.trickle, "More candidates", Access.APPLICANT),
-            Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT),
+            Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT, after_end=True),
         )
 
     async def options(self, _request: web.Request, _principal: Principal) -> web.Response:

@@ -43,8 +43,8 @@ from kyc_rtc.sessions.events import (
     Request,
     SessionEvent,
 )
+from kyc_rtc.sessions.farewells import FAREWELL_MS, linger
 from kyc_rtc.sessions.inbox import Inbox
-from kyc_rtc.sessions.lingering import linger
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.pending import PendingPeers
 from kyc_rtc.sessions.ports import PeerPort, Services
@@ -113,8 +113,8 @@ class SessionActor:
                 self._inbox.close()
                 self._callers.close()
                 if self._end.linger:
-                    has_verdict = bool(self.record.verdict_status)
-                    await linger(self._no_peer, self._clock, has_verdict=has_verdict)
+                    verdict = self.record.verdict_status is not None
+                    await linger(self._no_peer, self._clock, verdict=verdict)
                 self._tasks = None
                 for task in loops:
                     task.cancel()
@@ -138,7 +138,7 @@ class SessionActor:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
         self._require_running()
         self.pending.explain()
-        if (refusal := self._session.refusal_of_peer()) is not None:
+        if (refusal := self._session.refusal_of_peer(client)) is not None:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
             raise StorageUnavailable("too many connections at once", hint="try again")
@@ -305,8 +305,8 @@ class SessionActor:
                 self._spawn(self._compare())
             case RequestKeyframe() if (peer := self._present()) is not None:
                 self._spawn(self._quietly(peer.request_keyframe()))
-            case DropPeer(peer_id) if (peer := self._peers.get(peer_id)) is not None:
-                self._spawn(self._quietly(peer.aclose()))
+            case DropPeer(peer_id, farewell) if (peer := self._peers.get(peer_id)) is not None:
+                self._spawn(self._quietly(self._part(peer, farewell)))
             case RequestKeyframe() | DropPeer():
                 pass
             case Reply():
@@ -330,6 +330,13 @@ class SessionActor:
             await work
         except Exception:  # whatever the transport raises
             log.exception("peer_call_failed", session_id=self.record.session_id)
+
+    async def _part(self, peer: PeerPort, farewell: Send | None) -> None:
+        """Close a peer; one that is told why has a moment to read it."""
+        if farewell is not None:
+            self._outbox.send(farewell.message, farewell.media_ms, peer.send)
+            await self._clock.sleep_ms(FAREWELL_MS)
+        await peer.aclose()
 
     async def _read(self, peer: PeerPort) -> None:
         """A peer's events, until it is gone."""

@@ -46,9 +46,10 @@ class RequestKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class DropPeer:
-    """Close a transport."""
+    """Close a transport, after this last message where there is one."""
 
     peer_id: PeerId
+    farewell: Send | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,13 +37,16 @@ class Transport(StrEnum):
 class Client:
     """What is known of a client beside its pictures. `address_prefix`: the network, not the host.
 
-    `mismatch`: the offer was not written by the program that `user_agent` names.
+    `mismatch`: the offer was not written by the program that `user_agent` names. `instance` names the
+    device, or the tab; empty where the client does not. `take_over`: its user chose to go on here.
     """
 
     transport: Transport = Transport.WEBRTC
     user_agent: str = ""
     address_prefix: str = ""
     mismatch: bool = False
+    instance: str = ""
+    take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ class SessionView:
     the verification. `attempts`: all of the verification that it belongs to, the first one first.
     `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
     for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
-    where there is none, and the reason for an end without one is its state.
+    where there is none, and the reason for an end without one is its state. `link_number`: of the link
+    that is valid, from 1 on.
     """
 
     session_id: str
@@ -125,6 +126,7 @@ class SessionView:
     transport: str | None = None
     connection: Mapping[str, Any] | None = None
     needs_review: bool = False
+    link_number: int = 1
     profile: str | None = None
     locale: str | None = None
     return_url: str | None = None
@@ -200,12 +202,15 @@ class VerificationPage:
 class ClientView:
     """What the HTTP side knows of a client. `user_agent`: the program that it says it is.
 
-    `address`: where its request came from; only the network of it is kept.
+    `address`: where its request came from; only the network of it is kept. `instance` names the device,
+    or the tab; empty where the client does not. `take_over`: its user chose to go on here.
     """
 
     user_agent: str = ""
     address: str = ""
     whip: bool = False
+    instance: str = ""
+    take_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +293,23 @@ class SessionInterface(Protocol):
     async def attempt(self, session_id: str) -> SessionView:
         """The attempt as its applicant may see it; once the verification has passed, what passed."""
 
+    async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
+        """Whether an applicant's token of this link still counts, for an attempt that is over only with
+        `after_end`. Raises `Unauthorised`, `LinkReplaced`, `Conflict`."""
+
+    async def renew_link(self, session_id: str) -> SessionView:
+        """End the link of a verification; its latest attempt, with the number of the next link.
+        Raises `Conflict`."""
+
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         """The journal of an attempt, from the entry after `after` on; at most 1,000 entries."""
 
     async def offer(self, session_id: str, sdp: str, client: ClientView) -> AnswerView:
-        """Connect the camera; replaces an earlier peer. Raises `BadSdp`, `Conflict`, `AtCapacity`."""
+        """Connect the camera; replaces an earlier peer.
+
+        Raises `BadSdp`, `Conflict`, `AtCapacity`; `InUse` and `ContinuedElsewhere` where another device
+        is connected (see `sessions/devices.py`).
+        """
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
         """Add ICE candidates to a peer. Raises `BadSdp`, `Conflict`."""

@@ -24,8 +24,9 @@ class Connection:
         self._gaps_ms = self._longest_gap_ms = 0.0
         self._voids: Counter[VoidReason] = Counter()
 
-    def joined(self, client: Client, now: Now) -> dict[str, Any]:
-        """Note a peer; what the journal says of it. Uploads stay the transport once there were any."""
+    def joined(self, client: Client, now: Now, *, took_over: bool = False) -> dict[str, Any]:
+        """Note a peer; what the journal says of it. Uploads stay the transport once there were any.
+        `took_over`: it replaced another device that was connected."""
         if self.transport is not Transport.UPLOAD:
             self.transport = client.transport
         self._peer_count += 1
@@ -35,6 +36,7 @@ class Connection:
             "address_prefix": client.address_prefix,
             "user_agent": client.user_agent,
             "joined_at_ms": now.wall_ms,
+            "took_over": took_over,
         }
         if len(self._peers) < MAX_PEERS_LISTED:
             self._peers.append(peer)

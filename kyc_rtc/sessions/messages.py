@@ -62,6 +62,12 @@ def notice(code: str | None) -> Outbound:
     return Outbound("notice", {"code": code, "hint": f"hint.{code}" if code else None})
 
 
+def replaced(*, can_take_over: bool) -> Outbound:
+    """The last message to a peer whose session another device took over."""
+    fields = {"code": "continued_elsewhere", "hint": "hint.continued_elsewhere"}
+    return Outbound("replaced", {**fields, "can_take_over": can_take_over})
+
+
 def quality(event: QualityChanged) -> Outbound:
     """What is wrong with the picture now."""
     issues = [{"code": issue.value, "hint": issue.hint} for issue in event.issues]

@@ -35,6 +35,7 @@ from kyc_rtc.sessions.interface import (
     VerificationFilter,
     VerificationPage,
 )
+from kyc_rtc.sessions.join_links import JoinLinks
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_payload
 from kyc_rtc.sessions.lists import Lists
 from kyc_rtc.sessions.ports import Services
@@ -83,6 +84,7 @@ class SessionService:
         self._clock = services.clock
         self._store = services.store
         self._registry = registry
+        self._links = JoinLinks(services, registry)
         self._commands = commands
         self._alerts = alerts
         self._lists = lists
@@ -192,6 +194,14 @@ class SessionService:
     ) -> VerificationPage:
         return await self._lists.verifications(wanted, after, limit)
 
+    async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
+        await self._links.check(session_id, link_number, after_end=after_end)
+
+    async def renew_link(self, session_id: str) -> SessionView:
+        asked = await self._store.get(parse_session_id(session_id))
+        attempts = await self._links.renew(asked.verification_id)
+        return self._view(attempts[-1], attempts)
+
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         record = await self._store.get(parse_session_id(session_id))
         return tuple(map(journal_view, await self._store.events(record.session_id, after)))
@@ -208,6 +218,8 @@ class SessionService:
             user_agent=client.user_agent,
             address_prefix=address_prefix(client.address),
             mismatch=found is not None and found.endswith(_SURE_MISMATCH),
+            instance=client.instance,
+            take_over=client.take_over,
         )
         key = self._key_while_not_draining(session_id)
         waiting = self._commands.take_waiting

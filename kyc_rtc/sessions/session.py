@@ -19,6 +19,7 @@ from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.course import Course
 from kyc_rtc.sessions.deadlines import Facts, Step, next_step
+from kyc_rtc.sessions.devices import Devices
 from kyc_rtc.sessions.effects import (
     Analyse,
     DropPeer,
@@ -60,9 +61,6 @@ from kyc_rtc.sessions.wire import InboundType, Outbound, parse_message
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import EventRecord, SessionRecord
 
-MAX_PEERS = 64
-"""Transports that one session may have had, one after another."""
-
 MAX_UNSTORED = 64
 """Journal entries, or answers, that may wait for the database before clients are refused."""
 
@@ -85,7 +83,8 @@ class Session:
         self._course = Course(self._ledger, settings, issuer)
         self._exposure = messages.Exposure(scores=settings.scores_exposed, can_retry=can_retry)
         self._peer_id: PeerId | None = None
-        self._peers = self._greeted_seq = 0
+        self._devices = Devices()
+        self._greeted_seq = 0
         self._ready = self._ended = self._storage_waits = False
         self._began_at_ms: float | None = None
         self._joined_at_ms: float | None = None
@@ -163,31 +162,31 @@ class Session:
     # Peers
 
     def _join(self, event: PeerJoined, now: Now) -> list[Effect]:
-        refusal = self.refusal_of_peer()
+        refusal = self.refusal_of_peer(event.client)
         if refusal is not None:
             return [Reply(event.request, refusal)]
         effects: list[Effect] = []
         if self._peer_id is not None:
-            effects.append(DropPeer(self._peer_id))
+            farewell = self._devices.farewell(event.client)
+            effects.append(DropPeer(self._peer_id, self._send(farewell) if farewell else None))
+        took_over = self._devices.join(event.client, occupied=self._peer_id is not None)
         self._peer_id = event.peer_id
         self._uploader = None
-        self._peers += 1
         self._enter(now)
-        self._ledger.add(EntryType.PEER, self._course.connection.joined(event.client, now), now)
+        peer = self._course.connection.joined(event.client, now, took_over=took_over)
+        self._ledger.add(EntryType.PEER, peer, now, APPLICANT if took_over else SERVER)
         if event.client.mismatch:
             self._course.advice.note(Sign.CLIENT_MISMATCH)
         self._ready = not event.has_data_channel
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
 
-    def refusal_of_peer(self) -> KycError | None:
-        """Why no further peer is taken; None where one is."""
+    def refusal_of_peer(self, client: Client) -> KycError | None:
+        """Why this peer is not taken; None where it is."""
         if self._ledger.is_final:
             return over(self._ledger.state)
-        if self._peers >= MAX_PEERS:
-            return Conflict("too many connections in this session", hint="retry the session")
         if self._ledger.unstored >= MAX_UNSTORED:
             return StorageUnavailable("the database is away", hint="try again")
-        return None
+        return self._devices.refusal(client, occupied=self._peer_id is not None)
 
     def _enter(self, now: Now) -> None:
         if self._joined_at_ms is None:
@@ -199,7 +198,7 @@ class Session:
             self._peer_id = None
             self._alone_since_ms = now.monotonic_ms
             if not self._ledger.is_final:
-                self._ledger.add(EntryType.PEER, {"number": self._peers, "left": True}, now)
+                self._ledger.add(EntryType.PEER, {"number": self._devices.joins, "left": True}, now)
         return []
 
     def _greet(self, peer_id: PeerId) -> list[Effect]:

@@ -73,6 +73,7 @@ def session_view(
         locale=record.terms.locale,
         return_url=record.terms.return_url,
         metadata=record.terms.metadata,
+        link_number=record.link_number,
     )
 
 

@@ -181,7 +181,11 @@ class LimitSettings(Group):
     session_expiry_ms: int = Field(
         24 * 3_600_000, ge=1_000, description="wall time until a session expires"
     )
-    client_token_ttl_s: int = Field(3_600, ge=60, description="life of the applicant's token")
+    client_token_ttl_s: int = Field(
+        3_600,
+        ge=60,
+        description="life of a client token, which is renewed while the session may go on",
+    )
     session_attempts: int = Field(3, ge=1, description="attempts at one verification")
     storage_hold_ms: int = Field(
         120_000,

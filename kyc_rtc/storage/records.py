@@ -43,7 +43,8 @@ class SessionRecord:
     0..1 for each of `reasons`; None before the verdict, and where an older version gave it.
     `connection` is a JSON object of at most 64 KiB. `owner_id` and `owner_epoch` name the process that
     runs the session, by its id and its lease; `last_seq` is the number of the newest journal entry.
-    `terms` are the verification's.
+    `terms` are the verification's. `link_number` counts the links of the verification from 1; it changes by
+    `SessionStore.renew_link` only.
 
     Raises:
         BadRequest: a field is longer, larger or other than what can be stored.
@@ -74,6 +75,7 @@ class SessionRecord:
     owner_epoch: int = 0
     last_seq: int = 0
     terms: Terms = NO_TERMS
+    link_number: int = 1
 
     def __post_init__(self) -> None:
         self._check_texts()
@@ -87,6 +89,7 @@ class SessionRecord:
         ):
             check_integer(name, getattr(self, name))
         check_integer("attempt", self.attempt, minimum=1)
+        check_integer("link_number", self.link_number, minimum=1)
         check_score("liveness_score", self.liveness_score)
         check_score("deepfake_score", self.deepfake_score)
         self._check_weights()

@@ -1,4 +1,5 @@
-"""Between rows and records of sessions. A session's applicant stands, sealed, in its verification."""
+"""Between rows and records of sessions. A session's applicant stands, sealed, in its verification, and so
+does the number of its link."""
 
 from __future__ import annotations
 
@@ -18,7 +19,16 @@ from kyc_rtc.storage.terms import seal_terms, unseal_terms
 from kyc_rtc.storage.values import can_be_id
 
 FIXED_FIELDS: Final = frozenset(
-    {"session_id", "verification_id", "tenant_id", "user_id", "created_at_ms", "attempt", "terms"}
+    {
+        "session_id",
+        "verification_id",
+        "tenant_id",
+        "user_id",
+        "created_at_ms",
+        "attempt",
+        "terms",
+        "link_number",
+    }
 )
 """Fields of a session that a commit never changes."""
 
@@ -27,7 +37,7 @@ _TERMS: Final = ("profile", "locale", "terms_sealed")
 
 def session_row(record: SessionRecord) -> dict[str, Any]:
     row = _row(record)
-    del row["user_id"], row["terms"]
+    del row["user_id"], row["terms"], row["link_number"]  # they stand in the verification
     return row
 
 
@@ -43,6 +53,7 @@ def verification_row(record: SessionRecord, sealer: Sealer) -> dict[str, Any]:
         "profile": record.terms.profile,
         "locale": record.terms.locale,
         "terms_sealed": seal_terms(record.terms, record.verification_id, sealer),
+        "link_number": record.link_number,
     }
 
 
@@ -60,7 +71,7 @@ def event_of(row: RowMapping) -> EventRecord:
 
 def sessions_with_people() -> Select[Any]:
     """Sessions with what `session_of` needs."""
-    own = (verifications.c[name] for name in ("user_sealed", *_TERMS))
+    own = (verifications.c[name] for name in ("user_sealed", "link_number", *_TERMS))
     return select(sessions, *own).join(
         verifications, verifications.c.verification_id == sessions.c.verification_id
     )

@@ -8,8 +8,9 @@ from typing import Final, Protocol
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kyc_rtc.errors import BadRequest, Conflict, NotFound, OwnershipLost
+from kyc_rtc.errors import Conflict, NotFound, OwnershipLost
 from kyc_rtc.ids import SessionId
+from kyc_rtc.storage.checks import check_first_attempt, check_further_attempt, was_committed
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.endings import MAX_AT_ONCE, end_sessions
 from kyc_rtc.storage.leases import has_epoch, holds_lease
@@ -117,6 +118,13 @@ class SessionStore(Protocol):
 
     async def delete(self, verification_id: SessionId) -> bool:
         """Delete a verification with all that belongs to it. False where there is none."""
+
+    async def renew_link(self, verification_id: SessionId) -> int:
+        """End the verification's link; the number of the next one.
+
+        Raises:
+            NotFound: no such verification.
+        """
 
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
         """Keep a face descriptor, sealed by the caller, in the place of an earlier one.
@@ -321,6 +329,21 @@ class SqlSessionStore:
         async with self._database.begin(write=True) as connection:
             return bool((await connection.execute(statement)).rowcount)
 
+    async def renew_link(self, verification_id: SessionId) -> int:
+        if not can_be_id(verification_id):
+            raise NotFound("no such verification")
+        statement = (
+            update(verifications)
+            .where(verifications.c.verification_id == verification_id)
+            .values(link_number=verifications.c.link_number + 1)
+            .returning(verifications.c.link_number)
+        )
+        async with self._database.begin(write=True) as connection:
+            number: int | None = await connection.scalar(statement)
+        if number is None:
+            raise NotFound("no such verification")
+        return number
+
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
         if not await self._write_face(verification_id, sealed):
             raise NotFound("no such verification")
@@ -358,34 +381,6 @@ class SqlSessionStore:
             .order_by(session_events.c.at_ms)
         )
         return await delete_in_batches(self._database, session_events, due)
-
-
-def check_first_attempt(record: SessionRecord, events: Iterable[EventRecord]) -> None:
-    """Raise BadRequest unless the record can begin a verification, with this journal."""
-    if record.attempt != 1 or record.verification_id != record.session_id:
-        raise BadRequest("attempt: the first one is number 1 and gives the verification its id")
-    Commit(record, 0, tuple(events))
-
-
-def check_further_attempt(record: SessionRecord, events: Iterable[EventRecord]) -> None:
-    """Raise BadRequest unless the record can go on with a verification, with this journal."""
-    if record.attempt == 1 or record.verification_id == record.session_id:
-        raise BadRequest("attempt: a further one has a higher number and an id of its own")
-    Commit(record, 0, tuple(events))
-
-
-def was_committed(commit: Commit, stored: SessionRecord, last: Sequence[EventRecord]) -> bool:
-    """Whether the stored session, whose newest entry is `last`, is what this commit left.
-
-    A commit without entries is told by the state and the time.
-    """
-    ours = commit.record
-    same_owner = (stored.owner_id, stored.owner_epoch) == (ours.owner_id, ours.owner_epoch)
-    if not same_owner or stored.owner_id is None or stored.last_seq != ours.last_seq:
-        return False
-    if commit.events:
-        return list(last) == [commit.events[-1]]
-    return (stored.state, stored.updated_at_ms) == (ours.state, ours.updated_at_ms)
 
 
 def _rows(events: Iterable[EventRecord]) -> list[dict[str, object]]:

@@ -51,6 +51,7 @@ verifications = Table(
     Column("terms_sealed", LargeBinary, nullable=True),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
+    Column("link_number", BigInteger, nullable=False, server_default="1"),
     Index(None, "tenant_id", "user_hmac"),
     Index(None, "tenant_id", "created_at_ms", "verification_id"),
 )

@@ -1,6 +1,6 @@
-/** The page's address: `/apply/{session_id}#{token}`. The fragment never leaves the browser. */
+/** The page's address: `/apply/{session_id}#{token}`. The fragment reaches the server only in a POST. */
 
-/** @typedef {{sessionId: string, token: string}} Invitation */
+/** @typedef {{sessionId: string, token: string}} Invitation the token of the link, as long-lived as it */
 
 const PATH = /\/apply\/([^/?#]+)\/?$/;
 
@@ -23,22 +23,17 @@ export function readInvitation({ pathname, hash }) {
  * Take over the link of a new session. Its address becomes the page's, so that a reload stays on it.
  *
  * @param {string} joinUrl
- * @param {Invitation} invitation
- * @returns {boolean} false where the link leads to another origin, and the page is on its way there
+ * @returns {Invitation | null} null where the link leads to another origin, and the page is on its way there
+ * @throws {TypeError} where it is no link
  */
-export function adoptInvitation(joinUrl, invitation) {
+export function adoptInvitation(joinUrl) {
   const target = new URL(joinUrl, window.location.href);
-  if (target.origin !== window.location.origin || readInvitation(target) === null) {
-    const isElsewhere = target.origin !== window.location.origin && /^https?:$/.test(target.protocol);
-    if (isElsewhere) window.location.assign(target);
-    else replaceAddress(`/apply/${encodeURIComponent(invitation.sessionId)}#${invitation.token}`);
-    return !isElsewhere;
+  if (target.origin !== window.location.origin && /^https?:$/.test(target.protocol)) {
+    window.location.assign(target);
+    return null;
   }
-  replaceAddress(target.pathname + target.hash);
-  return true;
-}
-
-/** @param {string} address */
-function replaceAddress(address) {
-  window.history.replaceState(null, '', address);
+  const invitation = readInvitation(target);
+  if (invitation === null) throw new TypeError('join_url is no link to this page');
+  window.history.replaceState(null, '', target.pathname + target.hash);
+  return invitation;
 }

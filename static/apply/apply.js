@@ -33,6 +33,9 @@ const WAITING = {
   elsewhere: 'page.waiting',
 };
 
+/** @type {Record<string, string>} what is said of a link that the server does not take, by the error's code */
+const DEAD_LINKS = { link_expired: 'expired', link_replaced: 'link_replaced' };
+
 /** @type {Record<import('../sdk/api.js').Trouble, string>} the result when asking again did not help */
 const REFUSALS = { link: 'offline', busy: 'busy', storage: 'server', server: 'server', elsewhere: 'refused' };
 
@@ -42,8 +45,10 @@ class ApplyPage {
   #view;
   #scores;
   #result;
-  /** @type {Invitation} */
-  #invitation;
+  /** @type {KycApi} */
+  #api;
+  /** Ends what the calls do by themselves. */
+  #keeping = new AbortController();
   #restarts = 0;
   /** @type {MediaStream | null} */
   #stream = null;
@@ -54,7 +59,7 @@ class ApplyPage {
    */
   constructor(words, invitation) {
     this.#words = words;
-    this.#invitation = invitation;
+    this.#api = new KycApi('', invitation.sessionId, '', invitation.token);
     this.#camera = new CameraStep(words);
     this.#view = new LiveView(words);
     this.#scores = new Scores(words);
@@ -76,6 +81,7 @@ class ApplyPage {
   /** @param {import('../sdk/api.js').SessionReport} report */
   async #enter(report) {
     const { state, status, can_retry: canRetry } = report;
+    if (!isFinal(state)) this.#api.keepFresh(this.#keeping.signal);
     if (status) this.#showVerdict(report);
     else if (state === 'interrupted' && canRetry) await this.#enterAgain();
     else if (state === 'interrupted') this.#showEnd('interrupted', false);
@@ -90,20 +96,25 @@ class ApplyPage {
     showStep('consent');
   }
 
-  async #openCamera() {
+  /** @param {boolean} [takeOver] */
+  async #openCamera(takeOver = false) {
     this.#stream = await this.#camera.run();
-    await this.#check('');
+    await this.#check('', takeOver);
   }
 
-  /** @param {string} notice */
-  async #check(notice) {
+  /**
+   * @param {string} notice
+   * @param {boolean} [takeOver] go on here although another device is connected
+   */
+  async #check(notice, takeOver = false) {
     this.#scores.reset();
     showStep('live');
     const live = new LiveStep({
       words: this.#words,
       view: this.#view,
       scores: this.#scores,
-      invitation: this.#invitation,
+      api: this.#api,
+      takeOver,
       stream: this.#stream,
     });
     const { kind, detail, stream } = await live.run(notice);
@@ -114,6 +125,7 @@ class ApplyPage {
     else if (kind === 'stopped') this.#showEnd('cancelled', true, () => this.#resume());
     else if (kind === 'interrupted') this.#showEnd('interrupted', detail.canRetry);
     else if (kind === 'over') this.#showEnd(detail.state, detail.canRetry);
+    else if (kind === 'elsewhere') this.#showElsewhere(detail);
     else this.#showFatal(detail);
   }
 
@@ -137,13 +149,17 @@ class ApplyPage {
    */
   async #renew() {
     try {
-      const api = this.#api();
       const { session_id: sessionId, client_token: token, join_url: joinUrl } = await askPatiently(
-        () => api.retry(),
+        () => this.#api.retry(),
         (trouble) => this.#showWaiting(trouble),
       );
-      this.#invitation = { sessionId, token };
-      return adoptInvitation(joinUrl, this.#invitation);
+      const invitation = adoptInvitation(joinUrl);
+      if (invitation === null) return false;
+      this.#keeping.abort();
+      this.#keeping = new AbortController();
+      this.#api = new KycApi('', sessionId, token, invitation.token);
+      this.#api.keepFresh(this.#keeping.signal);
+      return true;
     } catch (error) {
       this.#releaseCamera();
       if (error instanceof ApiError && error.status === 409) this.#showSpent();
@@ -157,15 +173,10 @@ class ApplyPage {
     this.#stream = null;
   }
 
-  #api() {
-    return new KycApi('', this.#invitation.sessionId, this.#invitation.token);
-  }
-
   /** How the session stands; a server that is away for a minute is waited for. */
   #report() {
-    const api = this.#api();
     return askPatiently(
-      () => api.session(),
+      () => this.#api.session(),
       (trouble) => this.#showWaiting(trouble),
     );
   }
@@ -178,7 +189,7 @@ class ApplyPage {
    */
   async #withReview(verdict) {
     if (verdict.status !== 'INCONCLUSIVE' || verdict.needs_review !== undefined) return verdict;
-    const report = await this.#api().session().catch(() => null);
+    const report = await this.#api.session().catch(() => null);
     return { ...verdict, needs_review: report?.needs_review ?? false };
   }
 
@@ -248,6 +259,20 @@ class ApplyPage {
     });
   }
 
+  /**
+   * Another device has the check. This page stays quiet until its button is pressed.
+   *
+   * @param {{replaced: boolean, canTakeOver: boolean}} elsewhere
+   */
+  #showElsewhere({ replaced, canTakeOver }) {
+    const choice = replaced ? 'replaced' : 'in_use';
+    this.#result.show({
+      name: canTakeOver ? choice : 'elsewhere',
+      tone: 'neutral',
+      action: canTakeOver ? { label: 'result.continue_here', run: () => this.#openCamera(true) } : null,
+    });
+  }
+
   #showSpent() {
     this.#result.show({ name: 'spent', tone: 'warn' });
   }
@@ -260,9 +285,9 @@ class ApplyPage {
     });
   }
 
-  /** @param {{code: string, status: number}} failure */
-  #showFatal({ code, status }) {
-    if (code === 'refused' && [401, 403, 404, 410].includes(status)) return this.#showInvalid();
+  /** @param {{code: string, status: number, reason: string | null}} failure */
+  #showFatal({ code, status, reason }) {
+    if (code === 'refused' && isDeadLink(status)) return this.#showInvalid(reason);
     const name = ['link_lost', 'busy', 'server'].includes(code) ? code : 'refused';
     this.#result.show({
       name,
@@ -288,17 +313,20 @@ class ApplyPage {
    * @param {() => unknown} [retry]
    */
   #showRefusal(error, retry = () => this.open()) {
-    if (error instanceof ApiError && [401, 403, 404, 410].includes(error.status)) {
-      this.#showInvalid();
-      return;
-    }
+    if (error instanceof ApiError && isDeadLink(error.status)) return this.#showInvalid(error.code);
     const name = REFUSALS[error instanceof ApiError ? (error.trouble ?? 'elsewhere') : 'link'];
     this.#result.show({ name, tone: 'warn', action: { label: 'result.try_again', run: retry } });
   }
 
-  #showInvalid() {
-    this.#result.show({ name: 'invalid', tone: 'warn' });
+  /** @param {string | null} code of the error */
+  #showInvalid(code) {
+    this.#result.show({ name: DEAD_LINKS[code ?? ''] ?? 'invalid', tone: 'warn' });
   }
+}
+
+/** @param {number} status */
+function isDeadLink(status) {
+  return [401, 403, 404, 410].includes(status);
 }
 
 /** @param {string} state */

@@ -22,7 +22,7 @@ const LONG_CONNECTING_MS = 8_000;
 /**
  * How a check ended.
  *
- * @typedef {{kind: 'verdict' | 'interrupted' | 'over' | 'fatal' | 'stopped', detail: any, stream: MediaStream | null}} Ending
+ * @typedef {{kind: 'verdict' | 'interrupted' | 'over' | 'elsewhere' | 'fatal' | 'stopped', detail: any, stream: MediaStream | null}} Ending
  */
 
 export class LiveStep {
@@ -58,14 +58,15 @@ export class LiveStep {
    * @param {Catalogue} options.words
    * @param {LiveView} options.view
    * @param {Scores} options.scores
-   * @param {import('./address.js').Invitation} options.invitation
+   * @param {import('../sdk/api.js').KycApi} options.api
+   * @param {boolean} options.takeOver
    * @param {MediaStream | null} options.stream
    */
-  constructor({ words, view, scores, invitation, stream }) {
+  constructor({ words, view, scores, api, takeOver, stream }) {
     this.#words = words;
     this.#view = view;
     this.#scores = scores;
-    this.#client = new KycClient({ ...invitation, stream, getStream: openCamera });
+    this.#client = new KycClient({ api, takeOver, stream, getStream: openCamera });
     this.#between = { icon: 'look', text: words.text('live.ready'), hint: '' };
   }
 
@@ -130,7 +131,7 @@ export class LiveStep {
       };
       this.#client.addEventListener(type, take, { signal });
     }
-    for (const kind of /** @type {const} */ (['verdict', 'interrupted', 'over', 'fatal'])) {
+    for (const kind of /** @type {const} */ (['verdict', 'interrupted', 'over', 'elsewhere', 'fatal'])) {
       this.#client.addEventListener(
         kind,
         (event) => this.#end({ kind, detail: /** @type {CustomEvent} */ (event).detail, stream: null }),

@@ -1,5 +1,7 @@
 /** The HTTP calls of the applicant's side, and their one kind of error. */
 
+import { keepRenewing } from './renewal.js';
+
 const TIMEOUT_MS = 10_000;
 /** @type {Record<number, number>} seconds to wait, by HTTP status, where the server does not say */
 const DEFAULT_RETRY_AFTER_S = { 421: 2, 503: 5 };
@@ -60,20 +62,57 @@ export class ApiError extends Error {
  * @property {string | null} [return_url] where the institution wants the applicant to go afterwards
  */
 
-/** Calls on one session, under its client token. */
+/**
+ * @typedef {object} ClientToken answer of `…/open` and `…/renew`
+ * @property {string} session_id the attempt that the token is for
+ * @property {string} client_token
+ * @property {number} expires_in_s
+ */
+
+/**
+ * Which device offers its camera.
+ *
+ * @typedef {object} Device
+ * @property {string} [instance] names the device, or the tab
+ * @property {boolean} [take_over] go on here although another device is connected
+ */
+
+/**
+ * Calls on one session, under its client token. Where the link's token is known, it is exchanged for a
+ * client token by the first call, and again when that has run out.
+ */
 export class KycApi {
   #base;
   #token;
+  #linkToken;
+  #livesS = 0;
+  /** @type {AbortSignal | null} */
+  #keptFreshBy = null;
+  /** @type {Promise<void> | null} one exchange at a time */
+  #opening = null;
 
   /**
    * @param {string} baseUrl origin of the server; empty for the page's own
-   * @param {string} sessionId
-   * @param {string} token
+   * @param {string} sessionId with a link: replaced by the latest attempt's with the first call
+   * @param {string} token the client token; empty where only the link's is known
+   * @param {string} [linkToken] the token in the fragment of `join_url`
    */
-  constructor(baseUrl, sessionId, token) {
+  constructor(baseUrl, sessionId, token, linkToken = '') {
     this.#base = `${baseUrl.replace(/\/+$/, '')}/api/v1/kyc`;
     this.#token = token;
+    this.#linkToken = linkToken;
     this.sessionId = sessionId;
+  }
+
+  /**
+   * Renew the client token before it runs out, as long as the session may go on.
+   *
+   * @param {AbortSignal} signal ends it
+   */
+  keepFresh(signal) {
+    if (this.#keptFreshBy !== null && !this.#keptFreshBy.aborted) return;
+    this.#keptFreshBy = signal;
+    keepRenewing(() => this.#renew(signal), this.#livesS, signal);
   }
 
   /**
@@ -81,17 +120,18 @@ export class KycApi {
    * @returns {Promise<{ice_servers: RTCIceServer[], expose_scores: boolean, environment: string}>}
    */
   clientConfig(signal) {
-    return this.#call('GET', '/client-config', undefined, signal);
+    return this.#call('GET', () => '/client-config', undefined, signal);
   }
 
   /**
    * @param {RTCSessionDescriptionInit} description
    * @param {AbortSignal} [signal]
+   * @param {Device} [device]
    * @returns {Promise<RTCSessionDescriptionInit>}
    */
-  offer(description, signal) {
+  offer(description, signal, device = {}) {
     const { type, sdp } = description;
-    return this.#call('POST', `${this.#sessionPath()}/offer`, { type, sdp }, signal);
+    return this.#call('POST', () => this.#path('/offer'), { type, sdp, ...device }, signal);
   }
 
   /**
@@ -99,7 +139,7 @@ export class KycApi {
    * @returns {Promise<SessionReport>}
    */
   session(signal) {
-    return this.#call('GET', this.#sessionPath(), undefined, signal);
+    return this.#call('GET', () => this.#path(''), undefined, signal);
   }
 
   /**
@@ -109,20 +149,73 @@ export class KycApi {
    * @returns {Promise<{session_id: string, verification_id?: string, client_token: string, join_url: string}>}
    */
   retry(signal) {
-    return this.#call('POST', `${this.#sessionPath()}/retry`, {}, signal);
+    return this.#call('POST', () => this.#path('/retry'), {}, signal);
   }
 
-  #sessionPath() {
-    return `/sessions/${encodeURIComponent(this.sessionId)}`;
+  /** @param {string} rest */
+  #path(rest) {
+    return `/sessions/${encodeURIComponent(this.sessionId)}${rest}`;
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   * @returns {Promise<number>} seconds that the new token lives
+   */
+  async #renew(signal) {
+    const answer = await this.#call('POST', () => this.#path('/renew'), {}, signal);
+    this.#take(answer);
+    return this.#livesS;
+  }
+
+  /** Exchange the link's token for a client token of the latest attempt. */
+  async #open() {
+    const isFirst = this.#token === '';
+    const answer = await this.#send('POST', this.#path('/open'), {}, this.#linkToken, undefined);
+    if (!isFirst && answer.session_id !== this.sessionId) {
+      throw new ApiError(409, { code: 'continued_elsewhere', message: 'another attempt is under way' }, 0);
+    }
+    this.sessionId = answer.session_id;
+    this.#take(answer);
+  }
+
+  /** @param {ClientToken} answer */
+  #take({ client_token: token, expires_in_s: livesS }) {
+    this.#token = token;
+    this.#livesS = livesS;
+  }
+
+  /**
+   * @param {string} method
+   * @param {() => string} path of the session as it is known when the call is made
+   * @param {object | undefined} body
+   * @param {AbortSignal | undefined} signal
+   */
+  async #call(method, path, body, signal) {
+    if (this.#token === '') await this.#openOnce();
+    const token = this.#token;
+    try {
+      return await this.#send(method, path(), body, token, signal);
+    } catch (error) {
+      const isRefused = error instanceof ApiError && error.status === 401 && this.#linkToken !== '';
+      if (!isRefused) throw error;
+      if (token === this.#token) await this.#openOnce(); // the page slept longer than the token lives
+    }
+    return this.#send(method, path(), body, this.#token, signal);
+  }
+
+  #openOnce() {
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
   }
 
   /**
    * @param {string} method
    * @param {string} path
    * @param {object | undefined} body
+   * @param {string} token
    * @param {AbortSignal | undefined} signal
    */
-  async #call(method, path, body, signal) {
+  async #send(method, path, body, token, signal) {
     const timeout = new AbortController();
     const stop = () => timeout.abort();
     const timer = setTimeout(stop, TIMEOUT_MS);
@@ -130,7 +223,7 @@ export class KycApi {
     try {
       const response = await fetch(this.#base + path, {
         method,
-        headers: this.#headers(body !== undefined),
+        headers: headersOf(token, body !== undefined),
         body: body === undefined ? undefined : JSON.stringify(body),
         cache: 'no-store',
         credentials: 'omit',
@@ -144,14 +237,17 @@ export class KycApi {
       signal?.removeEventListener('abort', stop);
     }
   }
+}
 
-  /** @param {boolean} hasBody */
-  #headers(hasBody) {
-    /** @type {Record<string, string>} */
-    const headers = { Accept: 'application/json', Authorization: `Bearer ${this.#token}` };
-    if (hasBody) headers['Content-Type'] = 'application/json';
-    return headers;
-  }
+/**
+ * @param {string} token
+ * @param {boolean} hasBody
+ */
+function headersOf(token, hasBody) {
+  /** @type {Record<string, string>} */
+  const headers = { Accept: 'application/json', Authorization: `Bearer ${token}` };
+  if (hasBody) headers['Content-Type'] = 'application/json';
+  return headers;
 }
 
 /**

@@ -37,6 +37,23 @@ export class CaptureControl {
 }
 
 /**
+ * What a camera gives at present, as `capture_info` says it.
+ *
+ * @param {MediaStreamTrack} track
+ */
+export function captureInfo(track) {
+  const { width, height, frameRate, facingMode } = track.getSettings();
+  return {
+    width: width ?? null,
+    height: height ?? null,
+    frame_rate: frameRate ?? null,
+    facing_mode: facingMode ?? null,
+    user_agent: navigator.userAgent,
+    device_label: track.label,
+  };
+}
+
+/**
  * @param {RTCRtpSender} sender
  * @param {CaptureOrder} order
  */

@@ -17,19 +17,22 @@
  * | `camera`      | `{state, stream, code}`         | `live` with a new stream, or `failed`; see `restoreCamera` |
  * | `interrupted` | `{canRetry}`                    | the session ended because the link was lost for too long |
  * | `over`        | `{state, canRetry}`             | the session is `expired` or `cancelled` |
- * | `fatal`       | `{code, status}`                | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
+ * | `elsewhere`   | `{replaced, canTakeOver}`       | another device has the session; see `takeOver` |
+ * | `fatal`       | `{code, status, reason}`        | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
  *
+ * The client token is renewed while the client runs.
  * After a reconnect the server says again what it said meanwhile; nothing is dispatched twice.
  */
 
 import { ApiError, KycApi } from './api.js';
 import { CameraError, openCamera, stopStream } from './camera.js';
 import { CameraKeeper } from './camera-keeper.js';
-import { CaptureControl } from './capture.js';
+import { CaptureControl, captureInfo } from './capture.js';
+import { instanceId } from './instance.js';
 import { LinkMeter, readSample } from './link.js';
 import { JournalPlace, MediaClock } from './messages.js';
 import { Peer } from './peer.js';
-import { Pause, RetryBudget, askPatiently, troubleOf } from './retry.js';
+import { FATAL_CODES, Pause, RetryBudget, askPatiently, refusalOf, troubleOf } from './retry.js';
 
 export { ApiError, CameraError, KycApi, askPatiently, openCamera, stopStream };
 
@@ -42,14 +45,8 @@ const PROVEN_AFTER_MS = 5_000;
 /** How long a `cancel` may take to leave. */
 const FAREWELL_MS = 800;
 const VERDICT_STATES = new Set(['passed', 'failed', 'inconclusive']);
-/** @type {Record<import('./api.js').Trouble, string>} code of `fatal` when the budget is spent */
-const FATAL_CODES = {
-  link: 'link_lost',
-  busy: 'busy',
-  storage: 'server',
-  server: 'server',
-  elsewhere: 'refused',
-};
+/** Codes of a 409 to an offer: another device has the session, and this one may take over, or not. */
+const ELSEWHERE_CODES = new Set(['in_use', 'continued_elsewhere']);
 
 /** @typedef {import('./messages.js').Message} Message */
 /** @typedef {import('./api.js').SessionReport} SessionReport */
@@ -58,8 +55,11 @@ const FATAL_CODES = {
 /**
  * @typedef {object} KycClientOptions
  * @property {string} [baseUrl] origin of the server; the page's own by default
- * @property {string} sessionId
- * @property {string} token the session's client token
+ * @property {string} [sessionId]
+ * @property {string} [token] the session's client token
+ * @property {KycApi} [api] the calls on the session, in the place of the three above
+ * @property {boolean} [takeOver] its user wants to go on here although another device is connected: each
+ *   device may once, after `elsewhere` said `canTakeOver`
  * @property {MediaStream | null} [stream] a camera that is already open
  * @property {() => Promise<MediaStream>} [getStream] opens the camera, at first and again when it was lost
  */
@@ -82,11 +82,13 @@ export class KycClient extends EventTarget {
   #link = null;
   #finished = false;
   #started = false;
+  #takeOver;
 
   /** @param {KycClientOptions} options */
-  constructor({ baseUrl = '', sessionId, token, stream = null, getStream = openCamera }) {
+  constructor({ baseUrl = '', sessionId = '', token = '', api, takeOver = false, stream = null, getStream = openCamera }) {
     super();
-    this.#api = new KycApi(baseUrl, sessionId, token);
+    this.#api = api ?? new KycApi(baseUrl, sessionId, token);
+    this.#takeOver = takeOver;
     this.#camera = new CameraKeeper({
       stream,
       open: getStream,
@@ -115,7 +117,8 @@ export class KycClient extends EventTarget {
     if (this.#started || this.#closing.signal.aborted) throw new Error('a KycClient starts once');
     this.#started = true;
     this.#listenToPage();
-    if (this.#camera.stream === null && !(await this.#camera.reopen())) this.#fail('camera', 0);
+    this.#api.keepFresh(this.#closing.signal);
+    if (this.#camera.stream === null && !(await this.#camera.reopen())) this.#fail('camera', null);
     else await this.#keepConnected();
   }
 
@@ -158,12 +161,13 @@ export class KycClient extends EventTarget {
     while (!this.#isDone()) {
       const refusal = await this.#servePeer().then(() => null, refusalOf);
       // Without an answer from the server (no network, no greeting in time) trying again is right.
-      if (refusal && !refusal.isTransient && refusal.status !== 409) return this.#fail('refused', refusal.status);
+      if (refusal && !refusal.isTransient && refusal.status !== 409) return this.#fail('refused', refusal);
+      if (refusal && ELSEWHERE_CODES.has(refusal.code)) return this.#leave(false, refusal.code === 'in_use');
       if (this.#isDone()) return;
       const { isOver, problem } = await this.#askSession();
       if (isOver) return;
       // A session that cannot be asked about is not refused: what it has come to is not known yet.
-      if (refusal?.status === 409 && problem === null) return this.#fail('refused', 409);
+      if (refusal?.status === 409 && problem === null) return this.#fail('refused', refusal);
       const delay = this.#nextDelay(refusal?.isTransient ? refusal : refusalOf(problem));
       if (delay !== null) await this.#pause.wait(delay, signal);
     }
@@ -183,7 +187,8 @@ export class KycClient extends EventTarget {
     });
     this.#peer = peer;
     try {
-      await peer.negotiate(this.#api, signal);
+      await peer.negotiate(this.#api, signal, { instance: await instanceId(), take_over: this.#takeOver });
+      this.#takeOver = false; // a reconnect is none
       await this.#greeting(peer);
       await this.#watchLink(peer);
     } finally {
@@ -242,7 +247,7 @@ export class KycClient extends EventTarget {
       return { isOver: this.#isDone() || this.#endFrom(report), problem: null };
     } catch (error) {
       if (troubleOf(error) !== null) return { isOver: this.#isDone(), problem: error };
-      this.#fail('refused', /** @type {ApiError} */ (error).status);
+      this.#fail('refused', refusalOf(error));
       return { isOver: true, problem: error };
     }
   }
@@ -272,7 +277,7 @@ export class KycClient extends EventTarget {
   #nextDelay(refusal) {
     const trouble = refusal?.trouble ?? 'link';
     const retryInMs = this.#budget.next(performance.now(), trouble, refusal?.retryAfterS ?? 0);
-    if (retryInMs === null) this.#fail(FATAL_CODES[trouble], refusal?.status ?? 0);
+    if (retryInMs === null) this.#fail(FATAL_CODES[trouble], refusal);
     else if (trouble === 'busy') this.#emit('busy', { retryInMs });
     else if (trouble === 'storage') this.#emit('waiting', { retryInMs });
     return retryInMs;
@@ -284,10 +289,8 @@ export class KycClient extends EventTarget {
     this.#clock.hear(message.t_ms, performance.now());
     if (message.type === 'hello') this.#sayReady();
     if (message.type === 'capture') this.#obey(message).catch(() => undefined); // the sender may be gone
-    if (message.type === 'verdict') {
-      this.#finish('verdict', message);
-      return;
-    }
+    if (message.type === 'verdict') return this.#finish('verdict', message);
+    if (message.type === 'replaced') return this.#leave(true, message.can_take_over === true);
     this.#emit(message.type, message);
     // Final states without a verdict; those with one are followed by it.
     if (message.type === 'state' && ['interrupted', 'expired', 'cancelled'].includes(message.state)) {
@@ -303,15 +306,7 @@ export class KycClient extends EventTarget {
   #sayCaptureInfo() {
     const { track } = this.#camera;
     if (!track) return;
-    const { width, height, frameRate, facingMode } = track.getSettings();
-    this.#peer?.send('capture_info', {
-      width: width ?? null,
-      height: height ?? null,
-      frame_rate: frameRate ?? null,
-      facing_mode: facingMode ?? null,
-      user_agent: navigator.userAgent,
-      device_label: track.label,
-    });
+    this.#peer?.send('capture_info', captureInfo(track));
   }
 
   /** @param {Message & import('./capture.js').CaptureOrder} order */
@@ -370,10 +365,21 @@ export class KycClient extends EventTarget {
 
   /**
    * @param {string} code
-   * @param {number} status
+   * @param {ApiError | null} refusal
    */
-  #fail(code, status) {
-    if (!this.#isDone()) this.#finish('fatal', { code, status });
+  #fail(code, refusal) {
+    if (!this.#isDone()) this.#finish('fatal', { code, status: refusal?.status ?? 0, reason: refusal?.code ?? null });
+  }
+
+  /**
+   * Another device has the session: this one stays quiet.
+   *
+   * @param {boolean} replaced whether it had the session until now
+   * @param {boolean} canTakeOver
+   */
+  #leave(replaced, canTakeOver) {
+    if (!this.#isDone()) this.#finish('elsewhere', { replaced, canTakeOver });
+    this.#peer?.close('elsewhere');
   }
 
   #isDone() {
@@ -387,12 +393,4 @@ export class KycClient extends EventTarget {
   #emit(type, detail) {
     if (!this.#closing.signal.aborted) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-/**
- * @param {unknown} error
- * @returns {ApiError | null} null where the server gave no answer
- */
-function refusalOf(error) {
-  return error instanceof ApiError ? error : null;
 }

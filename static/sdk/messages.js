@@ -21,6 +21,7 @@ const SERVER_TYPES = new Set([
   'frame',
   'capture',
   'notice',
+  'replaced',
   'verdict',
   'error',
 ]);

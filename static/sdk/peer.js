@@ -51,14 +51,15 @@ export class Peer {
    *
    * @param {KycApi} api
    * @param {AbortSignal} signal
+   * @param {import('./api.js').Device} device
    * @throws {import('./api.js').ApiError | TypeError | DOMException}
    */
-  async negotiate(api, signal) {
+  async negotiate(api, signal, device) {
     await this.#pc.setLocalDescription(await this.#pc.createOffer());
     await this.#gathered();
     const description = this.#pc.localDescription;
     if (description === null || signal.aborted) return;
-    const answer = await api.offer(description.toJSON(), signal);
+    const answer = await api.offer(description.toJSON(), signal, device);
     if (this.#pc.signalingState === 'have-local-offer') await this.#pc.setRemoteDescription(answer);
   }
 

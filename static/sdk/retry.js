@@ -24,6 +24,23 @@ export function troubleOf(error) {
   return error instanceof ApiError ? error.trouble : 'link';
 }
 
+/** @type {Readonly<Record<Trouble, string>>} code of the client's `fatal` when the budget is spent */
+export const FATAL_CODES = Object.freeze({
+  link: 'link_lost',
+  busy: 'busy',
+  storage: 'server',
+  server: 'server',
+  elsewhere: 'refused',
+});
+
+/**
+ * @param {unknown} error what a call threw
+ * @returns {ApiError | null} null where the server gave no answer
+ */
+export function refusalOf(error) {
+  return error instanceof ApiError ? error : null;
+}
+
 /** Counts attempts since the link was last good, and says how long to wait before the next. */
 export class RetryBudget {
   #attempt = 0;

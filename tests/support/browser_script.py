@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import mimetypes
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ ORIGIN = "http://127.0.0.1:9"
 _STATIC = REPOSITORY / "static"
 _SCRIPT = REPOSITORY / "tests" / "browser" / "scripted_server.js"
 _STEP_MS = 500
+_CALL_LIMIT_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,33 @@ def report(state: str, **fields: Any) -> Answer:
 STORAGE_AWAY = problem(503, "storage_unavailable", 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the page asked: the name of the answer, the bearer token, the body."""
+
+    name: str
+    token: str
+    body: Mapping[str, Any]
+
+
 class ScriptedServer:
-    """Answers the page's calls with what `answers` holds now, by the last word of the path."""
+    """Answers the page's calls with what `answers` holds now, by the last word of the path. `asked`: the
+    calls so far, with what they carried."""
 
     def __init__(self) -> None:
-        invitation = {"session_id": "second", "verification_id": "first", "client_token": "t2"}
+        invitation = {"session_id": "second", "verification_id": "first", "client_token": "c2"}
+        opened = {"session_id": "first", "client_token": "c1", "expires_in_s": 3_600}
         self.answers = {
+            "open": Answer(200, opened),
+            "renew": Answer(200, opened),
             "client-config": Answer(200, {"ice_servers": [], "expose_scores": False}),
             "session": report("created"),
             "offer": Answer(200, {"type": "answer", "sdp": "v=0"}),
             "retry": Answer(201, {**invitation, "join_url": f"{ORIGIN}/apply/second#t2"}),
         }
         self.calls: list[str] = []
+        self.asked: list[Call] = []
+        self.paths: list[str] = []
 
     async def handle(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN).partition("?")[0]
@@ -74,6 +91,9 @@ class ScriptedServer:
         word = path.rsplit("/", 1)[-1]
         name = word if word in self.answers else "session"
         self.calls.append(name)
+        self.paths.append(path)
+        token = route.request.headers.get("authorization", "").removeprefix("Bearer ")
+        self.asked.append(Call(name, token, json.loads(route.request.post_data or "{}")))
         answer = self.answers[name]
         if answer.status == 0:
             await route.abort("connectionfailed")
@@ -120,6 +140,14 @@ class ScriptedPage(ApplicantPage):
         """Wait for the hello of this peer, counted from 1."""
         await self.until(f"kycScript.peers.length >= {peers}")
         await self.until("document.querySelector('#link').dataset.state === 'up'")
+
+    async def until_called(self, name: str, times: int) -> None:
+        """Wait until the page has made so many calls of this name."""
+        deadline_s = time.monotonic() + _CALL_LIMIT_S
+        while self.server.calls.count(name) < times:
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"{name}: {self.server.calls}")
+            await asyncio.sleep(0.02)  # polling, bounded by the deadline
 
     async def say(self, kind: str, **fields: Any) -> None:
         """The server says something that is not in the journal."""

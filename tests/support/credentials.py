@@ -12,18 +12,22 @@ from signaling.auth import Tokens
 from tests.support.clock import ManualClock
 
 SECRET = "s" * 40
+LINK_NUMBER = 2
+"""Of the link that is valid: there was one before."""
 
 
 class Credentials:
     """What callers send. `keys` go into the settings of the server.
 
-    `of(session_id, other_id)` names each: `own` and `foreign` are tokens of the one session and of the
-    other; `key` may do everything, `key_<scope>` one thing; the rest are refused everywhere.
+    `of(session_id, other_id)` names each: `own` and `foreign` are client tokens of the one session and of
+    the other, `link` and `foreign_link` those of their links; `key` may do everything, `key_<scope>` one
+    thing; the rest are refused everywhere.
     """
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self._tokens = Tokens(SECRET, 3_600, clock)
+        self._elsewhere = Tokens("t" * 40, 3_600, clock)
         self._secrets = {"all": new_api_key()} | {scope.value: new_api_key() for scope in Scope}
         self.keys = tuple(
             ApiKeySettings(
@@ -36,7 +40,7 @@ class Credentials:
         )
 
     def of(self, session_id: str, other_id: str) -> dict[str, dict[str, str]]:
-        own = self._tokens.issue(session_id)
+        own = self._tokens.issue(session_id, LINK_NUMBER)
         head, claims, signature = own.split(".")
         none = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
         key = self._secrets["all"]
@@ -50,28 +54,47 @@ class Credentials:
             "own_as_key": {"X-API-Key": own},
             "expired": _bearer(self._signed(session_id, ttl_s=-1)),
             "endless": _bearer(self._signed(session_id, ttl_s=None)),
-            "other_secret": _bearer(Tokens("t" * 40, 3_600, self._clock).issue(session_id)),
+            "other_secret": _bearer(self._elsewhere.issue(session_id, LINK_NUMBER)),
+            "other_secret_link": _bearer(self._link(self._elsewhere, session_id)),
+            "earlier_link": _bearer(self._link(self._tokens, session_id, LINK_NUMBER - 1)),
+            "of_earlier_link": _bearer(self._tokens.issue(session_id, LINK_NUMBER - 1)),
+            "of_no_link": _bearer(self._signed(session_id, link=None)),
+            "expired_link": _bearer(self._link(self._tokens, session_id, ttl_s=-1)),
             "other_audience": _bearer(self._signed(session_id, audience="kyc-rtc/agent")),
             "unsigned": _bearer(f"{none}.{claims}."),
             "cut": _bearer(f"{head}.{claims}.{signature[:-2]}"),
         }
         good = {
             "own": _bearer(own),
-            "foreign": _bearer(self._tokens.issue(other_id)),
+            "foreign": _bearer(self._tokens.issue(other_id, LINK_NUMBER)),
+            "link": _bearer(self._link(self._tokens, session_id)),
+            "foreign_link": _bearer(self._link(self._tokens, other_id)),
             "key": {"X-API-Key": key},
             "key_as_bearer": _bearer(key),
         }
         scoped = {f"key_{s.value}": {"X-API-Key": self._secrets[s.value]} for s in Scope}
         return bad | good | scoped
 
+    def _link(
+        self, tokens: Tokens, session_id: str, number: int = LINK_NUMBER, ttl_s: int = 86_400
+    ) -> str:
+        return tokens.issue_link(session_id, number, self._clock.now_ms() + 1000 * ttl_s)
+
     def _signed(
-        self, session_id: str, *, ttl_s: int | None = 3_600, audience: str = "kyc-rtc/applicant"
+        self,
+        session_id: str,
+        *,
+        ttl_s: int | None = 3_600,
+        audience: str = "kyc-rtc/applicant",
+        link: int | None = LINK_NUMBER,
     ) -> str:
         """A token with a claim that is wrong."""
         now_s = self._clock.now_ms() // 1000
-        claims = {"sub": session_id, "aud": audience, "iat": now_s}
+        claims: dict[str, str | int] = {"sub": session_id, "aud": audience, "iat": now_s}
         if ttl_s is not None:
             claims["exp"] = now_s + ttl_s
+        if link is not None:
+            claims["link"] = link
         return jwt.encode({"alg": "HS256"}, claims, self._tokens._key)
 
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from kyc_rtc.errors import Conflict, KycError, NotFound
+from kyc_rtc.errors import Conflict, KycError, LinkReplaced, NotFound, Unauthorised
 from kyc_rtc.sessions.interface import (
     NO_ORDER,
     AlertFilter,
@@ -26,6 +26,7 @@ from kyc_rtc.sessions.interface import (
     VerificationPage,
     VerificationRow,
 )
+from kyc_rtc.sessions.states import FINAL
 
 
 class FakeSessions:
@@ -88,6 +89,22 @@ class FakeSessions:
         if session_id not in self.sessions:
             raise NotFound("no such session")
         return self.sessions[session_id]
+
+    async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
+        view = self.sessions.get(session_id)
+        if view is None:
+            raise Unauthorised("the verification was deleted")
+        if view.link_number != link_number:
+            raise LinkReplaced("there is a newer link")
+        if view.state in FINAL and not after_end:
+            raise Conflict(f"the session is {view.state}")
+
+    async def renew_link(self, session_id: str) -> SessionView:
+        self._check("renew_link", session_id)
+        view = await self.status(session_id)
+        view = dataclasses.replace(view, link_number=view.link_number + 1)
+        self.sessions[session_id] = view
+        return view
 
     async def attempt(self, session_id: str) -> SessionView:
         return await self.status(session_id)

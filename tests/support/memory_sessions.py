@@ -17,9 +17,9 @@ from kyc_rtc.storage import (
     EventRecord,
     SessionRecord,
 )
+from kyc_rtc.storage.checks import check_first_attempt, check_further_attempt, was_committed
 from kyc_rtc.storage.endings import MAX_AT_ONCE, STATE_EVENT, SYSTEM_ACTOR
 from kyc_rtc.storage.rows import FIXED_FIELDS
-from kyc_rtc.storage.sessions import check_first_attempt, check_further_attempt, was_committed
 from kyc_rtc.storage.values import check_limit
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class MemorySessionStore:
         numbers = {row.attempt for row in self._attempts(record.verification_id)}
         if record.attempt in numbers or record.session_id in self._store.session_rows:
             raise Conflict("the verification has this attempt already")
-        self._add(replace(record, terms=first.terms), events)
+        known = replace(record, terms=first.terms, link_number=first.link_number)
+        self._add(known, events)
 
     async def get(self, session_id: SessionId) -> SessionRecord:
         await self._store.reached()
@@ -134,6 +135,16 @@ class MemorySessionStore:
         for command in [row for row in self._store.command_rows.values() if row.session_id in gone]:
             del self._store.command_rows[command.command_id]
         return bool(gone)
+
+    async def renew_link(self, verification_id: SessionId) -> int:
+        await self._store.reached()
+        attempts = self._attempts(verification_id)
+        if not attempts:
+            raise NotFound("no such verification")
+        number = attempts[0].link_number + 1
+        for row in attempts:
+            self._store.put(replace(row, link_number=number))
+        return number
 
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
         await self._store.reached()

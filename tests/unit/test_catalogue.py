@@ -12,6 +12,7 @@ from kyc_rtc.decision.verdict import ReasonCode, WeightWord
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.reason_classes import ReasonClass
 from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.vision.quality import QualityIssue
@@ -41,6 +42,10 @@ KEYS = {
     ],
     "weights": [word.text for word in WeightWord],
     "alerts": [alert.message_key for alert in AlertType],
+    "messages": [
+        messages.replaced(can_take_over=True).fields["hint"],
+        messages.notice(messages.STORAGE_WAITING).fields["hint"],
+    ],
 }
 
 

@@ -39,6 +39,7 @@ def test_each_peer_is_a_fact() -> None:
         "address_prefix": "192.0.2.0/24",
         "user_agent": "a program",
         "joined_at_ms": NOW.wall_ms,
+        "took_over": False,
     }
     assert connection.joined(Client(), NOW)["number"] == 2
     facts = connection.facts((900, 1_200))

@@ -13,8 +13,8 @@ import structlog.testing
 
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import SessionId
+from kyc_rtc.sessions.farewells import LINGER_MS
 from kyc_rtc.sessions.interface import Command, CommandType
-from kyc_rtc.sessions.lingering import LINGER_MS
 from kyc_rtc.settings import DetectionSettings, Settings
 from tests.support.clock import settle
 from tests.unit.sessions.conftest import MakeStage, Stage

@@ -20,8 +20,8 @@ from kyc_rtc.errors import (
     StorageUnavailable,
 )
 from kyc_rtc.ids import SessionId
+from kyc_rtc.sessions.devices import MAX_PEERS
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType
-from kyc_rtc.sessions.session import MAX_PEERS
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.vision.quality import QualityIssue
 from tests.support.clock import settle

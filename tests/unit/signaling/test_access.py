@@ -11,13 +11,14 @@ from aiohttp import FormData, web
 from pydantic import SecretStr
 
 import signaling.app
+from kyc_rtc.errors import Unauthorised
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import AlertView
 from kyc_rtc.settings import Settings
-from signaling.auth import Access, Authenticator, Principal
+from signaling.auth import Access, Authenticator, Kind, Principal, Tokens
 from signaling.endpoints import Admission, Endpoint, routes_of
 from tests.support.clock import ManualClock
-from tests.support.credentials import SECRET, Credentials
+from tests.support.credentials import LINK_NUMBER, SECRET, Credentials
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import Client, MakeClient
 
@@ -25,6 +26,7 @@ EVERYBODY = None
 KEYS = frozenset({"key", "key_as_bearer"})
 OWN = frozenset({"own"})
 ANY_TOKEN = frozenset({"own", "foreign"})
+LINK = frozenset({"link"})
 
 
 def keys(scope: str) -> frozenset[str]:
@@ -53,6 +55,9 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /api/v1/kyc/sessions/{session_id}/events": keys("verifications"),
     "POST /api/v1/kyc/sessions/{session_id}/offer": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/retry": OWN,
+    "POST /api/v1/kyc/sessions/{session_id}/open": LINK,
+    "POST /api/v1/kyc/sessions/{session_id}/renew": OWN,
+    "POST /api/v1/kyc/sessions/{session_id}/link": keys("verifications"),
     "POST /api/v1/kyc/sessions/{session_id}/label": keys("labels"),
     "GET /api/v1/kyc/labels/statistics": keys("labels"),
     "GET /api/v1/alerts/active": keys("alerts"),
@@ -80,14 +85,24 @@ STATIC_FILES = {
     "sdk": "kyc-rtc.js",
     "style": "base.css",
 }
+WITHOUT_BODY = ("retry", "open", "renew", "link")
 SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
 
 
 class Edge:
     """The application, two sessions, and what it answers to each credential."""
 
-    def __init__(self, client: Client, credentials: Credentials, own: str, other: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        sessions: FakeSessions,
+        credentials: Credentials,
+        own: str,
+        other: str,
+    ) -> None:
         self._client = client
+        self._sessions = sessions
+        self._before = dict(sessions.sessions)
         self._headers = credentials.of(own, other)
         self._own = own
 
@@ -104,13 +119,17 @@ class Edge:
             if route.method != "HEAD"
         }
 
+    def _reset(self) -> None:
+        """Take back what an earlier request did, such as a new link."""
+        self._sessions.sessions = dict(self._before)
+
     async def status(self, route: str, credential: str) -> int:
         """The status of a request that is well-formed but for its credential."""
         method, path = route.split(" ")
         kwargs: dict[str, Any] = {}
         if path.startswith("/whip") and method in SDP_TYPES:
             kwargs = {"data": b"v=0\r\n"}
-        elif method == "POST" and not path.endswith("retry"):
+        elif method == "POST" and not path.endswith(WITHOUT_BODY):
             kwargs = {"json": BODIES[path.rsplit("/", 1)[-1]](self._own)}
         headers = dict(self._headers[credential])
         if "data" in kwargs:
@@ -128,6 +147,7 @@ class Edge:
         """The credentials that the route treats otherwise than it should."""
         found = []
         for name in self.names:
+            self._reset()
             status = await self.status(route, name)
             should_be = admitted is None or name in admitted
             if (status not in (401, 403)) is not should_be or status >= 500:
@@ -157,8 +177,11 @@ async def make_edge(
         )
         client = await make_client(settings)
         own, other = [(await sessions.open("x")).session_id for _ in range(2)]
+        for session_id in (own, other):
+            view = dataclasses.replace(sessions.sessions[session_id], link_number=LINK_NUMBER)
+            sessions.sessions[session_id] = view
         sessions.alerts["a1"] = AlertView("a1", own, "face_changed", "high", "k", {}, 4)
-        return Edge(client, credentials, own, other)
+        return Edge(client, sessions, credentials, own, other)
 
     return make
 
@@ -173,7 +196,7 @@ async def test_each_route_admits_whom_the_table_says(
     route: str, make_edge: Callable[[], Any]
 ) -> None:
     edge = await make_edge()
-    assert len(edge.names) == 21
+    assert len(edge.names) == 28
     assert await edge.wrong(route, ADMITTED[route]) == []
 
 
@@ -210,7 +233,9 @@ def weakened(endpoint: Endpoint) -> Iterator[Endpoint]:
         yield dataclasses.replace(endpoint, access=Access.KNOWN)
     if endpoint.access is Access.APPLICANT:
         yield dataclasses.replace(endpoint, access=Access.EITHER)
-    if endpoint.access is not Access.APPLICANT:
+    if endpoint.access is Access.LINK:
+        yield dataclasses.replace(endpoint, access=Access.APPLICANT)
+    elif endpoint.access is not Access.APPLICANT:
         for scope in Scope:
             if scope is not endpoint.scope:
                 yield dataclasses.replace(endpoint, scope=scope)
@@ -221,7 +246,7 @@ def mutations() -> Iterator[tuple[str, int]]:
     for route, who in ADMITTED.items():
         if who is EVERYBODY:
             continue
-        number = 3 if who == OWN else 4 if who & ANY_TOKEN else 5
+        number = 2 if who == LINK else 3 if who == OWN else 4 if who & ANY_TOKEN else 5
         yield from ((route, at) for at in range(number))
 
 
@@ -243,6 +268,26 @@ async def test_a_route_declared_too_widely_is_noticed(
 
 def tokens_of_any_session(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Principal, "require_session", lambda _self, _id: None)
+
+
+def tokens_of_any_kind(patch: pytest.MonkeyPatch) -> None:
+    read = Tokens.read
+
+    def either(self: Tokens, token: str, kind: Kind) -> Principal:
+        try:
+            return read(self, token, kind)
+        except Unauthorised:
+            other = Kind.LINK if kind is Kind.APPLICANT else Kind.APPLICANT
+            return dataclasses.replace(read(self, token, other), kind=kind)
+
+    patch.setattr(Tokens, "read", either)
+
+
+def tokens_of_any_link(patch: pytest.MonkeyPatch) -> None:
+    async def confirm(_self: Authenticator, _principal: Principal, *, after_end: bool) -> None:
+        pass
+
+    patch.setattr(Authenticator, "confirm", confirm)
 
 
 def keys_of_any_scope(patch: pytest.MonkeyPatch) -> None:
@@ -274,7 +319,8 @@ def nobody_checks(patch: pytest.MonkeyPatch) -> None:
         for route, who in ADMITTED.items()
         if who is not None
         for weaken in (
-            *([tokens_of_any_session] if who & OWN and not who & {"foreign"} else []),
+            *([tokens_of_any_session] if who & (OWN | LINK) and "foreign" not in who else []),
+            *([tokens_of_any_kind, tokens_of_any_link] if who & (ANY_TOKEN | LINK) else []),
             *([keys_of_any_scope, any_key, nobody_checks] if who & KEYS else []),
         )
     ],

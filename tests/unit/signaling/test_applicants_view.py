@@ -79,7 +79,7 @@ class Applicant:
         self._tokens = Tokens(SECRET, 3_600, stage.clock)
 
     async def call(self, method: str, path: str, session_id: str, **kwargs: Any) -> ClientResponse:
-        token = self._tokens.issue(session_id)
+        token = self._tokens.issue(session_id, 1)
         headers = {"Authorization": f"Bearer {token}"} | kwargs.pop("headers", {})
         response = await self._http.request(method, path, headers=headers, **kwargs)
         text = await response.text()

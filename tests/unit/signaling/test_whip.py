@@ -77,12 +77,12 @@ async def test_bad_sdp_is_400(
     assert (await client.post(url, data=b"\xff\xfe", headers=headers)).status == 400
 
 
-async def test_an_unknown_session_is_404(
+async def test_the_token_of_a_deleted_session_is_void(
     client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
     sessions.sessions.clear()
-    assert (await client.post(url, data="v=0", headers=headers)).status == 404
+    assert (await client.post(url, data="v=0", headers=headers)).status == 401
 
 
 async def test_without_the_token_it_is_401(

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 _LISTED = "ix_verifications_tenant_id_created_at_ms_verification_id"
 

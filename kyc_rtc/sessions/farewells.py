@@ -1,0 +1,28 @@
+"""The last moments of a peer: it stays long enough to read what it was sent last."""
+
+from __future__ import annotations
+
+import asyncio
+
+from kyc_rtc.clock import Clock
+
+LINGER_MS = 4_000.0
+"""After the verdict, how long the peer may stay, so that it surely arrives."""
+
+SHORT_LINGER_MS = 1_000.0
+"""The same after another end, which the client can also ask for."""
+
+FAREWELL_MS = 500.0
+"""How long a peer stays that another device replaced."""
+
+
+async def linger(gone: asyncio.Event, clock: Clock, *, verdict: bool) -> None:
+    """Wait until the peer has gone, for a bounded time; the longer one after a verdict."""
+    left = asyncio.ensure_future(gone.wait())
+    time_up = asyncio.ensure_future(clock.sleep_ms(LINGER_MS if verdict else SHORT_LINGER_MS))
+    try:
+        await asyncio.wait({left, time_up}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left.cancel()
+        time_up.cancel()
+        await asyncio.gather(left, time_up, return_exceptions=True)
