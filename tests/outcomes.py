@@ -55,11 +55,12 @@ DRAWS = 24
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run."""
+    """What came of one run; `voids` are those of the attempt that counts, `attempts` all of them."""
 
     status: str
     reasons: tuple[str, ...]
     voids: int
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,29 +195,39 @@ def _outcome(server: LiveServer, session_id: str) -> Outcome:
     status = server.status(session_id)
     voided = status["connection"]["voided"]
     codes = tuple(reason["code"] for reason in status["reasons"])
-    return Outcome(status["status"], codes or ("no_verdict",), sum(voided.values()))
+    return Outcome(
+        status["status"],
+        codes or ("no_verdict",),
+        sum(voided.values()),
+        len(status["attempts"]),
+    )
 
 
 HEAD = """\
-| what happens | n | PASSED | FAILED | INCONCLUSIVE | none | challenges voided | reasons (runs) |
-|---|---|---|---|---|---|---|---|"""
+| what happens | n | PASSED | FAILED | INCONCLUSIVE | none | challenges voided | attempts | reasons (runs) |
+|---|---|---|---|---|---|---|---|---|"""
 
 
 def line(row: Row, outcomes: Sequence[Outcome]) -> str:
     """One row of the table."""
     statuses = Counter(outcome.status for outcome in outcomes)
     reasons = Counter(code for outcome in outcomes for code in outcome.reasons)
-    voids = sorted(outcome.voids for outcome in outcomes)
     counted = [statuses.pop(status, 0) for status in ("PASSED", "FAILED", "INCONCLUSIVE")]
     cells = [
         row.name,
         str(len(outcomes)),
         *map(str, counted),
         str(sum(statuses.values())),
-        f"{voids[0]}–{voids[-1]}" if voids[0] < voids[-1] else f"{voids[0]}",
+        _span([outcome.voids for outcome in outcomes]),
+        _span([outcome.attempts for outcome in outcomes]),
         ", ".join(f"{code} ({count})" for code, count in reasons.most_common()),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _span(counts: Sequence[int]) -> str:
+    least, most = min(counts), max(counts)
+    return f"{least}–{most}" if least < most else f"{least}"
 
 
 async def measure(chosen: Sequence[Row], runs: int) -> int:
