@@ -126,6 +126,7 @@ async def test_two_principals_may_choose_the_same_key(
         data_dir=tmp_path,
         secret_key=SecretStr(SECRET),
         environment="production",
+        public_url="https://kyc.example",
         api_keys=credentials.keys,
     )
     client: Client = await make_client(settings)
@@ -244,6 +245,7 @@ async def test_in_production_unknown_keys_are_refused_by_name(
         data_dir=tmp_path,
         secret_key=SecretStr(SECRET),
         environment="production",
+        public_url="https://kyc.example",
         api_keys=credentials.keys,
     )
     client: Client = await make_client(settings)

@@ -174,6 +174,7 @@ async def test_after_the_end_a_client_token_reads_and_retries(
         data_dir=tmp_path,
         secret_key=SecretStr(SECRET),
         environment="production",
+        public_url="https://kyc.example",
         api_keys=credentials.keys,
     )
     client: Client = await make_client(production)
