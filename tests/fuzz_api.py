@@ -127,7 +127,6 @@ def serving(folder: Path) -> Iterator[tuple[FakedServer, str]]:
             "SECRET_KEY": SECRET,
             "API_KEY_HASHES": json.dumps([api_key_hash(key)]),
             "PUBLIC_URL": PUBLIC_URL,
-            "LIMITS__MAX_WAITING_SESSIONS": "1000000",
             "LIMITS__MAX_LIVE_SESSIONS": "1000",
             "LIMITS__MIN_FREE_DISK_MB": "0",
             "LOG_LEVEL": "warning",
@@ -195,6 +194,8 @@ def _throw_junk(operation: Operation, credential: str, people: People, report: R
     method, path = operation.method.upper(), operation.path
     for request in junk(method, path, people.session_ids[0], query):
         answer = send(people.base_url, request, people.headers(credential))
+        if answer is None:
+            continue
         report.note(credential, operation.label, answer.status_code)
         for what in _undescribed(operation, answer):
             report.complain(f"{operation.label} as {credential}: {what}", request.text)
