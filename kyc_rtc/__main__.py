@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_models(commands)
     keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
-    keys.add_argument("--id", default="backend", help="how the key is told from others")
+    keys.add_argument("--id", default="backend", help="how the key differs from others")
     keys.add_argument("--name", default="", help="stored with what its owner did")
     keys.add_argument(
         "--scopes", nargs="+", choices=list(Scope), default=list(Scope), help="without it: all"

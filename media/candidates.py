@@ -67,7 +67,7 @@ def _reach_v6(address: IPv6Address) -> Reach:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRule:
-    """Which addresses are tried beside public ones."""
+    """Which addresses are tried besides public ones."""
 
     private: bool
     local: bool

@@ -19,7 +19,7 @@ _MIN_EXTENSIONS = 4
 
 
 class Stack(StrEnum):
-    """Who wrote an offer. LIBWEBRTC: Chromium or Safari, which of them cannot be told."""
+    """Who wrote an offer. LIBWEBRTC: Chromium or Safari, which of them is not known."""
 
     CHROMIUM = "chromium"
     SAFARI = "safari"

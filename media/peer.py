@@ -311,7 +311,7 @@ class Peer:
             self._begin_closing()
 
     def _on_too_large(self, size: Size) -> None:
-        """Say it once, as soon as the client can be told."""
+        """Say it once, as soon as the client can read it."""
         if self._too_large is not None:
             return
         log.warning("video_too_large", peer_id=self.peer_id, width=size.width, height=size.height)

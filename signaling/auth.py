@@ -2,7 +2,7 @@
 
     link ── link token, as long as the verification ──▶ open ──▶ client token, short-lived ──▶ everything else
 
-Kinds of tokens are told apart by their audience. Each carries the number of the link that it comes from.
+Kinds of tokens differ by their audience. Each carries the number of the link that it comes from.
 """
 
 from __future__ import annotations

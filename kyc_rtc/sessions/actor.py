@@ -147,9 +147,8 @@ class SessionActor:
         self._peers[peer_id] = peer
         try:
             answer = await peer.answer(offer)
-            await self.ask(
-                lambda number: PeerJoined(peer_id, offer.has_data_channel, client, number)
-            )
+            channel = offer.has_data_channel
+            await self.ask(lambda number: PeerJoined(peer_id, channel, client, number))
             tasks = self._require_running()
         except BaseException:
             self._peers.pop(peer_id, None)
@@ -182,8 +181,7 @@ class SessionActor:
         where it came after the verdict. With it, the messages since the last upload.
 
         Raises:
-            Conflict: the session is over, or a camera is connected. Besides, what
-                `decode` raises.
+            Conflict: the session is over, or a camera is connected. Besides, what `decode` raises.
         """
         self._require_running()
         if self._peers:  # refused before anything is noted of it
@@ -206,9 +204,7 @@ class SessionActor:
         """
         number = self._callers.enter()
         try:
-            if (
-                self._end is not None
-            ):  # the session answers at once: nothing follows from it any more
+            if self._end is not None:  # answered at once: nothing follows from it any more
                 self._handle(make(number))
             else:
                 self._inbox.ask(make(number))
@@ -332,7 +328,7 @@ class SessionActor:
             log.exception("peer_call_failed", session_id=self.record.session_id)
 
     async def _part(self, peer: PeerPort, farewell: Send | None) -> None:
-        """Close a peer; one that is told why has a moment to read it."""
+        """Close a peer; one that is sent the reason has a moment to read it."""
         if farewell is not None:
             self._outbox.send(farewell.message, farewell.media_ms, peer.send)
             await self._clock.sleep_ms(FAREWELL_MS)
@@ -363,7 +359,7 @@ class SessionActor:
                     log.info("peer", peer_id=peer_id, event_type=type(event).__name__)
 
     async def _come_in(self, peer: PeerPort) -> None:
-        """Its DTLS is up: it gets a place, or has to leave. Whoever comes again is told by 503."""
+        """Its DTLS is up: it gets a place, or has to leave. Its next offer gets 503."""
         self.pending.is_up(peer.peer_id)
         has_place = self._take_place(self.record.session_id)
         log.info("peer", peer_id=peer.peer_id, event_type="Connected", has_place=has_place)
@@ -381,8 +377,7 @@ class SessionActor:
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep_ms(TICK_MS)
-            peer = self._present()
-            if peer is not None:
+            if (peer := self._present()) is not None:
                 self._arrivals.heard(peer.last_heard_ms)
             self._inbox.put(self._arrivals.tick())
 

@@ -1,4 +1,4 @@
-"""What is known of a stream's source beside its pictures, joined to the stream's evidence.
+"""What is known of a stream's source apart from its pictures, joined to the stream's evidence.
 
 It joins after the verdict was formed, so it cannot change one: it is for whoever reads the evidence.
 """

@@ -35,7 +35,7 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What is known of a client beside its pictures. `address_prefix`: the network, not the host.
+    """What is known of a client apart from its pictures. `address_prefix`: the network, not the host.
 
     `mismatch`: the offer was not written by the program that `user_agent` names. `instance` names the
     device, or the tab; empty where the client does not. `take_over`: its user chose to go on here.

@@ -1,4 +1,4 @@
-"""What a process does beside its sessions: lease, sweeps, commands of other processes, retention."""
+"""What a process does apart from its sessions: lease, sweeps, commands of other processes, retention."""
 
 from __future__ import annotations
 

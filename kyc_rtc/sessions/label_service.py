@@ -151,7 +151,7 @@ class LabelService:
         metrics.false_negatives.set(total.false_negatives)
 
     async def _show_drift(self) -> None:
-        """This week and the last, which is whole; what cannot be told is NaN."""
+        """This week and the last, which is whole; what is not known is NaN."""
         this_week_ms = week_start_ms(self._clock.now_ms())
         weeks = {"last": this_week_ms - WEEK_MS, "current": this_week_ms}
         drifts = await self._drifts(weeks["last"])

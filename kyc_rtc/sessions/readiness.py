@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a process needs beside the database. Neither may block the event loop.
+    """What a process needs besides the database. Neither may block the event loop.
 
     `free_bytes`: of the data folder's file system. `model_is_intact`: whether the model's file is still
     the one that was verified at the start.

@@ -62,9 +62,9 @@ CLASS_OF: dict[ReasonCode, ReasonClass] = {
 
 
 def classes_of(codes: Iterable[str], *, passed: bool) -> tuple[ReasonClass, ...]:
-    """What the applicant is told, in the order of `ReasonClass`; nothing of a check that passed.
+    """What the applicant learns, in the order of `ReasonClass`; nothing of a check that passed.
 
-    `not_verified` only stands alone: beside something to mend it would say that a detector spoke.
+    `not_verified` stands only alone: next to something to mend it would say that a detector alarmed.
     """
     if passed:
         return ()

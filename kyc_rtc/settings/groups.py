@@ -17,7 +17,7 @@ class Group(BaseModel):
 
 
 SHORTEST_HOLD_MS = 250
-"""Of a smile or an open mouth: longer than talk or a twitch, and nobody has to be told to hold it."""
+"""Of a smile or an open mouth: longer than talk or a twitch, and held without being asked to."""
 
 
 ChallengeName = Literal["head_turn", "nod", "blink", "smile", "mouth_open"]
@@ -165,7 +165,7 @@ class LimitSettings(Group):
     max_pending_per_address: int = Field(
         8, ge=1, description="peers of one address whose DTLS is not up yet"
     )
-    retry_after_s: int = Field(15, ge=1, description="what a refused caller is told to wait")
+    retry_after_s: int = Field(15, ge=1, description="Retry-After of a refused caller")
     max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
     uploads_in_flight: int = Field(
         4, ge=1, le=64, description="requests with a picture at one time, for each session"

@@ -25,7 +25,7 @@ def check_further_attempt(record: SessionRecord, events: Iterable[EventRecord]) 
 def was_committed(commit: Commit, stored: SessionRecord, last: Sequence[EventRecord]) -> bool:
     """Whether the stored session, whose newest entry is `last`, is what this commit left.
 
-    A commit without entries is told by the state and the time.
+    A commit without entries is recognised by the state and the time.
     """
     ours = commit.record
     same_owner = (stored.owner_id, stored.owner_epoch) == (ours.owner_id, ours.owner_epoch)
