@@ -70,6 +70,10 @@ def _vp8(data: bytes) -> Look:
     return Look(is_key=True, size=Size(width, height))
 
 
+MAX_UNITS, MAX_SPS = 256, 4
+"""Of a frame: 1088 lines have 68 rows of macroblocks, each a slice at most, and a browser sends one SPS.
+More would be read on the event loop for nothing."""
+
 _START = b"\x00\x00\x01"
 _IDR, _SPS = 5, 7
 _ESCAPED = re.compile(rb"\x00\x00\x03")
@@ -79,8 +83,10 @@ def _h264(data: bytes) -> Look:
     """A byte stream of NAL units (ITU-T H.264, annex B), of which each SPS announces a size."""
     if not data.startswith((_START, b"\x00" + _START)):
         raise UnreadableVideo("an H.264 frame without a start code")
-    units = [unit for unit in data.split(_START)[1:] if unit]
+    units = [unit for unit in data.split(_START, MAX_UNITS + 1)[1:] if unit]
     kinds = [unit[0] & 0x1F for unit in units]
+    if len(units) > MAX_UNITS or kinds.count(_SPS) > MAX_SPS:
+        raise UnreadableVideo("more NAL units, or more SPS, than a frame has")
     sizes = [_sps_size(unit) for unit, kind in zip(units, kinds, strict=True) if kind == _SPS]
     largest = max(sizes, key=lambda size: size.rank, default=None)
     return Look(is_key=_IDR in kinds, size=largest)

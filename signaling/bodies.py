@@ -25,13 +25,15 @@ _MAX_BODY = web.RequestKey("max_body", int)
 class Bodies:
     """Reads bodies, within a time and a size each and a size for all of them together.
 
-    Three quarters of that size are for large bodies, so that small ones always find room.
+    Three quarters of that size are for large bodies, so that small ones always find room. One session's
+    applicant has three eighths at most, and all applicants together leave an eighth to the institution.
     """
 
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._in_flight = 0
+        self._of_session: Counter[str] = Counter()
 
     @property
     def in_flight(self) -> int:
@@ -39,8 +41,10 @@ class Bodies:
         return self._in_flight
 
     @contextmanager
-    def place(self, request: web.Request, max_bytes: int, *, large: bool) -> Iterator[None]:
-        """Room for the body of a request, until its handler is done.
+    def place(
+        self, request: web.Request, max_bytes: int, *, large: bool, session_id: str = ""
+    ) -> Iterator[None]:
+        """Room for the body of a request, until its handler is done. `session_id`: of an applicant.
 
         Raises:
             PayloadTooLarge: the body is announced as larger than `max_bytes`.
@@ -48,14 +52,19 @@ class Bodies:
         """
         size = self._size(request, max_bytes)
         room = self._settings.body_bytes_in_flight
-        if self._in_flight + size > (room * 3 // 4 if large else room):
+        limit = room * 3 // 4 if large else room * 7 // 8 if session_id else room
+        own = self._of_session[session_id] + size if session_id else 0
+        if size and (self._in_flight + size > limit or own > room * 3 // 8):
             raise AtCapacity("too many requests have a body", retry_after_s=BUSY_RETRY_S)
         request[_MAX_BODY] = max_bytes
+        held = Counter({session_id: size} if session_id and size else {})
         self._in_flight += size
+        self._of_session += held
         try:
             yield
         finally:
             self._in_flight -= size
+            self._of_session -= held  # which leaves no zeros behind
 
     def _size(self, request: web.Request, max_bytes: int) -> int:
         """What the body may take: as announced, or where that says nothing, the most."""

@@ -99,7 +99,9 @@ class Admission:
             if endpoint.creates:
                 self._rates.check(principal, request.remote or "")
             await self._authenticator.confirm(principal, after_end=endpoint.after_end)
-            with self._bodies.place(request, max_bytes, large=endpoint.large_body):
+            with self._bodies.place(
+                request, max_bytes, large=endpoint.large_body, session_id=principal.session_id
+            ):
                 return await endpoint.handler(request, principal)
 
         return admitted

@@ -15,6 +15,12 @@ from kyc_rtc.frames.frame import BgrImage
 from kyc_rtc.frames.sizes import LARGEST, is_too_large
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_COMPRESSED_CHUNKS = frozenset({b"iCCP", b"zTXt", b"iTXt"})
+MAX_COMPRESSED_CHUNKS = 4
+"""Of a PNG, before its picture: each may unpack to a megabyte as soon as the header is read."""
+
+MAX_CHUNKS = 4_096
 _MIN_SIDE_PX = 64
 
 
@@ -36,8 +42,24 @@ def check_picture(data: bytes) -> None:
         pass
 
 
+def _check_chunks(data: bytes) -> None:
+    """Count a PNG's chunks up to its picture (W3C PNG, 5.3): reading its header unpacks some of them."""
+    compressed, at = 0, len(_PNG)
+    for _ in range(MAX_CHUNKS):
+        kind = data[at + 4 : at + 8]
+        if len(kind) < 4 or kind == b"IDAT":  # a header that ends early is refused by its reader
+            return
+        compressed += kind in _COMPRESSED_CHUNKS
+        if compressed > MAX_COMPRESSED_CHUNKS:
+            break
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise BadImage("the PNG has more chunks before its picture than a picture needs")
+
+
 @contextmanager
 def _opened(data: bytes) -> Iterator[Image.Image]:
+    if data.startswith(_PNG):
+        _check_chunks(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows

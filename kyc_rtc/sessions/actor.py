@@ -164,8 +164,7 @@ class SessionActor:
 
     async def trickle(self, peer_id: str, fragment: Fragment) -> None:
         """Add ICE candidates. Raises `Conflict` for a peer that was replaced."""
-        peer = self._peers.get(PeerId(peer_id))
-        if peer is None:
+        if (peer := self._peers.get(PeerId(peer_id))) is None:
             self.pending.explain()
             raise Conflict("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
@@ -225,10 +224,9 @@ class SessionActor:
         self._outbox.unfollow(follower)
 
     def _require_running(self) -> asyncio.TaskGroup:
-        tasks = self._tasks
-        if tasks is not None and self._end is None and not self._session.is_over:
-            return tasks
-        raise not_running(self.record.state)
+        if self._tasks is None or self._end is not None or self._session.is_over:
+            raise not_running(self.record.state)
+        return self._tasks
 
     # Frames
 
@@ -238,8 +236,7 @@ class SessionActor:
             self._put(Arrived(frame))
 
     def _put(self, arrived: Arrived) -> None:
-        replaced = self._arrivals.put(arrived)
-        if replaced is not None:
+        if (replaced := self._arrivals.put(arrived)) is not None:
             self._callers.settle(Reply(replaced))
         self._inbox.wake()
 
@@ -361,6 +358,7 @@ class SessionActor:
     async def _come_in(self, peer: PeerPort) -> None:
         """Its DTLS is up: it gets a place, or has to leave. Its next offer gets 503."""
         self.pending.is_up(peer.peer_id)
+        self._arrivals.heard(self._clock.monotonic_ms())
         has_place = self._take_place(self.record.session_id)
         log.info("peer", peer_id=peer.peer_id, event_type="Connected", has_place=has_place)
         if not has_place:
@@ -377,7 +375,9 @@ class SessionActor:
     async def _tick(self) -> None:
         while True:
             await self._clock.sleep_ms(TICK_MS)
-            if (peer := self._present()) is not None:
+            if self._peer_id in self.pending:  # which has a limit of its own
+                self._arrivals.heard(self._clock.monotonic_ms())
+            elif (peer := self._present()) is not None:
                 self._arrivals.heard(peer.last_heard_ms)
             self._inbox.put(self._arrivals.tick())
 

@@ -26,6 +26,10 @@ class PendingPeers:
     def addresses(self) -> Collection[str]:
         return self._addresses.values()
 
+    def __contains__(self, peer_id: object) -> bool:
+        """Whether a peer is on its way."""
+        return peer_id in self._addresses
+
     def answered(self, peer_id: PeerId, address: str) -> None:
         """A peer is on its way."""
         self._addresses[peer_id] = address

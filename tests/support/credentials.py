@@ -42,7 +42,7 @@ class Credentials:
     def of(self, session_id: str, other_id: str) -> dict[str, dict[str, str]]:
         own = self._tokens.issue(session_id, LINK_NUMBER)
         head, claims, signature = own.split(".")
-        none = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+        none, odd = _encoded(b'{"alg":"none"}'), _encoded(b'{"alg":"HS256","crit":5}')
         key = self._secrets["all"]
         bad: dict[str, dict[str, str]] = {
             "nothing": {},
@@ -62,6 +62,8 @@ class Credentials:
             "expired_link": _bearer(self._link(self._tokens, session_id, ttl_s=-1)),
             "other_audience": _bearer(self._signed(session_id, audience="kyc-rtc/agent")),
             "unsigned": _bearer(f"{none}.{claims}."),
+            "odd_header": _bearer(f"{odd}.e30.c2ln"),
+            "not_ascii": {"X-API-Key": "schlüssel"},
             "cut": _bearer(f"{head}.{claims}.{signature[:-2]}"),
         }
         good = {
@@ -96,6 +98,10 @@ class Credentials:
         if link is not None:
             claims["link"] = link
         return jwt.encode({"alg": "HS256"}, claims, self._tokens._key)
+
+
+def _encoded(header: bytes) -> str:
+    return base64.urlsafe_b64encode(header).rstrip(b"=").decode()
 
 
 def _bearer(token: str) -> dict[str, str]:

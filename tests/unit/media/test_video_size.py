@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.video_size import Look, Size, UnreadableVideo, look_at
+from media.video_size import MAX_SPS, MAX_UNITS, Look, Size, UnreadableVideo, look_at
 from tests.support.encoders import encoded, h264, vp8, vp8_that_says
 
 START = b"\x00\x00\x00\x01"
@@ -141,6 +141,8 @@ def test_emulation_prevention_hides_nothing() -> None:
         ("H264", START + sps(640, 480)[:5]),
         ("H264", START + b"\x67\x42\x00\x1f" + b"\x00" * 9),
         ("H264", START + sps(640, 480, profile=118)),
+        ("H264", (START + sps(640, 480)) * (MAX_SPS + 1)),
+        ("H264", (START + b"\x41slice") * (MAX_UNITS + 1)),
         ("VP9", b"\x82\x49\x83\x42"),
     ],
 )

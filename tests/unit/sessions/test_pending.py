@@ -161,3 +161,16 @@ async def test_who_finds_no_place_is_logged(make_stage: MakeStage) -> None:
             peer.connect()
         await settle()
     assert [entry["has_place"] for entry in logs if "has_place" in entry] == [True, False]
+
+
+async def test_who_is_on_the_way_is_not_silent(stage: Stage) -> None:
+    """The peer itself gives up after 10 s; until then nobody has promised it a sound."""
+    session_id = (await stage.service.open("customer")).session_id
+    await offer(stage, session_id)
+    await stage.clock.advance(9_900)
+    assert not stage.peer.closed
+    stage.peer.connect()
+    await stage.clock.advance(7_900)
+    assert not stage.peer.closed
+    await stage.clock.advance(600)
+    assert stage.peer.closed

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc_rtc.errors import TooManyUploads
+from kyc_rtc.errors import AtCapacity, TooManyUploads
 from kyc_rtc.keys import api_key_hash, new_api_key
 from kyc_rtc.settings import HttpSettings, LimitSettings, Settings
-from signaling.bodies import UploadPlaces, is_too_slow
+from signaling.bodies import Bodies, UploadPlaces, is_too_slow
 from signaling.endpoints import BODIES, SMALL_BODY_BYTES
 from tests.support.clock import ManualClock, settle
 from tests.support.fake_sessions import FakeSessions
@@ -133,6 +136,40 @@ async def test_bodies_of_all_clients_have_one_limit(
     body.send(None)
     assert (await asking).status == 400
     assert (await client.post(UPLOAD, data=b"{" * 1_000, headers=JSON)).status == 400
+
+
+class Announced(dict[object, int]):
+    """As much of a request as a place looks at."""
+
+    body_exists = True
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.content_length = size
+        self.headers: dict[str, str] = {}
+
+
+@pytest.mark.parametrize(
+    ("session_id", "size", "held"), [("a", 400_000, 3), ("", 400_000, 10), ("", 500_000, 8)]
+)
+def test_one_session_has_a_share_and_an_institution_all(
+    clock: ManualClock, session_id: str, size: int, held: int
+) -> None:
+    room = 4 * 1024 * 1024
+    bodies = Bodies(HttpSettings(body_bytes_in_flight=room), clock)
+    with contextlib.ExitStack() as stack:
+
+        def hold(of: str) -> None:
+            asked = cast("web.Request", Announced(size))
+            stack.enter_context(bodies.place(asked, size, large=False, session_id=of))
+
+        for _ in range(held):
+            hold(session_id)
+        with pytest.raises(AtCapacity):
+            hold(session_id)
+        if session_id:
+            hold("another")
+    assert bodies.in_flight == 0
 
 
 async def test_a_malformed_body_is_no_failure_of_the_server(client: Client) -> None:
