@@ -121,9 +121,7 @@ async def test_where_another_device_is_connected_the_button_takes_over(browser: 
     server = ScriptedServer()
     server.answers["offer"] = problem(409, "in_use")
     tab = await ScriptedPage.visit(browser, server)
-    await tab.step("consent")
-    await tab.page.click("#agree")
-    await tab.step("result")
+    await tab.agree()
     assert await title(tab) == words("in_use")
     assert await tab.text("#result-body") == CATALOGUE["result.in_use.body"]
     await tab.pass_time(20)

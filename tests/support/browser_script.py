@@ -132,9 +132,10 @@ class ScriptedPage(ApplicantPage):
         return tab
 
     async def agree(self) -> None:
+        """Agree; the check begins, or a refusal has ended it at once."""
         await self.step("consent")
         await self.page.click("#agree")
-        await self.step("live")
+        await self.until("['live', 'result'].includes(document.body.dataset.step)")
 
     async def connected(self, peers: int = 1) -> None:
         """Wait for the hello of this peer, counted from 1."""
