@@ -116,10 +116,6 @@ def build(
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
     )
-    surroundings = Surroundings(
-        free_bytes=partial(asyncio.to_thread, free_bytes, settings.data_dir),
-        model_is_intact=partial(asyncio.to_thread, model.is_intact if model else lambda: True),
-    )
     idempotency = SqlIdempotencyStore(database, sealer)
     sessions, housekeeping = assemble(
         services,
@@ -128,7 +124,7 @@ def build(
         SqlAlertRepository(database),
         SqlVerificationLists(database, sealer),
         idempotency,
-        surroundings,
+        _surroundings(settings, model),
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
@@ -136,6 +132,13 @@ def build(
     app = create_app(settings, clock, metrics, sessions, labels, creations, life)
     app[DRAIN] = sessions.drain
     return app
+
+
+def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surroundings:
+    return Surroundings(
+        free_bytes=partial(asyncio.to_thread, free_bytes, settings.data_dir),
+        model_is_intact=partial(asyncio.to_thread, model.is_intact if model else lambda: True),
+    )
 
 
 def _detectors(settings: Settings, clock: Clock, model: Path) -> Callable[[], AnalysisPort]:

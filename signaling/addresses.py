@@ -40,8 +40,8 @@ def source_of(
 
     `forwarded_for` and `forwarded_proto` are the values of X-Forwarded-For and X-Forwarded-Proto, one
     for each header; `forwarded` the elements of Forwarded (RFC 7239), which count where there is no
-    X-Forwarded-For. From a peer that is no trusted proxy all of them are ignored. Each proxy appends
-    what it saw, so the client is the right-most address that is no trusted proxy: what stands left of
+    X-Forwarded-For. From a peer that is not a trusted proxy all of them are ignored. Each proxy appends
+    what it saw, so the client is the right-most address that is not a trusted proxy: what stands left of
     it anybody may have written. An entry that is no address ends the search at the proxy that wrote it.
     """
     networks = tuple(trusted)

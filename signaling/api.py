@@ -169,9 +169,8 @@ class KycApi:
         )
 
     async def start_session(self, request: web.Request, principal: Principal) -> web.Response:
-        origin = self._links.origin(
-            request
-        )  # what makes no link is refused before anything is stored
+        # What makes no link is refused before anything is stored.
+        origin = self._links.origin(request)
         body = await self._read(request, principal, schemas.StartSession)
         order = Order(
             return_url=body.return_url,

@@ -21,7 +21,7 @@ from kyc_rtc.sessions.pending import PENDING_PER_PLACE, client_key
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
-from kyc_rtc.sessions.terms import issuer_for, settings_for
+from kyc_rtc.sessions.terms import settings_for
 from kyc_rtc.storage.records import SessionRecord
 
 ENDING_LIMIT_S = 12.0
@@ -200,7 +200,7 @@ class SessionRegistry:
         attempts = await self._services.store.attempts(record.verification_id)
         settings = settings_for(record, self._services.settings)
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
-        issuer = issuer_for(record, self._services)
+        issuer = self._services.issuer.under(settings.liveness)
         session = Session(record, settings, issuer, can_retry=can_retry)
         actor = SessionActor(session, self._services, self._take_place)
         self._tasks[session_id] = asyncio.create_task(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 from aiohttp import ClientSession
 
@@ -38,7 +37,7 @@ async def test_the_portrait_answers_all_five_challenges_and_passes(
     assert states == ["checking_quality", "challenging", "deciding", "passed"]
     numbers = [message["event"] for message in call.messages if "event" in message]
     assert numbers == sorted(set(numbers))
-    stored = await _status(http, base_url, call.session_id)
+    stored = await call.status()
     assert (stored["status"], stored["verified"]) == ("PASSED", True)
 
 
@@ -88,10 +87,3 @@ async def test_two_people_at_once_do_not_disturb_each_other(
     answers = [m["passed"] for m in calls[0].of_type("challenge_result")]
     assert answers == [True, True], calls[0].account()
     assert verdicts[1]["status"] != "PASSED"
-
-
-async def _status(http: ClientSession, base_url: str, session_id: str) -> dict[str, Any]:
-    url = f"{base_url}/api/v1/kyc/get-session-status"
-    async with http.get(url, params={"session_id": session_id}) as response:
-        body: dict[str, Any] = await response.json()
-        return body
