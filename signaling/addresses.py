@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from kyc_rtc import addresses
+from kyc_rtc.addresses import parsed
 from kyc_rtc.errors import BadRequest
 
 Network = IPv4Network | IPv6Network
-
-_IPV6_PREFIX = 64
-"""What one client has at least (RFC 6177): single addresses of it are no limit to anybody."""
 
 _WITH_PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}", re.ASCII)
 _HOST = re.compile(
@@ -77,30 +76,18 @@ def _address(hop: str) -> IPv4Address | IPv6Address | None:
     """One entry, with or without a port (RFC 7239, 6); None for `unknown` and what is no address."""
     text = hop.strip().strip('"')
     match = _WITH_PORT.fullmatch(text)
-    return _parsed(match["v6"] or match["v4"]) if match else _parsed(text)
-
-
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    return parsed(match["v6"] or match["v4"]) if match else parsed(text)
 
 
 def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
     """Whether an address is that of a trusted proxy."""
-    parsed = _parsed(address)
-    return parsed is not None and any(parsed in network for network in trusted)
+    known = parsed(address)
+    return known is not None and any(known in network for network in trusted)
 
 
 def party_of(address: str) -> str:
-    """Whose address it is, for limits: an IPv4 address, or the /64 of an IPv6 address."""
-    parsed = _parsed(address)
-    if isinstance(parsed, IPv6Address):
-        return str(ip_network((int(parsed), _IPV6_PREFIX), strict=False))
-    return address if parsed is None else str(parsed)
+    """Whose connection it is, for limits; other text, as of a Unix socket, is a party by itself."""
+    return addresses.party_of(address) or address
 
 
 def check_host(host: str) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from ipaddress import IPv6Address, ip_address, ip_network
 
+from kyc_rtc.addresses import party_of
 from kyc_rtc.errors import CandidatesRefused, KycError
 from kyc_rtc.ids import PeerId
 
 PENDING_PER_PLACE = 2
 """So many peers a place may be on their way at one time: most connect within a second."""
-
-_HOST_BITS_V6 = 64
 
 
 class PendingPeers:
@@ -59,13 +57,5 @@ class PendingPeers:
 
 
 def client_key(address: str) -> str:
-    """What counts as one address: an IPv4 address, 64 bits of IPv6; empty where it is none."""
-    try:
-        known = ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(known, IPv6Address):
-        if known.ipv4_mapped is not None:
-            return str(known.ipv4_mapped)
-        return str(ip_network((known, _HOST_BITS_V6), strict=False))
-    return str(known)
+    """Whose connection it is, by the address of a socket, which may name its zone."""
+    return party_of(address.partition("%")[0])

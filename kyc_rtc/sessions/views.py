@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
+from kyc_rtc.addresses import parsed
 from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.sessions.attempts import may_retry
 from kyc_rtc.sessions.interface import (
@@ -111,12 +112,9 @@ def journal_view(entry: EventRecord) -> JournalView:
 
 def address_prefix(address: str) -> str:
     """The network of an address: 24 bits of IPv4, 48 of IPv6; empty where it is no address."""
-    try:
-        known = ip_address(address.partition("%")[0])
-    except ValueError:
+    known = parsed(address.partition("%")[0])
+    if known is None:
         return ""
-    if isinstance(known, IPv6Address) and known.ipv4_mapped is not None:
-        known = known.ipv4_mapped  # an IPv4 client of a socket that takes both
     return str(ip_network((known, _PREFIX_BITS[known.version]), strict=False))
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 from joserfc import jwt
+from pydantic import SecretStr
 
 from kyc_rtc.keys import Scope, api_key_hash, new_api_key
+from kyc_rtc.settings import Settings
 from kyc_rtc.settings.groups import ApiKeySettings
 from signaling.auth import Tokens
 from tests.support.clock import ManualClock
@@ -37,6 +40,16 @@ class Credentials:
                 scopes=tuple(Scope) if name == "all" else (Scope(name),),
             )
             for name, secret in self._secrets.items()
+        )
+
+    def production(self, folder: Path) -> Settings:
+        """Settings of a server in production that knows the keys."""
+        return Settings(
+            data_dir=folder,
+            secret_key=SecretStr(SECRET),
+            environment="production",
+            public_url="https://kyc.example",
+            api_keys=self.keys,
         )
 
     def of(self, session_id: str, other_id: str) -> dict[str, dict[str, str]]:

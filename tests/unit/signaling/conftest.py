@@ -23,6 +23,11 @@ Client = TestClient[Any, Any]
 MakeClient = Callable[[Settings], Any]
 
 
+def creations(clock: ManualClock) -> CreationService:
+    """What keeps idempotency keys, in memory."""
+    return CreationService(MemoryStore(clock=clock).idempotency, clock)
+
+
 @pytest.fixture
 def sessions() -> FakeSessions:
     return FakeSessions()
@@ -46,8 +51,7 @@ async def make_client(
 
         async def make(settings: Settings) -> Client:
             life = contextlib.nullcontext()
-            creations = CreationService(MemoryStore(clock=clock).idempotency, clock)
-            app = create_app(settings, clock, Metrics(), sessions, labels, creations, life)
+            app = create_app(settings, clock, Metrics(), sessions, labels, creations(clock), life)
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield make

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp import FormData, web
-from pydantic import SecretStr
 
 import signaling.app
 from kyc_rtc.errors import Unauthorised
@@ -18,7 +17,7 @@ from kyc_rtc.settings import Settings
 from signaling.auth import Access, Authenticator, Kind, Principal, Tokens
 from signaling.endpoints import Admission, Endpoint, routes_of
 from tests.support.clock import ManualClock
-from tests.support.credentials import LINK_NUMBER, SECRET, Credentials
+from tests.support.credentials import LINK_NUMBER, Credentials
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import Client, MakeClient
 
@@ -168,13 +167,7 @@ async def make_edge(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[], Any]:
     async def make() -> Edge:
-        settings = Settings(
-            data_dir=tmp_path_factory.mktemp("edge"),
-            secret_key=SecretStr(SECRET),
-            environment="production",
-            public_url="https://kyc.example",
-            api_keys=credentials.keys,
-        )
+        settings = credentials.production(tmp_path_factory.mktemp("edge"))
         client = await make_client(settings)
         own, other = [(await sessions.open("x")).session_id for _ in range(2)]
         for session_id in (own, other):

@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from pydantic import SecretStr
 
 from kyc_rtc.errors import Conflict, StorageUnavailable
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import Order
-from kyc_rtc.settings import Settings
 from tests.support.clock import ManualClock
-from tests.support.credentials import SECRET, Credentials
+from tests.support.credentials import Credentials
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import MakeClient
@@ -122,13 +120,7 @@ async def test_two_principals_may_choose_the_same_key(
     make_client: MakeClient, clock: ManualClock, sessions: FakeSessions, tmp_path: Path
 ) -> None:
     credentials = Credentials(clock)
-    settings = Settings(
-        data_dir=tmp_path,
-        secret_key=SecretStr(SECRET),
-        environment="production",
-        public_url="https://kyc.example",
-        api_keys=credentials.keys,
-    )
+    settings = credentials.production(tmp_path)
     client: Client = await make_client(settings)
     known = credentials.of("a", "b")
     answers = []
@@ -241,13 +233,7 @@ async def test_in_production_unknown_keys_are_refused_by_name(
     make_client: MakeClient, clock: ManualClock, sessions: FakeSessions, tmp_path: Path
 ) -> None:
     credentials = Credentials(clock)
-    settings = Settings(
-        data_dir=tmp_path,
-        secret_key=SecretStr(SECRET),
-        environment="production",
-        public_url="https://kyc.example",
-        api_keys=credentials.keys,
-    )
+    settings = credentials.production(tmp_path)
     client: Client = await make_client(settings)
     headers = credentials.of("a", "b")["key"]
     session_id = (await sessions.open("x")).session_id

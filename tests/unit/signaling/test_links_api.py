@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from pydantic import SecretStr
 
 from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions.creations import CreationService
@@ -17,7 +16,7 @@ from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from tests.support.clock import ManualClock
-from tests.support.credentials import LINK_NUMBER, SECRET, Credentials
+from tests.support.credentials import LINK_NUMBER, Credentials
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.sessions.conftest import Stage, build_stage
@@ -170,13 +169,7 @@ async def test_after_the_end_a_client_token_reads_and_retries(
     answer: int,
 ) -> None:
     credentials = Credentials(clock)
-    production = Settings(
-        data_dir=tmp_path,
-        secret_key=SecretStr(SECRET),
-        environment="production",
-        public_url="https://kyc.example",
-        api_keys=credentials.keys,
-    )
+    production = credentials.production(tmp_path)
     client: Client = await make_client(production)
     session_id = (await sessions.open("x")).session_id
     decided(sessions, session_id, link_number=LINK_NUMBER)

@@ -15,7 +15,6 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 from structlog.testing import capture_logs
 
-from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
@@ -25,7 +24,7 @@ from signaling.listening import BUSY_CONNECTIONS, GIVE_BACK_AFTER, serving
 from tests.support.clock import ManualClock
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
-from tests.support.memory_store import MemoryStore
+from tests.unit.signaling.conftest import creations
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 START = b"POST /api/v1/kyc/start-session HTTP/1.1\r\nHost: kyc.example\r\nContent-Type: application/json\r\n"
@@ -53,10 +52,6 @@ async def serve(
             return port
 
         yield start
-
-
-def creations(clock: ManualClock) -> CreationService:
-    return CreationService(MemoryStore(clock=clock).idempotency, clock)
 
 
 class Wire:

@@ -1,0 +1,27 @@
+"""IP addresses of clients: read, and grouped by whose they are. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+_IPV6_PREFIX = 64
+"""What one client has at least (RFC 6177): single addresses of it limit nobody."""
+
+
+def parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """An address; an IPv4 one inside IPv6, as a socket for both has it, as IPv4. None for other text."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def party_of(address: str) -> str:
+    """Whose address it is, for limits: an IPv4 address, or the /64 of an IPv6 address; empty for other
+    text."""
+    known = parsed(address)
+    if isinstance(known, IPv6Address):
+        return str(ip_network((int(known), _IPV6_PREFIX), strict=False))
+    return "" if known is None else str(known)
