@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
-from kyc_rtc.clock import Clock
+from kyc_rtc.clock import Clock, within
 
 LINGER_MS = 4_000.0
 """After the verdict, how long the peer may stay, so that it surely arrives."""
@@ -18,11 +19,5 @@ FAREWELL_MS = 500.0
 
 async def linger(gone: asyncio.Event, clock: Clock, *, verdict: bool) -> None:
     """Wait until the peer has gone, for a bounded time; the longer one after a verdict."""
-    left = asyncio.ensure_future(gone.wait())
-    time_up = asyncio.ensure_future(clock.sleep_ms(LINGER_MS if verdict else SHORT_LINGER_MS))
-    try:
-        await asyncio.wait({left, time_up}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        left.cancel()
-        time_up.cancel()
-        await asyncio.gather(left, time_up, return_exceptions=True)
+    with contextlib.suppress(TimeoutError):
+        await within(LINGER_MS if verdict else SHORT_LINGER_MS, gone.wait(), clock)
