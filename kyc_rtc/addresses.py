@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from collections.abc import Iterable
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+
+Network = IPv4Network | IPv6Network
 
 _IPV6_PREFIX = 64
 """What one client has at least (RFC 6177): single addresses of it limit nobody."""
@@ -16,6 +26,12 @@ def parsed(text: str) -> IPv4Address | IPv6Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
+    """Whether an address is that of a trusted proxy."""
+    known = parsed(address)
+    return known is not None and any(known in network for network in trusted)
 
 
 def party_of(address: str) -> str:

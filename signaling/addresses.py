@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address
 
 from kyc_rtc import addresses
-from kyc_rtc.addresses import parsed
+from kyc_rtc.addresses import Network, is_trusted, parsed
 from kyc_rtc.errors import BadRequest
-
-Network = IPv4Network | IPv6Network
 
 _WITH_PORT = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::\d{1,5})?|(?P<v4>[\d.]+):\d{1,5}", re.ASCII)
 _HOST = re.compile(
@@ -77,12 +75,6 @@ def _address(hop: str) -> IPv4Address | IPv6Address | None:
     text = hop.strip().strip('"')
     match = _WITH_PORT.fullmatch(text)
     return parsed(match["v6"] or match["v4"]) if match else parsed(text)
-
-
-def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
-    """Whether an address is that of a trusted proxy."""
-    known = parsed(address)
-    return known is not None and any(known in network for network in trusted)
 
 
 def party_of(address: str) -> str:

@@ -127,7 +127,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
                 Access.APPLICANT, schemas.StartedSession, 201,
-                problems=(400, 401, 403, 404, 409, 422, 503), creates=True, idempotent=True,
+                problems=(400, 401, 403, 404, 409, 503), creates=True, idempotent=True,
                 after_end=True,
             ),
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import hdrs, web
@@ -26,6 +27,8 @@ MAX_KEY_CHARS, MAX_KEYS_NAMED = 64, 10
 _SEE_SCHEMA = "see /api/v1 for the schema"
 
 BODIES = web.AppKey("bodies", Bodies)
+Confirm = Callable[[], Awaitable[None]]
+_CONFIRM_AGAIN: web.RequestKey[Confirm] = web.RequestKey("confirm_again")
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -98,7 +101,12 @@ class Admission:
             principal = self._authenticator.admit(request, endpoint.access, endpoint.scope)
             if endpoint.creates:
                 self._rates.check(principal, request.remote or "")
-            await self._authenticator.confirm(principal, after_end=endpoint.after_end)
+            confirm: Confirm = partial(
+                self._authenticator.confirm, principal, after_end=endpoint.after_end
+            )
+            await confirm()
+            if not request.content.is_eof():  # a body that takes its time may outlive the link
+                request[_CONFIRM_AGAIN] = confirm
             with self._bodies.place(
                 request, max_bytes, large=endpoint.large_body, session_id=principal.session_id
             ):
@@ -154,8 +162,12 @@ async def read_body(
 
 
 async def read_bytes(request: web.Request) -> bytearray:
-    """The body of a request as it came. Raises as `Bodies.read`."""
-    return await request.app[BODIES].read(request)
+    """The body of a request as it came. Raises as `Bodies.read`, and as `Authenticator.confirm` where the
+    credential stopped to count while the body came."""
+    body = await request.app[BODIES].read(request)
+    if (confirm := request.get(_CONFIRM_AGAIN)) is not None:
+        await confirm()
+    return body
 
 
 def client_of(

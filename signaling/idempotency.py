@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
@@ -25,7 +26,11 @@ Create = Callable[[str | None], Awaitable[BaseModel]]
 
 
 class Creations:
-    """Answers creating calls with 201, once for each principal and key."""
+    """Answers creating calls with 201, once for each principal and key.
+
+    An applicant's keys leave no rows, which a stranger with a link could make by the thousand: the id of
+    what is created follows from the key, so that a repeat finds it. Its answer is made anew.
+    """
 
     def __init__(self, creations: CreationInterface) -> None:
         self._creations = creations
@@ -39,8 +44,9 @@ class Creations:
             BadRequest: the key cannot be one. IdempotencyMismatch: it came with another body before.
         """
         key = _key_of(request)
-        if key is None:
-            return _response(StoredAnswer(201, (await create(None)).model_dump_json()))
+        if key is None or principal.has_token:
+            new_id = None if key is None else _id_of(principal, key)
+            return _response(StoredAnswer(201, (await create(new_id)).model_dump_json()))
         creation = await self._creations.begin(_identity(principal), key, _described(request, body))
         kept = creation.answer
         if kept is None:
@@ -62,7 +68,12 @@ def _key_of(request: web.Request) -> str | None:
 
 def _identity(principal: Principal) -> str:
     """Whose key it is: two principals may choose the same one."""
-    return f"{principal.kind.value} {principal.key_id or principal.session_id}"
+    return f"{principal.kind.value} {principal.key_id}"
+
+
+def _id_of(applicant: Principal, key: str) -> str:
+    """The id that a key stands for (UUID version 5, RFC 9562)."""
+    return str(uuid.uuid5(uuid.UUID(applicant.session_id), key))
 
 
 def _described(request: web.Request, body: BaseModel | None) -> str:

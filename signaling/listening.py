@@ -13,10 +13,11 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
+from kyc_rtc.addresses import Network, is_trusted
 from kyc_rtc.clock import Clock
 from kyc_rtc.memory import give_back
 from kyc_rtc.settings import Settings
-from signaling.addresses import Network, Source, is_trusted, source_of
+from signaling.addresses import Source, source_of
 from signaling.bodies import Bodies
 from signaling.connection import Connection
 from signaling.endpoints import BODIES

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from signaling.addresses import Network, is_trusted, party_of
+from kyc_rtc.addresses import Network, is_trusted
+from signaling.addresses import party_of
 
 RESERVED_DESCRIPTORS = 64
 """For the database, log files, models and pipes."""

@@ -6,10 +6,11 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from kyc_rtc.addresses import Network, is_trusted
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import HttpSettings
-from signaling.addresses import Network, is_trusted, party_of
+from signaling.addresses import party_of
 from signaling.auth import Principal
 
 MAX_BUCKETS = 10_000

@@ -14,10 +14,10 @@ import structlog
 
 from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
 from kyc_rtc.frames import Frame, PixelSource
-from kyc_rtc.ids import PeerId, SessionId, new_peer_id
+from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.arrivals import Arrivals, Arrived
-from kyc_rtc.sessions.callers import Callers
+from kyc_rtc.sessions.callers import Callers, judged_too_late
 from kyc_rtc.sessions.detectors import Detectors
 from kyc_rtc.sessions.effects import (
     Analyse,
@@ -47,7 +47,7 @@ from kyc_rtc.sessions.farewells import FAREWELL_MS, linger
 from kyc_rtc.sessions.inbox import Inbox
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.pending import PendingPeers
-from kyc_rtc.sessions.ports import PeerPort, Services
+from kyc_rtc.sessions.ports import PeerPort, Services, TakePlace
 from kyc_rtc.sessions.refusals import not_running
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.writer import Writer
@@ -67,10 +67,8 @@ class SessionActor:
     The other methods may be called from the same event loop while `run` runs.
     """
 
-    def __init__(
-        self, session: Session, services: Services, take_place: Callable[[SessionId], bool]
-    ) -> None:
-        """`take_place`: whether the session may have a place, from now on until it ends."""
+    def __init__(self, session: Session, services: Services, take_place: TakePlace) -> None:
+        """`take_place`: why a session may have no place; None where it has one until it ends."""
         self._session = session
         self._services = services
         self._take_place = take_place
@@ -137,7 +135,7 @@ class SessionActor:
     async def connect(self, offer: Offer, client: Client, address: str = "") -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
         self._require_running()
-        self.pending.explain()
+        self.pending.explain(client.instance)
         if (refusal := self._session.refusal_of_peer(client)) is not None:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
@@ -156,7 +154,7 @@ class SessionActor:
             await peer.aclose()
             raise
         self._peer_id = peer_id
-        self.pending.answered(peer_id, address)
+        self.pending.answered(peer_id, address, client.instance)
         self._no_peer.clear()
         self._arrivals.connected(self._clock.monotonic_ms())
         tasks.create_task(self._read(peer), name=f"peer-{peer_id}")
@@ -165,7 +163,7 @@ class SessionActor:
     async def trickle(self, peer_id: str, fragment: Fragment) -> None:
         """Add ICE candidates. Raises `Conflict` for a peer that was replaced."""
         if (peer := self._peers.get(PeerId(peer_id))) is None:
-            self.pending.explain()
+            self.pending.explain_peer(PeerId(peer_id))
             raise Conflict("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
 
@@ -180,7 +178,8 @@ class SessionActor:
         where it came after the verdict. With it, the messages since the last upload.
 
         Raises:
-            Conflict: the session is over, or a camera is connected. Besides, what `decode` raises.
+            Conflict: the session is over, or a camera is connected. AtCapacity: it was not judged in time.
+            Besides, what `decode` raises.
         """
         self._require_running()
         if self._peers:  # refused before anything is noted of it
@@ -191,7 +190,7 @@ class SessionActor:
             self._uploads_follower = self._outbox.follow()
         self._take_place(self.record.session_id)
         self._put(Arrived(frame, client, number))
-        result = await self._callers.answer(number)
+        result = await self._callers.answer(number, judged_too_late())
         return result, self._uploads_follower.drain()
 
     async def ask(self, make: Callable[[Request], SessionEvent]) -> None:
@@ -350,7 +349,7 @@ class SessionActor:
                 case Connected():
                     await self._come_in(peer)
                 case Refused(error):
-                    self.pending.refused(error)
+                    self.pending.refused(peer_id, error)
                     await self._inbox.deliver(PeerRefused(peer_id, error))
                 case CameraStarted() | ChannelOpened():
                     log.info("peer", peer_id=peer_id, event_type=type(event).__name__)
@@ -359,9 +358,10 @@ class SessionActor:
         """Its DTLS is up: it gets a place, or has to leave. Its next offer gets 503."""
         self.pending.is_up(peer.peer_id)
         self._arrivals.heard(self._clock.monotonic_ms())
-        has_place = self._take_place(self.record.session_id)
-        log.info("peer", peer_id=peer.peer_id, event_type="Connected", has_place=has_place)
-        if not has_place:
+        refusal = self._take_place(self.record.session_id)
+        log.info("peer", peer_id=peer.peer_id, event_type="Connected", has_place=refusal is None)
+        if refusal is not None:
+            await self._inbox.deliver(PeerRefused(peer.peer_id, refusal))
             await self._quietly(peer.aclose())
 
     def _forget(self, peer_id: PeerId) -> None:

@@ -44,11 +44,12 @@ def attempts_spent(attempts: Sequence[SessionRecord]) -> int:
     return sum(attempt.state != SessionState.INTERRUPTED for attempt in attempts)
 
 
-def may_retry(attempts: Sequence[SessionRecord], max_attempts: int) -> bool:
-    """Whether another attempt may follow the latest one."""
+def may_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: int) -> bool:
+    """Whether another attempt may follow the latest one: before that one expires, as its link does."""
     latest = attempts[-1]
     return (
         latest.state in RETRYABLE
+        and latest.expires_at_ms > now_ms
         and attempts_spent(attempts) < max_attempts
         and latest.attempt < MAX_INTERRUPTED + max_attempts
         and all(a.state != SessionState.PASSED for a in attempts)

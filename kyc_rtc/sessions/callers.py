@@ -7,13 +7,20 @@ import itertools
 from typing import Any
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import Conflict, StorageUnavailable
+from kyc_rtc.errors import AtCapacity, Conflict, KycError, StorageUnavailable
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.effects import Reply
 from kyc_rtc.sessions.events import Request
 
 ANSWER_LIMIT_MS = 8_000.0
 """For so long a caller waits for what it asked to be stored."""
+
+UPLOAD_RETRY_S = 2
+
+
+def judged_too_late() -> AtCapacity:
+    """What the sender of a picture hears when the pool of detectors has too much to do."""
+    return AtCapacity("the picture was not judged in time", retry_after_s=UPLOAD_RETRY_S)
 
 
 class Callers:
@@ -34,12 +41,12 @@ class Callers:
         """The caller does not wait."""
         self._waiting.pop(number, None)
 
-    async def answer(self, number: Request) -> FrameResult | None:
+    async def answer(self, number: Request, late: KycError | None = None) -> FrameResult | None:
         """Wait for the answer.
 
         Raises:
-            StorageUnavailable: none came in time; what was asked may still happen. Besides, what the
-                session answers with.
+            StorageUnavailable, or an error like `late`: none came in time; what was asked may still happen.
+            Besides, what the session answers with.
         """
         waiting = self._waiting[number]
         time_up: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep_ms(ANSWER_LIMIT_MS))
@@ -47,7 +54,7 @@ class Callers:
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
-                raise StorageUnavailable("the database is away", hint="ask again")
+                raise late or StorageUnavailable("the database is away", hint="ask again")
             return waiting.result()
         finally:
             time_up.cancel()

@@ -68,7 +68,8 @@ class PeerLost:
 
 @dataclass(frozen=True, slots=True)
 class PeerRefused:
-    """Something that a peer sent is not used; the client should know why."""
+    """Something that a peer sent is not used, and the client should know why; or the peer itself is not,
+    because there is no place for its session (`AtCapacity`)."""
 
     peer_id: PeerId
     error: KycError

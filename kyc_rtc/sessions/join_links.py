@@ -57,11 +57,11 @@ class JoinLinks:
             Conflict: the verification is over, or has expired.
         """
         attempts = await self._store.attempts(verification_id)
-        latest = attempts[-1]
-        if latest.state in FINAL and not may_retry(attempts, self._max_attempts):
-            raise Conflict(f"the verification is {latest.state}", hint="start a session")
-        if latest.expires_at_ms <= self._clock.now_ms():
+        latest, now_ms = attempts[-1], self._clock.now_ms()
+        if latest.expires_at_ms <= now_ms:
             raise Conflict("the verification has expired", hint="start a session")
+        if latest.state in FINAL and not may_retry(attempts, self._max_attempts, now_ms):
+            raise Conflict(f"the verification is {latest.state}", hint="start a session")
         await self._store.renew_link(verification_id)
         return await self._store.attempts(verification_id)
 

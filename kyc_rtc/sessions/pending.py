@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from kyc_rtc.addresses import party_of
+from kyc_rtc.addresses import Network, is_trusted, party_of
 from kyc_rtc.errors import CandidatesRefused, KycError
 from kyc_rtc.ids import PeerId
 
 PENDING_PER_PLACE = 2
 """So many peers a place may be on their way at one time: most connect within a second."""
+
+MAX_REMEMBERED = 8
+"""Peers, with the devices that they belong to: more than there are at one time."""
 
 
 class PendingPeers:
@@ -17,7 +20,8 @@ class PendingPeers:
 
     def __init__(self) -> None:
         self._addresses: dict[PeerId, str] = {}
-        self._unreachable: CandidatesRefused | None = None
+        self._instances: dict[PeerId, str] = {}
+        self._unreachable: dict[str, CandidatesRefused] = {}
         self._was_up = False
 
     @property
@@ -28,34 +32,46 @@ class PendingPeers:
         """Whether a peer is on its way."""
         return peer_id in self._addresses
 
-    def answered(self, peer_id: PeerId, address: str) -> None:
-        """A peer is on its way."""
+    def answered(self, peer_id: PeerId, address: str, instance: str = "") -> None:
+        """A peer of this device is on its way."""
         self._addresses[peer_id] = address
+        self._instances[peer_id] = instance
+        if len(self._instances) > MAX_REMEMBERED:
+            self._instances.pop(next(iter(self._instances)))
 
     def is_up(self, peer_id: PeerId) -> None:
         """Its DTLS is up."""
         self._addresses.pop(peer_id, None)
-        self._unreachable, self._was_up = None, True
+        self._unreachable.clear()
+        self._was_up = True
 
     def is_gone(self, peer_id: PeerId) -> None:
         self._addresses.pop(peer_id, None)
 
-    def refused(self, error: KycError) -> None:
+    def refused(self, peer_id: PeerId, error: KycError) -> None:
         """Something of a peer's is not used."""
-        if isinstance(error, CandidatesRefused) and not self._was_up:
-            self._unreachable = error
+        instance = self._instances.get(peer_id)
+        if isinstance(error, CandidatesRefused) and not self._was_up and instance is not None:
+            self._unreachable[instance] = error
 
-    def explain(self) -> None:
-        """Say once why the peer before could not be reached; the next one may come from elsewhere.
+    def explain(self, instance: str) -> None:
+        """Say once why this device's peer before could not be reached; the next one may come from
+        elsewhere.
 
         Raises:
             CandidatesRefused: none of its candidates was tried, and no peer of the session was ever up.
         """
-        error, self._unreachable = self._unreachable, None
+        error = self._unreachable.pop(instance, None)
         if error is not None:
             raise error
 
+    def explain_peer(self, peer_id: PeerId) -> None:
+        """As `explain`, for the device of a peer."""
+        self.explain(self._instances.get(peer_id, ""))
 
-def client_key(address: str) -> str:
-    """Whose connection it is, by the address of a socket, which may name its zone."""
-    return party_of(address.partition("%")[0])
+
+def client_key(address: str, trusted: Iterable[Network]) -> str:
+    """Whose connection it is, by the address of a socket, which may name its zone. Empty for a trusted
+    proxy that does not say for whom it is."""
+    plain = address.partition("%")[0]
+    return "" if is_trusted(plain, trusted) else party_of(plain)

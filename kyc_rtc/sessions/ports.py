@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kyc_rtc.clock import Clock
+from kyc_rtc.errors import AtCapacity
 from kyc_rtc.frames import Frame
 from kyc_rtc.frames.sizes import LARGEST_BYTES
-from kyc_rtc.ids import PeerId
+from kyc_rtc.ids import PeerId, SessionId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import LimitSettings, Settings
@@ -58,6 +59,8 @@ class PoolPort(Protocol):
 
 PeerFactory = Callable[[PeerId, MediaTimeline, FrameSink], PeerPort]
 AnalysisFactory = Callable[[], AnalysisPort]
+TakePlace = Callable[[SessionId], AtCapacity | None]
+"""Gives a session a place; the error where it gets none."""
 
 
 def decoded_places(limits: LimitSettings) -> asyncio.Semaphore:

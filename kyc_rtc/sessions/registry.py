@@ -30,6 +30,7 @@ ENDING_LIMIT_S = 12.0
 CANCEL_LIMIT_S = 3.0
 """And so long, once it was cancelled."""
 
+_FULL = "every place for a live session is taken"
 log = structlog.get_logger(__name__)
 
 
@@ -98,7 +99,7 @@ class SessionRegistry:
         """
         if session_id not in self._with_a_place() and self.is_full:
             self._services.metrics.refused.inc()
-            raise self.at_capacity("every place for a live session is taken")
+            raise self.at_capacity(_FULL)
         self._joining[session_id] += 1
         try:
             yield await self.begin(session_id, prepare)
@@ -122,7 +123,7 @@ class SessionRegistry:
             AtCapacity: every place is taken, or too many peers are pending, in all or of this address.
             Besides, what `begin` raises.
         """
-        key = client_key(address)
+        key = self._client_key(address)
         self._admit_peer(session_id, key)
         self._offering[key] += 1
         try:
@@ -134,9 +135,9 @@ class SessionRegistry:
         limits = self._services.settings.limits
         pending = +self._offering
         for actor in self._actors.values():
-            pending.update(map(client_key, actor.pending.addresses))
+            pending.update(map(self._client_key, actor.pending.addresses))
         if session_id not in self._with_a_place() and self.is_full:
-            problem = "every place for a live session is taken"
+            problem = _FULL
         elif pending.total() >= PENDING_PER_PLACE * limits.max_live_sessions:
             problem = "too many connections are on their way"
         elif key and pending[key] >= limits.max_pending_per_address:
@@ -146,14 +147,17 @@ class SessionRegistry:
         self._services.metrics.refused.inc()
         raise self.at_capacity(problem)
 
-    def _take_place(self, session_id: SessionId) -> bool:
-        """Whether a session has a place, from now on until it ends."""
+    def _client_key(self, address: str) -> str:
+        return client_key(address, self._services.settings.trusted_proxies)
+
+    def _take_place(self, session_id: SessionId) -> AtCapacity | None:
+        """Give a session a place, from now on until it ends; why it gets none."""
         if session_id not in self._with_a_place() and self.is_full:
             self._services.metrics.refused.inc()
-            return False
+            return self.at_capacity(_FULL)
         self._placed.add(session_id)
         self._count_places()
-        return True
+        return None
 
     def _with_a_place(self) -> set[SessionId]:
         return self._placed | set(self._joining)

@@ -143,8 +143,9 @@ class SessionService:
         if latest.state not in FINAL and latest.attempt > parent.attempt:
             return self._view(latest, attempts)  # somebody was here before: one follow-up for all
         limit = self._settings.limits.session_attempts
-        if not may_retry(attempts, limit):
-            if attempts_spent(attempts) >= limit:
+        now_ms = self._clock.now_ms()
+        if not may_retry(attempts, limit, now_ms):
+            if attempts_spent(attempts) >= limit or latest.expires_at_ms <= now_ms:
                 raise Conflict("no attempts are left", hint="ask the institution for another link")
             raise Conflict(f"a session that is {latest.state} is not repeated")
         self._admit()
@@ -366,7 +367,7 @@ class SessionService:
         session_id: SessionId | None = None,
     ) -> SessionView:
         limit = self._settings.limits.session_attempts
-        return session_view(record, attempts, limit, session_id)
+        return session_view(record, attempts, limit, self._clock.now_ms(), session_id)
 
 
 def _created(record: SessionRecord, actor: str) -> EventRecord:

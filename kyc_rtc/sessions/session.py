@@ -12,7 +12,14 @@ import math
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
-from kyc_rtc.errors import BadMessage, Conflict, KycError, OwnershipLost, StorageUnavailable
+from kyc_rtc.errors import (
+    AtCapacity,
+    BadMessage,
+    Conflict,
+    KycError,
+    OwnershipLost,
+    StorageUnavailable,
+)
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.verification import Ending
@@ -57,6 +64,7 @@ from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.refusals import after_the_end, over
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
+from kyc_rtc.sessions.storage_wait import StorageWait
 from kyc_rtc.sessions.wire import InboundType, Outbound, parse_message
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import EventRecord, SessionRecord
@@ -66,9 +74,6 @@ MAX_UNSTORED = 64
 
 UNJOINED_LIMIT_MS = 10_000.0
 """For so long a session without a peer, a picture or a verdict stays in this process."""
-
-WAITING_SENTENCE_AFTER_MS = 1_000.0
-"""For so long the applicant need not know that the database does not answer."""
 
 
 class Session:
@@ -85,13 +90,13 @@ class Session:
         self._peer_id: PeerId | None = None
         self._devices = Devices()
         self._greeted_seq = 0
-        self._ready = self._ended = self._storage_waits = False
+        self._ready = self._ended = self._is_crowded_out = False
         self._began_at_ms: float | None = None
         self._joined_at_ms: float | None = None
         self._alone_since_ms = 0.0
         self._uploader: Client | None = None
         self._gap_ms = 0.0
-        self._unstored_since_ms: float | None = None
+        self._storage_wait = StorageWait()
         self._next_frame_ms = -math.inf
         self._replies = Replies(self._ledger)
 
@@ -118,8 +123,8 @@ class Session:
         commit = self._ledger.commit(now, self._course.snapshot)
         if commit is not None:
             effects.append(Store(commit))
-        if self._unstored_since_ms is None and self._ledger.unstored:
-            self._unstored_since_ms = now.monotonic_ms
+        if self._ledger.unstored:
+            self._storage_wait.begins(now.monotonic_ms)
         return tuple(effects)
 
     def _dispatch(self, event: SessionEvent, now: Now) -> list[Effect]:  # noqa: C901, PLR0911, PLR0912 - one flat table
@@ -132,6 +137,9 @@ class Session:
                 return self._join(event, now)
             case PeerLost(peer_id):
                 return self._lose(peer_id, now)
+            case PeerRefused(_, AtCapacity()):
+                self._is_crowded_out = True
+                return []
             case PeerRefused(peer_id, error):
                 return [self._send(messages.refusal(error))] if peer_id == self._peer_id else []
             case ChannelReady(peer_id):
@@ -212,8 +220,7 @@ class Session:
             self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
-        waiting = [messages.notice(messages.STORAGE_WAITING)] if self._storage_waits else []
-        return [self._send(message) for message in (hello, *waiting)]
+        return [self._send(message) for message in (hello, *self._storage_wait.repeat())]
 
     def _read(self, data: str | bytes, now: Now) -> list[Effect]:
         try:
@@ -314,7 +321,7 @@ class Session:
     # Time
 
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
-        effects = self._wait_for_storage(now)
+        effects = self._notices(self._storage_wait.look(now.monotonic_ms))
         if self.is_over:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
@@ -333,12 +340,18 @@ class Session:
             case Step.DROP_PEER if self._peer_id is not None:
                 effects.append(DropPeer(self._peer_id))
             case Step.END_LINK_LOST:
-                effects += self._conclude(Ending.LINK_LOST, now)
+                effects += self._end_alone(now)
             case Step.END_TIME_LIMIT:
                 effects += self._conclude(Ending.TIME_LIMIT, now)
             case Step.NOTHING | Step.DROP_PEER:
                 pass
         return effects
+
+    def _end_alone(self, now: Now) -> list[Effect]:
+        """Nobody came back. Who only ever found every place taken has spent no attempt."""
+        if self._is_crowded_out and self._ledger.state is SessionState.CONNECTING:
+            return self._end_as(SessionState.INTERRUPTED, SERVER, now)
+        return self._conclude(Ending.LINK_LOST, now)
 
     def _wait_for_anybody(self, now: Now) -> list[Effect]:
         """Nobody joined: after a while the session is given back, as if it had never begun."""
@@ -353,11 +366,8 @@ class Session:
 
     def _publish(self, seq: int, now: Now) -> list[Effect]:
         """Send what is stored now, answer who waited for it, and end after the last entry."""
-        effects: list[Effect] = []
-        self._unstored_since_ms = now.monotonic_ms if self._ledger.last_seq > seq else None
-        if self._storage_waits:
-            self._storage_waits = False
-            effects.append(self._send(messages.notice(None)))
+        more_waits = self._ledger.last_seq > seq
+        effects = self._notices(self._storage_wait.stored(now.monotonic_ms, more_waits=more_waits))
         for entry in self._ledger.stored(seq):
             effects += self._send_entry(entry, now)
         self._ended = self._ledger.is_final and not self._ledger.unstored
@@ -381,15 +391,8 @@ class Session:
     def _send(self, message: Outbound) -> Send:
         return Send(message, self._course.media_ms)
 
-    def _wait_for_storage(self, now: Now) -> list[Effect]:
-        """Say that the database keeps the session waiting, once it has for a while."""
-        since_ms = self._unstored_since_ms
-        if self._storage_waits or since_ms is None:
-            return []
-        if now.monotonic_ms - since_ms < WAITING_SENTENCE_AFTER_MS:
-            return []
-        self._storage_waits = True
-        return [self._send(messages.notice(messages.STORAGE_WAITING))]
+    def _notices(self, notices: list[Outbound]) -> list[Effect]:
+        return [self._send(notice) for notice in notices]
 
     def _give_up(self) -> list[Effect]:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""

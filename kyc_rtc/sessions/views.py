@@ -16,7 +16,7 @@ from kyc_rtc.sessions.interface import (
     JournalView,
     SessionView,
 )
-from kyc_rtc.sessions.reason_classes import classes_of
+from kyc_rtc.sessions.reason_classes import ReasonClass, classes_of
 from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 
@@ -27,6 +27,7 @@ def session_view(
     record: SessionRecord,
     attempts: Sequence[SessionRecord],
     max_attempts: int,
+    now_ms: int,
     session_id: str | None = None,
 ) -> SessionView:
     """A session as others may know it. `attempts`: all of its verification, in order.
@@ -59,7 +60,7 @@ def session_view(
         deepfake_score=record.deepfake_score,
         status=record.verdict_status,
         reasons=(record.state,) if ended else record.reasons,
-        can_retry=may_retry(attempts, max_attempts),
+        can_retry=may_retry(attempts, max_attempts, now_ms),
         challenges=challenges,
         evidence=record.evidence or (),
         reason_weights=(1.0,) if ended else record.reason_weights,
@@ -80,7 +81,11 @@ def session_view(
 
 def applicants_view(view: SessionView) -> SessionView:
     """A session as its applicant may know it where scores are not exposed: no scores, weights, evidence
-    or detectors, and classes in the place of reason codes."""
+    or detectors, and classes in the place of reason codes.
+
+    Whether a person has to look is not among it: it would say that a detector alarmed. `needs_review` says
+    only that there is nothing for the applicant to mend.
+    """
     judged = view.status is not None
     classes = classes_of(view.reasons, passed=view.status == VerdictStatus.PASSED) if judged else ()
     return dataclasses.replace(
@@ -91,6 +96,8 @@ def applicants_view(view: SessionView) -> SessionView:
         deepfake_score=None,
         evidence=(),
         connection=None,
+        needs_review=view.status == VerdictStatus.INCONCLUSIVE
+        and classes == (ReasonClass.NOT_VERIFIED,),
     )
 
 

@@ -92,14 +92,20 @@ def test_a_verification_has_an_attempt() -> None:
     ],
 )
 def test_whether_another_may_follow(states: str, *, may: bool) -> None:
-    assert may_retry(attempts(states), 3) is may
+    assert may_retry(attempts(states), 3, 0) is may
 
 
 @pytest.mark.parametrize("state", list(SessionState))
 def test_what_the_server_interrupted_is_not_spent(state: SessionState) -> None:
     alone = attempts(state.value)
     assert attempts_spent(alone) == (state is not SessionState.INTERRUPTED)
-    assert may_retry(alone, 1) is (state is SessionState.INTERRUPTED)
+    assert may_retry(alone, 1, 0) is (state is SessionState.INTERRUPTED)
+
+
+def test_none_follows_one_that_has_expired() -> None:
+    (failed,) = attempts("failed")
+    assert may_retry([failed], 3, failed.expires_at_ms - 1)
+    assert not may_retry([failed], 3, failed.expires_at_ms)
 
 
 # Through the service

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_network
 
 import pytest
 import structlog.testing
@@ -10,7 +11,7 @@ import structlog.testing
 from kyc_rtc.errors import AtCapacity, CandidatesRefused, VideoTooLarge
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.sessions.pending import client_key
-from kyc_rtc.settings import LimitSettings, Settings
+from kyc_rtc.settings import LimitSettings, MediaSettings, Settings
 from tests.support.clock import settle
 from tests.support.offers import browser_like_offer
 from tests.unit.sessions.conftest import MakeStage, Stage
@@ -31,8 +32,9 @@ async def offered(stage: Stage, count: int, address: str = "") -> list[str]:
     return opened
 
 
-async def offer(stage: Stage, session_id: str, address: str = "") -> None:
-    await stage.service.offer(session_id, browser_like_offer(), ClientView(address=address))
+async def offer(stage: Stage, session_id: str, address: str = "", instance: str = "") -> None:
+    client = ClientView(address=address, instance=instance)
+    await stage.service.offer(session_id, browser_like_offer(), client)
 
 
 async def places(stage: Stage) -> int:
@@ -102,7 +104,42 @@ async def test_an_address_has_so_many_on_their_way(
 async def test_without_an_address_only_the_sum_counts(make_stage: MakeStage) -> None:
     stage = await make_stage(limited(places=50, per_address=1))
     await offered(stage, 3, "")
-    assert client_key("unix:") == ""
+    assert client_key("unix:", ()) == ""
+
+
+async def test_a_trusted_proxy_that_names_no_client_is_no_client(make_stage: MakeStage) -> None:
+    settings = limited(places=50, per_address=1)
+    settings = settings.model_copy(update={"trusted_proxies": (ip_network("10.0.0.0/8"),)})
+    stage = await make_stage(settings)
+    await offered(stage, 3, "10.1.2.3")
+    await offered(stage, 1, "192.0.2.1")
+    with pytest.raises(AtCapacity, match="from this address"):
+        await offered(stage, 1, "192.0.2.1")
+
+
+async def test_who_connects_to_a_full_server_spends_no_attempt(make_stage: MakeStage) -> None:
+    stage = await make_stage(limited(places=1))
+    first, second = await offered(stage, 2)
+    for peer in tuple(stage.peers):
+        peer.connect()
+        await settle()
+    assert [peer.closed for peer in stage.peers] == [False, True]
+    await stage.clock.advance(MediaSettings().reconnect_grace_ms + 1_000)
+    assert await stage.state(second) == "interrupted"
+    assert (await stage.service.attempt(second)).can_retry
+    assert await stage.state(first) != "interrupted"
+
+
+async def test_only_the_device_that_could_not_be_reached_hears_why(stage: Stage) -> None:
+    (session_id,) = await offered(stage, 1)
+    stage.peer.refuse(UNREACHABLE)
+    await stage.peer.aclose()
+    await settle()
+    await offer(stage, session_id, instance="another")
+    await stage.peer.aclose()
+    await settle()
+    with pytest.raises(CandidatesRefused):
+        await offer(stage, session_id)
 
 
 async def test_a_reconnect_needs_no_further_place(make_stage: MakeStage) -> None:

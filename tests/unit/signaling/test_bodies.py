@@ -19,9 +19,11 @@ from kyc_rtc.keys import api_key_hash, new_api_key
 from kyc_rtc.settings import HttpSettings, LimitSettings, Settings
 from signaling.bodies import Bodies, UploadPlaces, is_too_slow
 from signaling.endpoints import BODIES, SMALL_BODY_BYTES
+from signaling.whip import SDP
 from tests.support.clock import ManualClock, settle
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import Client, MakeClient
+from tests.unit.signaling.test_api import bearer, start
 
 START = "/api/v1/kyc/start-session"
 UPLOAD = "/api/v1/kyc/upload-video-frame"
@@ -104,6 +106,29 @@ async def test_a_slow_body_that_keeps_its_rate_is_read(client: Client, clock: Ma
     body.send(WHOLE[-1:])
     body.send(None)
     assert (await asking).status == 201
+
+
+@pytest.mark.parametrize("path", ["/api/v1/kyc/sessions/{id}/offer", "/whip/{id}"])
+async def test_a_body_that_outlives_its_link_is_refused(
+    client: Client, sessions: FakeSessions, path: str
+) -> None:
+    started = await start(client)
+    session_id = started["session_id"]
+    url = path.replace("{id}", session_id)
+    whip = url.startswith("/whip")
+    headers = bearer(started["client_token"]) | ({"Content-Type": SDP} if whip else JSON)
+    whole = json.dumps({"type": "offer", "sdp": "v=0"})
+    body = Body()
+    body.send(whole[:9].encode())
+    asking = asyncio.ensure_future(client.post(url, data=body.pieces(), headers=headers))
+    await until_reading(client)
+    assert (await client.post(f"/api/v1/kyc/sessions/{session_id}/link")).status == 201
+    sessions.calls.clear()
+    body.send(whole[9:].encode())
+    body.send(None)
+    response = await asking
+    assert (response.status, (await response.json())["error"]["code"]) == (401, "link_replaced")
+    assert sessions.calls == []
 
 
 @pytest.mark.parametrize(("path", "limit"), [(START, SMALL_BODY_BYTES), (UPLOAD, 4 * 1024 * 1024)])
