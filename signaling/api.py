@@ -100,6 +100,10 @@ class KycApi:
                 problems=(400, 401, 403, 404, 415, 503),
             ),
             Endpoint(
+                "POST", f"{one}/cancel", self.cancel, "End it without a verdict",
+                Access.INSTITUTION, schemas.SessionStatus, problems=(401, 403, 404, 503),
+            ),
+            Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
                 problems=(400, 401, 403, 404, 503),
@@ -232,6 +236,12 @@ class KycApi:
         view = await self._sessions.command(body.session_id, Command(CommandType.COMPLETE))
         alerts = await self._sessions.session_alerts(view.attempt_id)
         return answer(answers.verification(view, alerts, warnings_of(body)))
+
+    async def cancel(self, request: web.Request, _principal: Principal) -> web.Response:
+        """Ends the attempt that is open, and with it the link; what is over stays as it is."""
+        session_id = request.match_info["session_id"]
+        view = await self._sessions.command(session_id, Command(CommandType.CANCEL))
+        return answer(answers.session_status(view))
 
     async def session_status(self, request: web.Request, _principal: Principal) -> web.Response:
         unknown = unknown_names(request, ("session_id",))

@@ -50,6 +50,8 @@ class ApplyPage {
   /** Ends what the calls do by themselves. */
   #keeping = new AbortController();
   #restarts = 0;
+  /** @type {string | null} where the institution wants the applicant to go afterwards */
+  #returnUrl = null;
   /** @type {MediaStream | null} */
   #stream = null;
 
@@ -81,6 +83,7 @@ class ApplyPage {
   /** @param {import('../sdk/api.js').SessionReport} report */
   async #enter(report) {
     const { state, status, can_retry: canRetry } = report;
+    this.#returnUrl = report.return_url ?? null;
     if (!isFinal(state)) this.#api.keepFresh(this.#keeping.signal);
     if (status) this.#showVerdict(report);
     else if (state === 'interrupted' && canRetry) await this.#enterAgain();
@@ -224,6 +227,7 @@ class ApplyPage {
    */
   #showReview(canRetry) {
     this.#result.show({
+      returnUrl: this.#returnUrl,
       name: 'review',
       tone: 'neutral',
       action: canRetry ? { label: 'result.try_again', run: () => this.#tryAgain() } : null,
@@ -236,6 +240,7 @@ class ApplyPage {
     const passed = status === 'PASSED';
     const exposed = liveness !== undefined || deepfake !== undefined;
     this.#result.show({
+      returnUrl: this.#returnUrl,
       ...verdict,
       reasons,
       tips: !passed && canRetry,
@@ -252,6 +257,7 @@ class ApplyPage {
    */
   #showEnd(state, canRetry, again = () => this.#tryAgain()) {
     this.#result.show({
+      returnUrl: this.#returnUrl,
       name: state,
       tone: state === 'cancelled' ? 'neutral' : 'warn',
       attemptsSpent: !canRetry && state !== 'expired',
@@ -274,11 +280,12 @@ class ApplyPage {
   }
 
   #showSpent() {
-    this.#result.show({ name: 'spent', tone: 'warn' });
+    this.#result.show({ name: 'spent', tone: 'warn', returnUrl: this.#returnUrl });
   }
 
   #showDeclined() {
     this.#result.show({
+      returnUrl: this.#returnUrl,
       name: 'declined',
       tone: 'neutral',
       action: { label: 'result.back', run: () => showStep('consent') },
@@ -288,7 +295,8 @@ class ApplyPage {
   /** @param {{code: string, status: number, reason: string | null}} failure */
   #showFatal({ code, status, reason }) {
     if (code === 'refused' && isDeadLink(status)) return this.#showInvalid(reason);
-    const name = ['link_lost', 'busy', 'server'].includes(code) ? code : 'refused';
+    const known = ['link_lost', 'busy', 'server'].includes(code) ? code : 'refused';
+    const name = reason === 'candidates_refused' ? 'unreachable' : known;
     this.#result.show({
       name,
       tone: 'warn',

@@ -13,11 +13,13 @@ import { byId, showStep } from './dom.js';
  * @property {boolean} [tips] whether to say how the next try goes better
  * @property {boolean} [attemptsSpent] whether to say that no attempts are left
  * @property {{label: string, run: () => unknown} | null} [action] the button, by its word's key
+ * @property {string | null} [returnUrl] where the institution wants the applicant to go now
  */
 
 export class ResultStep {
   #words;
   #button = /** @type {HTMLButtonElement} */ (byId('result-action'));
+  #return = /** @type {HTMLAnchorElement} */ (byId('result-return'));
   /** @type {Result['action']} */
   #action = null;
 
@@ -28,7 +30,8 @@ export class ResultStep {
   }
 
   /** @param {Result} result */
-  show({ name, tone, reasons = [], scores = null, tips = false, attemptsSpent = false, action = null }) {
+  show({ name, tone, reasons = [], scores = null, tips = false, attemptsSpent = false, ...ways }) {
+    const { action = null, returnUrl = null } = ways;
     byId('result').dataset.tone = tone;
     byId('result').dataset.name = name;
     byId('result-title').textContent = this.#words.text(`result.${name}.title`);
@@ -43,6 +46,9 @@ export class ResultStep {
     this.#button.hidden = action === null;
     this.#button.disabled = false;
     if (action) this.#button.textContent = this.#words.text(action.label);
+    this.#return.hidden = returnUrl === null;
+    this.#return.classList.toggle('outlined', action !== null);
+    if (returnUrl !== null) this.#return.href = returnUrl;
     showStep('result');
   }
 

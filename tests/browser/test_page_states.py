@@ -241,3 +241,45 @@ async def test_a_review_names_no_guilt(browser: Browser, can_retry: bool) -> Non
     await tab.step("result")
     assert await tab.text("#result-title") == CATALOGUE["result.review.title"]
     assert tab.problems == []
+
+
+# ── ways out ──
+
+BANK = "https://bank.example/done?case=7"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "can_retry"),
+    [("passed", "PASSED", False), ("failed", "FAILED", True), ("cancelled", None, True)],
+)
+async def test_an_ending_leads_back_to_the_institution(
+    browser: Browser, state: str, status: str | None, can_retry: bool
+) -> None:
+    server = ScriptedServer()
+    server.answers["session"] = report(
+        state, status=status, verified=status == "PASSED", can_retry=can_retry, return_url=BANK
+    )
+    tab = await ScriptedPage.visit(browser, server)
+    await tab.step("result")
+    link = tab.page.locator("#result-return")
+    assert await link.get_attribute("href") == BANK
+    assert await tab.text("#result-return") == CATALOGUE["result.return"]
+    assert await tab.page.is_visible("#result-action") == can_retry
+    assert tab.problems == []
+
+
+async def test_without_a_way_back_there_is_no_button(browser: Browser) -> None:
+    server = ScriptedServer()
+    server.answers["session"] = report("passed", status="PASSED", verified=True)
+    tab = await ScriptedPage.visit(browser, server)
+    await tab.step("result")
+    assert not await tab.page.is_visible("#result-return")
+
+
+async def test_a_device_in_a_closed_network_is_told_to_use_another(browser: Browser) -> None:
+    server = ScriptedServer()
+    server.answers["offer"] = problem(400, "candidates_refused")
+    tab = await ScriptedPage.visit(browser, server)
+    await tab.agree()
+    await tab.step("result")
+    assert await tab.text("#result-title") == CATALOGUE["result.unreachable.title"]

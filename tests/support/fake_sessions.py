@@ -152,6 +152,9 @@ class FakeSessions:
                 view, state="inconclusive", status="INCONCLUSIVE", reasons=("completed_early",)
             )
             self.sessions[session_id] = view
+        if command.type is CommandType.CANCEL:
+            view = dataclasses.replace(view, state="cancelled", reasons=("cancelled",))
+            self.sessions[session_id] = view
         return view
 
     async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:

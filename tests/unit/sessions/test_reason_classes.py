@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from kyc_rtc.decision.verdict import ReasonCode
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.sessions.reason_classes import CLASS_OF, ReasonClass, classes_of
+from kyc_rtc.sessions.views import applicants_view, session_view
+from tests.support.memory_store import a_session
 
 CODES = st.lists(st.sampled_from(ReasonCode), unique=True)
 
@@ -49,3 +53,23 @@ def test_a_sign_more_is_not_noticed(codes: list[ReasonCode], sign: Sign) -> None
     told = classes_of(codes, passed=False)
     assert told
     assert classes_of([*codes, sign.value], passed=False) == told
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [(("deepfake_suspected",), True), (("no_face", "deepfake_suspected"), False)],
+)
+def test_that_a_person_has_to_look_is_the_institutions(
+    codes: tuple[str, ...], *, said: bool
+) -> None:
+    """Else an attacker would learn that a detector alarmed."""
+    record = a_session(
+        state="inconclusive",
+        verdict_status="INCONCLUSIVE",
+        reasons=codes,
+        reason_weights=(1.0,) * len(codes),
+    )
+    records = [dataclasses.replace(record, needs_review=needed) for needed in (True, False)]
+    shown = [applicants_view(session_view(one, [one], 3, 0)) for one in records]
+    assert shown[0] == shown[1]
+    assert shown[0].needs_review is said

@@ -57,6 +57,7 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "POST /api/v1/kyc/sessions/{session_id}/open": LINK,
     "POST /api/v1/kyc/sessions/{session_id}/renew": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/link": keys("verifications"),
+    "POST /api/v1/kyc/sessions/{session_id}/cancel": keys("verifications"),
     "POST /api/v1/kyc/sessions/{session_id}/label": keys("labels"),
     "GET /api/v1/kyc/labels/statistics": keys("labels"),
     "GET /api/v1/alerts/active": keys("alerts"),
@@ -84,7 +85,7 @@ STATIC_FILES = {
     "sdk": "kyc-rtc.js",
     "style": "base.css",
 }
-WITHOUT_BODY = ("retry", "open", "renew", "link")
+WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel")
 SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
 
 

@@ -45,7 +45,7 @@ DETECTORS = frozenset(code.value for code in Sign) | frozenset(
 )
 ANALYSERS = frozenset(name.value for name in AnalyserName)
 FIELDS = frozenset({"needs_review"})
-"""A fact that an honest person needs: nothing is decided yet. It says not why."""
+"""For the applicant: nothing is decided, and there is nothing to mend. It does not say why."""
 MEASURED = frozenset({"score", "liveness_score", "deepfake_score", "confidence", "weight"})
 MEASURED_TEXTS = frozenset({"weight_text", "evidence", "connection", "recommendations", "alerts"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import uuid
 from typing import Any
 
 import pytest
@@ -47,6 +48,14 @@ async def test_an_end_without_a_verdict_is_inconclusive_for_the_institution(
     listed = await (await client.get(f"{KYC}/sessions")).json()
     row = listed["sessions"][0]
     assert (row["state"], row["status"], row["verified"]) == (state, "INCONCLUSIVE", False)
+
+
+async def test_an_institution_cancels(client: Client, sessions: FakeSessions) -> None:
+    session_id = (await start(client))["session_id"]
+    response = await client.post(f"{KYC}/sessions/{session_id}/cancel")
+    body = await response.json()
+    assert (response.status, body["state"], body["status"]) == (200, "cancelled", "INCONCLUSIVE")
+    assert (await client.post(f"{KYC}/sessions/{uuid.uuid4()}/cancel")).status == 404
 
 
 async def test_completing_an_end_gives_its_reason(

@@ -116,7 +116,7 @@ async def test_the_limits_are_described(client: Client) -> None:
         if method == "post"
     }
     one = "/api/v1/kyc/sessions/{session_id}"
-    without_body = {f"{one}/{call}" for call in ("retry", "open", "renew", "link")}
+    without_body = {f"{one}/{call}" for call in ("retry", "open", "renew", "link", "cancel")}
     limited = {START, *(f"{one}/{call}" for call in ("offer", "retry", "label", "open", "link"))}
     uploads = "/api/v1/kyc/upload-video-frame"
     assert {path for path, found in described.items() if "429" in found} == {*limited, uploads}
