@@ -8,7 +8,7 @@ from tests.support.stored import new_store
 from tests.two_servers import Length, run
 
 BRIEF = Length(restarts=1, long_lives=1)
-PARTS = "restarts|crash|commands"
+PARTS = "restarts|crash|commands|repeats"
 
 
 async def test_two_servers_leave_each_others_sessions_alone(tmp_path: Path) -> None:

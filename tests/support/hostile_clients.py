@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from aiohttp import ClientSession
@@ -109,7 +110,13 @@ async def huge_video(target: Target, side_px: int = 8_192) -> Answers:
     """A camera whose VP8 is 8192 x 8192, over real WebRTC."""
     flat = np.zeros((side_px, side_px, 3), np.uint8)
     packets = await asyncio.to_thread(encode_vp8, [flat], (side_px, side_px), 2)
-    publisher = Publisher(EncodedTrack(packets, fps=2), lambda _message: None)
+    answers: Answers = Counter()
+
+    def hear(message: dict[str, Any]) -> None:
+        if message["type"] == "error":
+            answers[message["code"]] += 1
+
+    publisher = Publisher(EncodedTrack(packets, fps=2), hear)
     headers = {"Authorization": f"Bearer {target.token}"}
     path = f"{target.url}{_KYC}/sessions/{target.session_id}/offer"
     try:
@@ -118,7 +125,7 @@ async def huge_video(target: Target, side_px: int = 8_192) -> Answers:
             if answer.status == 200:
                 await publisher.accept((await answer.json())["sdp"])
         await asyncio.sleep(target.hold_s)  # the attack's length
-        return Counter({str(answer.status): 1})
+        return answers + Counter({str(answer.status): 1})
     finally:
         await publisher.aclose()
 

@@ -36,16 +36,18 @@ class Rest:
 
     async def get(self, path: str, token: str = "") -> dict[str, Any]:
         """Raises Refused, Unreachable."""
-        return await self._call("GET", path, None, token)
+        return await self._call("GET", path, None, _bearer(token))
 
     async def post(
         self, path: str, body: dict[str, Any] | None = None, token: str = ""
     ) -> dict[str, Any]:
         """Raises Refused, Unreachable."""
-        return await self._call("POST", path, body, token)
+        return await self._call("POST", path, body, _bearer(token))
 
-    async def start(self, user_id: str) -> dict[str, Any]:
-        return await self.post(f"{KYC}/start-session", {"user_id": user_id})
+    async def start(self, user_id: str, key: str = "") -> dict[str, Any]:
+        """`key`: the Idempotency-Key; empty for none."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self._call("POST", f"{KYC}/start-session", {"user_id": user_id}, headers)
 
     async def status(self, session_id: str) -> dict[str, Any]:
         """The institution's view of a verification."""
@@ -61,9 +63,8 @@ class Rest:
         return events
 
     async def _call(
-        self, method: str, path: str, body: dict[str, Any] | None, token: str
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = self.base_url + path
         try:
             async with self._http.request(
@@ -79,6 +80,10 @@ class Rest:
             after_s = None if retry_after is None else float(retry_after)
             raise Refused(status, told.get("code", ""), told.get("message", text[:200]), after_s)
         return parsed
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def _parsed(text: str) -> dict[str, Any]:
