@@ -9,7 +9,7 @@ import re
 from aiohttp import web
 
 from kyc_rtc import __version__
-from kyc_rtc.errors import BadImage
+from kyc_rtc.errors import BadImage, BadRequest
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import (
     AlertFilter,
@@ -247,7 +247,10 @@ class KycApi:
         unknown = unknown_names(request, ("session_id",))
         if not self._settings.development:
             refuse(unknown)
-        view = await self._sessions.status(request.query.get("session_id", ""))
+        session_id = request.query.get("session_id", "")
+        if not session_id:
+            raise BadRequest("session_id: is missing", hint="send ?session_id=<id>")
+        view = await self._sessions.status(session_id)
         return answer(answers.session_status(view, unknown))
 
     async def verifications(self, request: web.Request, _principal: Principal) -> web.Response:

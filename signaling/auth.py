@@ -135,7 +135,9 @@ class Tokens:
             raise Unauthorised("the token is not valid here", hint="open the link again")
         if expires_s <= self._now_s():
             if kind is Kind.LINK:
-                raise LinkExpired("the link has expired", hint="ask for a new link")
+                raise LinkExpired(
+                    "the link has expired", hint="ask the institution for another check"
+                )
             raise Unauthorised("the token has expired", hint="open the link again")
         return Principal(kind, session_id=session_id, link_number=number)
 
@@ -201,9 +203,12 @@ class Authenticator:
         """By `X-API-Key`, or by the key as a bearer."""
         if self._open:
             return DEVELOPER
-        key = self._known(request.headers.get("X-API-Key") or _bearer(request))
-        if key is None:
+        given = request.headers.get("X-API-Key") or _bearer(request)
+        if not given:
             raise Unauthorised("an API key is needed", hint="send it as X-API-Key")
+        key = self._known(given)
+        if key is None:
+            raise Unauthorised("the API key is not valid", hint="see python -m kyc_rtc keys")
         if scope not in key.scopes:
             raise Forbidden(f"the API key lacks the scope {scope.value}")
         return Principal(Kind.INSTITUTION, key_id=key.id, name=key.name, scopes=key.scopes)

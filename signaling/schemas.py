@@ -266,6 +266,7 @@ class SessionStatus(_OriginalAnswer):
     connection: dict[str, Any] | None = Field(
         description="peers, gaps, voided challenges and times to answer"
     )
+    withdrawn: bool = Field(description="the institution cancelled the verification")
     needs_review: bool
     profile: str | None
     locale: str | None
@@ -304,6 +305,7 @@ class ApplicantStatus(_Answer):
     reasons: list[Reason]
     can_retry: bool
     needs_review: bool
+    withdrawn: bool = Field(description="the institution cancelled the verification")
     expires_at: str
     locale: str | None
     return_url: str | None

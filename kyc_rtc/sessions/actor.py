@@ -76,7 +76,7 @@ class SessionActor:
         self._inbox = Inbox()
         self._arrivals = Arrivals(services.clock.monotonic_ms())
         self._writer = Writer(services, self._inbox.put)
-        self._outbox = Outbox()
+        self.outbox = Outbox()
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
         self.pending = PendingPeers()
@@ -97,6 +97,11 @@ class SessionActor:
     def record(self) -> SessionRecord:
         """As the database has it."""
         return self._session.record
+
+    @property
+    def seen(self) -> SessionRecord:
+        """`record`, with what was measured since."""
+        return self._session.seen
 
     async def run(self) -> None:
         """Until the session is over: what it published is stored, and its peer had time to read it."""
@@ -187,7 +192,7 @@ class SessionActor:
         frame = self._arrivals.uploaded(decode, self._clock.monotonic_ms())
         number = self._callers.enter()
         if self._uploads_follower is None:
-            self._uploads_follower = self._outbox.follow()
+            self._uploads_follower = self.outbox.follow()
         self._take_place(self.record.session_id)
         self._put(Arrived(frame, client, number))
         result = await self._callers.answer(number, judged_too_late())
@@ -214,13 +219,6 @@ class SessionActor:
     def post(self, event: SessionEvent) -> None:
         """Hand over an event that nobody waits for."""
         self._inbox.put(event)
-
-    def follow(self) -> Follower:
-        """Read along."""
-        return self._outbox.follow()
-
-    def unfollow(self, follower: Follower) -> None:
-        self._outbox.unfollow(follower)
 
     def _require_running(self) -> asyncio.TaskGroup:
         if self._tasks is None or self._end is not None or self._session.is_over:
@@ -288,7 +286,7 @@ class SessionActor:
             case Store(commit):
                 self._writer.add(commit)
             case Send(message, media_ms):
-                self._outbox.send(message, media_ms, self._transmit)
+                self.outbox.send(message, media_ms, self._transmit)
             case Analyse(request) if self._analysing is not None:
                 self._spawn(self._analyse(self._analysing, request))
             case Analyse():
@@ -326,7 +324,7 @@ class SessionActor:
     async def _part(self, peer: PeerPort, farewell: Send | None) -> None:
         """Close a peer; one that is sent the reason has a moment to read it."""
         if farewell is not None:
-            self._outbox.send(farewell.message, farewell.media_ms, peer.send)
+            self.outbox.send(farewell.message, farewell.media_ms, peer.send)
             await self._clock.sleep_ms(FAREWELL_MS)
         await peer.aclose()
 
@@ -389,7 +387,7 @@ class SessionActor:
         for peer in tuple(self._peers.values()):
             await peer.aclose()
         await self._detectors.aclose(self.record)
-        self._outbox.close()
+        self.outbox.close()
 
     def _present(self) -> PeerPort | None:
         return self._peers.get(self._peer_id) if self._peer_id is not None else None

@@ -44,11 +44,19 @@ def attempts_spent(attempts: Sequence[SessionRecord]) -> int:
     return sum(attempt.state != SessionState.INTERRUPTED for attempt in attempts)
 
 
+def is_overdue(attempt: SessionRecord, now_ms: int) -> bool:
+    """Whether nobody joined it in its time (Unix milliseconds): it is about to become `expired`."""
+    waits = attempt.state == SessionState.CREATED and attempt.owner_id is None
+    return waits and attempt.expires_at_ms <= now_ms
+
+
 def may_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: int) -> bool:
-    """Whether another attempt may follow the latest one: before that one expires, as its link does."""
+    """Whether another attempt may follow the latest one: before that one expires, as its link does, and
+    unless the institution cancelled the verification."""
     latest = attempts[-1]
     return (
         latest.state in RETRYABLE
+        and not latest.withdrawn
         and latest.expires_at_ms > now_ms
         and attempts_spent(attempts) < max_attempts
         and latest.attempt < MAX_INTERRUPTED + max_attempts

@@ -82,13 +82,9 @@ class Course:
 
     def snapshot(self) -> dict[str, Any]:
         """The fields of the record that follow from what was seen so far."""
-        scores = self._verification.scores()
         transport = self.connection.transport
         return {
-            "frames_processed": self._verification.frames,
-            "face_detected": self._verification.face_seen,
-            "liveness_score": scores.liveness,
-            "deepfake_score": scores.deepfake,
+            **self.measured(),
             "evidence": tuple(
                 {"analyser": e.analyser.value, **messages.evidence_fields(e)}
                 for e in self._evidence()
@@ -96,6 +92,16 @@ class Course:
             "challenges": tuple(dict(asked) for asked in self._asked.values()),
             "transport": transport.value if transport else None,
             "connection": self.connection.facts(self._verification.outcome.answers_ms),
+        }
+
+    def measured(self) -> dict[str, Any]:
+        """Those of them that change with every frame."""
+        scores = self._verification.scores()
+        return {
+            "frames_processed": self._verification.frames,
+            "face_detected": self._verification.face_seen,
+            "liveness_score": scores.liveness,
+            "deepfake_score": scores.deepfake,
         }
 
     # What may happen
@@ -236,7 +242,9 @@ class Course:
         payload = journal.verdict_payload(verdict, transport.value if transport else None)
         self._ledger.add(EntryType.VERDICT, payload, now)
         other = elsewhere.session_id if elsewhere else None
-        for draft in alerts_for(verdict, other_session_id=other):
+        # Where nobody ever came, nothing happened that anybody should look at.
+        drafts = alerts_for(verdict, other_session_id=other) if transport else ()
+        for draft in drafts:
             alert = AlertRecord(
                 alert_id=new_alert_id(),
                 session_id=self._ledger.record.session_id,

@@ -100,7 +100,7 @@ class SessionView:
     `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
     for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
     where there is none, and the reason for an end without one is its state. `link_number`: of the link
-    that is valid, from 1 on.
+    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification.
     """
 
     session_id: str
@@ -127,6 +127,7 @@ class SessionView:
     connection: Mapping[str, Any] | None = None
     needs_review: bool = False
     link_number: int = 1
+    withdrawn: bool = False
     profile: str | None = None
     locale: str | None = None
     return_url: str | None = None

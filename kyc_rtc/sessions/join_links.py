@@ -33,7 +33,8 @@ class JoinLinks:
 
         Raises:
             Unauthorised: the verification was deleted. LinkReplaced: there is a newer link.
-            Conflict: the attempt is over, unless `after_end`. StorageUnavailable: it cannot be known.
+            Conflict: the attempt is over, or the verification cancelled, unless `after_end`.
+            StorageUnavailable: it cannot be known.
         """
         key = parse_session_id(session_id)
         try:
@@ -49,6 +50,8 @@ class JoinLinks:
             raise LinkReplaced("there is a newer link", hint="open the newest link")
         if record.state in FINAL and not after_end:
             raise Conflict(f"the session is {record.state}", hint="start or retry a session")
+        if record.withdrawn and not after_end:
+            raise Conflict("the institution cancelled the verification", hint="ask the institution")
 
     async def renew(self, verification_id: SessionId) -> list[SessionRecord]:
         """End the link of a verification; its attempts, with the number of the next one.
@@ -58,6 +61,8 @@ class JoinLinks:
         """
         attempts = await self._store.attempts(verification_id)
         latest, now_ms = attempts[-1], self._clock.now_ms()
+        if latest.withdrawn:
+            raise Conflict("the verification was cancelled", hint="start a session")
         if latest.expires_at_ms <= now_ms:
             raise Conflict("the verification has expired", hint="start a session")
         if latest.state in FINAL and not may_retry(attempts, self._max_attempts, now_ms):

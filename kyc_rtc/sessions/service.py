@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from typing import Any
 
 import structlog
 
-from kyc_rtc.errors import BadRequest, Conflict, Misdirected, NotFound, UploadsDisabled
+from kyc_rtc.errors import (
+    BadRequest,
+    Conflict,
+    Misdirected,
+    NotFound,
+    StorageUnavailable,
+    UploadsDisabled,
+)
 from kyc_rtc.frames import check_picture, decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.sessions.actor import SessionActor
-from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, may_retry
+from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, is_overdue, may_retry
 from kyc_rtc.sessions.commands import Commands
 from kyc_rtc.sessions.events import Cancelled, Client, Transport
 from kyc_rtc.sessions.interface import (
@@ -36,8 +43,9 @@ from kyc_rtc.sessions.interface import (
     VerificationPage,
 )
 from kyc_rtc.sessions.join_links import JoinLinks
-from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, EntryType, state_payload
+from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION
 from kyc_rtc.sessions.lists import Lists
+from kyc_rtc.sessions.opening import first_attempt, next_attempt, opening_entry
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.readiness import Cause, Readiness
@@ -53,7 +61,7 @@ from kyc_rtc.sessions.views import (
     session_view,
 )
 from kyc_rtc.storage.alerts import AlertRepository
-from kyc_rtc.storage.records import EventRecord, SessionRecord
+from kyc_rtc.storage.records import SessionRecord
 from media.fingerprint import mismatch
 from media.sdp import parse_fragment, parse_offer
 
@@ -106,20 +114,10 @@ class SessionService:
         if opened is not None:
             return opened
         self._admit()
-        now_ms = self._clock.now_ms()
-        record = SessionRecord(
-            session_id=session_id,
-            verification_id=session_id,
-            user_id=user_id,
-            state=SessionState.CREATED.value,
-            created_at_ms=now_ms,
-            updated_at_ms=now_ms,
-            expires_at_ms=now_ms + lifetime_ms(order, self._settings),
-            last_seq=1,
-            terms=terms,
-        )
+        lifetime = lifetime_ms(order, self._settings)
+        record = first_attempt(session_id, user_id, terms, self._clock.now_ms(), lifetime)
         try:
-            await self._store.open(record, (_created(record, INSTITUTION),))
+            await self._store.open(record, (opening_entry(record, INSTITUTION),))
         except Conflict:
             opened = await self._opened(session_id)  # by a repeat of the call, at the same time
             if new_id is None or opened is None:
@@ -134,8 +132,7 @@ class SessionService:
             return None
 
     async def retry(self, session_id: str, new_id: str | None = None) -> SessionView:
-        parent = await self._store.get(parse_session_id(session_id))
-        attempts = await self._store.attempts(parent.verification_id)
+        parent, attempts = await self._look_up(session_id)
         for attempt in attempts:
             if attempt.session_id == new_id:
                 return self._view(attempt, attempts)  # the call is a repeat
@@ -145,44 +142,28 @@ class SessionService:
         limit = self._settings.limits.session_attempts
         now_ms = self._clock.now_ms()
         if not may_retry(attempts, limit, now_ms):
-            if attempts_spent(attempts) >= limit or latest.expires_at_ms <= now_ms:
+            if attempts_spent(attempts) >= limit:
                 raise Conflict("no attempts are left", hint="ask the institution for another link")
+            if latest.expires_at_ms <= now_ms:
+                raise Conflict("the verification has expired", hint="ask the institution")
             raise Conflict(f"a session that is {latest.state} is not repeated")
         self._admit()
+        key = new_session_id() if new_id is None else parse_session_id(new_id)
+        following = next_attempt(attempts, key, now_ms)
         try:
-            await self._add_attempt(attempts, new_id)
+            await self._store.add_attempt(following, (opening_entry(following, APPLICANT),))
         except Conflict:
             log.info("retried_twice", session_id=latest.session_id)
         attempts = await self._store.attempts(parent.verification_id)
         return self._view(attempts[-1], attempts)
 
-    async def _add_attempt(self, attempts: list[SessionRecord], new_id: str | None) -> None:
-        first, latest = attempts[0], attempts[-1]
-        now_ms = self._clock.now_ms()
-        record = SessionRecord(
-            session_id=new_session_id() if new_id is None else parse_session_id(new_id),
-            verification_id=latest.verification_id,
-            tenant_id=latest.tenant_id,
-            user_id=latest.user_id,
-            attempt=latest.attempt + 1,
-            state=SessionState.CREATED.value,
-            created_at_ms=now_ms,
-            updated_at_ms=now_ms,
-            expires_at_ms=now_ms + first.expires_at_ms - first.created_at_ms,
-            last_seq=1,
-            terms=first.terms,
-        )
-        await self._store.add_attempt(record, (_created(record, APPLICANT),))
-
     async def status(self, session_id: str) -> SessionView:
-        asked = await self._store.get(parse_session_id(session_id))
-        attempts = await self._store.attempts(asked.verification_id)
+        asked, attempts = await self._look_up(session_id)
         record = attempt_that_counts(attempts) if asked.attempt == 1 else asked
         return self._view(record, attempts, asked.session_id)
 
     async def attempt(self, session_id: str) -> SessionView:
-        asked = await self._store.get(parse_session_id(session_id))
-        attempts = await self._store.attempts(asked.verification_id)
+        asked, attempts = await self._look_up(session_id)
         counting = attempt_that_counts(attempts)
         record = counting if counting.state == SessionState.PASSED else asked
         view = self._view(record, attempts, asked.session_id)
@@ -199,7 +180,7 @@ class SessionService:
         await self._links.check(session_id, link_number, after_end=after_end)
 
     async def renew_link(self, session_id: str) -> SessionView:
-        asked = await self._store.get(parse_session_id(session_id))
+        asked, _ = await self._look_up(session_id)
         attempts = await self._links.renew(asked.verification_id)
         return self._view(attempts[-1], attempts)
 
@@ -246,7 +227,7 @@ class SessionService:
             result, messages = await actor.upload(partial(decode_picture, picture), described)
         attempts = await self._store.attempts(actor.record.verification_id)
         return FrameView(
-            session=self._view(actor.record, attempts),
+            session=self._view(actor.seen, attempts),
             analysed=result is not None,
             face_detected=result is not None and result.observation.face is not None,
             issues=tuple(issue.value for issue in result.issues) if result else (),
@@ -255,21 +236,24 @@ class SessionService:
 
     async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
         actor = await self._require_live(session_id)
-        follower = actor.follow()
+        follower = actor.outbox.follow()
         try:
             async for message in follower.messages():
                 yield message
         finally:
-            actor.unfollow(follower)
+            actor.outbox.unfollow(follower)
 
     # Commands
 
     async def command(self, session_id: str, command: Command) -> SessionView:
-        asked = await self._store.get(parse_session_id(session_id))
+        asked, attempts = await self._look_up(session_id)
         target = asked
-        if asked.attempt == 1:
-            attempts = await self._store.attempts(asked.verification_id)
-            # An opened retry takes no verdict away; an order or a cancel means the attempt to come.
+        if command.type is CommandType.CANCEL:
+            target = attempts[-1]
+            if attempt_that_counts(attempts).state != SessionState.PASSED:
+                await self._store.withdraw(asked.verification_id)
+        elif asked.attempt == 1:
+            # An opened retry does not change the verdict; an order means the attempt to come.
             completes = command.type is CommandType.COMPLETE
             target = attempt_that_counts(attempts) if completes else attempts[-1]
         if target.state not in FINAL:
@@ -335,6 +319,19 @@ class SessionService:
 
     # Small steps
 
+    async def _look_up(self, session_id: str) -> tuple[SessionRecord, list[SessionRecord]]:
+        """A session, and all attempts of its verification. One whose time is over is `expired`, whenever
+        the sweep comes. Raises `NotFound`."""
+        now_ms = self._clock.now_ms()
+        asked = await self._store.get(parse_session_id(session_id))
+        attempts = await self._store.attempts(asked.verification_id)
+        if not any(is_overdue(attempt, now_ms) for attempt in attempts):
+            return asked, attempts
+        with suppress(StorageUnavailable):  # it can be read, and may be written later
+            await self._store.expire(now_ms)
+        asked = await self._store.get(asked.session_id)
+        return asked, await self._store.attempts(asked.verification_id)
+
     def _joining(self, session_id: str) -> AbstractAsyncContextManager[SessionActor]:
         key = self._key_while_not_draining(session_id)
         return self._registry.joining(key, self._commands.take_waiting)
@@ -368,15 +365,3 @@ class SessionService:
     ) -> SessionView:
         limit = self._settings.limits.session_attempts
         return session_view(record, attempts, limit, self._clock.now_ms(), session_id)
-
-
-def _created(record: SessionRecord, actor: str) -> EventRecord:
-    return EventRecord(
-        session_id=record.session_id,
-        seq=1,
-        at_ms=record.created_at_ms,
-        actor=actor,
-        type=EntryType.STATE.value,
-        payload=state_payload(record.state, None),
-        tenant_id=record.tenant_id,
-    )

@@ -8,7 +8,7 @@ one `Store`; what it means for others is sent when `Stored` comes back.
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
@@ -65,7 +65,7 @@ from kyc_rtc.sessions.refusals import after_the_end, over
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.sessions.storage_wait import StorageWait
-from kyc_rtc.sessions.wire import InboundType, Outbound, parse_message
+from kyc_rtc.sessions.wire import InboundType, Outbound, Throttle, parse_message
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import EventRecord, SessionRecord
 
@@ -97,13 +97,18 @@ class Session:
         self._uploader: Client | None = None
         self._gap_ms = 0.0
         self._storage_wait = StorageWait()
-        self._next_frame_ms = -math.inf
+        self._pace = Throttle(900 / settings.target_fps)  # with slack for a camera's jitter
         self._replies = Replies(self._ledger)
 
     @property
     def record(self) -> SessionRecord:
         """As the database has it."""
         return self._ledger.stored_record
+
+    @property
+    def seen(self) -> SessionRecord:
+        """`record`, with what was measured since."""
+        return dataclasses.replace(self.record, **self._course.measured())
 
     @property
     def joined(self) -> bool:
@@ -255,12 +260,8 @@ class Session:
             return self._offer_upload(event, event.upload, now)
         if self.is_over or self._course.is_decided or not self._ready:
             return []
-        # By arrival: by its own clock, a sender could choose which frames are left out. A tenth of an
-        # interval of slack, or a 30 fps camera with jitter would lose frames to it.
-        if event.received_at_ms < self._next_frame_ms:
-            return []
-        self._next_frame_ms = event.received_at_ms + 900 / self._settings.target_fps
-        return [Analyse(None)]
+        # By arrival: by its own clock, a sender could choose which frames are left out.
+        return [Analyse(None)] if self._pace.allows(event.received_at_ms) else []
 
     def _offer_upload(self, event: FrameArrived, client: Client, now: Now) -> list[Effect]:
         if self._peer_id is not None:

@@ -76,6 +76,7 @@ def session_view(
         return_url=record.terms.return_url,
         metadata=record.terms.metadata,
         link_number=record.link_number,
+        withdrawn=record.withdrawn,
     )
 
 

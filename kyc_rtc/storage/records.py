@@ -44,7 +44,8 @@ class SessionRecord:
     `connection` is a JSON object of at most 64 KiB. `owner_id` and `owner_epoch` name the process that
     runs the session, by its id and its lease; `last_seq` is the number of the newest journal entry.
     `terms` are the verification's. `link_number` counts the links of the verification from 1; it changes by
-    `SessionStore.renew_link` only.
+    `SessionStore.renew_link` only. `withdrawn`: the institution cancelled the verification, by
+    `SessionStore.withdraw`.
 
     Raises:
         BadRequest: a field is longer, larger or other than what can be stored.
@@ -76,6 +77,7 @@ class SessionRecord:
     last_seq: int = 0
     terms: Terms = NO_TERMS
     link_number: int = 1
+    withdrawn: bool = False
 
     def __post_init__(self) -> None:
         self._check_texts()

@@ -28,6 +28,7 @@ FIXED_FIELDS: Final = frozenset(
         "attempt",
         "terms",
         "link_number",
+        "withdrawn",
     }
 )
 """Fields of a session that a commit never changes."""
@@ -37,7 +38,8 @@ _TERMS: Final = ("profile", "locale", "terms_sealed")
 
 def session_row(record: SessionRecord) -> dict[str, Any]:
     row = _row(record)
-    del row["user_id"], row["terms"], row["link_number"]  # they stand in the verification
+    for name in ("user_id", "terms", "link_number", "withdrawn"):  # of the verification
+        del row[name]
     return row
 
 
@@ -54,6 +56,7 @@ def verification_row(record: SessionRecord, sealer: Sealer) -> dict[str, Any]:
         "locale": record.terms.locale,
         "terms_sealed": seal_terms(record.terms, record.verification_id, sealer),
         "link_number": record.link_number,
+        "withdrawn": record.withdrawn,
     }
 
 
@@ -71,7 +74,7 @@ def event_of(row: RowMapping) -> EventRecord:
 
 def sessions_with_people() -> Select[Any]:
     """Sessions with what `session_of` needs."""
-    own = (verifications.c[name] for name in ("user_sealed", "link_number", *_TERMS))
+    own = (verifications.c[name] for name in ("user_sealed", "link_number", "withdrawn", *_TERMS))
     return select(sessions, *own).join(
         verifications, verifications.c.verification_id == sessions.c.verification_id
     )

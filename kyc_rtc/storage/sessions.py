@@ -126,6 +126,13 @@ class SessionStore(Protocol):
             NotFound: no such verification.
         """
 
+    async def withdraw(self, verification_id: SessionId) -> None:
+        """Note that the institution cancelled a verification: nothing of it may begin any more.
+
+        Raises:
+            NotFound: no such verification.
+        """
+
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
         """Keep a face descriptor, sealed by the caller, in the place of an earlier one.
 
@@ -344,8 +351,12 @@ class SqlSessionStore:
             raise NotFound("no such verification")
         return number
 
+    async def withdraw(self, verification_id: SessionId) -> None:
+        if not await self._change_verification(verification_id, withdrawn=True):
+            raise NotFound("no such verification")
+
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
-        if not await self._write_face(verification_id, sealed):
+        if not await self._change_verification(verification_id, face_sealed=sealed):
             raise NotFound("no such verification")
 
     async def face(self, verification_id: SessionId) -> bytes | None:
@@ -358,15 +369,16 @@ class SqlSessionStore:
             return await connection.scalar(statement)
 
     async def erase_face(self, verification_id: SessionId) -> None:
-        await self._write_face(verification_id, None)
+        await self._change_verification(verification_id, face_sealed=None)
 
-    async def _write_face(self, verification_id: SessionId, sealed: bytes | None) -> bool:
+    async def _change_verification(self, verification_id: SessionId, **values: object) -> bool:
+        """False where there is none."""
         if not can_be_id(verification_id):
             return False
         statement = (
             update(verifications)
             .where(verifications.c.verification_id == verification_id)
-            .values(face_sealed=sealed)
+            .values(**values)
         )
         async with self._database.begin(write=True) as connection:
             return bool((await connection.execute(statement)).rowcount)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from kyc_rtc.storage.records import (
@@ -52,6 +53,7 @@ verifications = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False),
     Column("link_number", BigInteger, nullable=False, server_default="1"),
+    Column("withdrawn", Boolean, nullable=False, server_default=false()),
     Index(None, "tenant_id", "user_hmac"),
     Index(None, "tenant_id", "created_at_ms", "verification_id"),
 )

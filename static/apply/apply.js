@@ -82,12 +82,13 @@ class ApplyPage {
 
   /** @param {import('../sdk/api.js').SessionReport} report */
   async #enter(report) {
-    const { state, status, can_retry: canRetry } = report;
+    const { state, status, can_retry: canRetry, withdrawn } = report;
     this.#returnUrl = report.return_url ?? null;
     if (!isFinal(state)) this.#api.keepFresh(this.#keeping.signal);
     if (status) this.#showVerdict(report);
     else if (state === 'interrupted' && canRetry) await this.#enterAgain();
     else if (state === 'interrupted') this.#showEnd('interrupted', false);
+    else if (withdrawn) this.#showEnd('withdrawn', false);
     else if (state === 'expired' || state === 'cancelled') this.#showEnd(state, canRetry);
     else showStep('consent');
   }
@@ -127,7 +128,7 @@ class ApplyPage {
     if (kind === 'verdict') this.#showVerdict(await this.#withReview(detail));
     else if (kind === 'stopped') this.#showEnd('cancelled', true, () => this.#resume());
     else if (kind === 'interrupted') this.#showEnd('interrupted', detail.canRetry);
-    else if (kind === 'over') this.#showEnd(detail.state, detail.canRetry);
+    else if (kind === 'over') this.#showEnd(detail.withdrawn ? 'withdrawn' : detail.state, detail.canRetry);
     else if (kind === 'elsewhere') this.#showElsewhere(detail);
     else this.#showFatal(detail);
   }
@@ -235,7 +236,8 @@ class ApplyPage {
   }
 
   /** @param {Record<string, any>} verdict */
-  #showDecision({ status, reasons, can_retry: canRetry, liveness_score: liveness, deepfake_score: deepfake }) {
+  #showDecision({ status, reasons, can_retry: canRetry, withdrawn = false, ...scores }) {
+    const { liveness_score: liveness, deepfake_score: deepfake } = scores;
     const verdict = VERDICTS[status] ?? VERDICTS.INCONCLUSIVE;
     const passed = status === 'PASSED';
     const exposed = liveness !== undefined || deepfake !== undefined;
@@ -244,14 +246,14 @@ class ApplyPage {
       ...verdict,
       reasons,
       tips: !passed && canRetry,
-      attemptsSpent: !passed && !canRetry,
+      attemptsSpent: !passed && !canRetry && !withdrawn,
       scores: exposed ? { liveness: this.#scores.format(liveness), deepfake: this.#scores.format(deepfake) } : null,
       action: passed || !canRetry ? null : { label: 'result.try_again', run: () => this.#tryAgain() },
     });
   }
 
   /**
-   * @param {'expired' | 'cancelled' | 'interrupted'} state
+   * @param {'expired' | 'cancelled' | 'interrupted' | 'withdrawn'} state
    * @param {boolean} canRetry
    * @param {() => unknown} [again]
    */
@@ -260,7 +262,7 @@ class ApplyPage {
       returnUrl: this.#returnUrl,
       name: state,
       tone: state === 'cancelled' ? 'neutral' : 'warn',
-      attemptsSpent: !canRetry && state !== 'expired',
+      attemptsSpent: !canRetry && (state === 'cancelled' || state === 'interrupted'),
       action: canRetry ? { label: 'result.try_again', run: again } : null,
     });
   }

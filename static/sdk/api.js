@@ -56,7 +56,8 @@ export class ApiError extends Error {
  * @property {boolean | null} verified
  * @property {{code: string, text: string}[]} reasons
  * @property {boolean} can_retry
- * @property {boolean} [needs_review] a person decides, because the check alone could not
+ * @property {boolean} [needs_review] undecided, with nothing for the applicant to mend
+ * @property {boolean} [withdrawn] the institution cancelled the verification
  * @property {string} expires_at
  * @property {string | null} [locale] language tag that the institution gave
  * @property {string | null} [return_url] where the institution wants the applicant to go afterwards

@@ -16,7 +16,7 @@
  * | `waiting`     | `{retryInMs}`                   | the server waits for its database; the client asks again by itself |
  * | `camera`      | `{state, stream, code}`         | `live` with a new stream, or `failed`; see `restoreCamera` |
  * | `interrupted` | `{canRetry}`                    | the session ended because the link was lost for too long |
- * | `over`        | `{state, canRetry}`             | the session is `expired` or `cancelled` |
+ * | `over`        | `{state, canRetry, withdrawn}`  | the session is `expired` or `cancelled` |
  * | `elsewhere`   | `{replaced, canTakeOver}`       | another device has the session; see `takeOver` |
  * | `fatal`       | `{code, status, reason}`        | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
  *
@@ -257,13 +257,13 @@ export class KycClient extends EventTarget {
    * @returns {boolean} whether the session is over; if so, the event went out
    */
   #endFrom(report) {
-    const { state, can_retry: canRetry } = report;
+    const { state, can_retry: canRetry, withdrawn = false } = report;
     if (VERDICT_STATES.has(state)) {
       this.#finish('verdict', { type: 'verdict', ...report });
     } else if (state === 'interrupted') {
       this.#finish('interrupted', { canRetry });
     } else if (state === 'expired' || state === 'cancelled') {
-      this.#finish('over', { state, canRetry });
+      this.#finish('over', { state, canRetry, withdrawn });
     } else {
       return false;
     }

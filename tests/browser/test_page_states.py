@@ -268,6 +268,20 @@ async def test_an_ending_leads_back_to_the_institution(
     assert tab.problems == []
 
 
+async def test_what_the_institution_ended_is_not_called_stopped(browser: Browser) -> None:
+    tab = await checking(browser)
+    tab.server.answers["session"] = report("cancelled", withdrawn=True)
+    await tab.tell("state", state="cancelled")
+    await tab.step("result")
+    assert await tab.text("#result-title") == CATALOGUE["result.withdrawn.title"]
+    assert await tab.page.locator("#result-note, #result-action").evaluate_all(
+        "(all) => all.every((one) => one.hidden)"
+    )
+    await tab.page.reload()
+    await tab.step("result")
+    assert await tab.text("#result-title") == CATALOGUE["result.withdrawn.title"]
+
+
 async def test_without_a_way_back_there_is_no_button(browser: Browser) -> None:
     server = ScriptedServer()
     server.answers["session"] = report("passed", status="PASSED", verified=True)

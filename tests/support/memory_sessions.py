@@ -48,7 +48,12 @@ class MemorySessionStore:
         numbers = {row.attempt for row in self._attempts(record.verification_id)}
         if record.attempt in numbers or record.session_id in self._store.session_rows:
             raise Conflict("the verification has this attempt already")
-        known = replace(record, terms=first.terms, link_number=first.link_number)
+        known = replace(
+            record,
+            terms=first.terms,
+            link_number=first.link_number,
+            withdrawn=first.withdrawn,
+        )
         self._add(known, events)
 
     async def get(self, session_id: SessionId) -> SessionRecord:
@@ -145,6 +150,14 @@ class MemorySessionStore:
         for row in attempts:
             self._store.put(replace(row, link_number=number))
         return number
+
+    async def withdraw(self, verification_id: SessionId) -> None:
+        await self._store.reached()
+        attempts = self._attempts(verification_id)
+        if not attempts:
+            raise NotFound("no such verification")
+        for row in attempts:
+            self._store.put(replace(row, withdrawn=True))
 
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
         await self._store.reached()

@@ -15,7 +15,7 @@ from kyc_rtc.storage.idempotency import KEPT_MS
 from tests.support.offers import browser_like_offer
 from tests.unit.sessions.conftest import MakeStage, Stage
 
-CANCEL = Command(CommandType.CANCEL)
+COMPLETE = Command(CommandType.COMPLETE)
 THREE_NODS = Command(CommandType.SEND_CHALLENGE, {"challenge_type": "nod"})
 BANK = "https://bank.example"
 PROFILES = Settings(
@@ -83,7 +83,7 @@ async def test_a_profile_holds_in_every_attempt_and_process(
     other = await make_stage(PROFILES, stage)
     first = await stage.service.open("customer", TERMS)
     assert await total(stage, first.session_id) == 1
-    await stage.service.command(first.session_id, CANCEL)
+    await stage.service.command(first.session_id, COMPLETE)
     retry = await other.service.retry(first.session_id)
     assert await total(other, retry.session_id) == 1
     view = await other.service.status(retry.session_id)
@@ -139,16 +139,16 @@ async def test_a_repeat_is_answered_while_the_process_takes_nothing_new(stage: S
 
 async def test_a_repeated_retry_finds_its_own_attempt(stage: Stage) -> None:
     first = await stage.service.open("x")
-    await stage.service.command(first.session_id, CANCEL)
+    await stage.service.command(first.session_id, COMPLETE)
     new_id = new_session_id()
     views = await asyncio.gather(
         *(stage.service.retry(first.session_id, new_id) for _ in range(20))
     )
     assert {view.session_id for view in views} == {new_id}
-    await stage.service.command(new_id, CANCEL)
+    await stage.service.command(new_id, COMPLETE)
     later = await stage.service.retry(new_id)
     again = await stage.service.retry(first.session_id, new_id)
-    assert (again.session_id, again.state) == (new_id, "cancelled")
+    assert (again.session_id, again.state) == (new_id, "inconclusive")
     assert await stage.service.retry(first.session_id) == later
 
 

@@ -15,7 +15,7 @@ from tests.support.offers import browser_like_offer
 from tests.unit.sessions.conftest import MakeStage, Stage
 from tests.unit.sessions.test_service import picture
 
-CANCEL = Command(CommandType.CANCEL)
+COMPLETE = Command(CommandType.COMPLETE)
 CLIENT = ClientView()
 DRAIN_MS = 20_000
 
@@ -29,7 +29,7 @@ async def draining(stage: Stage) -> asyncio.Task[None]:
 async def test_nobody_new_comes_in_and_who_is_told_when_to_try_again(stage: Stage) -> None:
     waiting = (await stage.service.open("waiting")).session_id
     given_up = (await stage.service.open("given up")).session_id
-    await stage.service.command(given_up, CANCEL)
+    await stage.service.command(given_up, COMPLETE)
     live = await stage.join()
     task = await draining(stage)
     for refused in (

@@ -136,7 +136,8 @@ async def test_complete_gives_a_verdict_once(stage: Stage) -> None:
     first = await stage.service.command(session_id, COMPLETE)
     assert (first.status, "completed_early" in first.reasons) == ("INCONCLUSIVE", True)
     assert await stage.service.command(session_id, COMPLETE) == first
-    assert await stage.service.command(session_id, CANCEL) == first
+    withdrawn = await stage.service.command(session_id, CANCEL)
+    assert withdrawn == dataclasses.replace(first, can_retry=False, withdrawn=True)
 
 
 async def test_complete_without_a_single_frame_is_inconclusive(stage: Stage) -> None:
@@ -258,7 +259,7 @@ async def test_retry_gives_one_follow_up_however_often_it_is_asked(stage: Stage)
     session_id = await stage.join()
     with pytest.raises(Conflict):
         await stage.service.retry(session_id)
-    await stage.service.command(session_id, CANCEL)
+    await stage.service.command(session_id, COMPLETE)
     first, second = await asyncio.gather(
         stage.service.retry(session_id), stage.service.retry(session_id)
     )
@@ -269,9 +270,9 @@ async def test_retry_gives_one_follow_up_however_often_it_is_asked(stage: Stage)
 async def test_attempts_run_out(make_stage: MakeStage) -> None:
     stage = await make_stage(Settings(limits=LimitSettings(session_attempts=2)))
     first = (await stage.service.open("customer")).session_id
-    await stage.service.command(first, CANCEL)
+    await stage.service.command(first, COMPLETE)
     second = (await stage.service.retry(first)).session_id
-    await stage.service.command(second, CANCEL)
+    await stage.service.command(second, COMPLETE)
     assert not (await stage.service.status(second)).can_retry
     with pytest.raises(Conflict, match="no attempts"):
         await stage.service.retry(second)

@@ -176,3 +176,13 @@ async def test_new_footage_is_nobodys(stage: Stage) -> None:
     await judged(stage, "Ada", seed=1)
     view = await judged(stage, "Grace", seed=2)
     assert (view.status, view.needs_review, signs_of(view)) == ("PASSED", False, [])
+
+
+async def test_each_answer_counts_the_pictures_up_to_its_own(stage: Stage) -> None:
+    session_id = (await stage.service.open("customer")).session_id
+    counts = []
+    for _ in range(5):
+        stage.clock.tick(100)
+        view = await stage.service.upload(session_id, PICTURE, CLIENT)
+        counts.append(view.session.frames_processed)
+    assert counts == [1, 2, 3, 4, 5]

@@ -61,6 +61,43 @@ async def test_only_a_verification_has_a_link(store: Store, nobody: SessionId) -
         await store.sessions.renew_link(nobody)
 
 
+async def test_a_withdrawn_verification_is_so_in_every_attempt(store: Store) -> None:
+    first, other = a_session(), a_session()
+    for record in (first, other):
+        await store.sessions.open(record, [])
+    await store.sessions.add_attempt(a_retry(first), [])
+    await store.sessions.withdraw(first.verification_id)
+    await store.sessions.withdraw(first.verification_id)
+    await store.sessions.add_attempt(a_retry(first, 3), [])
+    found = await store.sessions.attempts(first.verification_id)
+    assert [one.withdrawn for one in found] == [True] * 3
+    assert not (await store.sessions.get(other.session_id)).withdrawn
+
+
+async def test_a_commit_does_not_take_a_withdrawal_back(store: Store) -> None:
+    owner = await a_process(store)
+    record = await an_owned_session(store, owner)
+    await store.sessions.withdraw(record.verification_id)
+    await store.sessions.commit(a_commit(record, state="live"))
+    assert (await store.sessions.get(record.session_id)).withdrawn
+
+
+@pytest.mark.parametrize("nobody", ["00000000-0000-4000-8000-000000000000", SessionId("a\x00b")])
+async def test_only_a_verification_can_be_withdrawn(store: Store, nobody: SessionId) -> None:
+    with pytest.raises(NotFound):
+        await store.sessions.withdraw(nobody)
+
+
+async def test_verifications_of_the_program_before_are_not_withdrawn(database: Database) -> None:
+    store = sql_store(database)
+    record = a_session()
+    await store.sessions.open(record, [])
+    await store.sessions.withdraw(record.verification_id)
+    await step_back(database, "0009")
+    await step_forward(database)
+    assert await store.sessions.get(record.session_id) == record
+
+
 async def test_verifications_of_the_program_before_have_their_first_link(
     database: Database,
 ) -> None:

@@ -1,0 +1,61 @@
+"""The records of attempts that begin, and the first entry of their journals. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kyc_rtc.ids import SessionId
+from kyc_rtc.sessions.journal import EntryType, state_payload
+from kyc_rtc.sessions.states import SessionState
+from kyc_rtc.storage.records import EventRecord, SessionRecord
+from kyc_rtc.storage.terms import Terms
+
+
+def first_attempt(
+    session_id: SessionId, user_id: str, terms: Terms, now_ms: int, lifetime_ms: int
+) -> SessionRecord:
+    """The first attempt of a new verification, which bears its id. Raises `BadRequest` as the record."""
+    return SessionRecord(
+        session_id=session_id,
+        verification_id=session_id,
+        user_id=user_id,
+        state=SessionState.CREATED.value,
+        created_at_ms=now_ms,
+        updated_at_ms=now_ms,
+        expires_at_ms=now_ms + lifetime_ms,
+        last_seq=1,
+        terms=terms,
+    )
+
+
+def next_attempt(
+    attempts: Sequence[SessionRecord], session_id: SessionId, now_ms: int
+) -> SessionRecord:
+    """The attempt that follows `attempts`, all of its verification. It has as much time as the first."""
+    first, latest = attempts[0], attempts[-1]
+    return SessionRecord(
+        session_id=session_id,
+        verification_id=latest.verification_id,
+        tenant_id=latest.tenant_id,
+        user_id=latest.user_id,
+        attempt=latest.attempt + 1,
+        state=SessionState.CREATED.value,
+        created_at_ms=now_ms,
+        updated_at_ms=now_ms,
+        expires_at_ms=now_ms + first.expires_at_ms - first.created_at_ms,
+        last_seq=1,
+        terms=first.terms,
+    )
+
+
+def opening_entry(record: SessionRecord, actor: str) -> EventRecord:
+    """The first journal entry of an attempt. `actor`: who opened it."""
+    return EventRecord(
+        session_id=record.session_id,
+        seq=1,
+        at_ms=record.created_at_ms,
+        actor=actor,
+        type=EntryType.STATE.value,
+        payload=state_payload(record.state, None),
+        tenant_id=record.tenant_id,
+    )
