@@ -10,6 +10,9 @@ from kyc_rtc.settings import LimitSettings, MediaSettings
 KEYFRAME_AFTER_MS = 1_500.0
 """A connected camera that shows nothing new for so long is asked for a whole picture."""
 
+UNJOINED_LIMIT_MS = 10_000.0
+"""For so long a session without a peer, a picture or a verdict stays in this process."""
+
 
 class Step(StrEnum):
     """What has to be done now."""

@@ -18,6 +18,7 @@ from kyc_rtc.sessions.messages import (
     rounded,
     weighed_reasons_of,
 )
+from kyc_rtc.sessions.reason_classes import is_left_open
 from kyc_rtc.sessions.wire import Outbound
 from kyc_rtc.storage.records import AlertRecord, EventRecord
 
@@ -125,4 +126,6 @@ def _verdict_fields(fields: Mapping[str, Any], exposure: Exposure) -> dict[str, 
     del shown["liveness_score"], shown["deepfake_score"]
     codes = [reason["code"] for reason in shown["reasons"]]
     shown["reasons"] = list(applicants_reasons(codes, passed=shown["verified"]))
+    classes = (reason["code"] for reason in shown["reasons"])
+    shown["needs_review"] = is_left_open(shown["status"], classes)
     return shown

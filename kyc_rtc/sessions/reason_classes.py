@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from kyc_rtc.decision.verdict import ReasonCode
+from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
 
 
 class ReasonClass(StrEnum):
@@ -59,6 +59,12 @@ CLASS_OF: dict[ReasonCode, ReasonClass] = {
     ReasonCode.INTERNAL_ERROR: ReasonClass.NOT_VERIFIED,
 }
 """The class of every code, where the check was not passed."""
+
+
+def is_left_open(status: str | None, classes: Iterable[str]) -> bool:
+    """Whether a verdict is undecided and has nothing for the applicant to mend. It is what the applicant
+    learns in the place of `needs_review`, which would say that a detector alarmed."""
+    return status == VerdictStatus.INCONCLUSIVE and tuple(classes) == (ReasonClass.NOT_VERIFIED,)
 
 
 def classes_of(codes: Iterable[str], *, passed: bool) -> tuple[ReasonClass, ...]:

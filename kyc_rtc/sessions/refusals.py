@@ -1,4 +1,4 @@
-"""What a session answers once it is over."""
+"""What a session answers whom it does not serve."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ from kyc_rtc.sessions.events import (
 )
 from kyc_rtc.sessions.states import FINAL, SessionState
 
+MAX_UNSTORED = 64
+"""Journal entries that may wait for the database before clients are refused."""
+
 
 def over(state: SessionState) -> Conflict:
     """What a caller gets who comes too late."""
     return Conflict(f"the session is {state}", hint="start or retry a session")
+
+
+def of_a_newcomer(state: SessionState, unstored: int) -> KycError | None:
+    """Why nobody may connect, whoever it is; None where somebody may. `unstored`: journal entries."""
+    if state in FINAL:
+        return over(state)
+    if unstored >= MAX_UNSTORED:
+        return StorageUnavailable("the database is away", hint="try again")
+    return None
 
 
 def not_running(state: str) -> KycError:

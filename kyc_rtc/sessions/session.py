@@ -9,6 +9,7 @@ one `Store`; what it means for others is sent when `Stored` comes back.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
@@ -18,14 +19,13 @@ from kyc_rtc.errors import (
     Conflict,
     KycError,
     OwnershipLost,
-    StorageUnavailable,
 )
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.course import Course
-from kyc_rtc.sessions.deadlines import Facts, Step, next_step
+from kyc_rtc.sessions.deadlines import UNJOINED_LIMIT_MS, Facts, Step, next_step
 from kyc_rtc.sessions.devices import Devices
 from kyc_rtc.sessions.effects import (
     Analyse,
@@ -61,7 +61,7 @@ from kyc_rtc.sessions.events import (
 )
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
-from kyc_rtc.sessions.refusals import after_the_end, over
+from kyc_rtc.sessions.refusals import after_the_end, of_a_newcomer, over
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.sessions.storage_wait import StorageWait
@@ -69,15 +69,12 @@ from kyc_rtc.sessions.wire import InboundType, Outbound, Throttle, parse_message
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import EventRecord, SessionRecord
 
-MAX_UNSTORED = 64
-"""Journal entries, or answers, that may wait for the database before clients are refused."""
-
-UNJOINED_LIMIT_MS = 10_000.0
-"""For so long a session without a peer, a picture or a verdict stays in this process."""
+PACE = 900.0
+"""Milliseconds of a second in which `target_fps` frames fit: a tenth is slack for a camera's jitter."""
 
 
 class Session:
-    """See the head of this file. `handle` never raises for what a client, or the storage, does."""
+    """`handle` never raises for what a client, or the storage, does."""
 
     def __init__(
         self, record: SessionRecord, settings: Settings, issuer: Issuer, *, can_retry: bool
@@ -96,8 +93,7 @@ class Session:
         self._alone_since_ms = 0.0
         self._uploader: Client | None = None
         self._gap_ms = 0.0
-        self._storage_wait = StorageWait()
-        self._pace = Throttle(900 / settings.target_fps)  # with slack for a camera's jitter
+        self._storage_wait, self._pace = StorageWait(), Throttle(PACE / settings.target_fps)
         self._replies = Replies(self._ledger)
 
     @property
@@ -195,11 +191,8 @@ class Session:
 
     def refusal_of_peer(self, client: Client) -> KycError | None:
         """Why this peer is not taken; None where it is."""
-        if self._ledger.is_final:
-            return over(self._ledger.state)
-        if self._ledger.unstored >= MAX_UNSTORED:
-            return StorageUnavailable("the database is away", hint="try again")
-        return self._devices.refusal(client, occupied=self._peer_id is not None)
+        refusal = of_a_newcomer(self._ledger.state, self._ledger.unstored)
+        return refusal or self._devices.refusal(client, occupied=self._peer_id is not None)
 
     def _enter(self, now: Now) -> None:
         if self._joined_at_ms is None:
@@ -225,7 +218,7 @@ class Session:
             self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
-        return [self._send(message) for message in (hello, *self._storage_wait.repeat())]
+        return self._all((hello, *self._storage_wait.repeat()))
 
     def _read(self, data: str | bytes, now: Now) -> list[Effect]:
         try:
@@ -322,7 +315,7 @@ class Session:
     # Time
 
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
-        effects = self._notices(self._storage_wait.look(now.monotonic_ms))
+        effects = self._all(self._storage_wait.look(now.monotonic_ms))
         if self.is_over:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
@@ -368,7 +361,7 @@ class Session:
     def _publish(self, seq: int, now: Now) -> list[Effect]:
         """Send what is stored now, answer who waited for it, and end after the last entry."""
         more_waits = self._ledger.last_seq > seq
-        effects = self._notices(self._storage_wait.stored(now.monotonic_ms, more_waits=more_waits))
+        effects = self._all(self._storage_wait.stored(now.monotonic_ms, more_waits=more_waits))
         for entry in self._ledger.stored(seq):
             effects += self._send_entry(entry, now)
         self._ended = self._ledger.is_final and not self._ledger.unstored
@@ -387,13 +380,13 @@ class Session:
         if self._peer_id is not None and not self._ready:
             return []  # the client says where to begin when it is ready
         made = (message_of(entry, self._exposure, media_ms) for entry in entries)
-        return [self._send(message) for message in made if message is not None]
+        return self._all(message for message in made if message is not None)
 
     def _send(self, message: Outbound) -> Send:
         return Send(message, self._course.media_ms)
 
-    def _notices(self, notices: list[Outbound]) -> list[Effect]:
-        return [self._send(notice) for notice in notices]
+    def _all(self, outbound: Iterable[Outbound]) -> list[Effect]:
+        return list(map(self._send, outbound))
 
     def _give_up(self) -> list[Effect]:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""

@@ -16,7 +16,7 @@ from kyc_rtc.sessions.interface import (
     JournalView,
     SessionView,
 )
-from kyc_rtc.sessions.reason_classes import ReasonClass, classes_of
+from kyc_rtc.sessions.reason_classes import classes_of, is_left_open
 from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 
@@ -82,11 +82,7 @@ def session_view(
 
 def applicants_view(view: SessionView) -> SessionView:
     """A session as its applicant may know it where scores are not exposed: no scores, weights, evidence
-    or detectors, and classes in the place of reason codes.
-
-    Whether a person has to look is not among it: it would say that a detector alarmed. `needs_review` says
-    only that there is nothing for the applicant to mend.
-    """
+    or detectors, and classes in the place of reason codes."""
     judged = view.status is not None
     classes = classes_of(view.reasons, passed=view.status == VerdictStatus.PASSED) if judged else ()
     return dataclasses.replace(
@@ -97,8 +93,7 @@ def applicants_view(view: SessionView) -> SessionView:
         deepfake_score=None,
         evidence=(),
         connection=None,
-        needs_review=view.status == VerdictStatus.INCONCLUSIVE
-        and classes == (ReasonClass.NOT_VERIFIED,),
+        needs_review=is_left_open(view.status, classes),
     )
 
 

@@ -24,7 +24,7 @@ class Writer:
 
     A commit is never changed once it was tried: after a lost acknowledgement it may be stored already,
     which the store recognises by its last entry. Bounded by what a session adds while it waits
-    (`session.MAX_UNSTORED`).
+    (`refusals.MAX_UNSTORED`).
     """
 
     def __init__(self, services: Services, report: Callable[[SessionEvent], None]) -> None:

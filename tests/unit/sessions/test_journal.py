@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from kyc_rtc.ids import SessionId
 from kyc_rtc.sessions.interface import Command, CommandType
-from kyc_rtc.sessions.journal import EntryType
+from kyc_rtc.sessions.journal import EntryType, message_of
+from kyc_rtc.sessions.messages import Exposure
 from kyc_rtc.settings import Settings
+from kyc_rtc.storage.records import EventRecord
 from tests.support.clock import settle
 from tests.unit.sessions.conftest import MakeStage, Stage
 
@@ -188,3 +191,21 @@ async def test_a_verdict_that_never_arrived_is_kept_for_the_page(stage: Stage) -
     assert not stage.has_sent("verdict")
     assert stage.journal(session_id)[-1].type in {EntryType.VERDICT, EntryType.ALERT}
     assert (await stage.service.attempt(session_id)).status == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize("needs_review", [True, False])
+def test_a_verdict_does_not_say_that_a_detector_alarmed(*, needs_review: bool) -> None:
+    payload = {
+        "status": "INCONCLUSIVE",
+        "verified": False,
+        "needs_review": needs_review,
+        "transport": "webrtc",
+        "reasons": [{"code": "no_face"}, {"code": "deepfake_suspected"}],
+        "liveness_score": 0.5,
+        "deepfake_score": 0.7,
+    }
+    entry = EventRecord(SessionId("x"), 1, 0, "server", EntryType.VERDICT.value, payload)
+    message = message_of(entry, Exposure(scores=False, can_retry=True), 0)
+    assert message is not None
+    assert message.fields["needs_review"] is False
+    assert message.fields["reasons"] == [{"code": "framing", "text": "reason.framing"}]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from kyc_rtc.errors import AtCapacity, BadImage, BadSdp, NotFound, StorageUnavailable
+from kyc_rtc.sessions.deadlines import UNJOINED_LIMIT_MS
 from kyc_rtc.sessions.interface import ClientView
-from kyc_rtc.sessions.session import UNJOINED_LIMIT_MS
 from kyc_rtc.settings import LimitSettings, Settings
 from tests.support.fake_media import FakePeer
 from tests.support.offers import browser_like_offer
