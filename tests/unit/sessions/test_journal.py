@@ -195,7 +195,7 @@ async def test_a_verdict_that_never_arrived_is_kept_for_the_page(stage: Stage) -
 
 @pytest.mark.parametrize("needs_review", [True, False])
 def test_a_verdict_does_not_say_that_a_detector_alarmed(*, needs_review: bool) -> None:
-    payload = {
+    payload: dict[str, Any] = {
         "status": "INCONCLUSIVE",
         "verified": False,
         "needs_review": needs_review,
