@@ -16,6 +16,9 @@
     ├── Conflict                  not possible in the present state
     │   ├── InUse                 another device has the session; this one may take it over, once
     │   ├── ContinuedElsewhere    another device has the session, and keeps it
+    │   ├── AttemptsSpent         a verification has no further attempt
+    │   ├── VerificationExpired   its time is over
+    │   ├── Withdrawn             the institution cancelled it
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
     ├── IdempotencyMismatch       an idempotency key that came with another request before
     ├── Misdirected               the session lives in another process
@@ -105,6 +108,18 @@ class InUse(Conflict):
 
 class ContinuedElsewhere(Conflict):
     code = "continued_elsewhere"
+
+
+class AttemptsSpent(Conflict):
+    code = "attempts_spent"
+
+
+class VerificationExpired(Conflict):
+    code = "verification_expired"
+
+
+class Withdrawn(Conflict):
+    code = "withdrawn"
 
 
 class OwnershipLost(Conflict):

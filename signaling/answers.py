@@ -18,7 +18,7 @@ from kyc_rtc.sessions.interface import (
     VerificationPage,
     VerificationRow,
 )
-from kyc_rtc.sessions.states import ACTIVE
+from kyc_rtc.sessions.states import ACTIVE, applicants_state, applicants_status
 from signaling import schemas
 
 
@@ -124,8 +124,11 @@ def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
 def frame(
     view: FrameView, *, with_scores: bool, warnings: Sequence[str] = ()
 ) -> schemas.FrameAnswer:
-    """What a picture gave. Scores would show an attacker what helps."""
+    """What a picture gave. Scores would show an attacker what helps, and so would which verdict it was."""
     session = view.session
+    if not with_scores:
+        state, status = applicants_state(session.state), applicants_status(session.status)
+        session = dataclasses.replace(session, state=state, status=status)
     return schemas.FrameAnswer(
         session_id=session.session_id,
         status=session.outcome,

@@ -97,11 +97,11 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/complete-verification", self.complete, "Bring it to its verdict now",
                 Access.INSTITUTION, schemas.VerificationAnswer, 200, schemas.SessionReference,
-                problems=(400, 401, 403, 404, 415, 503),
+                problems=(400, 401, 403, 404, 409, 415, 503),
             ),
             Endpoint(
                 "POST", f"{one}/cancel", self.cancel, "End it without a verdict",
-                Access.INSTITUTION, schemas.SessionStatus, problems=(401, 403, 404, 503),
+                Access.INSTITUTION, schemas.SessionStatus, problems=(401, 403, 404, 409, 503),
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",

@@ -49,7 +49,7 @@ def create_app(
     repeatable, links = Creations(creations), Links(tokens, settings)
     described = (
         *KycApi(sessions, links, settings, repeatable).endpoints(),
-        *LinkApi(sessions, links).endpoints(),
+        *LinkApi(sessions, links, clock).endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
     )
     pages = Pages(STATIC, development=settings.development)

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from kyc_rtc.clock import Clock
+from kyc_rtc.errors import LinkExpired
 from kyc_rtc.sessions.interface import SessionInterface, SessionView
+from kyc_rtc.sessions.states import LIVE
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.addresses import check_host
@@ -32,7 +35,9 @@ class Links:
 
     def join_url(self, origin: str, view: SessionView) -> str:
         """The address of the applicant's page; its fragment, which no log sees, is the link's token."""
-        token = self._tokens.issue_link(view.session_id, view.link_number, view.expires_at_ms)
+        # Whoever is in the middle of a check may need it a little longer; `open` looks at that.
+        until_ms = view.expires_at_ms + self._settings.limits.session_time_limit_ms
+        token = self._tokens.issue_link(view.session_id, view.link_number, until_ms)
         return f"{origin}/apply/{view.session_id}#{token}"
 
     def started(
@@ -56,7 +61,8 @@ class Links:
 class LinkApi:
     """Handlers of the calls on links and client tokens."""
 
-    def __init__(self, sessions: SessionInterface, links: Links) -> None:
+    def __init__(self, sessions: SessionInterface, links: Links, clock: Clock) -> None:
+        self._clock = clock
         self._sessions = sessions
         self._links = links
 
@@ -82,6 +88,8 @@ class LinkApi:
     async def open(self, _request: web.Request, principal: Principal) -> web.Response:
         """A token for the latest attempt: whoever tried again on another device finds that one."""
         view = await self._sessions.status(principal.session_id)
+        if view.expires_at_ms <= self._clock.now_ms() and view.state not in LIVE:
+            raise LinkExpired("the link has expired", hint="ask the institution for another check")
         latest = view.attempts[-1].session_id if view.attempts else view.session_id
         return self._links.client_token(latest, principal.link_number)
 

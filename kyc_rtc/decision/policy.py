@@ -11,7 +11,8 @@ Each reason has a weight of 0..1, how much of the verdict rests on it. What is a
 decides alone, or stands alone in the way of a pass: 1. What is a matter of degree weighs as much as
 was measured: the high deepfake score itself, an alarm what it adds to that score, passed challenges
 the liveness score. What stands there for context weighs 0: that a recording was asked nothing, and, of a
-FAILED verdict, that the footage came before. So worse evidence never makes its reason lighter.
+FAILED verdict, that the footage came before, and what hindered the check. So worse evidence never makes its
+reason lighter.
 """
 
 from __future__ import annotations
@@ -31,6 +32,21 @@ HARD_SIGNS = frozenset(
 """Signs that no bona fide presentation shows: one of them, told with confidence, decides alone."""
 
 
+HINDRANCES = frozenset(
+    {
+        ReasonCode.LINK_LOST,
+        ReasonCode.POOR_QUALITY,
+        ReasonCode.NO_FACE,
+        ReasonCode.SEVERAL_FACES,
+        ReasonCode.TIME_LIMIT,
+        ReasonCode.TOO_FEW_FRAMES,
+        ReasonCode.CHALLENGE_FAILED,
+        ReasonCode.CHALLENGE_TIMEOUT,
+    }
+)
+"""What an applicant can mend. It stands in every verdict that is not PASSED, so that who breaks a check
+off cannot read from it whether a detector alarmed."""
+
 MAX_UNASKED_ACTIONS = 2
 """So many clear actions that nobody asked for, and no pass: a recording that shows them all will now
 and then meet the prompts by chance, and this is what gives it away."""
@@ -43,19 +59,22 @@ def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     """The verdict on a verification. Total: every combination of findings has one."""
     score = deepfake_score(findings.evidence, thresholds.confidence_threshold)
     liveness = liveness_score(findings)
+    hindered: list[ReasonCode] = []
     failing = _failing(findings, thresholds, score)
     lacking = _lacking(findings, thresholds, score, liveness)
     if failing:
         status, reasons = VerdictStatus.FAILED, [*failing, *_context(findings)]
         if findings.seen_elsewhere:
             reasons.append(ReasonCode.SEEN_BEFORE)
+        hindered = [reason for reason in lacking if reason in HINDRANCES and reason not in failing]
+        reasons += hindered
     elif lacking:
         status, reasons = VerdictStatus.INCONCLUSIVE, [*lacking, *_context(findings)]
     else:
         status, reasons = VerdictStatus.PASSED, [_passed(findings)]
     measured = _measured(findings, thresholds, score, liveness)
-    if findings.seen_elsewhere:
-        measured[ReasonCode.SEEN_BEFORE] = 0.0 if failing else 1.0
+    if failing:
+        measured |= dict.fromkeys((ReasonCode.SEEN_BEFORE, *hindered), 0.0)
     weights = {reason: round(measured.get(reason, 1.0), _WEIGHT_DIGITS) for reason in reasons}
     # Stable: among equals, the order in which the policy gives them stays.
     heaviest_first = sorted(weights.items(), key=lambda weighed: weighed[1], reverse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from kyc_rtc.errors import AttemptsSpent, Conflict, VerificationExpired, Withdrawn
 from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
 
@@ -42,6 +43,18 @@ def attempt_that_counts(attempts: Sequence[Attempt]) -> Attempt:
 def attempts_spent(attempts: Sequence[SessionRecord]) -> int:
     """How many attempts count against the limit: what the server interrupted is not the applicant's."""
     return sum(attempt.state != SessionState.INTERRUPTED for attempt in attempts)
+
+
+def why_no_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: int) -> Conflict:
+    """What somebody hears who may not retry."""
+    latest = attempts[-1]
+    if latest.withdrawn:
+        return Withdrawn("the verification was cancelled", hint="ask the institution")
+    if attempts_spent(attempts) >= max_attempts:
+        return AttemptsSpent("no attempts are left", hint="ask the institution for another link")
+    if latest.expires_at_ms <= now_ms:
+        return VerificationExpired("the verification has expired", hint="ask the institution")
+    return Conflict("this session is not repeated", hint="ask for its state")
 
 
 def is_overdue(attempt: SessionRecord, now_ms: int) -> bool:

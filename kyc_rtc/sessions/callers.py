@@ -74,6 +74,6 @@ class Callers:
 
     def close(self) -> None:
         """Answer everybody who still waits: the session is over."""
-        over = Conflict("the session is over", hint="retry the session")
         for number in tuple(self._waiting):
+            over = Conflict("the session is over", hint="retry the session")
             self.settle(Reply(number, over))

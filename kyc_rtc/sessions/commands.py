@@ -89,7 +89,11 @@ class Commands:
 
     async def _begin_and_apply(self, session: SessionRecord, command: Command) -> None:
         try:
-            actor = await self._registry.begin(session.session_id, self.take_waiting)
+            actor = await self._registry.begin(
+                session.session_id,
+                self.take_waiting,
+                only_to_end=command.type is CommandType.CANCEL,
+            )
         except Misdirected:  # another process took it meanwhile
             await self._answer(await self._leave(session, command))
         else:

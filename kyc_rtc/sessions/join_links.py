@@ -6,12 +6,21 @@ the number that is valid: a new link ends the former one with all its tokens, in
 
 from __future__ import annotations
 
-from kyc_rtc.errors import Conflict, LinkReplaced, NotFound, StorageUnavailable, Unauthorised
+from kyc_rtc.errors import (
+    Conflict,
+    LinkReplaced,
+    NotFound,
+    StorageUnavailable,
+    Unauthorised,
+    VerificationExpired,
+    Withdrawn,
+)
 from kyc_rtc.ids import SessionId, parse_session_id
 from kyc_rtc.sessions.attempts import may_retry
 from kyc_rtc.sessions.ports import Services
+from kyc_rtc.sessions.refusals import over
 from kyc_rtc.sessions.registry import SessionRegistry
-from kyc_rtc.sessions.states import FINAL
+from kyc_rtc.sessions.states import FINAL, SessionState
 from kyc_rtc.storage.records import SessionRecord
 
 MAX_REMEMBERED = 1_024
@@ -49,9 +58,9 @@ class JoinLinks:
         if number != record.link_number:
             raise LinkReplaced("there is a newer link", hint="open the newest link")
         if record.state in FINAL and not after_end:
-            raise Conflict(f"the session is {record.state}", hint="start or retry a session")
+            raise over(SessionState(record.state))
         if record.withdrawn and not after_end:
-            raise Conflict("the institution cancelled the verification", hint="ask the institution")
+            raise Withdrawn("the verification was cancelled", hint="ask the institution")
 
     async def renew(self, verification_id: SessionId) -> list[SessionRecord]:
         """End the link of a verification; its attempts, with the number of the next one.
@@ -60,11 +69,13 @@ class JoinLinks:
             Conflict: the verification is over, or has expired.
         """
         attempts = await self._store.attempts(verification_id)
+        if not attempts:
+            raise NotFound("no such session")
         latest, now_ms = attempts[-1], self._clock.now_ms()
         if latest.withdrawn:
-            raise Conflict("the verification was cancelled", hint="start a session")
+            raise Withdrawn("the verification was cancelled", hint="start a session")
         if latest.expires_at_ms <= now_ms:
-            raise Conflict("the verification has expired", hint="start a session")
+            raise VerificationExpired("the verification has expired", hint="start a session")
         if latest.state in FINAL and not may_retry(attempts, self._max_attempts, now_ms):
             raise Conflict(f"the verification is {latest.state}", hint="start a session")
         await self._store.renew_link(verification_id)

@@ -19,6 +19,7 @@ from kyc_rtc.sessions.messages import (
     weighed_reasons_of,
 )
 from kyc_rtc.sessions.reason_classes import is_left_open
+from kyc_rtc.sessions.states import applicants_state, applicants_status
 from kyc_rtc.sessions.wire import Outbound
 from kyc_rtc.storage.records import AlertRecord, EventRecord
 
@@ -106,6 +107,8 @@ def message_of(entry: EventRecord, exposure: Exposure, media_ms: int) -> Outboun
     match entry.type:
         case EntryType.CHALLENGE_VOIDED if not fields.pop("shown"):
             return None  # the prompt was never sent
+        case EntryType.STATE if not exposure.scores:
+            fields["state"] = applicants_state(fields["state"])
         case EntryType.STATE | EntryType.CHALLENGE_VOIDED | EntryType.CHALLENGE_RESULT:
             pass
         case EntryType.CHALLENGE:
@@ -118,7 +121,7 @@ def message_of(entry: EventRecord, exposure: Exposure, media_ms: int) -> Outboun
 
 
 def _verdict_fields(fields: Mapping[str, Any], exposure: Exposure) -> dict[str, Any]:
-    """Scores, weights and reason codes only where the settings expose scores; else classes."""
+    """Scores, weights, reason codes and FAILED only where the settings expose scores; else classes."""
     shown = dict(fields)
     shown["can_retry"] = exposure.can_retry and not shown["verified"]
     if exposure.scores:
@@ -127,5 +130,6 @@ def _verdict_fields(fields: Mapping[str, Any], exposure: Exposure) -> dict[str, 
     codes = [reason["code"] for reason in shown["reasons"]]
     shown["reasons"] = list(applicants_reasons(codes, passed=shown["verified"]))
     classes = (reason["code"] for reason in shown["reasons"])
+    shown["status"] = applicants_status(shown["status"])
     shown["needs_review"] = is_left_open(shown["status"], classes)
     return shown

@@ -67,7 +67,8 @@ class PendingPeers:
 
     def explain_peer(self, peer_id: PeerId) -> None:
         """As `explain`, for the device of a peer."""
-        self.explain(self._instances.get(peer_id, ""))
+        if peer_id in self._instances:
+            self.explain(self._instances[peer_id])
 
 
 def client_key(address: str, trusted: Iterable[Network]) -> str:

@@ -33,11 +33,12 @@ class Probe(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._asked_at_ms = -math.inf
         self._answer: T | None = None
+        self._closed = False
 
     async def answer(self, wait_ms: float = ANSWER_LIMIT_MS) -> T | None:
         """The answer; None where it failed, or is late. Within `wait_ms`: else the one before."""
         now_ms = self._clock.monotonic_ms()
-        if self._task is None and now_ms - self._asked_at_ms >= KEPT_MS:
+        if self._task is None and not self._closed and now_ms - self._asked_at_ms >= KEPT_MS:
             self._asked_at_ms = now_ms
             self._task = asyncio.create_task(self._run(), name=f"probe-{self._name}")
         late_at_ms = self._asked_at_ms + ANSWER_LIMIT_MS
@@ -49,6 +50,7 @@ class Probe(Generic[T]):
 
     async def aclose(self) -> None:
         """Cancel what is under way. Idempotent."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -14,15 +14,16 @@ from kyc_rtc.sessions.events import (
     PeerJoined,
     SessionEvent,
 )
-from kyc_rtc.sessions.states import FINAL, SessionState
+from kyc_rtc.sessions.states import FINAL, WITHOUT_VERDICT, SessionState
 
 MAX_UNSTORED = 64
 """Journal entries that may wait for the database before clients are refused."""
 
 
 def over(state: SessionState) -> Conflict:
-    """What a caller gets who comes too late."""
-    return Conflict(f"the session is {state}", hint="start or retry a session")
+    """What a caller gets who comes too late. Which verdict it was is not an applicant's to learn."""
+    how = state.value if state in WITHOUT_VERDICT else "decided"
+    return Conflict(f"the session is {how}", hint="start or retry a session")
 
 
 def of_a_newcomer(state: SessionState, unstored: int) -> KycError | None:
@@ -37,15 +38,19 @@ def of_a_newcomer(state: SessionState, unstored: int) -> KycError | None:
 def not_running(state: str) -> KycError:
     """What a caller gets whose session takes no media any more."""
     if state in FINAL:
-        return Conflict(f"the session is {state}", hint="start or retry a session")
+        return over(SessionState(state))
     return StorageUnavailable("the session's state is being settled", hint="try again")
 
 
-def after_the_end(event: SessionEvent) -> tuple[Effect, ...]:
-    """What an event gets that comes after the end: only callers are answered."""
+def after_the_end(event: SessionEvent, state: SessionState) -> tuple[Effect, ...]:
+    """What an event gets that comes after the end: only callers are answered. `state`: as it is stored.
+
+    Where that is not final, the session only left this process: nothing follows from what is asked, and a
+    caller who heard otherwise would take it for done.
+    """
     match event:
         case PeerJoined(request=request):
-            return (Reply(request, Conflict("the session is over", hint="retry the session")),)
+            return (Reply(request, not_running(state)),)
         case (
             FrameArrived(request=int(request))
             | FrameAnalysed(request=int(request))
@@ -54,6 +59,6 @@ def after_the_end(event: SessionEvent) -> tuple[Effect, ...]:
             | Completed(request=int(request))
             | Cancelled(request=int(request))
         ):
-            return (Reply(request),)
+            return (Reply(request, None if state in FINAL else not_running(state)),)
         case _:
             return ()

@@ -19,9 +19,11 @@ from kyc_rtc.sessions.events import Interrupted, OwnershipEnded
 from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.pending import PENDING_PER_PLACE, client_key
 from kyc_rtc.sessions.ports import Services
+from kyc_rtc.sessions.refusals import over
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
 from kyc_rtc.sessions.terms import settings_for
+from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import SessionRecord
 
 ENDING_LIMIT_S = 12.0
@@ -166,9 +168,14 @@ class SessionRegistry:
         self._services.metrics.live_sessions.set(self.places_taken)
 
     async def begin(
-        self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
+        self,
+        session_id: SessionId,
+        prepare: Callable[[SessionActor], Awaitable[None]],
+        *,
+        only_to_end: bool = False,
     ) -> SessionActor:
         """The actor of a session, begun where it has not begun. `prepare` runs before the caller gets it.
+        `only_to_end`: the caller ends it at once, which needs no profile.
 
         Raises:
             NotFound: no such session. Conflict: it is over. Misdirected: it lives in another process.
@@ -179,34 +186,33 @@ class SessionRegistry:
         try:
             async with turn.lock:
                 actor = self._actors.get(session_id)
-                return actor if actor is not None else await self._begin(session_id, prepare)
+                if actor is None:
+                    actor = await self._begin(session_id, prepare, only_to_end=only_to_end)
+                return actor
         finally:
             turn.callers -= 1
             if not turn.callers:
                 del self._beginning[session_id]
 
     async def _begin(
-        self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]
+        self,
+        session_id: SessionId,
+        prepare: Callable[[SessionActor], Awaitable[None]],
+        *,
+        only_to_end: bool,
     ) -> SessionActor:
         if self._closed:
             raise self.at_capacity("the server stops")
-        owner, epoch = self._ownership.process_id, self._ownership.epoch
-        try:
-            record = await self._services.store.acquire(session_id, owner, epoch)
-        except OwnershipLost:  # another lease is on its way
-            raise StorageUnavailable("this process has no lease", hint="try again") from None
-        if record.state in FINAL:
-            raise Conflict(f"the session is {record.state}", hint="start or retry a session")
-        if (record.owner_id, record.owner_epoch) != (owner, epoch):
-            raise Misdirected("the session lives in another process", hint="try again")
-        if record.state != SessionState.CREATED:
-            raise Conflict("the session broke off", hint="retry the session")
-        attempts = await self._services.store.attempts(record.verification_id)
-        settings = settings_for(record, self._services.settings)
+        known = await self._services.store.get(session_id)
+        settings = self._settings_of(known, only_to_end=only_to_end)  # before anything is taken
+        attempts = await self._services.store.attempts(known.verification_id)
+        record = await self._acquire(session_id)
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
         issuer = self._services.issuer.under(settings.liveness)
         session = Session(record, settings, issuer, can_retry=can_retry)
         actor = SessionActor(session, self._services, self._take_place)
+        if self._closed:  # meanwhile: nobody would wait for its task
+            raise self.at_capacity("the server stops")
         self._tasks[session_id] = asyncio.create_task(
             self._run(session_id, actor), name=f"session-{session_id}"
         )
@@ -214,6 +220,28 @@ class SessionRegistry:
         await actor.started()
         await prepare(actor)
         return actor
+
+    def _settings_of(self, record: SessionRecord, *, only_to_end: bool) -> Settings:
+        try:
+            return settings_for(record, self._services.settings)
+        except Conflict:
+            if only_to_end:
+                return self._services.settings
+            raise
+
+    async def _acquire(self, session_id: SessionId) -> SessionRecord:
+        owner, epoch = self._ownership.process_id, self._ownership.epoch
+        try:
+            record = await self._services.store.acquire(session_id, owner, epoch)
+        except OwnershipLost:  # another lease is on its way
+            raise StorageUnavailable("this process has no lease", hint="try again") from None
+        if record.state in FINAL:
+            raise over(SessionState(record.state))
+        if (record.owner_id, record.owner_epoch) != (owner, epoch):
+            raise Misdirected("the session lives in another process", hint="try again")
+        if record.state != SessionState.CREATED:
+            raise Conflict("the session broke off", hint="retry the session")
+        return record
 
     async def _run(self, session_id: SessionId, actor: SessionActor) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from kyc_rtc.errors import KycError, StorageUnavailable
+from kyc_rtc.errors import KycError, OwnershipLost, StorageUnavailable
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.effects import Effect, Reply
 from kyc_rtc.sessions.events import Request
@@ -48,9 +48,9 @@ class Replies:
         self._waiting = [one for one in self._waiting if one[0] > limit]
         return due
 
-    def fail(self, error: KycError) -> list[Effect]:
-        """Answer everybody with an error."""
-        failed: list[Effect] = [Reply(reply.request, error) for _, reply in self._waiting]
+    def fail(self) -> list[Effect]:
+        """Answer everybody that the session was lost, each with an error of its own."""
+        failed: list[Effect] = [Reply(reply.request, _lost()) for _, reply in self._waiting]
         self._waiting = []
         return failed
 
@@ -60,3 +60,7 @@ class Replies:
             return [Reply(reply.request, error)]
         self._waiting.append((seq, reply))
         return []
+
+
+def _lost() -> OwnershipLost:
+    return OwnershipLost("the session was interrupted", hint="retry the session")

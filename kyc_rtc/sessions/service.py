@@ -22,7 +22,12 @@ from kyc_rtc.errors import (
 from kyc_rtc.frames import check_picture, decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
 from kyc_rtc.sessions.actor import SessionActor
-from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, is_overdue, may_retry
+from kyc_rtc.sessions.attempts import (
+    attempt_that_counts,
+    is_overdue,
+    may_retry,
+    why_no_retry,
+)
 from kyc_rtc.sessions.commands import Commands
 from kyc_rtc.sessions.events import Cancelled, Client, Transport
 from kyc_rtc.sessions.interface import (
@@ -49,6 +54,7 @@ from kyc_rtc.sessions.opening import first_attempt, next_attempt, opening_entry
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.readiness import Cause, Readiness
+from kyc_rtc.sessions.refusals import over
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState
 from kyc_rtc.sessions.supervision import Supervisor
@@ -142,11 +148,7 @@ class SessionService:
         limit = self._settings.limits.session_attempts
         now_ms = self._clock.now_ms()
         if not may_retry(attempts, limit, now_ms):
-            if attempts_spent(attempts) >= limit:
-                raise Conflict("no attempts are left", hint="ask the institution for another link")
-            if latest.expires_at_ms <= now_ms:
-                raise Conflict("the verification has expired", hint="ask the institution")
-            raise Conflict(f"a session that is {latest.state} is not repeated")
+            raise why_no_retry(attempts, limit, now_ms)
         self._admit()
         key = new_session_id() if new_id is None else parse_session_id(new_id)
         following = next_attempt(attempts, key, now_ms)
@@ -259,7 +261,7 @@ class SessionService:
         if target.state not in FINAL:
             await self._commands.carry_out(target, command)
         elif command.type is CommandType.SEND_CHALLENGE:
-            raise Conflict(f"the session is {target.state}", hint="start or retry a session")
+            raise over(SessionState(target.state))
         return await self.status(session_id)
 
     # Alerts
@@ -325,12 +327,14 @@ class SessionService:
         now_ms = self._clock.now_ms()
         asked = await self._store.get(parse_session_id(session_id))
         attempts = await self._store.attempts(asked.verification_id)
-        if not any(is_overdue(attempt, now_ms) for attempt in attempts):
-            return asked, attempts
-        with suppress(StorageUnavailable):  # it can be read, and may be written later
-            await self._store.expire(now_ms)
-        asked = await self._store.get(asked.session_id)
-        return asked, await self._store.attempts(asked.verification_id)
+        if any(is_overdue(attempt, now_ms) for attempt in attempts):
+            with suppress(StorageUnavailable):  # it can be read, and may be written later
+                await self._store.expire(now_ms)
+            asked = await self._store.get(asked.session_id)
+            attempts = await self._store.attempts(asked.verification_id)
+        if not attempts:  # deleted meanwhile
+            raise NotFound("no such session")
+        return asked, attempts
 
     def _joining(self, session_id: str) -> AbstractAsyncContextManager[SessionActor]:
         key = self._key_while_not_draining(session_id)

@@ -18,7 +18,6 @@ from kyc_rtc.errors import (
     BadMessage,
     Conflict,
     KycError,
-    OwnershipLost,
 )
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
@@ -119,7 +118,7 @@ class Session:
     def handle(self, event: SessionEvent, now: Now) -> tuple[Effect, ...]:
         """Take an event. The effects are to be carried out in order, each once."""
         if self._ended:
-            return after_the_end(event)
+            return after_the_end(event, SessionState(self.record.state))
         effects = self._dispatch(event, now)
         commit = self._ledger.commit(now, self._course.snapshot)
         if commit is not None:
@@ -265,6 +264,9 @@ class Session:
         if client == self._uploader:
             return [Analyse(event.request)]
         # Pictures from elsewhere than before: another peer, in all but name.
+        if (refusal := self.refusal_of_peer(client)) is not None:
+            return self._replies.answer(event.request, refusal)
+        self._devices.join(client, occupied=False)
         self._uploader = client
         self._enter(now)
         self._course.uploads_begin()
@@ -391,5 +393,4 @@ class Session:
     def _give_up(self) -> list[Effect]:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""
         self._ended = True
-        lost = OwnershipLost("the session was interrupted", hint="retry the session")
-        return [*self._replies.fail(lost), End(linger=False)]
+        return [*self._replies.fail(), End(linger=False)]

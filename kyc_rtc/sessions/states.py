@@ -96,6 +96,18 @@ def outcome(state: str, verdict_status: str | None) -> str:
     return VerdictStatus.INCONCLUSIVE.value if state in WITHOUT_VERDICT else ACTIVE
 
 
+def applicants_state(state: str) -> str:
+    """A state as an applicant may know it where scores are not exposed: FAILED and INCONCLUSIVE are one,
+    for the difference would say what a detector saw."""
+    return SessionState.INCONCLUSIVE.value if state == SessionState.FAILED else state
+
+
+def applicants_status(status: str | None) -> str | None:
+    """A verdict's status, likewise; None where there is no verdict."""
+    failed = status == VerdictStatus.FAILED.value
+    return VerdictStatus.INCONCLUSIVE.value if failed else status
+
+
 def states_with(status: str) -> frozenset[str]:
     """The states of the sessions whose `outcome` is this one."""
     verdicts = {state_of(verdict): verdict.value for verdict in VerdictStatus}

@@ -17,7 +17,7 @@ from kyc_rtc.sessions.interface import (
     SessionView,
 )
 from kyc_rtc.sessions.reason_classes import classes_of, is_left_open
-from kyc_rtc.sessions.states import WITHOUT_VERDICT
+from kyc_rtc.sessions.states import WITHOUT_VERDICT, applicants_state, applicants_status
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 
 _PREFIX_BITS = {4: 24, 6: 48}
@@ -82,18 +82,21 @@ def session_view(
 
 def applicants_view(view: SessionView) -> SessionView:
     """A session as its applicant may know it where scores are not exposed: no scores, weights, evidence
-    or detectors, and classes in the place of reason codes."""
+    or detectors, classes in the place of reason codes, and one outcome for all that did not pass."""
     judged = view.status is not None
     classes = classes_of(view.reasons, passed=view.status == VerdictStatus.PASSED) if judged else ()
+    status = applicants_status(view.status)
     return dataclasses.replace(
         view,
+        state=applicants_state(view.state),
+        status=status,
         reasons=tuple(c.value for c in classes),
         reason_weights=None,
         liveness_score=None,
         deepfake_score=None,
         evidence=(),
         connection=None,
-        needs_review=is_left_open(view.status, classes),
+        needs_review=is_left_open(status, classes),
     )
 
 

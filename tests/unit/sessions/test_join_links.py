@@ -50,7 +50,7 @@ async def test_every_attempt_has_the_same_link(stage: Stage) -> None:
 async def test_a_token_of_what_is_over_is_good_for_the_outcome_only(stage: Stage) -> None:
     session_id = await ended(stage)
     await stage.service.check_token(session_id, 1, after_end=True)
-    with pytest.raises(Conflict, match="inconclusive"):
+    with pytest.raises(Conflict, match="decided"):
         await stage.service.check_token(session_id, 1, after_end=False)
 
 

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from kyc_rtc.errors import Conflict, UploadsDisabled
-from kyc_rtc.sessions.interface import Command, CommandType, FrameView, SessionView
+from kyc_rtc.sessions.devices import MAX_PEERS
+from kyc_rtc.sessions.interface import ClientView, Command, CommandType, FrameView, SessionView
 from kyc_rtc.settings import Settings
 from tests.unit.liveness.fakes.actor import pulses_for
 from tests.unit.sessions.conftest import MakeStage, Stage, challenge_of
@@ -186,3 +187,16 @@ async def test_each_answer_counts_the_pictures_up_to_its_own(stage: Stage) -> No
         view = await stage.service.upload(session_id, PICTURE, CLIENT)
         counts.append(view.session.frames_processed)
     assert counts == [1, 2, 3, 4, 5]
+
+
+async def test_pictures_from_ever_new_clients_are_refused_in_the_end(stage: Stage) -> None:
+    session_id = (await stage.service.open("customer")).session_id
+    for number in range(MAX_PEERS):
+        stage.clock.tick(100)
+        await stage.service.upload(session_id, PICTURE, ClientView(f"agent {number}"))
+    entries = len(stage.journal(session_id))
+    with pytest.raises(Conflict, match="too many"):
+        await stage.service.upload(session_id, PICTURE, ClientView("one more"))
+    stage.clock.tick(100)
+    await stage.service.upload(session_id, PICTURE, ClientView(f"agent {MAX_PEERS - 1}"))
+    assert len(stage.journal(session_id)) == entries

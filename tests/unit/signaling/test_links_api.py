@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,21 @@ async def test_a_link_ends_with_its_verification(bank: Client, stage: Stage) -> 
     stage.clock.tick(24 * HOUR_MS - 1_000)
     assert (await open_link(bank, begun["join_url"]))[0] == 200
     stage.clock.tick(1_000)
+    assert await refused_with(bank, begun["join_url"]) == (401, "link_expired")
+
+
+async def test_a_link_opens_a_check_that_is_under_way_when_its_time_ends(
+    bank: Client, stage: Stage
+) -> None:
+    begun = await start(bank)
+    session_id = begun["session_id"]
+    stage.store.put(replace(stage.row(session_id), state="challenging", owner_id="a process"))
+    stage.clock.tick(24 * HOUR_MS + 60_000)
+    code, opened = await open_link(bank, begun["join_url"])
+    assert (code, opened["session_id"]) == (200, session_id)
+    stage.store.put(
+        replace(stage.row(session_id), state="passed", verdict_status="PASSED", owner_id=None)
+    )
     assert await refused_with(bank, begun["join_url"]) == (401, "link_expired")
 
 
