@@ -191,3 +191,19 @@ def test_junk_values_never_escape_the_error_tree(environ: dict[str, str]) -> Non
 
 def test_the_documented_table_is_the_real_one() -> None:
     assert settings_table() in (REPOSITORY / "docs" / "deployment.md").read_text("utf-8")
+
+
+def test_the_documented_env_file_starts_production(tmp_path: Path) -> None:
+    """As Docker and systemd read it: each value as it stands."""
+    text = (REPOSITORY / "docs" / "deployment.md").read_text("utf-8")
+    block = re.search(r"    KYC_RTC_ENVIRONMENT=production\n(?:    .*\n)+", text)
+    assert block is not None
+    lines = [line.strip() for line in block[0].splitlines()]
+    environ = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert environ["SECRET_KEY"] == "…"  # nobody starts with one that is published
+    keys = environ["KYC_RTC_API_KEYS"].replace("…", HASH, 1).replace("…", "1" * 64, 1)
+    filled = environ | {"SECRET_KEY": "s" * 32, "KYC_RTC_API_KEYS": keys}
+    settings = load(tmp_path, filled)
+    assert settings.environment == "production"
+    assert [len(key.scopes) for key in settings.institution_keys] == [2, 1]
+    assert settings.media.ice_servers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.support.credentials import Credentials
 from tests.unit.signaling.conftest import Client, MakeClient
 
 KYC = "/api/v1/kyc"
+API = Path(__file__).parent.parent.parent.parent / "docs" / "api.md"
 UNDESCRIBED = {"/api/v1", "/", "/favicon.ico", "/apply/{session_id}"}
 ENUMS = {
     "status": {"Outcome", "VerdictStatus"},
@@ -134,6 +136,17 @@ async def test_a_scope_is_named_wherever_a_key_is_admitted(document: dict[str, A
             scope = Scope(operation["x-required-scope"])
             assert f"`{scope.value}`" in operation["description"]
             assert "lacks the scope" in operation["responses"]["403"]["description"]
+
+
+async def test_the_documented_table_has_every_call_and_its_scope(document: dict[str, Any]) -> None:
+    text = re.sub(r"\{\w+\}", "{id}", API.read_text("utf-8"))
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    for name, operation in operations(document):
+        if "/whip/" in name:
+            continue
+        row = rows[re.sub(r"\{\w+\}", "{id}", name)]
+        scope = operation.get("x-required-scope")
+        assert scope is None or f"institution: `{scope}`" in row, row
 
 
 async def test_whoever_is_asked_to_wait_is_told_how_long(document: dict[str, Any]) -> None:
