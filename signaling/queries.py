@@ -24,7 +24,7 @@ def _unix_ms(value: object) -> int:
     """An RFC 3339 time as Unix milliseconds. A `+` that was not escaped has become a space."""
     text = str(value).replace(" ", "+")
     if not _RFC3339.fullmatch(text):
-        raise ValueError("is no RFC 3339 time, such as 2026-01-31T08:00:00Z")
+        raise ValueError("is not an RFC 3339 time, such as 2026-01-31T08:00:00Z")
     return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
 
 
