@@ -207,7 +207,11 @@ class LimitSettings(Group):
         ge=60,
         description="life of a client token, which is renewed while the session may go on",
     )
-    session_attempts: int = Field(3, ge=1, description="attempts at one verification")
+    session_attempts: int = Field(
+        3,
+        ge=1,
+        description="attempts at one verification; those that the server interrupts do not count",
+    )
     storage_hold_ms: int = Field(
         120_000,
         ge=1_000,
