@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +31,12 @@ class ApiKey:
 def new_api_key() -> str:
     """A fresh API key with 256 bits of randomness."""
     return f"kyc_{secrets.token_urlsafe(32)}"
+
+
+def new_key_id(name: str) -> str:
+    """An id for a key: what is left of its name, and random digits, so that two keys differ."""
+    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].strip("-")
+    return f"{words or 'key'}-{secrets.token_hex(3)}"
 
 
 def api_key_hash(key: str) -> str:

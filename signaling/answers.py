@@ -156,7 +156,7 @@ def verification(
         deepfake_score=view.deepfake_score,
         reasons=weighed_reasons(view),
         recommendations=[f"recommendation.{code}" for code in view.reasons],
-        alerts=[alert(item).model_dump() for item in alerts],
+        alerts=[alert(item) for item in alerts],
         needs_review=view.needs_review,
         transport=view.transport,
         connection=None if view.connection is None else dict(view.connection),

@@ -51,16 +51,15 @@ def create_app(
         *KycApi(sessions, links, settings, repeatable).endpoints(),
         *LinkApi(sessions, links, clock).endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
+        *Whip(sessions, settings).endpoints(),
+        _metrics(metrics, labels),
     )
     pages = Pages(STATIC, development=settings.development)
+    document = json.dumps(describe(described, settings.public_url))
     endpoints = (
         *described,
-        *Whip(sessions, settings).endpoints(),
         *pages.endpoints(),
-        Endpoint(
-            "GET", V1, _description(json.dumps(describe(described))), "OpenAPI", Access.ANYONE
-        ),
-        _metrics(metrics, labels),
+        Endpoint("GET", V1, _description(document), "OpenAPI", Access.ANYONE),
     )
     admission = Admission(
         settings,
@@ -98,5 +97,6 @@ def _metrics(metrics: Metrics, labels: LabelInterface) -> Endpoint:
         return web.Response(body=metrics.exposition(), headers=headers)
 
     return Endpoint(
-        "GET", "/metrics", prometheus, "Metrics", Access.INSTITUTION, scope=Scope.METRICS
-    )
+        "GET", "/metrics", prometheus, "Metrics, in Prometheus' text format", Access.INSTITUTION,
+        problems=(401, 403), scope=Scope.METRICS, produces="text/plain",
+    )  # fmt: skip

@@ -210,7 +210,10 @@ class Authenticator:
         if key is None:
             raise Unauthorised("the API key is not valid", hint="see python -m kyc_rtc keys")
         if scope not in key.scopes:
-            raise Forbidden(f"the API key lacks the scope {scope.value}")
+            raise Forbidden(
+                f"the API key lacks the scope {scope.value}",
+                hint="use a key that has it; see scopes in docs/api.md",
+            )
         return Principal(Kind.INSTITUTION, key_id=key.id, name=key.name, scopes=key.scopes)
 
     def _known(self, given: str) -> ApiKey | None:

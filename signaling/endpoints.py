@@ -40,8 +40,10 @@ class Endpoint:
 
     `scope` is what an API key has to be good for. What `creates` something is limited in rate; an
     `idempotent` one takes an Idempotency-Key; a `large_body` may have `max_body_bytes`, others
-    `SMALL_BODY_BYTES`. `after_end`: an applicant may call it when the attempt is over. An endpoint without
-    `answer` is no part of the described API: WHIP, pages, metrics.
+    `SMALL_BODY_BYTES`. `after_end`: an applicant may call it when the attempt is over.
+
+    `body` and `answer` are JSON; where they are not, `consumes` and `produces` are the content types.
+    `headers`: those of success that a client has to read.
 
     Raises `ValueError` where an applicant's access could not be checked: an applicant's path names the
     session, and so does the body of what either may call.
@@ -64,11 +66,15 @@ class Endpoint:
     idempotent: bool = False
     large_body: bool = False
     after_end: bool = False
+    consumes: str = ""
+    produces: str = ""
+    headers: tuple[str, ...] = ()
 
     @property
     def all_problems(self) -> tuple[int, ...]:
         """`problems`, and those that come with a body and with a limited rate."""
-        with_body = (400, 408, 413, 415, 503) if self.body is not None else ()
+        has_body = self.body is not None or self.consumes
+        with_body = (400, 408, 413, 415, 503) if has_body else ()
         with_rate = (429,) if self.creates else ()
         return tuple(sorted({*self.problems, *with_body, *with_rate}))
 

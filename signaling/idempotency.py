@@ -19,7 +19,8 @@ from kyc_rtc.storage.idempotency import StoredAnswer
 from signaling.auth import Principal
 
 HEADER = "Idempotency-Key"
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+MAX_KEY_LENGTH = 255
+_KEY = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY_LENGTH}}}", re.ASCII)
 
 Create = Callable[[str | None], Awaitable[BaseModel]]
 """Creates a thing with the given id, or finds it under that id; None: with an id of its own."""
@@ -61,7 +62,7 @@ def _key_of(request: web.Request) -> str | None:
         return None
     if len(given) > 1 or not _KEY.fullmatch(given[0]):
         raise BadRequest(
-            f"{HEADER}: one key of 1 to 255 printable ASCII characters, without spaces"
+            f"{HEADER}: one key of 1 to {MAX_KEY_LENGTH} printable ASCII characters, without spaces"
         )
     return given[0]
 

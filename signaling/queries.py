@@ -24,7 +24,7 @@ def _unix_ms(value: object) -> int:
     """An RFC 3339 time as Unix milliseconds. A `+` that was not escaped has become a space."""
     text = str(value).replace(" ", "+")
     if not _RFC3339.fullmatch(text):
-        raise ValueError("is no RFC 3339 time, such as 2026-01-31T08:00:00Z")
+        raise ValueError("is not an RFC 3339 time, such as 2026-01-31T08:00:00Z")
     return round(datetime.fromisoformat(text.upper()).timestamp() * 1000)
 
 
@@ -34,6 +34,7 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Limit = Annotated[int, Field(ge=1, le=200)]
+_LIMIT = "how many entries a page has at most"
 
 
 class _Query(BaseModel):
@@ -50,26 +51,30 @@ class JournalQuery(_Query):
 
 class _PageQuery(_Query):
     after: Annotated[str, Field(description="`next` of the page before")] = ""
-    limit: Limit = 50
+    limit: Limit = Field(50, description=_LIMIT)
 
 
 class AlertsQuery(_PageQuery):
     """Of `GET /alerts/active`."""
 
-    limit: Limit = 200
-    severity: Severity | None = None
-    type: AlertType | None = None
-    session_id: str | None = None
+    limit: Limit = Field(200, description=_LIMIT)
+    severity: Severity | None = Field(None, description="of exactly this severity")
+    type: AlertType | None = Field(None, description="of exactly this type")
+    session_id: str | None = Field(None, description="of exactly this attempt (UUID)")
 
 
 class VerificationsQuery(_PageQuery):
     """Of `GET /kyc/sessions`."""
 
-    user_id: str | None = Field(None, min_length=1, max_length=256)
-    state: SessionState | None = None
-    status: Literal["active", "PASSED", "FAILED", "INCONCLUSIVE"] | None = None
-    from_ms: Time | None = Field(None, alias="from")
-    to_ms: Time | None = Field(None, alias="to")
+    user_id: str | None = Field(
+        None, min_length=1, max_length=256, description="of exactly this applicant"
+    )
+    state: SessionState | None = Field(None, description="where the attempt that counts stands")
+    status: Literal["active", "PASSED", "FAILED", "INCONCLUSIVE"] | None = Field(
+        None, description="of the attempt that counts"
+    )
+    from_ms: Time | None = Field(None, alias="from", description="begun then or later")
+    to_ms: Time | None = Field(None, alias="to", description="begun before then")
 
 
 Query = TypeVar("Query", bound=_Query)

@@ -22,16 +22,27 @@ class Whip:
         self._links = ice_links(settings.media.ice_servers)
 
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """All of them, as they are routed."""
+        """All of them, as they are routed and described."""
         whip, peer = "/whip/{session_id}", "/whip/{session_id}/{peer_id}"
         return (
-            Endpoint("OPTIONS", whip, self.options, "What may be posted", Access.ANYONE),
             Endpoint(
-                "POST", whip, self.create, "Connect the camera", Access.APPLICANT, creates=True
+                "OPTIONS", whip, self.options, "What may be posted", Access.ANYONE, status=204,
+                headers=("Accept-Post",),
             ),
-            Endpoint("PATCH", peer, self.trickle, "More candidates", Access.APPLICANT),
-            Endpoint("DELETE", peer, self.delete, "Hang up", Access.APPLICANT, after_end=True),
-        )
+            Endpoint(
+                "POST", whip, self.create, "Connect the camera", Access.APPLICANT, status=201,
+                problems=(401, 403, 404, 409, 421), creates=True, consumes=SDP, produces=SDP,
+                headers=(hdrs.LOCATION, hdrs.LINK, "Accept-Patch"),
+            ),
+            Endpoint(
+                "PATCH", peer, self.trickle, "More candidates", Access.APPLICANT, status=204,
+                problems=(401, 403, 404, 409, 421, 422), consumes=FRAGMENT,
+            ),
+            Endpoint(
+                "DELETE", peer, self.delete, "Hang up", Access.APPLICANT,
+                problems=(401, 403, 404, 421, 503), after_end=True,
+            ),
+        )  # fmt: skip
 
     async def options(self, _request: web.Request, _principal: Principal) -> web.Response:
         """What may be posted here (RFC 9725, 4.2). ICE servers, whose credentials cost money, come with

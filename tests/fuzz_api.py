@@ -32,12 +32,14 @@ from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from kyc_rtc.keys import api_key_hash, new_api_key
+from signaling.whip import FRAGMENT, SDP
 from tests.support.faked_process import FakedServer
 from tests.support.fuzz_junk import junk, send
 from tests.support.fuzz_people import People
 from tests.support.offers import browser_like_offer
 
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
+schemathesis.serializer.alias([SDP, FRAGMENT], "text/plain")
 
 SECRET = "a secret of the fuzz test, long enough"
 CREDENTIALS = ("none", "applicant", "key")
@@ -214,6 +216,8 @@ def _make_real(case: Any, people: People, chance: Any) -> None:
             place["frame"] = people.picture
         if "sdp" in place and chance.random() < _REAL_OFFERS:
             place["sdp"] = browser_like_offer()
+    if case.media_type == SDP and chance.random() < _REAL_OFFERS:
+        case.body = browser_like_offer()
 
 
 def _wrong(operation: Operation, case: Any, answer: Answer) -> Iterator[str]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from kyc_rtc.keys import Scope
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+
+
+def _is_sha256(text: str) -> str:
+    if not _SHA256.fullmatch(text):
+        raise ValueError("is not a SHA-256; did you paste the key itself?")
+    return text
+
+
+Sha256 = Annotated[str, AfterValidator(_is_sha256)]
+"""Of an API key, in 64 hexadecimal digits of either case."""
 
 
 class Group(BaseModel):
@@ -32,6 +45,7 @@ class LivenessSettings(Group):
     challenge_types: tuple[ChallengeName, ...] = Field(
         ("head_turn", "nod", "blink", "smile", "mouth_open"),
         description="which may be drawn; a head turn always",
+        examples=['["head_turn", "nod", "smile"]'],
     )
     attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
     time_limit_ms: int = Field(
@@ -117,10 +131,12 @@ class IceServer(Group):
     """A STUN or TURN server, for both sides (W3C WebRTC, RTCIceServer)."""
 
     urls: tuple[Annotated[str, Field(pattern="^(stun|stuns|turn|turns):")], ...] = Field(
-        min_length=1
+        min_length=1,
+        description="addresses of the server (RFC 7064, RFC 7065)",
+        examples=['["stun:stun.example.net"]'],
     )
-    username: str | None = None
-    credential: str | None = None
+    username: str | None = Field(None, description="of a TURN server")
+    credential: str | None = Field(None, description="password of a TURN server")
 
 
 class ApiKeySettings(Group):
@@ -128,7 +144,7 @@ class ApiKeySettings(Group):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
     name: str = Field("", max_length=128, description="stored with what the key's owner did")
-    sha256: str = Field(pattern=r"^[0-9a-fA-F]{64}$")
+    sha256: Sha256
     scopes: tuple[Scope, ...] = Field(tuple(Scope), min_length=1)
 
 
@@ -136,10 +152,15 @@ class MediaSettings(Group):
     """The WebRTC side."""
 
     ice_servers: tuple[IceServer, ...] = Field(
-        (), description="STUN and TURN servers, for both sides"
+        (),
+        description="STUN and TURN servers, for both sides",
+        examples=['[{urls = ["stun:stun.example.net"]}]'],
     )
     video_codecs: tuple[Literal["VP8", "H264"], ...] = Field(
-        ("VP8", "H264"), min_length=1, description="accepted codecs, the preferred one first"
+        ("VP8", "H264"),
+        min_length=1,
+        description="accepted codecs, the preferred one first",
+        examples=['["VP8", "H264"]'],
     )
     start_bitrate_kbps: int = Field(
         1_000, ge=0, le=5_000, description="what browsers begin to send at; 0: their own choice"
@@ -186,7 +207,11 @@ class LimitSettings(Group):
         ge=60,
         description="life of a client token, which is renewed while the session may go on",
     )
-    session_attempts: int = Field(3, ge=1, description="attempts at one verification")
+    session_attempts: int = Field(
+        3,
+        ge=1,
+        description="attempts at one verification; those that the server interrupts do not count",
+    )
     storage_hold_ms: int = Field(
         120_000,
         ge=1_000,

@@ -11,12 +11,15 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from kyc_rtc.errors import SettingsError
 from kyc_rtc.settings.model import Settings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _PREFIX = "KYC_RTC_"
 _LEGACY_NAMES = frozenset(
@@ -35,6 +38,8 @@ _LEGACY_NAMES = frozenset(
         "MAIL_PASSWORD",
     }
 )
+_SEE_SETTINGS = "see docs/deployment.md, Settings"
+_SHAPES = {"tuple_type": "list", "dict_type": "table", "model_type": "table"}
 _NOT_SETTINGS = frozenset({"KYC_RTC_DATA"})
 """Read by tests and measurements only: where the face videos are."""
 
@@ -54,17 +59,17 @@ def load_settings(
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
-        raise SettingsError(_describe(error), hint="see docs/deployment.md, Settings") from None
+        raise SettingsError(_describe(error), hint=_SEE_SETTINGS) from None
 
 
 def _read_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in sorted(variables):
         if name in _LEGACY_NAMES:
-            values.setdefault(name.lower(), _typed(variables[name]))
+            values.setdefault(name.lower(), _typed(name, variables[name]))
         elif name.startswith(_PREFIX) and name not in _NOT_SETTINGS:
             group, _, field = name.removeprefix(_PREFIX).lower().rpartition("__")
-            _put(values, group, field, _typed(variables[name]))
+            _put(values, group, field, _typed(name, variables[name]))
     return values
 
 
@@ -78,14 +83,14 @@ def _put(values: dict[str, Any], group: str, field: str, value: Any) -> None:
     members[field] = value
 
 
-def _typed(text: str) -> Any:
+def _typed(name: str, text: str) -> Any:
     """Lists and tables are written as TOML; everything else stays text, for pydantic to read."""
     if not text.startswith(("[", "{")):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"not a TOML value: {error}") from None
+        raise SettingsError(f"{name}: not a TOML value: {error}", hint=_SEE_SETTINGS) from None
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -111,7 +116,37 @@ def _merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
 def _describe(error: ValidationError) -> str:
     """One line for each wrong key. Values are left out: they may be secrets."""
     lines = []
-    for item in error.errors(include_input=False, include_url=False, include_context=False):
+    for item in error.errors(include_url=False, include_context=False):
         where = ".".join(str(part) for part in item["loc"])
-        lines.append(f"{where}: {item['msg']}" if where else item["msg"])
+        what = _shape(item) or item["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {what}" if where else what)
     return "; ".join(lines)
+
+
+def _shape(item: ErrorDetails) -> str | None:
+    """How to write what should be a list or a table; None where something else is wrong."""
+    shape = _SHAPES.get(item["type"])
+    if shape is None:
+        return None
+    example = _example(item["loc"])
+    if example is None:
+        return "is a group of settings, not a value"
+    quoted = str(item["input"]).startswith(("'", '"'))
+    return f"write a {shape}{', without quotes around it' if quoted else ''}: {example}"
+
+
+def _example(where: tuple[int | str, ...]) -> str | None:
+    """The example of the setting at this place, or of the one that it is a part of; None where there is
+    none."""
+    model: type[BaseModel] | None = Settings
+    example = None
+    for part in where:
+        if isinstance(part, int) or model is None:
+            continue
+        field = model.model_fields.get(part)
+        if field is None:
+            return None
+        example = str(field.examples[0]) if field.examples else None
+        members = (field.annotation, *get_args(field.annotation))
+        model = next((m for m in members if isinstance(m, type) and issubclass(m, BaseModel)), None)
+    return example

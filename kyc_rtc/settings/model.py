@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from kyc_rtc.keys import ApiKey, Scope
 from kyc_rtc.settings.groups import (
@@ -21,9 +28,19 @@ from kyc_rtc.settings.groups import (
     LimitSettings,
     LivenessSettings,
     MediaSettings,
+    Sha256,
 )
 from kyc_rtc.settings.return_urls import check_prefix
 
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(value)  # type: ignore[arg-type]  # whatever was written
+    except (ValueError, TypeError):
+        raise ValueError("is not a network; write it like 10.0.0.0/8 or 192.0.2.7/32") from None
+
+
+Proxies = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ReturnUrlPrefix = Annotated[str, AfterValidator(check_prefix)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
@@ -42,14 +59,16 @@ class Settings(Group):
         "",
         description="what join links begin with; empty, in development only: the request's own origin",
     )
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+    trusted_proxies: tuple[Proxies, ...] = Field(
         (),
         description="networks of proxies whose X-Forwarded-For, Forwarded and X-Forwarded-Proto count",
+        examples=['["10.0.0.0/8"]'],
     )
     return_urls: tuple[ReturnUrlPrefix, ...] = Field(
         (),
         description="what a `return_url` may begin with: https origins, with or without a path; "
         "empty: none is taken",
+        examples=['["https://bank.example/kyc"]'],
     )
     data_dir: Path = Field(Path("var"), description="SQLite, secret and self-signed certificate")
     cache_dir: Path | None = Field(None, description="models; None: $XDG_CACHE_HOME/kyc-rtc")
@@ -61,9 +80,12 @@ class Settings(Group):
     api_keys: tuple[ApiKeySettings, ...] = Field(
         (),
         description="the institution's keys: id, name, sha256, scopes; see `python -m kyc_rtc keys`",
+        examples=['[{id = "backend", sha256 = "64 hexadecimal digits"}]'],
     )
-    api_key_hashes: tuple[str, ...] = Field(
-        (), description="SHA-256 (hex) of further keys, which have no name and every scope"
+    api_key_hashes: tuple[Sha256, ...] = Field(
+        (),
+        description="SHA-256 (hex) of further keys, which have no name and every scope",
+        examples=['["64 hexadecimal digits"]'],
     )
     expose_scores: bool | None = Field(
         None, description="None: on in development, off in production"
@@ -99,6 +121,7 @@ class Settings(Group):
         {},
         description="names that `start-session` takes as `profile`, each with what it overrides of "
         "`liveness`, such as `{thorough = {challenges = 5}}`",
+        examples=["{thorough = {challenges = 5}}"],
     )
 
     liveness: LivenessSettings = LivenessSettings()

@@ -48,7 +48,7 @@ def _split(text: str) -> SplitResult:
         raise ValueError("has characters that no URL has (RFC 3986, 2)")
     parts = urlsplit(text)
     if parts.scheme != "https" or not text.lower().startswith("https://"):
-        raise ValueError("is no https URL")
+        raise ValueError("is not an https URL")
     if "@" in parts.netloc or not _HOST.fullmatch(parts.hostname or ""):
         raise ValueError("has no plain host name")
     if parts.port == 0 or parts.netloc.endswith(":"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 from kyc_rtc.__main__ import main
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.evaluation.manifest import COLUMNS
-from kyc_rtc.keys import api_key_hash
+from kyc_rtc.keys import ApiKey, Scope, api_key_hash
+from kyc_rtc.settings import load_settings
 from tests.support.applicant import PortraitApplicant
 from tests.support.portrait_actions import blink, head_turn, sequence
 
@@ -78,11 +80,55 @@ def test_evaluate_chance_tells_what_a_recording_meets_unasked(
     assert (met["head_turn left"], met["head_turn right"], met["smile 0.5 s"]) == (2, 0, 0)
 
 
-def test_keys_prints_a_key_and_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["keys"]) == 0
-    shown = capsys.readouterr().out
-    key = shown.split(": ")[1].split()[0]
-    assert api_key_hash(key) in shown
+def made_key(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[str, ApiKey]:
+    """The key, and what a server makes of the printed line after a shell has read it."""
+    assert main(["keys", *options]) == 0
+    first, line = capsys.readouterr().out.splitlines()
+    (assignment,) = shlex.split(line)
+    name, _, value = assignment.partition("=")
+    settings = load_settings({"KYC_RTC_CONFIG_DIR": "/nonexistent", name: value})
+    return first.split(": ")[1], settings.institution_keys[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "backend", "agents' desk", 'the "desk"', "Büro 🙂 \\ $HOME", "a\x7fb", "x" * 128]
+)
+def test_keys_prints_a_line_that_a_shell_and_a_server_read(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    key, read = made_key(capsys, "--name", name)
+    assert read.sha256 == api_key_hash(key)
+    assert read.name == (name or read.id)
+    assert read.scopes == frozenset(Scope)
+
+
+def test_keys_of_one_name_have_two_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = {made_key(capsys, "--name", "Agents' Desk")[1].id for _ in range(2)}
+    assert len(ids) == 2
+    assert {key_id.rpartition("-")[0] for key_id in ids} == {"agents-desk"}
+    own = made_key(capsys, "--id", "own", "--scopes", "labels", "alerts")[1]
+    assert own.id == "own"
+    assert own.scopes == {Scope.LABELS, Scope.ALERTS}
+
+
+@pytest.mark.parametrize("options", [("--id", "Not an id"), ("--name", "x" * 129)])
+def test_keys_refuses_what_no_server_takes(
+    capsys: pytest.CaptureFixture[str], options: tuple[str, str]
+) -> None:
+    assert main(["keys", *options]) == 2
+    shown = capsys.readouterr()
+    assert "api_keys.0." in shown.err
+    assert shown.out == ""
+
+
+def test_an_unknown_scope_is_refused_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["keys", "--scopes", "foo"])
+    told = capsys.readouterr().err
+    assert "verifications" in told
+    assert "Scope." not in told
 
 
 def test_settings_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:

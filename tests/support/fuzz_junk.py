@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from signaling.endpoints import SMALL_BODY_BYTES
+from signaling.whip import SDP
 
 JSON = "application/json"
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -35,6 +36,8 @@ _BODIES: tuple[tuple[bytes, str], ...] = (
     (b'{"acknowledged_by": "\\u0000"}', JSON),
     (b'{"label": "attack", "source": "agent", "labelled_by": "\\u0000", "note": "\\ud800"}', JSON),
     (b'{"type": "offer", "sdp": "\\u0000"}', JSON),
+    (b"v=0\r\n\x00", SDP),
+    (b"\xff\xfe", SDP),
     (b'{"type": "offer", "sdp": "v=0\\r\\nm=video 9 UDP/TLS/RTP/SAVPF 96\\r\\n"}', JSON),
     (b'{"x": "' + b"y" * MAX_BODY_BYTES + b'"}', JSON),
 )
@@ -49,7 +52,7 @@ _IDS = (
     "'",
     "00000000-0000-0000-0000-000000000000",
     "0" * 36,
-    "x" * 5_000,
+    "x" * 3_500,  # a path may have two of them, and 8,190 bytes
 )
 
 
@@ -79,16 +82,21 @@ class Answer:
 
 def junk(method: str, path: str, session_id: str, query: tuple[str, ...]) -> Iterator[Request]:
     """Hostile requests to an operation, whose path may have parameters in braces."""
-    real = path.replace("{session_id}", session_id).replace("{alert_id}", "none")
+    real = _filled(path, session_id, "none")
     if method == "POST":
         yield from (Request(method, real, body, kind) for body, kind in _BODIES)
     for value in _IDS:
         if "{" in path:
-            own = path.replace("{session_id}", value).replace("{alert_id}", value)
+            own = _filled(path, value, value)
             yield Request(method, own, b"{}" if method == "POST" else None, JSON)
         for name in query:
             yield Request(method, f"{real}?{name}={value}", None, "")
             yield Request(method, f"{real}?{name}=1&{name}={value}", None, "")
+
+
+def _filled(path: str, session_id: str, other_id: str) -> str:
+    path = path.replace("{session_id}", session_id)
+    return path.replace("{alert_id}", other_id).replace("{peer_id}", other_id)
 
 
 def send(base_url: str, request: Request, headers: Mapping[str, str]) -> Answer | None:

@@ -17,8 +17,10 @@ from kyc_rtc.sessions.reason_classes import ReasonClass
 from kyc_rtc.sessions.states import WITHOUT_VERDICT
 from kyc_rtc.vision.quality import QualityIssue
 
+REPOSITORY = Path(__file__).parent.parent.parent
+PROTOCOL = REPOSITORY / "docs" / "protocol.md"
 CATALOGUE: dict[str, str] = json.loads(
-    (Path(__file__).parent.parent.parent / "static" / "i18n" / "en.json").read_text("utf-8")
+    (REPOSITORY / "static" / "i18n" / "en.json").read_text("utf-8")
 )
 COUNTED = (ChallengeType.NOD, ChallengeType.BLINK)
 UNTURNED = [kind for kind in ChallengeType if kind is not ChallengeType.HEAD_TURN]
@@ -60,6 +62,12 @@ def test_what_is_counted_is_said_in_the_singular_and_in_the_plural(kind: Challen
     key = Challenge(kind).instruction
     assert "{count}" in CATALOGUE[key]
     assert "{" not in CATALOGUE[f"{key}.one"]
+
+
+@pytest.mark.parametrize("group", KEYS)
+def test_the_protocols_document_names_every_key(group: str) -> None:
+    text = PROTOCOL.read_text("utf-8").split("## Keys")[1]
+    assert [key for key in KEYS[group] if f"`{key.partition('.')[2]}`" not in text] == []
 
 
 def test_sentences_are_short_enough_for_a_phone() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from kyc_rtc.errors import SettingsError
 from kyc_rtc.evaluation.settings_table import settings_table
-from kyc_rtc.settings import load_settings
+from kyc_rtc.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -85,6 +88,29 @@ KEY = f'{{id = "a", sha256 = "{HASH}"}}'
         ({}, "[profiles.odd]\nchallenge_types = ['nod']", "head_turn"),
         ({}, "[profiles.'Not a name']", "profiles"),
         ({"KYC_RTC_RETURN_URLS": '["http://bank.example"]'}, "", "return_urls.*https"),
+        (
+            {"KYC_RTC_API_KEY_HASHES": '["kyc_a-key"]'},
+            "",
+            "api_key_hashes.0: is not a SHA-256; did",
+        ),
+        ({"KYC_RTC_API_KEYS": '[{id = "a", sha256 = "kyc_k"}]'}, "", "paste the key itself"),
+        ({"KYC_RTC_API_KEY_HASHES": "[ab]"}, "", "KYC_RTC_API_KEY_HASHES: not a TOML"),
+        ({"KYC_RTC_TRUSTED_PROXIES": "10.0.0.0/8"}, "", r'write a list: \["10.0.0.0/8"\]$'),
+        ({"KYC_RTC_TRUSTED_PROXIES": "'[]'"}, "", "write a list, without quotes around it: "),
+        (
+            {"KYC_RTC_TRUSTED_PROXIES": '["a"]'},
+            "",
+            "^trusted_proxies.0: is not a network[^;]*;[^;]*$",
+        ),
+        ({"KYC_RTC_API_KEYS": '["a"]'}, "", r"api_keys.0: write a table: \[{id = "),
+        (
+            {"KYC_RTC_MEDIA__ICE_SERVERS": '[{urls = "stun:x"}]'},
+            "",
+            r"urls: write a list: \[\"stun:",
+        ),
+        ({"KYC_RTC_PROFILES": "short"}, "", "profiles: write a table: {thorough = "),
+        ({"KYC_RTC_PROFILES": "{short = 1}"}, "", "profiles.short: write a table"),
+        ({"KYC_RTC_LIMITS": "1"}, "", "limits: is a group of settings, not a value"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -92,6 +118,27 @@ def test_what_is_wrong_is_named(
 ) -> None:
     with pytest.raises(SettingsError, match=complaint):
         load(tmp_path, environ, toml)
+
+
+def members(model: type[BaseModel]) -> Iterator[tuple[str, Any, Any]]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from ((f"{name}__{inner}", *rest) for inner, *rest in members(kind))
+        else:
+            yield name, kind, field
+
+
+LISTS = {n: f for n, kind, f in members(Settings) if get_origin(kind) in (tuple, dict)}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_has_an_example_that_can_be_written_so(tmp_path: Path, name: str) -> None:
+    (example,) = LISTS[name].examples
+    written = example.replace("64 hexadecimal digits", HASH)
+    load(tmp_path, {f"KYC_RTC_{name.upper()}": written})
+    with pytest.raises(SettingsError, match=re.escape(f": {example}")):
+        load(tmp_path, {f"KYC_RTC_{name.upper()}": "not one"})
 
 
 def test_a_secret_is_never_in_the_message_nor_in_the_repr(tmp_path: Path) -> None:
@@ -123,7 +170,7 @@ def test_production_hides_scores_unless_told_otherwise(tmp_path: Path) -> None:
         "KYC_RTC_ENVIRONMENT": "production",
         "KYC_RTC_PUBLIC_URL": "https://kyc.example",
         "SECRET_KEY": "s" * 32,
-        "KYC_RTC_API_KEY_HASHES": '["ab"]',
+        "KYC_RTC_API_KEY_HASHES": f'["{HASH}"]',
     }
     assert not load(tmp_path, locked).scores_exposed
     assert load(tmp_path, locked | {"KYC_RTC_EXPOSE_SCORES": "true"}).scores_exposed
@@ -144,3 +191,19 @@ def test_junk_values_never_escape_the_error_tree(environ: dict[str, str]) -> Non
 
 def test_the_documented_table_is_the_real_one() -> None:
     assert settings_table() in (REPOSITORY / "docs" / "deployment.md").read_text("utf-8")
+
+
+def test_the_documented_env_file_starts_production(tmp_path: Path) -> None:
+    """As Docker and systemd read it: each value as it stands."""
+    text = (REPOSITORY / "docs" / "deployment.md").read_text("utf-8")
+    block = re.search(r"    KYC_RTC_ENVIRONMENT=production\n(?:    .*\n)+", text)
+    assert block is not None
+    lines = [line.strip() for line in block[0].splitlines()]
+    environ = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    assert environ["SECRET_KEY"] == "…"  # nobody starts with one that is published
+    keys = environ["KYC_RTC_API_KEYS"].replace("…", HASH, 1).replace("…", "1" * 64, 1)
+    filled = environ | {"SECRET_KEY": "s" * 32, "KYC_RTC_API_KEYS": keys}
+    settings = load(tmp_path, filled)
+    assert settings.environment == "production"
+    assert [len(key.scopes) for key in settings.institution_keys] == [2, 1]
+    assert settings.media.ice_servers

@@ -22,7 +22,7 @@ PRODUCTION = Settings(
     environment="production",
     public_url="https://kyc.example",
     secret_key=SecretStr("x" * 40),
-    api_key_hashes=("a hash",),
+    api_key_hashes=("0" * 64,),
 )
 
 

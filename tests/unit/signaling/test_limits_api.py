@@ -119,7 +119,11 @@ async def test_the_limits_are_described(client: Client) -> None:
     without_body = {f"{one}/{call}" for call in ("retry", "open", "renew", "link", "cancel")}
     limited = {START, *(f"{one}/{call}" for call in ("offer", "retry", "label", "open", "link"))}
     uploads = "/api/v1/kyc/upload-video-frame"
-    assert {path for path, found in described.items() if "429" in found} == {*limited, uploads}
+    assert {path for path, found in described.items() if "429" in found} == {
+        *limited,
+        uploads,
+        "/whip/{session_id}",
+    }
     bodies = set(described) - without_body
     assert {path for path, found in described.items() if "408" in found} == bodies
     assert all({"413", "503"} <= described[path] for path in bodies)

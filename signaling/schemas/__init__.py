@@ -1,0 +1,85 @@
+"""Bodies of requests and answers (pydantic): checked on the way in, and the source of the OpenAPI.
+
+See `requests` for what comes in, `sessions` and `records` for answers, `facts` and `messages` for what
+these hold of the sessions' own JSON.
+"""
+
+from signaling.schemas.described import Answer, ErrorAnswer, ErrorBody
+from signaling.schemas.records import (
+    AlertBody,
+    AlertList,
+    AlertStatistics,
+    LabelAnswer,
+    LabelledCounts,
+    LabelStatisticsAnswer,
+    LabelWeek,
+)
+from signaling.schemas.requests import (
+    Acknowledge,
+    LabelSession,
+    Offer,
+    SendChallenge,
+    SessionReference,
+    StartSession,
+    UploadFrame,
+)
+from signaling.schemas.sessions import (
+    AnswerBody,
+    ApplicantStatus,
+    Attempt,
+    ChallengeAnswer,
+    ClientConfig,
+    ClientToken,
+    FrameAnswer,
+    Health,
+    Journal,
+    JournalEntry,
+    ListedVerification,
+    NewLink,
+    Readiness,
+    Reason,
+    SessionStatus,
+    StartedSession,
+    VerificationAnswer,
+    VerificationList,
+    WeighedReason,
+)
+
+__all__ = [
+    "Acknowledge",
+    "AlertBody",
+    "AlertList",
+    "AlertStatistics",
+    "Answer",
+    "AnswerBody",
+    "ApplicantStatus",
+    "Attempt",
+    "ChallengeAnswer",
+    "ClientConfig",
+    "ClientToken",
+    "ErrorAnswer",
+    "ErrorBody",
+    "FrameAnswer",
+    "Health",
+    "Journal",
+    "JournalEntry",
+    "LabelAnswer",
+    "LabelSession",
+    "LabelStatisticsAnswer",
+    "LabelWeek",
+    "LabelledCounts",
+    "ListedVerification",
+    "NewLink",
+    "Offer",
+    "Readiness",
+    "Reason",
+    "SendChallenge",
+    "SessionReference",
+    "SessionStatus",
+    "StartSession",
+    "StartedSession",
+    "UploadFrame",
+    "VerificationAnswer",
+    "VerificationList",
+    "WeighedReason",
+]
