@@ -16,6 +16,7 @@
     ├── Conflict                  not possible in the present state
     │   ├── InUse                 another device has the session; this one may take it over, once
     │   ├── ContinuedElsewhere    another device has the session, and keeps it
+    │   ├── RestartUnsupported    an ICE restart: only a new offer makes another connection
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
     ├── IdempotencyMismatch       an idempotency key that came with another request before
     ├── Misdirected               the session lives in another process
@@ -105,6 +106,10 @@ class InUse(Conflict):
 
 class ContinuedElsewhere(Conflict):
     code = "continued_elsewhere"
+
+
+class RestartUnsupported(Conflict):
+    code = "restart_unsupported"
 
 
 class OwnershipLost(Conflict):
