@@ -235,8 +235,8 @@ async def close_parts(connection: RTCPeerConnection, limit_s: float) -> None:
     """Close what a failed or late `RTCPeerConnection.close` left open, each part by itself.
 
     `close` stops one part after another, so that an error in the first leaves the others running, and a
-    second call does nothing. What is not closed after `limit_s` loses its sockets. There is no upstream
-    issue. Goes away when `close` closes every part.
+    second call does nothing. What is not closed after `limit_s` loses its decoder thread and its sockets.
+    There is no upstream issue. Goes away when `close` closes every part.
     """
     sctp = [connection.sctp] if connection.sctp is not None else []
     ice = _ice_transports(connection)
@@ -246,6 +246,8 @@ async def close_parts(connection: RTCPeerConnection, limit_s: float) -> None:
         _, late = await asyncio.wait(stopping, timeout=limit_s)
         for task in late:
             task.cancel()
+    for receiver in connection.getReceivers():
+        getattr(receiver, _DECODER_QUEUE).put(None)
     for transport in ice:
         for protocol in tuple(transport._connection._protocols):  # noqa: SLF001
             protocol.transport.close()

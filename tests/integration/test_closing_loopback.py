@@ -54,8 +54,9 @@ async def test_what_does_not_close_is_closed_part_by_part(
 ) -> None:
     monkeypatch.setattr(peer_module, "CLOSE_TIMEOUT_MS", 100)
     monkeypatch.setattr(peer_module, "PARTS_LIMIT_S", 0.2)
-    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
+    before = decoders()
     call = await connected()
+    assert decoders() - before
     (receiver,) = call.peer._receivers()
     dtls = receiver.transport
     ice = dtls.transport._connection
@@ -76,13 +77,11 @@ async def test_what_does_not_close_is_closed_part_by_part(
     assert all(socket.is_closing() for socket in sockets)
     await call.until(lambda: call.of_type(PeerClosed))
     await call.publisher.aclose()
-    if part != "receiver":  # whose own loop nothing else can end
-        await call.until(lambda: not asyncio.all_tasks() - tasks)
-        await call.until(lambda: not named(threads, "video-decoder"))
+    await call.until(lambda: not decoders() - before)
 
 
-def named(before: set[threading.Thread], name: str) -> list[threading.Thread]:
-    return [thread for thread in set(threading.enumerate()) - before if thread.name == name]
+def decoders() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "video-decoder"}
 
 
 class Unretrieved:
