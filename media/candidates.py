@@ -1,4 +1,4 @@
-"""Which of a client's ICE candidates are tried. A client must not choose freely where the server sends packets.
+"""Decides which of a client's ICE candidates are tried.
 
 Each candidate makes the server send STUN checks to an address of the client's choice. Inside an
 institution's network that is a port scan by proxy (RFC 8445, 19.5; RFC 8828, 3 for the browser's side).
