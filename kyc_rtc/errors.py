@@ -19,6 +19,7 @@
     │   ├── AttemptsSpent         a verification has no further attempt
     │   ├── VerificationExpired   its time is over
     │   ├── Withdrawn             the institution cancelled it
+    │   ├── RestartUnsupported    an ICE restart: only a new offer makes another connection
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
     ├── IdempotencyMismatch       an idempotency key that came with another request before
     ├── Misdirected               the session lives in another process
@@ -120,6 +121,10 @@ class VerificationExpired(Conflict):
 
 class Withdrawn(Conflict):
     code = "withdrawn"
+
+
+class RestartUnsupported(Conflict):
+    code = "restart_unsupported"
 
 
 class OwnershipLost(Conflict):

@@ -55,7 +55,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.live_sessions = Gauge(
-            "kyc_live_sessions", "Sessions that have or had a peer", registry=self.registry
+            "kyc_live_sessions", "Sessions under way, as in /health", registry=self.registry
         )
         self.tasks = Gauge("kyc_tasks", "asyncio tasks that exist", registry=self.registry)
         self.verdicts = Counter(

@@ -1,28 +1,33 @@
-"""Where aiortc's public API does not reach. Each entry names its upstream issue and when it may go."""
+"""What aiortc's public API does not offer. Each entry names its upstream issue, and when it may go."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
-import re
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from typing import Any
 
 from aioice.ice import get_or_create_mdns_protocol, unref_mdns_protocol
-from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc import MediaStreamTrack, RTCIceTransport, RTCPeerConnection, RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
+from aiortc.rtcsctptransport import Chunk
 from aiortc.rtp import RtpPacket
+from OpenSSL import SSL
 
 from media.decoder_queue import DecoderQueue
-from media.video_size import Size
+from media.video_size import Size, is_key_frame
 
 
 async def request_keyframe(receiver: RTCRtpReceiver) -> bool:
     """Ask the sender for a whole picture (PLI, RFC 4585, 6.3.1). False before any packet came.
 
-    aiortc sends a PLI by itself on decoding trouble only (aiortc issues 335, 58). One on join, and
-    one when packets come but no picture does, spare the applicant a frozen or torn picture. Goes
-    away when RTCRtpReceiver has a public method for it.
+    aiortc sends a PLI by itself only when it cannot decode (aiortc issues 335, 58). We send one more on
+    join, and one when packets come but no picture does; otherwise the picture would stay frozen or torn.
+    Goes away when RTCRtpReceiver has a public method for it.
     """
     sources = receiver.getSynchronizationSources()
     for source in sources:
@@ -31,24 +36,24 @@ async def request_keyframe(receiver: RTCRtpReceiver) -> bool:
 
 
 class CameraBuffer(JitterBuffer):
-    """aiortc's jitter buffer, but one that recovers from an outage, and hands on no torn picture.
+    """A jitter buffer that recovers from an outage, and hands on no torn picture.
 
-    aiortc's own waits behind packets that were lost until 512 are there, 4 s at 1 Mbit/s, and is thrown
-    back by one that is sent again late; what comes between an outage and the next key frame is decoded
-    from pictures that were lost, so that it shows a smeared face, or none. Here a late packet is ignored,
-    `skip_hole` gives lost ones up, and after that pictures are held back until a key frame, at most
-    `TORN_PICTURES`. Goes away when aiortc's gives up by time and waits for a key frame.
+    aiortc's own buffer waits for lost packets until it holds 512, which takes 4 s at 1 Mbit/s, and a packet
+    that is sent again late throws it back. Pictures between an outage and the next key frame refer to
+    pictures that were lost: they show a smeared face, or none. This buffer ignores late packets.
+    `skip_hole` makes it give lost packets up; afterwards it holds pictures back until a key frame, but at
+    most `TORN_PICTURES`. Goes away when aiortc's buffer gives up by time and waits for a key frame.
     """
 
     TORN_PICTURES = 60
-    """So many are held back at most: not every sender makes a key frame when asked."""
+    """The most pictures that are held back: not every sender makes a key frame when asked."""
 
     def __init__(self) -> None:
         super().__init__(capacity=512, is_video=True)
         self._torn_left = 0
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
-        """Take a packet: whether a key frame is needed, and a picture if one is complete."""
+        """Take a packet. Returns whether a key frame is needed, and a picture if one is complete."""
         origin = self._origin
         if (
             origin is not None
@@ -64,7 +69,7 @@ class CameraBuffer(JitterBuffer):
         return lost, picture if self._torn_left == 0 else None
 
     def skip_hole(self) -> bool:
-        """Empty it up to the last unbroken run of packets; whether there was a hole before that."""
+        """Drop all before the last unbroken run of packets. False where there was no hole before it."""
         origin, size = self._origin, self.capacity
         if origin is None:
             return False
@@ -80,26 +85,18 @@ class CameraBuffer(JitterBuffer):
         return first > 0
 
 
-def is_key_frame(data: bytes) -> bool:
-    """Of VP8 (RFC 6386, 9.1: the start code) or H.264 (a NAL unit of type 5, in a byte stream)."""
-    if data[:4] == b"\x00\x00\x00\x01":
-        return _IDR.search(data) is not None
-    return data[3:6] == b"\x9d\x01\x2a" and not data[0] & 1
-
-
-_IDR = re.compile(rb"\x00\x00\x01[\x05\x25\x45\x65]")
 _BUFFER = "_RTCRtpReceiver__jitter_buffer"
 
 
 def mend_buffer(receiver: RTCRtpReceiver) -> None:
-    """Give a video receiver the buffer above. To be called before any packet comes."""
+    """Give a video receiver a `CameraBuffer`. To be called before any packet comes."""
     if isinstance(getattr(receiver, _BUFFER, None), JitterBuffer):
         setattr(receiver, _BUFFER, CameraBuffer())
 
 
 def skip_lost_packets(receiver: RTCRtpReceiver) -> bool:
-    """Wait no longer for packets that were lost; whether there were any. To be called when packets
-    come but no picture does."""
+    """Stop waiting for lost packets. False where none were lost. To be called when packets come but no
+    picture does."""
     buffer = getattr(receiver, _BUFFER, None)
     return isinstance(buffer, CameraBuffer) and buffer.skip_hole()
 
@@ -109,12 +106,12 @@ _DECODER_ERROR = "_RTCRtpReceiver__decoder_error"
 
 
 def bound_decoder(receiver: RTCRtpReceiver, on_too_large: Callable[[Size], None]) -> DecoderQueue:
-    """Give a video receiver a bounded queue before its decoder, through which no frame passes that
-    unpacks to more than is allowed. To be called before any packet comes.
+    """Give a video receiver a bounded queue before its decoder, which refuses pictures that are too large.
+    To be called before any packet comes.
 
     aiortc decodes whatever comes, at up to 16,383 pixels a side, and its queue has no bound. There is no
-    upstream issue about the size, and none about this queue (642 is about the one behind the decoder).
-    Goes away when aiortc has a hook before decoding.
+    upstream issue about the size, and none about this queue (642 is about `PictureQueue`'s). Goes away when
+    aiortc has a hook before decoding.
 
     Raises:
         RuntimeError: this aiortc keeps its queue elsewhere. Without the limit nothing is decoded.
@@ -130,6 +127,36 @@ def bound_decoder(receiver: RTCRtpReceiver, on_too_large: Callable[[Size], None]
     return bounded
 
 
+class PictureQueue(asyncio.Queue[Any]):
+    """Decoded pictures that a track has not delivered yet: at most `MOST`, then the oldest is dropped.
+
+    aiortc puts pictures, and None at the end, with `put`.
+    """
+
+    MOST = 8
+
+    async def put(self, item: Any) -> None:
+        """Add one, or the end. Never waits."""
+        if item is not None and self.qsize() >= self.MOST:
+            self.get_nowait()
+        self.put_nowait(item)
+
+
+def bound_pictures(track: MediaStreamTrack) -> None:
+    """Bound the decoded pictures of a received track. To be called before anything reads the track.
+
+    aiortc decodes on while nobody reads, without a limit (aiortc issue 642). Goes away when that is fixed.
+
+    Raises:
+        RuntimeError: this version of aiortc keeps them elsewhere. Without the limit nothing is received.
+    """
+    if not isinstance(track, RemoteStreamTrack):
+        return
+    if not isinstance(getattr(track, "_queue", None), asyncio.Queue):
+        raise RuntimeError("this version of aiortc keeps decoded pictures without a limit")
+    track._queue = PictureQueue()  # noqa: SLF001
+
+
 class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
     """Received datagrams, at most `MOST`: further ones are dropped, as UDP may."""
 
@@ -142,16 +169,93 @@ class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
 
 
 def bound_datagrams(connection: RTCPeerConnection) -> None:
-    """Bound what each of a connection's ICE transports keeps. To be called before it gathers.
+    """Bound the datagrams that each ICE transport of a connection keeps. To be called before it gathers.
 
-    aioice keeps every datagram that is no STUN, whoever sent it, until somebody reads; before ICE is
+    aioice keeps every datagram other than STUN, whoever sent it, until somebody reads; before ICE is
     done nobody does. There is no upstream issue. Goes away when aioice bounds its queue.
     """
-    transports = [receiver.transport.transport for receiver in connection.getReceivers()]
-    if connection.sctp is not None:
-        transports.append(connection.sctp.transport.transport)
-    for transport in transports:
+    for transport in _ice_transports(connection):
         transport._connection._queue = DatagramQueue()  # noqa: SLF001
+
+
+def _dtls_transports(connection: RTCPeerConnection) -> set[RTCDtlsTransport]:
+    found = {receiver.transport for receiver in connection.getReceivers()}
+    return found | ({connection.sctp.transport} if connection.sctp is not None else set())
+
+
+def _ice_transports(connection: RTCPeerConnection) -> set[RTCIceTransport]:
+    return {dtls.transport for dtls in _dtls_transports(connection)}
+
+
+_SCTP_TASKS = (
+    "_data_channel_flush",
+    "_send_reconfig_param",
+    "_transmit",
+    "_transmit_reconfig",
+)
+"""What RTCSctpTransport runs as tasks that nobody awaits."""
+
+
+def expect_dead_link(connection: RTCPeerConnection) -> None:
+    """Let a connection's data channels end quietly when their link is gone.
+
+    aiortc sends their messages in tasks that nobody awaits. Where DTLS is closed already, such a task fails
+    with ConnectionError, or with OpenSSL's "protocol is shutdown" in the moment before DTLS knows that it
+    is closed, and asyncio logs "Task exception was never retrieved". Only these two errors are caught, and
+    the task ends as before: a retransmission timer that went on would never stop. There is no upstream
+    issue. Goes away when aiortc awaits its tasks.
+    """
+    sctp = connection.sctp
+    if sctp is None:
+        return
+    send_chunk = sctp._send_chunk  # noqa: SLF001
+
+    async def send(chunk: Chunk) -> None:
+        try:
+            await send_chunk(chunk)
+        except (ConnectionError, SSL.Error) as error:
+            # Those of the T1 and T2 timers are sent by tasks too, and these timers give up by count.
+            if chunk not in (sctp._t1_chunk, sctp._t2_chunk):  # noqa: SLF001
+                raise ConnectionError("the link is gone") from error
+
+    setattr(sctp, "_send_chunk", send)  # noqa: B010 - mypy takes no assignment to a method
+    for name in _SCTP_TASKS:
+        setattr(sctp, name, _until_link_is_gone(getattr(sctp, name)))
+
+
+def _until_link_is_gone(work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def run(*arguments: Any) -> None:
+        with suppress(ConnectionError):
+            await work(*arguments)
+
+    return run
+
+
+async def close_parts(connection: RTCPeerConnection, limit_s: float) -> None:
+    """Close what a failed or late `RTCPeerConnection.close` left open, each part by itself.
+
+    `close` stops one part after another, so that an error in the first leaves the others running, and a
+    second call does nothing. What is not closed after `limit_s` loses its decoder thread and its sockets.
+    There is no upstream issue. Goes away when `close` closes every part.
+    """
+    sctp = [connection.sctp] if connection.sctp is not None else []
+    ice = _ice_transports(connection)
+    parts = [*connection.getTransceivers(), *sctp, *_dtls_transports(connection), *ice]
+    stopping = [asyncio.create_task(_stop(part)) for part in parts]
+    if stopping:
+        _, late = await asyncio.wait(stopping, timeout=limit_s)
+        for task in late:
+            task.cancel()
+    for receiver in connection.getReceivers():
+        getattr(receiver, _DECODER_QUEUE).put(None)
+    for transport in ice:
+        for protocol in tuple(transport._connection._protocols):  # noqa: SLF001
+            protocol.transport.close()
+
+
+async def _stop(part: Any) -> None:
+    with suppress(Exception):  # the root of a task; the error of `close` is logged already
+        await part.stop()
 
 
 async def resolve_mdns(names: Collection[str], limit_s: float) -> dict[str, str]:

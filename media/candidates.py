@@ -1,4 +1,4 @@
-"""Which of a client's ICE candidates are tried: an offer is no order to send packets anywhere.
+"""Decides which of a client's ICE candidates are tried.
 
 Each candidate makes the server send STUN checks to an address of the client's choice. Inside an
 institution's network that is a port scan by proxy (RFC 8445, 19.5; RFC 8828, 3 for the browser's side).
@@ -15,7 +15,7 @@ from aioice.mdns import is_mdns_hostname
 from aiortc import RTCIceCandidate
 
 MAX_NAMES = 8
-"""mDNS names that one message may have resolved; a browser makes one for each of its addresses."""
+"""The most mDNS names that are resolved for one message. A browser makes one for each address."""
 
 
 class Reach(Enum):
@@ -39,7 +39,7 @@ _GLOBAL_V6 = IPv6Network("2000::/3")
 
 
 def reach_of(text: str) -> Reach:
-    """Where an address leads; IPv4 inside IPv6 (mapped, 6to4) counts as what is inside."""
+    """The reach of an address. For IPv4 inside IPv6 (mapped, 6to4) it is that of the IPv4 address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -94,8 +94,8 @@ class CandidateRule:
     def admitted(
         self, candidates: Collection[RTCIceCandidate], addresses: dict[str, str]
     ) -> list[RTCIceCandidate]:
-        """Those to try, with `addresses` in the place of names. What aioice cannot use is left out too:
-        other transports than UDP, a second component, impossible ports."""
+        """The candidates to try; `addresses` replace names. Candidates that aioice cannot use are left out:
+        transports other than UDP, a second component, impossible ports."""
         found = (replace(c, ip=addresses.get(c.ip, c.ip)) for c in candidates if _is_usable(c))
         return [candidate for candidate in found if self.admits(candidate.ip)]
 

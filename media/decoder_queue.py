@@ -1,4 +1,4 @@
-"""The encoded frames that wait for a decoder: few, and none that unpacks to more than is allowed."""
+"""The queue of encoded frames before a decoder. It is short, and holds no picture that is too large."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kyc_rtc.frames.sizes import is_too_large
 from media.video_size import Size, UnreadableVideo, look_at
 
 MAX_WAITING = 30
-"""A second of a browser's camera: what waits longer is of no use to a verification."""
+"""A second of a browser's camera. Older frames are of no use to a verification."""
 
 MAX_WAITING_BYTES = 2 * 1024 * 1024
 
@@ -36,11 +36,11 @@ Task = tuple[Codec, Encoded]
 class DecoderQueue:
     """Between the event loop, which puts, and a decoder's thread, which gets.
 
-    A frame that announces more than `kyc_rtc.frames.sizes` allows is dropped unseen by the decoder, and
-    so is all that follows, until a key frame of an allowed size. When `MAX_WAITING` frames, or
-    `MAX_WAITING_BYTES`, wait, all of them are dropped, up to the next key frame. `keyframe_needed` is set
-    when such a wait begins, and by a frame whose headers cannot be read. None ends the stream: what still
-    waits is not decoded any more.
+    A frame that announces more than `kyc_rtc.frames.sizes` allows, or whose headers cannot be read, never
+    reaches the decoder. When `MAX_WAITING` frames, or `MAX_WAITING_BYTES`, wait, all of them are dropped.
+    After any such loss the following frames are dropped too, up to the next key frame of an allowed size:
+    without the lost one they decode to torn pictures. `keyframe_needed` is set when such a wait begins.
+    None ends the stream: the frames that still wait are not decoded.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class DecoderQueue:
         try:
             look = look_at(codec.name, frame.data)
         except UnreadableVideo:
-            self._keyframe_needed.set()
+            self._wait_for_key()
             return False
         if look.size is not None and is_too_large(*look.size):
             self._wait_for_key()

@@ -12,14 +12,14 @@ from enum import StrEnum
 
 _MAX_SDP_CHARS = 65_536
 _MAX_AGENT_CHARS = 1_024
-"""What is longer is not read."""
+"""Longer texts are not read."""
 
 _ORIGIN = re.compile(r"o=(\S{1,64}) \d{1,20} \d{1,20} IN IP[46] (\S{1,64})")
 _MIN_EXTENSIONS = 4
 
 
 class Stack(StrEnum):
-    """Who wrote an offer. LIBWEBRTC: Chromium or Safari, which of them is not known."""
+    """The WebRTC stack that wrote an offer. LIBWEBRTC: either Chromium or Safari."""
 
     CHROMIUM = "chromium"
     SAFARI = "safari"
@@ -94,8 +94,8 @@ def claimed_stack(user_agent: str) -> Stack | None:
 
 
 def mismatch(sdp: str, user_agent: str) -> str | None:
-    """What does not agree, as `claimed/found`, such as `chromium/other`; None where nothing is known
-    to disagree. A client that names no browser claims nothing.
+    """The claimed stack and the one found, where they differ, such as `chromium/other`; else None. It is
+    also None where one of them is not known, as of a client that names no browser.
     """
     claimed, found = claimed_stack(user_agent), stack_of(sdp)
     if claimed is None or found is None or claimed == found:

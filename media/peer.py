@@ -21,7 +21,13 @@ from aiortc import (
 from aiortc.exceptions import InvalidStateError
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import BadSdp, CandidatesRefused, Conflict, KycError, VideoTooLarge
+from kyc_rtc.errors import (
+    BadSdp,
+    CandidatesRefused,
+    KycError,
+    RestartUnsupported,
+    VideoTooLarge,
+)
 from kyc_rtc.frames import Frame
 from kyc_rtc.frames.sizes import LARGEST
 from kyc_rtc.ids import PeerId
@@ -29,6 +35,9 @@ from kyc_rtc.settings import MediaSettings, Settings
 from media.aiortc_quirks import (
     bound_datagrams,
     bound_decoder,
+    bound_pictures,
+    close_parts,
+    expect_dead_link,
     mend_buffer,
     request_keyframe,
     resolve_mdns,
@@ -45,25 +54,30 @@ CHANNEL_LABELS = (RELIABLE, "kyc-telemetry")
 MAX_INBOX = 64
 MAX_BUFFERED_BYTES = {RELIABLE: 256 * 1024, "kyc-telemetry": 16 * 1024}
 CLOSE_TIMEOUT_MS = 5_000
+"""The longest time that closing the connection may take."""
+
+PARTS_LIMIT_S = 1.0
+"""The same for its parts, where closing the connection failed or took too long."""
+
 CONNECT_LIMIT_MS = 10_000
-"""For so long a peer may take from its answer until DTLS is up."""
+"""The longest time from a peer's answer until its DTLS is up."""
 
 NAMES_LIMIT_S = 1.0
-"""For so long a client's mDNS names may take, all together."""
+"""The longest time for resolving all mDNS names of one message."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelOpened:
-    """A data channel of ours can be written to."""
+    """A known data channel is open for writing."""
 
     label: str
 
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """Text or bytes came over a data channel, unread and unchecked."""
+    """Text or bytes came over a data channel; nothing has checked them yet."""
 
     label: str
     data: str | bytes
@@ -81,7 +95,7 @@ class CameraStarted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Something of the client's is not used, and why."""
+    """Something that the client sent is not used; `error` says why."""
 
     error: KycError
 
@@ -97,10 +111,10 @@ PeerEvent = ChannelOpened | MessageReceived | Connected | CameraStarted | Refuse
 class Peer:
     """Receives one camera and exchanges messages.
 
-    aiortc's handlers only enqueue; `next_event` is what a session awaits. The inbox holds at most
-    `MAX_INBOX` messages: a flood beyond it is dropped and counted in `messages_dropped`, the other
-    events are few and always kept. A peer that has no DTLS after `CONNECT_LIMIT_MS` closes itself.
-    `aclose` is idempotent and bounded in time.
+    aiortc's handlers only enqueue, and a session awaits `next_event`. The inbox holds at most `MAX_INBOX`
+    messages; further ones are dropped and counted in `messages_dropped`. The other events are few and
+    always kept. A peer closes itself when it has no DTLS after `CONNECT_LIMIT_MS`, and when receiving its
+    pictures fails. `aclose` is idempotent and bounded in time.
     """
 
     def __init__(
@@ -119,7 +133,7 @@ class Peer:
         self._rule = CandidateRule(
             private=settings.private_candidates_allowed, local=settings.development
         )
-        self._candidates_tried = self._candidates_refused = 0
+        self._candidates_taken = self._candidates_tried = self._candidates_refused = 0
         self._timeline = timeline
         self._sink = sink
         self._inbox: asyncio.Queue[PeerEvent] = asyncio.Queue()
@@ -154,6 +168,7 @@ class Peer:
                 mend_buffer(receiver)
                 bound_decoder(receiver, self._on_too_large)
             bound_datagrams(self._connection)
+            expect_dead_link(self._connection)
             await self._add(offer.candidates, ended=offer.ended)
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind == "audio":
@@ -171,24 +186,27 @@ class Peer:
         """Add trickled candidates; those that may not be tried are left out.
 
         Raises:
-            Conflict: the fragment belongs to another ICE session (an ICE restart is not supported).
+            RestartUnsupported: the fragment belongs to another ICE session.
             BadSdp: aiortc refuses one.
         """
         if fragment.ice_ufrag and fragment.ice_ufrag != self._ice_ufrag:
-            raise Conflict("ICE restart is not supported", hint="send a new offer instead")
+            raise RestartUnsupported(
+                "an ICE restart is not supported", hint="send a new offer instead"
+            )
         try:
             await self._add(fragment.candidates, ended=fragment.ended)
         except SDP_ERRORS:
             raise BadSdp("a candidate was refused") from None
 
     async def _add(self, candidates: tuple[RTCIceCandidate, ...], *, ended: bool) -> None:
-        """Have candidates tried, as far as they may be, `MAX_CANDIDATES` of a peer at most.
+        """Try the candidates that the rule admits, of `MAX_CANDIDATES` for a peer at most.
 
-        Their end (RFC 8838, 14) is held back where one was left out: who is behind it may show by its own
-        checks, as a peer-reflexive candidate (RFC 8445, 7.3.1.3), and aioice would have given up by then.
+        Their end (RFC 8838, 14) is held back where one was left out: the client behind it may still come by
+        its own checks, as a peer-reflexive candidate (RFC 8445, 7.3.1.3), and at their end aioice gives up.
+        It is also held back while another message's names are being resolved.
         """
-        room = MAX_CANDIDATES - self._candidates_tried - self._candidates_refused
-        candidates = candidates[:room]
+        candidates = candidates[: MAX_CANDIDATES - self._candidates_taken]
+        self._candidates_taken += len(candidates)  # before any await: other messages come meanwhile
         names = self._rule.names_of(candidates)
         addresses = await resolve_mdns(names, NAMES_LIMIT_S) if names else {}
         tried = self._rule.admitted(candidates, addresses)
@@ -196,15 +214,15 @@ class Peer:
         self._candidates_refused += len(candidates) - len(tried)
         for candidate in tried:
             await self._connection.addIceCandidate(candidate)
-        if ended and self._candidates_tried and not self._candidates_refused:
+        if ended and 0 < self._candidates_tried == self._candidates_taken:
             await self._connection.addIceCandidate(None)
 
     async def next_event(self) -> PeerEvent:
-        """The next thing that happened. After `PeerClosed` nothing comes any more."""
+        """The next event. `PeerClosed` is the last one."""
         return await self._inbox.get()
 
     def send(self, label: str, text: str) -> bool:
-        """Send a text message; False where the channel is not open or too much is waiting."""
+        """Send a text message. False where the channel is not open, or where too many bytes wait."""
         channel = self._channels.get(label)
         if channel is None or channel.readyState != "open":
             return False
@@ -217,7 +235,7 @@ class Peer:
         return True
 
     async def request_keyframe(self) -> None:
-        """Ask for a whole picture on every camera track, and wait for no other any more."""
+        """Ask for a key frame on every camera track, and stop waiting for lost packets."""
         for receiver in self._receivers():
             skip_lost_packets(receiver)
             await request_keyframe(receiver)
@@ -233,7 +251,7 @@ class Peer:
             self._closing = asyncio.create_task(self._close(), name=f"peer-close-{self.peer_id}")
 
     async def _wait(self) -> None:
-        """For DTLS, for a limited time."""
+        """Close the peer if DTLS is not up in time."""
         await self._clock.sleep_ms(CONNECT_LIMIT_MS)
         if self._is_connected:
             return
@@ -244,23 +262,39 @@ class Peer:
         self._begin_closing()
 
     async def _close(self) -> None:
-        tasks = [task for task in (self._pump, self._waiting) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_MS / 1000):
-                await self._connection.close()
-        except TimeoutError:
+            tasks = [task for task in (self._pump, self._waiting) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._close_connection()
+        except Exception:  # the root of the task
+            log.exception("peer_close_failed", peer_id=self.peer_id)
+        finally:
+            self._channels.clear()
+            self._inbox.put_nowait(PeerClosed())
+
+    async def _close_connection(self) -> None:
+        """Close it whole, or else part by part. aioice swallows a cancellation, so nothing is awaited that
+        could outlast its limit."""
+        closing = asyncio.create_task(self._connection.close(), name=f"rtc-close-{self.peer_id}")
+        await asyncio.wait((closing,), timeout=CLOSE_TIMEOUT_MS / 1000)
+        if not closing.done():
             log.warning("peer_close_timeout", peer_id=self.peer_id)
-        self._channels.clear()
-        self._inbox.put_nowait(PeerClosed())
+            closing.cancel()
+        else:
+            (error,) = await asyncio.gather(closing, return_exceptions=True)
+            if error is None:
+                return
+            log.error("peer_close_failed", peer_id=self.peer_id, exc_info=error)
+        await close_parts(self._connection, PARTS_LIMIT_S)
 
     def _receivers(self) -> list[RTCRtpReceiver]:
         receivers: list[RTCRtpReceiver] = self._connection.getReceivers()
         return [r for r in receivers if r.track is not None and r.track.kind == "video"]
 
     def _on_track(self, track: MediaStreamTrack) -> None:
+        bound_pictures(track)
         if track.kind != "video" or self._pump is not None:
             return
         self._timeline.restart()
@@ -272,7 +306,10 @@ class Peer:
         self._sink(frame)
 
     async def _run_pump(self, track: VerificationTrack) -> None:
-        """Pull frames for as long as the camera delivers; nothing else pulls this track."""
+        """Receive frames until the camera ends. Nothing else reads this track.
+
+        An error closes the peer: without a reader the client would seem alive, and no picture would come.
+        """
         try:
             await track.recv()
             self._inbox.put_nowait(CameraStarted())
@@ -281,6 +318,9 @@ class Peer:
                 await track.recv()
         except MediaStreamError:
             log.info("camera_ended", peer_id=self.peer_id)
+        except Exception:  # the root of the task
+            log.exception("camera_failed", peer_id=self.peer_id)
+            self._begin_closing()
         finally:
             track.stop()
 
@@ -311,7 +351,7 @@ class Peer:
             self._begin_closing()
 
     def _on_too_large(self, size: Size) -> None:
-        """Say it once, as soon as the client can read it."""
+        """Report it once: at once, or when the channel opens by which the client can read it."""
         if self._too_large is not None:
             return
         log.warning("video_too_large", peer_id=self.peer_id, width=size.width, height=size.height)

@@ -1,4 +1,4 @@
-"""A client that sends a recording as its camera: for benchmarks, and for tests over real transports."""
+"""A client that sends recorded or drawn pictures as its camera, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ ChannelHandler = Callable[[dict[str, Any]], None]
 def encode_vp8(
     images: Iterable[BgrImage], size: tuple[int, int], fps: int, kbps: int = 600
 ) -> list[bytes]:
-    """Encode pictures of (width, height) `size` once, so that many tracks can send them for nothing."""
+    """Encode pictures of (width, height) `size` once, so that many tracks can send them without encoding."""
     encoder = av.CodecContext.create("libvpx", "w")
     if not isinstance(encoder, av.VideoCodecContext):
-        raise TypeError("libvpx is no video encoder")
+        raise TypeError("libvpx is not a video encoder")
     encoder.width, encoder.height = size
     encoder.pix_fmt = "yuv420p"
     encoder.bit_rate = kbps * 1000
@@ -53,7 +53,7 @@ def encode_vp8(
 
 
 class EncodedTrack(MediaStreamTrack):
-    """Sends packets over and over at a fixed rate, without encoding."""
+    """Sends encoded packets at a fixed rate, and begins anew after the last."""
 
     kind = "video"
 
@@ -77,7 +77,7 @@ class EncodedTrack(MediaStreamTrack):
 
 
 class PictureTrack(MediaStreamTrack):
-    """Sends what a function draws for a time in milliseconds; slower than `fps` where drawing is slow."""
+    """Sends pictures that a function draws for a time in milliseconds, at most `fps` a second."""
 
     kind = "video"
 
@@ -103,7 +103,7 @@ class PictureTrack(MediaStreamTrack):
 class Publisher:
     """The applicant's side of a session: a camera track and the two data channels.
 
-    Says `ready` when greeted. `on_message` gets every message of the server, decoded.
+    Answers `hello` with `ready`. `on_message` gets every message of the server, decoded from JSON.
     """
 
     def __init__(self, track: MediaStreamTrack, on_message: ChannelHandler) -> None:
@@ -126,7 +126,7 @@ class Publisher:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server can be spoken to."""
+        """Whether `kyc` is open."""
         return self.reliable.readyState == "open"
 
     def say(self, kind: str, **fields: Any) -> None:

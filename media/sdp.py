@@ -26,14 +26,14 @@ SDP_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What aiortc raises on junk: its parser asserts and indexes where RFC 8866 asks for a check."""
+"""The errors that aiortc raises on junk. Its parser asserts and indexes where it should check (RFC 8866)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer as it came, and what aiortc is given of it. `ice_ufrag` names its ICE session (RFC 8839,
-    5.4). `bare_sdp` is without candidates: which of `candidates` are tried is decided later. `ended`:
-    no further ones follow."""
+    """A checked offer. `sdp` is the offer as it came; aiortc gets `bare_sdp`, which has no candidates.
+    Which of `candidates` are tried is decided later; `ended` says that no further ones follow. `ice_ufrag`
+    names the ICE session (RFC 8839, 5.4)."""
 
     sdp: str
     has_data_channel: bool
@@ -45,7 +45,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Trickled candidates of one ICE session. Empty `ice_ufrag`: the fragment did not say."""
+    """Trickled candidates of one ICE session. `ice_ufrag` is empty where the fragment names no session."""
 
     ice_ufrag: str
     candidates: tuple[RTCIceCandidate, ...]
@@ -81,7 +81,7 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
 
 
 def _without_candidates(sdp: str) -> str:
-    """The same lines as aiortc's parser finds, less those of candidates (RFC 8839, 5.1; RFC 8840, 8.2)."""
+    """The lines that aiortc's parser finds, without those of candidates (RFC 8839, 5.1; RFC 8840, 8.2)."""
     kept = [
         line
         for line in sdp.splitlines()
@@ -100,11 +100,11 @@ def _candidates_of(description: SessionDescription) -> tuple[RTCIceCandidate, ..
 
 
 def with_start_bitrate(sdp: str, kbps: int) -> str:
-    """An answer that tells the sender of video at what rate to begin; 0 leaves it as it is.
+    """Add the rate at which the sender of video should begin to an answer. 0 leaves the answer as it is.
 
-    libwebrtc begins at 300 kbit/s, and where the receiver's estimate (REMB) is all it hears, as from
-    aiortc, it takes half a minute to reach a good picture: a verification is over by then. This
-    parameter is libwebrtc's own; other browsers ignore it. The estimate goes on from there, down too.
+    libwebrtc begins at 300 kbit/s. From aiortc it gets no other feedback than the receiver's estimate
+    (REMB), with which it needs half a minute to reach a good picture: a verification is over by then. The
+    parameter is libwebrtc's own; other browsers ignore it. The estimate can later raise or lower the rate.
     """
     if not kbps:
         return sdp
@@ -149,7 +149,7 @@ def parse_fragment(text: str) -> Fragment:
     """Read an `application/trickle-ice-sdpfrag` body (RFC 8840, 9; RFC 9725, 4.3.2).
 
     Raises:
-        BadSdp: the body is no such fragment.
+        BadSdp: the body is not such a fragment.
     """
     if len(text) > MAX_FRAGMENT_CHARS:
         raise BadSdp(f"the fragment has {len(text)} characters, more than {MAX_FRAGMENT_CHARS}")
@@ -165,11 +165,11 @@ def parse_fragment(text: str) -> Fragment:
         elif line.startswith("a=end-of-candidates"):
             ended = True
         elif line and line[1:2] != "=":
-            raise BadSdp("the fragment has a line that is no SDP")
+            raise BadSdp("the fragment has a line that is not SDP")
     if len(candidates) > MAX_CANDIDATES:
         raise BadSdp(f"the fragment has more than {MAX_CANDIDATES} candidates")
     if not (candidates or ended or ice_ufrag):
-        raise BadSdp("the fragment says nothing")
+        raise BadSdp("the fragment is empty")
     return Fragment(ice_ufrag, tuple(candidates), ended)
 
 

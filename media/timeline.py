@@ -5,16 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 MAX_DRIFT_MS = 2_000.0
-"""How far the RTP clock may run away from the arrival clock before it is not believed: twice the
-largest jitter that a call survives. A sender can thus neither stretch nor squeeze its deadlines."""
+"""The largest difference between RTP clock and arrival clock that is accepted: twice the largest jitter
+that a call survives. So a sender can neither stretch nor squeeze its deadlines."""
 
 
 class MediaTimeline:
-    """Turns timestamps of one or several sources, in turn, into rising media milliseconds.
+    """Turns the timestamps of one source after another into rising media milliseconds.
 
     RTP timestamps count from a random start in units of a clock rate (RFC 3550, 5.1). Media time is 0
-    at the first frame; where the clock jumps, or another source begins (`restart`), it goes on by the
-    time that passed on the arrival clock.
+    at the first frame. Where the clock jumps, or another source begins (`restart`), media time advances by
+    the time that passed on the arrival clock.
     """
 
     def __init__(self) -> None:

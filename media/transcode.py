@@ -1,4 +1,4 @@
-"""What a video looks like after a call: its frames at a rate, through a codec, over a lossy link."""
+"""Makes a video look as after a call: at a lower rate, through a codec, over a lossy link."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def _context(name: str, mode: str) -> VideoCodecContext:
     except (av.FFmpegError, av.codec.codec.UnknownCodecError):
         raise MediaError(f"the codec {name} is missing here") from None
     if not isinstance(context, VideoCodecContext):
-        raise MediaError(f"{name} is no video codec")
+        raise MediaError(f"{name} is not a video codec")
     context.thread_count = 1  # frame threads add delay, and more threads make another picture
     return context
 

@@ -1,6 +1,7 @@
-"""How large a picture an encoded frame unpacks to, read from its headers: pure, before any decoder.
+"""Reads an encoded frame's headers: the size of its picture, and whether it is a key frame.
 
-A size is the coded one, which is what a decoder allocates: H.264's cropping only hides part of it.
+Pure, and done before any decoder sees the frame. The size is the coded one, which a decoder allocates;
+H.264's cropping only hides part of it.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ class Size(NamedTuple):
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """Of several, the one that must not be decoded comes last."""
+        """A sort key: sizes that are too large come last, then by pixels."""
         return is_too_large(self.width, self.height), self.pixels
 
 
 class UnreadableVideo(ValueError):
-    """A header that does not follow its specification, or video that WebRTC does not negotiate."""
+    """A header breaks its specification, or the video is of a kind that WebRTC does not negotiate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the headers of a frame say. `size`: of the largest picture that it announces; None where it
-    announces none and is decoded at the size before it. `is_key`: it can be decoded by itself."""
+    """What a frame's headers say. `size` is that of the largest picture that they announce, or None: such
+    a frame has the size of the one before it. `is_key`: the frame can be decoded by itself."""
 
     is_key: bool
     size: Size | None
@@ -45,7 +46,7 @@ def look_at(codec: str, data: bytes) -> Look:
     """Read the headers of one encoded frame; `codec` as in SDP (`VP8`, `H264`).
 
     Raises:
-        UnreadableVideo: it says nothing that can be relied on.
+        UnreadableVideo: the headers cannot be relied on.
     """
     match codec.upper():
         case "VP8":
@@ -56,13 +57,29 @@ def look_at(codec: str, data: bytes) -> Look:
             raise UnreadableVideo(f"the size of {codec} is not known")
 
 
+def is_key_frame(data: bytes) -> bool:
+    """As `look_at`, for frames whose codec is not known: VP8 or H.264. False where it cannot be read.
+
+    The two cannot be confused: the byte after an H.264 start code has its highest bit clear (ITU-T
+    H.264, 7.4.1, forbidden_zero_bit), that of VP8's start code has it set.
+    """
+    codec = "VP8" if data[3:6] == _VP8_START else "H264"
+    try:
+        return look_at(codec, data).is_key
+    except UnreadableVideo:
+        return False
+
+
+_VP8_START = b"\x9d\x01\x2a"
+
+
 def _vp8(data: bytes) -> Look:
     """RFC 6386, 9.1: three bytes of frame tag, and in a key frame a start code and 2 × 14 bits of size."""
     if not data:
         raise UnreadableVideo("an empty VP8 frame")
     if data[0] & 1:
         return Look(is_key=False, size=None)
-    if len(data) < 10 or data[3:6] != b"\x9d\x01\x2a":
+    if len(data) < 10 or data[3:6] != _VP8_START:
         raise UnreadableVideo("a VP8 key frame without its start code")
     width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (6, 8))
     if not (width and height):
@@ -71,8 +88,8 @@ def _vp8(data: bytes) -> Look:
 
 
 MAX_UNITS, MAX_SPS = 256, 4
-"""Of a frame: 1088 lines have 68 rows of macroblocks, each a slice at most, and a browser sends one SPS.
-More would be read on the event loop for nothing."""
+"""Limits for one frame. 1088 lines are 68 rows of macroblocks, and each row is one slice at most; a browser
+sends one SPS. Reading more would only cost time on the event loop."""
 
 _START = b"\x00\x00\x01"
 _IDR, _SPS = 5, 7
@@ -93,8 +110,8 @@ def _h264(data: bytes) -> Look:
 
 
 def _sps_size(unit: bytes) -> Size:
-    """The larger of two readings: without emulation prevention bytes (7.4.1.1), which is right, and with
-    them, which FFmpeg tries where the right one fails."""
+    """The larger of two readings. The right one leaves out the emulation prevention bytes (7.4.1.1); the
+    other keeps them, as FFmpeg does where the right one fails."""
     size = _read_sps(_ESCAPED.sub(b"\x00\x00", unit[1:]))
     try:
         other = _read_sps(unit[1:])
@@ -137,14 +154,14 @@ class _Bits:
 
 _PLAIN_PROFILES = (66, 77, 88)
 _HIGH_PROFILES = (100, 110, 122, 244, 44)
-"""Those that say how colours are coded. What else H.264 has (scalable, stereo) is read differently by
-different decoders, and no browser sends it."""
+"""The profiles whose SPS says how colours are coded. H.264 has others (scalable, stereo): decoders read
+those differently, and no browser sends them."""
 
 
 def _read_sps(rbsp: bytes) -> Size:
-    """The sequence parameter set (7.3.2.1.1) up to the size. Pictures of 8 bits in 4:2:0 or grey only:
-    others take more memory for the same size, and WebRTC negotiates none of them."""
-    bits = _Bits(rbsp[:1024])  # one with everything in it has some 700 bytes
+    """Read the sequence parameter set (7.3.2.1.1) up to the size. Only pictures of 8 bits in 4:2:0 or grey
+    are accepted: others need more memory for the same size, and WebRTC negotiates none of them."""
+    bits = _Bits(rbsp[:1024])  # the longest possible SPS has some 700 bytes
     profile = bits.take(8)
     if profile not in _PLAIN_PROFILES + _HIGH_PROFILES:
         raise UnreadableVideo(f"an H.264 profile that is not decoded: {profile}")
@@ -175,7 +192,7 @@ def _skip_colours(bits: _Bits) -> None:
 
 
 def _skip_scaling_list(bits: _Bits, length: int) -> None:
-    """7.3.2.1.1.1: it ends early where the scale becomes 0."""
+    """Skip one scaling list (7.3.2.1.1.1), which ends early where the scale becomes 0."""
     scale = 8
     for _ in range(length):
         change = bits.signed()

@@ -1,4 +1,4 @@
-"""The video track that the analysis watches while the pictures pass through."""
+"""A video track that offers every picture to the analysis while it passes them on."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class VerificationTrack(VideoStreamTrack):
     """Passes a camera's frames on unchanged and offers each to the analysis.
 
     `recv` never computes: the pixels are converted when, and only if, the analysis takes the frame.
-    What it returns has `pts` and `time_base` as received, so it can be relayed to an agent. A picture
-    whose time stands still is passed on, but it is no sign that the camera goes on.
+    The returned frame keeps its `pts` and `time_base`, so that it can be relayed to an agent. A picture
+    whose time does not advance is passed on, but not offered: it does not show that the camera goes on.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class VerificationTrack(VideoStreamTrack):
         """
         picture = await self._source.recv()
         if not isinstance(picture, av.VideoFrame):
-            raise TypeError("a video track delivered something that is no video frame")
+            raise TypeError("a video track delivered something other than a video frame")
         pts = picture.pts or 0
         if self._last_pts is None or 0 < (pts - self._last_pts) % _WRAP < _WRAP // 2:
             self._last_pts = pts

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.KycError], int] = {
     errors.Misdirected: 421,
     errors.RateLimited: 429,
     errors.IdempotencyMismatch: 422,
+    errors.RestartUnsupported: 422,
     errors.AtCapacity: 503,
     errors.StorageUnavailable: 503,
 }

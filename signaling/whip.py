@@ -1,10 +1,10 @@
-"""WHIP (RFC 9725): signaling for clients that are no browser, such as OBS or GStreamer."""
+"""WHIP (RFC 9725): signaling for clients other than browsers, such as OBS or GStreamer."""
 
 from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from kyc_rtc.errors import BadSdp, Conflict, UnsupportedContentType
+from kyc_rtc.errors import BadSdp, UnsupportedContentType
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
 from signaling.auth import Access, Principal
@@ -66,14 +66,11 @@ class Whip:
         return response
 
     async def trickle(self, request: web.Request, principal: Principal) -> web.Response:
-        """More candidates of the same ICE session (4.3.2); a restart of ICE is refused with 422."""
+        """More candidates of the same ICE session (4.3.2). An ICE restart is refused with 422 (4.3.1)."""
         session_id = principal.session_id
         _require_type(request, FRAGMENT)
         fragment = await _text(request)
-        try:
-            await self._sessions.trickle(session_id, request.match_info["peer_id"], fragment)
-        except Conflict as error:
-            raise web.HTTPUnprocessableEntity(reason=error.message) from None
+        await self._sessions.trickle(session_id, request.match_info["peer_id"], fragment)
         return web.Response(status=204)
 
     async def delete(self, request: web.Request, principal: Principal) -> web.Response:
@@ -109,4 +106,4 @@ async def _text(request: web.Request) -> str:
     try:
         return (await read_bytes(request)).decode("utf-8")
     except UnicodeDecodeError:
-        raise BadSdp("the body is no UTF-8 text") from None
+        raise BadSdp("the body is not UTF-8 text") from None

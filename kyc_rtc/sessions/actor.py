@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 import structlog
 
-from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
+from kyc_rtc.errors import Conflict, KycError, NotFound, StorageUnavailable
 from kyc_rtc.frames import Frame, PixelSource
 from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -166,10 +166,10 @@ class SessionActor:
         return peer_id, answer
 
     async def trickle(self, peer_id: str, fragment: Fragment) -> None:
-        """Add ICE candidates. Raises `Conflict` for a peer that was replaced."""
+        """Add ICE candidates. Raises `NotFound` for a peer that is gone."""
         if (peer := self._peers.get(PeerId(peer_id))) is None:
             self.pending.explain_peer(PeerId(peer_id))
-            raise Conflict("this peer is gone", hint="send a new offer")
+            raise NotFound("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
 
     def is_present(self, peer_id: str) -> bool:

@@ -313,7 +313,7 @@ class SessionInterface(Protocol):
         """
 
     async def trickle(self, session_id: str, peer_id: str, fragment: str) -> None:
-        """Add ICE candidates to a peer. Raises `BadSdp`, `Conflict`."""
+        """Add ICE candidates to a peer. Raises `BadSdp`, `NotFound`, `RestartUnsupported`."""
 
     async def hang_up(self, session_id: str, peer_id: str) -> None:
         """Close a peer; the session is cancelled unless it is over."""

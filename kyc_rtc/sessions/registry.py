@@ -57,6 +57,7 @@ class SessionRegistry:
         self._offering: Counter[str] = Counter()
         self._closed = False
         self._beginning: dict[SessionId, _Turn] = {}
+        services.metrics.live_sessions.set_function(lambda: self.live_sessions)
 
     @property
     def running(self) -> Collection[str]:
@@ -109,7 +110,6 @@ class SessionRegistry:
             self._joining[session_id] -= 1
             if not self._joining[session_id]:
                 del self._joining[session_id]
-            self._count_places()
 
     @asynccontextmanager
     async def connecting(
@@ -158,14 +158,10 @@ class SessionRegistry:
             self._services.metrics.refused.inc()
             return self.at_capacity(_FULL)
         self._placed.add(session_id)
-        self._count_places()
         return None
 
     def _with_a_place(self) -> set[SessionId]:
         return self._placed | set(self._joining)
-
-    def _count_places(self) -> None:
-        self._services.metrics.live_sessions.set(self.places_taken)
 
     async def begin(
         self,
@@ -254,7 +250,6 @@ class SessionRegistry:
             self._actors.pop(session_id, None)
             self._tasks.pop(session_id, None)
             self._placed.discard(session_id)
-            self._count_places()
 
     async def _tidy(self, record: SessionRecord) -> None:
         """What is left in the store: a session that nobody joined, the face of one that has passed."""

@@ -127,7 +127,7 @@ class FakeSessions:
         self._check("trickle", fragment)
         await self.status(session_id)
         if peer_id != "the-peer":
-            raise Conflict("this peer is gone")
+            raise NotFound("this peer is gone", hint="send a new offer")
 
     async def hang_up(self, session_id: str, peer_id: str) -> None:
         self._check("hang_up", peer_id)

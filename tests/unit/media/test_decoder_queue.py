@@ -99,11 +99,15 @@ def test_bytes_are_bounded_too() -> None:
     assert rig.put(big, big) == 2, "what was taken does not count"
 
 
-def test_what_cannot_be_read_is_dropped_and_a_key_frame_asked_for() -> None:
+@pytest.mark.parametrize("unreadable", [Frame(b""), Frame(b"\x10\x02\x00junk")])
+def test_what_cannot_be_read_is_dropped_up_to_a_key_frame(unreadable: Frame) -> None:
     rig = Rig()
-    assert rig.put(KEY, Frame(b""), Frame(b"\x10\x02\x00junk")) == 1
+    assert rig.put(KEY, unreadable) == 1
     assert rig.asked()
-    assert rig.put(DELTA) == 2
+    assert rig.put(DELTA, unreadable) == 1, "what follows would be torn"
+    assert not rig.asked()
+    assert rig.put(KEY, DELTA) == 3
+    assert rig.queue.dropped == 3
 
 
 def test_at_the_end_nothing_is_left_to_decode() -> None:

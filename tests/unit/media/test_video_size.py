@@ -5,11 +5,21 @@ from __future__ import annotations
 import functools
 
 import av
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.video_size import MAX_SPS, MAX_UNITS, Look, Size, UnreadableVideo, look_at
+from media.publisher import encode_vp8
+from media.video_size import (
+    MAX_SPS,
+    MAX_UNITS,
+    Look,
+    Size,
+    UnreadableVideo,
+    is_key_frame,
+    look_at,
+)
 from tests.support.encoders import encoded, h264, vp8, vp8_that_says
 
 START = b"\x00\x00\x00\x01"
@@ -75,6 +85,17 @@ def test_what_real_encoders_make(size: tuple[int, int]) -> None:
     coded = Size(-(-width // 16) * 16, -(-height // 16) * 16)
     for profile in ("baseline", "main", "high"):
         assert look_at("H264", h264(size, profile)) == Look(is_key=True, size=coded)
+
+
+def test_key_frames_are_known_without_their_codec() -> None:
+    pictures = [np.full((48, 64, 3), shade, np.uint8) for shade in (10, 90, 200)]
+    keys = [is_key_frame(data) for data in encode_vp8(pictures, (64, 48), 20)]
+    assert keys == [True, False, False]
+    three_bytes = b"\x00\x00\x01"
+    for start in (three_bytes, b"\x00" + three_bytes):
+        assert is_key_frame(start + h264((64, 48)).partition(three_bytes)[2])
+        assert not is_key_frame(start + b"\x41delta")
+    assert not is_key_frame(b"\x10\x02\x00\x9d\x01\x2a"), "without its size"
 
 
 def test_pictures_of_other_kinds_are_not_decoded() -> None:

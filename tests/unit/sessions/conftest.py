@@ -62,6 +62,7 @@ class Stage:
     peers: list[FakePeer] = field(default_factory=list)
     around: Around = field(default_factory=Around)
     answered: set[str] = field(default_factory=set)
+    metrics: Metrics = field(default_factory=Metrics)
 
     @property
     def peer(self) -> FakePeer:
@@ -208,7 +209,9 @@ def build_stage(
         store.idempotency,
         Surroundings(around.free, around.intact),
     )
-    return Stage(service, housekeeping, clock, store, analysis, peers, around)
+    return Stage(
+        service, housekeeping, clock, store, analysis, peers, around, metrics=services.metrics
+    )
 
 
 @pytest.fixture

@@ -117,6 +117,8 @@ async def test_health_counts_what_is_stored(stage: Stage) -> None:
         states = await stage.store.sessions.count_by_state()
         assert health.live_sessions == sum(states.get(state.value, 0) for state in LIVE)
         assert health.waiting_sessions == states.get("created", 0)
+        live = stage.metrics.registry.get_sample_value("kyc_live_sessions")
+        assert live == health.live_sessions
         return health.live_sessions, health.waiting_sessions
 
     waiting = (await stage.service.open("a")).session_id

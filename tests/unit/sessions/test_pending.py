@@ -8,7 +8,7 @@ from ipaddress import ip_network
 import pytest
 import structlog.testing
 
-from kyc_rtc.errors import AtCapacity, CandidatesRefused, VideoTooLarge
+from kyc_rtc.errors import AtCapacity, CandidatesRefused, NotFound, VideoTooLarge
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.sessions.pending import client_key
 from kyc_rtc.settings import LimitSettings, MediaSettings, Settings
@@ -177,6 +177,12 @@ async def test_trickling_to_a_peer_that_could_not_be_reached_says_why(stage: Sta
     await settle()
     with pytest.raises(CandidatesRefused):
         await stage.service.trickle(session_id, peer.peer_id, "a=ice-ufrag:abcd\n")
+
+
+async def test_trickling_to_a_peer_that_is_gone_is_not_a_conflict(stage: Stage) -> None:
+    (session_id,) = await offered(stage, 1)
+    with pytest.raises(NotFound, match="this peer is gone"):
+        await stage.service.trickle(session_id, "another", "a=ice-ufrag:abcd\n")
 
 
 async def test_a_refusal_follows_the_greeting(stage: Stage) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from kyc_rtc.errors import BadSdp
+from kyc_rtc.errors import BadSdp, Conflict, KycError, RestartUnsupported
 from kyc_rtc.settings import IceServer, MediaSettings, Settings
 from signaling.whip import ice_links
 from tests.support.fake_sessions import FakeSessions
@@ -93,16 +93,39 @@ async def test_without_the_token_it_is_401(
     assert (await client.post(url, data="v=0", headers=headers)).status == 401
 
 
-async def test_patch_adds_candidates_and_refuses_a_restart(
+async def test_patch_adds_candidates(
     client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
     headers["Content-Type"] = "application/trickle-ice-sdpfrag"
     assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 204
     assert sessions.calls[-1] == ("trickle", "a=mid:0")
-    assert (await client.patch(f"{url}/other", data="a=mid:0", headers=headers)).status == 422
+    assert (await client.patch(f"{url}/other", data="a=mid:0", headers=headers)).status == 404
     headers["Content-Type"] = "application/sdp"
     assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 415
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "code"),
+    [
+        (RestartUnsupported("no restart", hint="offer"), 422, "restart_unsupported"),
+        (Conflict("the session is over", hint="retry"), 409, "conflict"),
+    ],
+)
+async def test_a_refused_patch_says_why(
+    client: Client,
+    joined: tuple[str, dict[str, str]],
+    sessions: FakeSessions,
+    refusal: KycError,
+    status: int,
+    code: str,
+) -> None:
+    url, headers = joined
+    headers["Content-Type"] = "application/trickle-ice-sdpfrag"
+    sessions.refusal = refusal
+    response = await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)
+    said = {"code": code, "message": refusal.message, "hint": refusal.hint}
+    assert (response.status, (await response.json())["error"]) == (status, said)
 
 
 async def test_delete_ends_the_peer(
