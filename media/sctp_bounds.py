@@ -51,6 +51,8 @@ MAX_REFUSED = 2_000
 """Chunks refused in `REFUSED_WITHIN_MS`: who obeys congestion control sends fewer."""
 
 REFUSED_WITHIN_MS = 10_000.0
+_WEIGHTS = {"unreadable": MAX_CHUNKS, "sack": MAX_CHUNKS}
+"""What congestion does not explain counts as a whole packet of chunks."""
 
 
 class Tally:
@@ -103,7 +105,7 @@ class BoundedAssociation:
         try:
             chunks = count_chunks(data)
         except UnreadablePacket:
-            self._refuse("unreadable", MAX_CHUNKS)
+            self._refuse("unreadable", _WEIGHTS["unreadable"])
             return
         if self._rate.add(chunks, self._clock.monotonic_ms()):
             await self._handle(data)
@@ -114,7 +116,7 @@ class BoundedAssociation:
         """Take a chunk, as aiortc's `_receive_chunk`."""
         reason = self._objection(chunk)
         if reason:
-            self._refuse(reason, 1)
+            self._refuse(reason, _WEIGHTS.get(reason, 1))
         elif not self._is_over:
             await self._receive(chunk)
 

@@ -9,7 +9,7 @@ MAX_CHUNKS = 64
 """In one packet. Of the smallest messages that a browser may bundle, 58 fit into its 1,191 bytes."""
 
 _COMMON_HEADER, _CHUNK_HEADER = 12, 4
-_DATA, _INIT, _INIT_ACK, _SACK, _RECONFIG, _FORWARD_TSN = 0, 1, 2, 3, 130, 192
+_DATA, _INIT, _INIT_ACK, _SACK, _SHUTDOWN, _RECONFIG, _FORWARD_TSN = 0, 1, 2, 3, 7, 130, 192
 _PARAMETERS_AT = {_INIT: 16, _INIT_ACK: 16, 4: 0, 5: 0, 6: 0, 9: 0, _RECONFIG: 0}
 """By chunk type, where in its body parameters or causes begin: also HEARTBEAT and its acknowledgement,
 ABORT, ERROR."""
@@ -54,6 +54,8 @@ def _is_sound(kind: int, body: bytes) -> bool:
         return size > 12  # RFC 9260, 3.3.1: user data is not empty
     if kind == _SACK:
         return size >= 12 and size == 12 + 4 * sum(unpack_from("!HH", body, 8))
+    if kind == _SHUTDOWN:
+        return size == 4
     if kind == _FORWARD_TSN:
         return size >= 4 and size % 4 == 0
     if kind in _PARAMETERS_AT:

@@ -146,8 +146,8 @@ def _association(connection: RTCPeerConnection) -> RTCSctpTransport:
 FLOODS: dict[str, Flood] = {
     "SCTP chunks of one byte behind a gap": Flood(behind_a_gap, 1, 1 / 30),
     "SCTP messages without an end, 65,000 streams": Flood(without_an_end, 10, 0.01),
-    "SCTP acknowledgements of what was never sent": Flood(gaps_of_65_535, 1, 0.1),
-    "SCTP parameters without a length": Flood(empty_parameter, 1, 0.1),
+    "SCTP acknowledgements of what was never sent": Flood(gaps_of_65_535, 1, 1 / 30),
+    "SCTP parameters without a length": Flood(empty_parameter, 1, 1 / 30),
     "RTP of 300 SSRCs": Flood(other_sources, 50, 0.05, is_rtp=True),
     "RTP whose sequence numbers jump": Flood(jumps, 1, 0.01, is_rtp=True),
 }
