@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -10,10 +11,10 @@ import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 from structlog.testing import capture_logs
 
-from media.peer import PeerClosed
+from media.peer import MessageReceived, PeerClosed
 from media.publisher import EncodedTrack, encode_vp8
 from media.rtp_bounds import MAX_SOURCES, BoundedNacks
-from media.sctp_bounds import MAX_HELD, MAX_MISORDERED, MAX_STREAMS
+from media.sctp_bounds import MAX_HELD, MAX_MISORDERED, MAX_STREAMS, BoundedAssociation
 from tests.support.floods import FLOODS
 from tests.support.loopback import Loopback
 
@@ -89,6 +90,43 @@ async def test_a_peer_that_floods_its_camera_closes(call: Loopback, name: str) -
         await call.peer.aclose()
     assert "peer_close_timeout" not in [line["event"] for line in logs]
     assert receiver.transport.transport.state == "closed"
+
+
+async def test_an_honest_call_over_a_bad_link_loses_nothing(
+    call: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    call.publisher.reliable.on("message", heard.append)
+    call.publisher.reliable.remove_listener("message", call.publisher._receive)
+    for connection in (call.peer._connection, call.publisher._connection):
+        lose_every_seventh(connection, monkeypatch)
+    texts = [f"{number}" * 40 * (number % 40) for number in range(1, 61)]
+    for text in texts:
+        call.publisher.reliable.send(text)
+        assert call.peer.send("kyc", text)
+    await call.until(lambda: len(heard) == len(call.of_type(MessageReceived)) == 60, 30.0)
+    assert heard == [event.data for event in call.of_type(MessageReceived)] == texts
+    assert bounds_of(call).refused == {}
+
+
+def lose_every_seventh(connection: RTCPeerConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packet of SCTP that it sends."""
+    assert connection.sctp is not None
+    transport, numbers = connection.sctp.transport, itertools.count(1)
+    original = transport._send_data
+
+    async def send(data: bytes) -> None:
+        if next(numbers) % 7:
+            await original(data)
+
+    monkeypatch.setattr(transport, "_send_data", send)
+
+
+def bounds_of(call: Loopback) -> BoundedAssociation:
+    assert call.peer._connection.sctp is not None
+    bounds = getattr(call.peer._connection.sctp._handle_data, "__self__", None)
+    assert isinstance(bounds, BoundedAssociation)
+    return bounds
 
 
 async def test_datagrams_of_others_do_not_end_a_call(call: Loopback) -> None:
