@@ -158,13 +158,15 @@ def bound_pictures(track: MediaStreamTrack) -> None:
 
 
 class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
-    """Received datagrams, at most `MOST`: further ones are dropped, as UDP may."""
+    """Received datagrams, at most `MOST`: further ones are dropped, as UDP may. So is what aiortc cannot
+    read: nothing at all, or more than `MOST_BYTES`. Either would end its transport, whoever sent it."""
 
     MOST = 512
+    MOST_BYTES = 1_500
 
     def put_nowait(self, item: tuple[bytes, int] | None) -> None:
         """Add one, or the end."""
-        if item is None or self.qsize() < self.MOST:
+        if item is None or (self.qsize() < self.MOST and 0 < len(item[0]) <= self.MOST_BYTES):
             super().put_nowait(item)
 
 

@@ -44,6 +44,8 @@ from media.aiortc_quirks import (
     skip_lost_packets,
 )
 from media.candidates import CandidateRule
+from media.rtp_bounds import bound_nacks, bound_sources
+from media.sctp_bounds import bound_association
 from media.sdp import MAX_CANDIDATES, SDP_ERRORS, Fragment, Offer, with_start_bitrate
 from media.timeline import MediaTimeline
 from media.video_size import Size
@@ -167,8 +169,11 @@ class Peer:
             for receiver in self._receivers():
                 mend_buffer(receiver)
                 bound_decoder(receiver, self._on_too_large)
+                bound_nacks(receiver)
             bound_datagrams(self._connection)
             expect_dead_link(self._connection)
+            bound_sources(self._connection)
+            bound_association(self._connection, self._clock, self._on_flood)
             await self._add(offer.candidates, ended=offer.ended)
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind == "audio":
@@ -349,6 +354,10 @@ class Peer:
             self._inbox.put_nowait(Connected())
         elif state in ("failed", "closed"):
             self._begin_closing()
+
+    def _on_flood(self, reason: str) -> None:
+        log.warning("peer_flooded", peer_id=self.peer_id, reason=reason)
+        self._begin_closing()
 
     def _on_too_large(self, size: Size) -> None:
         """Report it once: at once, or when the channel opens by which the client can read it."""

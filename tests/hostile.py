@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import re
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from kyc_rtc.keys import api_key_hash, new_api_key
 from tests.support import hostile_clients
 from tests.support.browser_server import LiveServer
 from tests.support.face_picture import Shown, data_url
+from tests.support.floods import FLOODS
 from tests.support.hostile_clients import Answers, Attack, Target
 from tests.support.watched import Watch, rss_mb
 
@@ -42,6 +44,7 @@ ATTACKS: dict[str, Attack] = {
     "50 clients that start sessions, one API key": hostile_clients.flood_of_sessions,
     "300 slow readers": hostile_clients.slow_readers,
     "a VP8 stream of 8192 x 8192": hostile_clients.huge_video,
+    **{name: functools.partial(hostile_clients.flood, of=one) for name, one in FLOODS.items()},
 }
 
 

@@ -25,6 +25,8 @@ from PIL import Image
 from kyc_rtc.frames.sizes import MAX_LONG_SIDE_PX, MAX_SHORT_SIDE_PX
 from media.publisher import EncodedTrack, Publisher, encode_vp8
 from signaling.connection import MAX_PIPELINED
+from tests.support.floods import Flood
+from tests.support.pair import until
 from tests.unit.frames.test_pictures import png_chunk, png_header
 
 EACH_ADDRESS = 60
@@ -32,6 +34,8 @@ EACH_ADDRESS = 60
 
 BODY_BYTES = 4_000_000
 _KYC = "/api/v1/kyc"
+_CONNECT_S = 10.0
+_CLOSE_S = 8.0
 
 Answers = Counter[str]
 
@@ -117,17 +121,57 @@ async def huge_video(target: Target, side_px: int = 8_192) -> Answers:
             answers[message["code"]] += 1
 
     publisher = Publisher(EncodedTrack(packets, fps=2), hear)
-    headers = {"Authorization": f"Bearer {target.token}"}
-    path = f"{target.url}{_KYC}/sessions/{target.session_id}/offer"
     try:
-        offer = {"type": "offer", "sdp": await publisher.offer()}
-        async with ClientSession(headers=headers) as http, http.post(path, json=offer) as answer:
-            if answer.status == 200:
-                await publisher.accept((await answer.json())["sdp"])
+        status = await _offer(target, publisher)
         await asyncio.sleep(target.hold_s)  # the attack's length
-        return answers + Counter({str(answer.status): 1})
+        return answers + Counter({str(status): 1})
     finally:
         await publisher.aclose()
+
+
+async def flood(target: Target, of: Flood) -> Answers:
+    """A peer that sends what no browser does; then the session is cancelled, and the peer does not leave
+    by itself: `open` where the server has not closed it within 8 s."""
+    flat = [np.full((48, 64, 3), shade, np.uint8) for shade in (60, 120)]
+    publisher = Publisher(
+        EncodedTrack(encode_vp8(flat, (64, 48), 2), fps=15), lambda _message: None
+    )
+    try:
+        answers = Counter({str(await _offer(target, publisher)): 1})
+        if await until(lambda: publisher.is_open, _CONNECT_S) is None:
+            return answers + Counter({"not connected": 1})
+        answers["packets"] = await of.pour(publisher._connection, target.hold_s)
+        left_early = _is_left(publisher)
+        if not left_early:
+            await _cancel(target)
+        is_left = await until(lambda: _is_left(publisher), _CLOSE_S) is not None
+        answers["thrown out" if left_early else "closed at the end" if is_left else "open"] += 1
+        return answers
+    finally:
+        await publisher.aclose()
+
+
+def _is_left(publisher: Publisher) -> bool:
+    """Whether the server has ended DTLS."""
+    state: str = publisher._connection.getSenders()[0].transport.state
+    return state == "closed"
+
+
+async def _offer(target: Target, publisher: Publisher) -> int:
+    """The status of the answer, which the publisher gets."""
+    headers = {"Authorization": f"Bearer {target.token}"}
+    path = f"{target.url}{_KYC}/sessions/{target.session_id}/offer"
+    offer = {"type": "offer", "sdp": await publisher.offer()}
+    async with ClientSession(headers=headers) as http, http.post(path, json=offer) as answer:
+        if answer.status == 200:
+            await publisher.accept((await answer.json())["sdp"])
+        return answer.status
+
+
+async def _cancel(target: Target) -> None:
+    path = f"{target.url}{_KYC}/sessions/{target.session_id}/cancel"
+    async with ClientSession(headers={"X-API-Key": target.api_key}) as http, http.post(path):
+        pass
 
 
 def _head(call: str, length: int, authorisation: str) -> bytes:

@@ -125,6 +125,14 @@ async def test_datagrams_that_nobody_reads_are_bounded() -> None:
     await connection.close()
 
 
+async def test_datagrams_that_would_end_a_transport_are_dropped() -> None:
+    queue = DatagramQueue()
+    for size in (0, DatagramQueue.MOST_BYTES + 1, 60_000, 1, DatagramQueue.MOST_BYTES):
+        queue.put_nowait((b"\x80" * size, 1))
+    assert [len((await queue.get() or (b"", 0))[0]) for _ in range(2)] == [1, 1_500]
+    assert queue.empty()
+
+
 class FakeMdns:
     """Knows some names; the others keep it busy for ever."""
 
