@@ -35,7 +35,8 @@ from media.aiortc_quirks import (
     skip_lost_packets,
 )
 from media.candidates import CandidateRule
-from media.sdp import MAX_CANDIDATES, SDP_ERRORS, Fragment, Offer, with_start_bitrate
+from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
+from media.sdp_lines import MAX_CANDIDATES
 from media.timeline import MediaTimeline
 from media.video_size import Size
 from media.video_track import FrameSink, VerificationTrack
