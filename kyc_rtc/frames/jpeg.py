@@ -21,8 +21,8 @@ MAX_FILL_BYTES = 64
 """Before each marker (B.1.1.2)."""
 
 MAX_SCANS = 64
-"""libjpeg's progression has 10, and mozjpeg chooses from 64; Skia, thus Chromium, gives up at 100. At
-1920x1088 the costliest scan takes some 20 ms."""
+"""libjpeg's progression has 10, and mozjpeg chooses from 64; Skia, thus Chromium, gives up at 100. A
+whole scan of noise takes some 10 ms at 1920x1088."""
 
 _MARKER = re.compile(rb"\xff{1,%d}([\x01-\xfe])" % (MAX_FILL_BYTES + 1))
 _SOS, _EOI = 0xDA, 0xD9
