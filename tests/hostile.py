@@ -43,6 +43,7 @@ ATTACKS: dict[str, Attack] = {
     "JPEGs of 3 MB of fill bytes, one token": hostile_clients.fill_bytes,
     "JPEGs of 120,000 scans, one token": hostile_clients.scans,
     "60 uploads of JPEGs of 64 scans, one token": hostile_clients.most_scans,
+    "WebPs of 65,536 groups of prefix codes, one token": hostile_clients.prefix_codes,
     "offers of 3,400 feedback lines x 60 codecs, one token": hostile_clients.feedback_lines,
     "the same offers without a camera, one token": hostile_clients.feedback_lines_refused,
     "offers of 2,800 sources, one token": hostile_clients.source_lines,

@@ -7,6 +7,7 @@ A decoder is given the one bitstream, in a simple file of its own: no profile, n
 from __future__ import annotations
 
 from kyc_rtc.errors import BadImage
+from kyc_rtc.frames.vp8l import check_groups
 
 MAX_CHUNKS = 16
 """Up to the bitstream. The format puts a header, a colour profile and an alpha plane before it."""
@@ -38,8 +39,14 @@ def read_size(data: bytes) -> tuple[int, int]:
 
 
 def pixels_only(data: bytes) -> bytes:
-    """The same picture with nothing but its bitstream (2.5, 2.6). Raises as `read_size`."""
+    """The same picture with nothing but its bitstream (2.5, 2.6).
+
+    Raises:
+        BadImage: as `read_size` and `vp8l.check_groups`.
+    """
     start, end = _bitstream(data)
+    if data[start : start + 4] == b"VP8L":
+        check_groups(data[start + 8 : end], read_size(data))
     return b"".join((b"RIFF", (4 + end - start).to_bytes(4, "little"), b"WEBP", data[start:end]))
 
 

@@ -27,7 +27,7 @@ from kyc_rtc.frames.sizes import MAX_LONG_SIDE_PX, MAX_SHORT_SIDE_PX
 from media.publisher import EncodedTrack, Publisher, encode_vp8
 from signaling.connection import MAX_PIPELINED
 from tests.support.hostile_offers import feedback_for_all, with_lines
-from tests.support.hostile_pictures import exif_jpeg, jpeg_with, many_scans
+from tests.support.hostile_pictures import exif_jpeg, jpeg_with, many_prefix_codes, many_scans
 from tests.unit.frames.test_pictures import png_chunk, png_header
 
 EACH_ADDRESS = 60
@@ -120,6 +120,11 @@ async def scans(target: Target, count: int = 3) -> Answers:
 async def most_scans(target: Target, count: int = 60) -> Answers:
     """A progressive JPEG of as many scans as are read, over and over."""
     return await _uploads(target, many_scans(MAX_SCANS - 1), count)
+
+
+async def prefix_codes(target: Target, count: int = 3) -> Answers:
+    """A lossless WebP whose prefix codes take 300 MB when they are read, over and over."""
+    return await _uploads(target, many_prefix_codes(65_536), count)
 
 
 async def feedback_lines(target: Target, count: int = 3) -> Answers:

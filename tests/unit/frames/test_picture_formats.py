@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kyc_rtc.errors import BadImage, PayloadTooLarge
-from kyc_rtc.frames import check_picture, decode_picture, jpeg, png, webp
+from kyc_rtc.frames import check_picture, decode_picture, jpeg, png, vp8l, webp
 from tests.support.hostile_pictures import (
     EXIF_SEGMENT,
     exif_jpeg,
     jpeg_with,
+    many_prefix_codes,
     many_scans,
     small_jpeg,
 )
@@ -256,6 +257,37 @@ def test_a_webp_that_moves_is_refused() -> None:
     first.save(out, "WEBP", save_all=True, append_images=[second])
     with pytest.raises(BadImage, match="animation"):
         check_picture(out.getvalue())
+
+
+def test_groups_of_prefix_codes_are_few() -> None:
+    """65,536 of them took 300 MB."""
+    few = decode_picture(many_prefix_codes(2_040, log2_side=5))
+    assert few.shape == (1_088, 1_920, 3)
+    assert not few.any()
+    with pytest.raises(BadImage, match="prefix codes"):
+        decode_picture(many_prefix_codes(65_536))
+
+
+@pytest.mark.parametrize("method", range(7))
+@pytest.mark.parametrize("colours", [2, 4, 13, 200, None])
+def test_lossless_webps_are_read_whatever_their_transforms(
+    method: int, colours: int | None
+) -> None:
+    values = np.add.outer(np.arange(200), np.arange(160)) % 256
+    ramp = Image.fromarray(np.stack([values, values[::-1], values // 2], 2).astype(np.uint8))
+    made = Image.blend(ramp, _noise("RGB").resize(ramp.size), 0.1)
+    if colours:
+        made = made.quantize(colours).convert("RGB")
+    out = io.BytesIO()
+    made.save(out, "WEBP", lossless=True, method=method, quality=75)
+    assert np.array_equal(decode_picture(out.getvalue())[:, :, ::-1], np.asarray(made))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_lossless_bitstream_is_read_or_refused(junk: bytes) -> None:
+    with contextlib.suppress(BadImage):
+        vp8l.check_groups(b"\x2f\x7f\xc0\x0f\x00" + junk, (128, 64))
 
 
 def test_a_webp_is_as_large_as_its_bitstream_says() -> None:
