@@ -46,7 +46,8 @@ from media.aiortc_quirks import (
 from media.candidates import CandidateRule
 from media.rtp_bounds import bound_nacks, bound_sources
 from media.sctp_bounds import bound_association
-from media.sdp import MAX_CANDIDATES, SDP_ERRORS, Fragment, Offer, with_start_bitrate
+from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
+from media.sdp_lines import MAX_CANDIDATES
 from media.timeline import MediaTimeline
 from media.video_size import Size
 from media.video_track import FrameSink, VerificationTrack

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from aiortc import InvalidAccessError, InvalidStateError, RTCIceCandidate
 from aiortc.exceptions import OperationError
-from aiortc.sdp import SessionDescription, candidate_from_sdp, parse_attr
+from aiortc.sdp import SessionDescription, candidate_from_sdp
 
 from kyc_rtc.errors import BadSdp
+from media.sdp_lines import MAX_CANDIDATES, MAX_MEDIA_SECTIONS, attribute_of, useful_lines
 
-MAX_MEDIA_SECTIONS = 8
-MAX_CANDIDATES = 64
 MAX_FRAGMENT_CHARS = 16_384
+MAX_FRAGMENT_LINES = 512
+"""Each candidate may come with its section and a comment or two."""
 
 SDP_ERRORS = (
     ArithmeticError,
@@ -31,9 +33,9 @@ SDP_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A checked offer. `sdp` is the offer as it came; aiortc gets `bare_sdp`, which has no candidates.
-    Which of `candidates` are tried is decided later; `ended` says that no further ones follow. `ice_ufrag`
-    names the ICE session (RFC 8839, 5.4)."""
+    """A checked offer. `sdp` is the offer as it came; aiortc gets `bare_sdp`: the lines that the answer
+    depends on, without candidates. Which of `candidates` are tried is decided later; `ended` says that no
+    further ones follow. `ice_ufrag` names the ICE session (RFC 8839, 5.4)."""
 
     sdp: str
     has_data_channel: bool
@@ -60,8 +62,9 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
     """
     if len(sdp) > max_chars:
         raise BadSdp(f"the SDP has {len(sdp)} characters, more than {max_chars}")
+    lines = useful_lines(sdp)
     try:
-        description = SessionDescription.parse(sdp)
+        description = SessionDescription.parse(_joined(lines))
     except SDP_ERRORS:
         raise BadSdp(
             "the SDP cannot be parsed", hint="send the offer as createOffer() gave it"
@@ -74,21 +77,19 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
         sdp=sdp,
         has_data_channel=any(media.kind == "application" for media in description.media),
         ice_ufrag=str(ufrags[0]),
-        bare_sdp=_without_candidates(sdp),
+        bare_sdp=_joined(filter(_is_no_candidate, lines)),
         candidates=_candidates_of(description),
         ended=any(media.ice_candidates_complete for media in description.media),
     )
 
 
-def _without_candidates(sdp: str) -> str:
-    """The lines that aiortc's parser finds, without those of candidates (RFC 8839, 5.1; RFC 8840, 8.2)."""
-    kept = [
-        line
-        for line in sdp.splitlines()
-        if parse_attr(line)[0] not in ("candidate", "end-of-candidates")
-        or not line.startswith("a=")
-    ]
-    return "".join(f"{line}\r\n" for line in kept)
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _is_no_candidate(line: str) -> bool:
+    """RFC 8839, 5.1; RFC 8840, 8.2."""
+    return attribute_of(line)[0] not in ("candidate", "end-of-candidates")
 
 
 def _candidates_of(description: SessionDescription) -> tuple[RTCIceCandidate, ...]:
@@ -117,8 +118,8 @@ def with_start_bitrate(sdp: str, kbps: int) -> str:
 
 
 def _check_sections(description: SessionDescription) -> None:
-    if not 1 <= len(description.media) <= MAX_MEDIA_SECTIONS:
-        raise BadSdp(f"the SDP has {len(description.media)} media sections; 1 to 8 are accepted")
+    if not description.media:
+        raise BadSdp(f"the SDP has 0 media sections; 1 to {MAX_MEDIA_SECTIONS} are accepted")
     cameras = [
         media
         for media in description.media
@@ -151,11 +152,9 @@ def parse_fragment(text: str) -> Fragment:
     Raises:
         BadSdp: the body is not such a fragment.
     """
-    if len(text) > MAX_FRAGMENT_CHARS:
-        raise BadSdp(f"the fragment has {len(text)} characters, more than {MAX_FRAGMENT_CHARS}")
     ice_ufrag, ended, mid = "", False, None
     candidates: list[RTCIceCandidate] = []
-    for line in text.splitlines():
+    for line in _fragment_lines(text):
         if line.startswith("a=ice-ufrag:"):
             ice_ufrag = line.removeprefix("a=ice-ufrag:").strip()
         elif line.startswith("a=mid:"):
@@ -171,6 +170,15 @@ def parse_fragment(text: str) -> Fragment:
     if not (candidates or ended or ice_ufrag):
         raise BadSdp("the fragment is empty")
     return Fragment(ice_ufrag, tuple(candidates), ended)
+
+
+def _fragment_lines(text: str) -> list[str]:
+    if len(text) > MAX_FRAGMENT_CHARS:
+        raise BadSdp(f"the fragment has {len(text)} characters, more than {MAX_FRAGMENT_CHARS}")
+    lines = text.splitlines()
+    if len(lines) > MAX_FRAGMENT_LINES:
+        raise BadSdp(f"the fragment has {len(lines)} lines, more than {MAX_FRAGMENT_LINES}")
+    return lines
 
 
 def _candidate(line: str, mid: str | None) -> RTCIceCandidate:

@@ -4,72 +4,72 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from kyc_rtc.errors import BadImage, PayloadTooLarge
+from kyc_rtc.frames import jpeg, png, webp
 from kyc_rtc.frames.frame import BgrImage
 from kyc_rtc.frames.sizes import LARGEST, is_too_large
 
-_FORMATS = ("JPEG", "PNG", "WEBP")
-_PNG = b"\x89PNG\r\n\x1a\n"
-_COMPRESSED_CHUNKS = frozenset({b"iCCP", b"zTXt", b"iTXt"})
-MAX_COMPRESSED_CHUNKS = 4
-"""Of a PNG, before its picture: each may unpack to a megabyte as soon as the header is read."""
-
-MAX_CHUNKS = 4_096
 _MIN_SIDE_PX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How a format is read. Both functions raise BadImage, at a cost that the bytes do not choose."""
+
+    name: str
+    read_size: Callable[[bytes], tuple[int, int]]
+    pixels_only: Callable[[bytes], bytes]
+
+
+_JPEG = _Format("JPEG", lambda data: jpeg.read_header(data).size, jpeg.pixels_only)
+_PNG = _Format("PNG", png.read_size, png.pixels_only)
+_WEBP = _Format("WEBP", webp.read_size, webp.pixels_only)
 
 
 def decode_picture(data: bytes) -> BgrImage:
     """Decode one picture. The header's size is checked first, so a bomb is never unpacked.
 
+    The decoder sees only what pixels depend on. Alpha, profiles and orientation are not applied.
+
     Raises:
         PayloadTooLarge: the picture is larger than `sizes` allows; the message names the limit.
         BadImage: the bytes are no JPEG, PNG or WebP, or are broken, or smaller than 64 pixels a side.
     """
-    with _opened(data) as picture:
-        rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    check_picture(data)
+    form = _format_of(data)
+    stripped = io.BytesIO(form.pixels_only(data))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
+            with Image.open(stripped, formats=(form.name,)) as picture:
+                _check_size(picture.size)
+                rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    except Image.DecompressionBombError:
+        raise PayloadTooLarge(f"the picture is larger than {LARGEST} pixels") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        raise BadImage(f"the {form.name} is broken") from None
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
 
 def check_picture(data: bytes) -> None:
-    """Read the header alone, which is cheap. Raises as `decode_picture`."""
-    with _opened(data):
-        pass
+    """Read the header alone, without a decoder: cheap whatever the bytes are. Raises as `decode_picture`."""
+    _check_size(_format_of(data).read_size(data))
 
 
-def _check_chunks(data: bytes) -> None:
-    """Count a PNG's chunks up to its picture (W3C PNG, 5.3): reading its header unpacks some of them."""
-    compressed, at = 0, len(_PNG)
-    for _ in range(MAX_CHUNKS):
-        kind = data[at + 4 : at + 8]
-        if len(kind) < 4 or kind == b"IDAT":  # a header that ends early is refused by its reader
-            return
-        compressed += kind in _COMPRESSED_CHUNKS
-        if compressed > MAX_COMPRESSED_CHUNKS:
-            break
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-    raise BadImage("the PNG has more chunks before its picture than a picture needs")
-
-
-@contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    if data.startswith(_PNG):
-        _check_chunks(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-                _check_size(picture.size)
-                yield picture
-    except Image.DecompressionBombError:
-        raise PayloadTooLarge(f"the picture is larger than {LARGEST} pixels") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
-        raise BadImage("the bytes are no readable JPEG, PNG or WebP picture") from None
+def _format_of(data: bytes) -> _Format:
+    if data.startswith(jpeg.SIGNATURE):
+        return _JPEG
+    if data.startswith(png.SIGNATURE):
+        return _PNG
+    if webp.is_webp(data):
+        return _WEBP
+    raise BadImage("the bytes are no readable JPEG, PNG or WebP picture")
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -22,10 +22,13 @@ import numpy as np
 from aiohttp import ClientSession
 from PIL import Image
 
+from kyc_rtc.frames.jpeg import MAX_SCANS
 from kyc_rtc.frames.sizes import MAX_LONG_SIDE_PX, MAX_SHORT_SIDE_PX
 from media.publisher import EncodedTrack, Publisher, encode_vp8
 from signaling.connection import MAX_PIPELINED
 from tests.support.floods import Flood
+from tests.support.hostile_offers import feedback_for_all, with_lines
+from tests.support.hostile_pictures import exif_jpeg, jpeg_with, many_prefix_codes, many_scans
 from tests.support.pair import until
 from tests.unit.frames.test_pictures import png_chunk, png_header
 
@@ -101,6 +104,48 @@ async def large_pictures(target: Target, count: int = 60) -> Answers:
 async def bombs(target: Target, count: int = 60) -> Answers:
     """A small file that unpacks to 20,000 x 20,000 pixels, over and over."""
     return await _uploads(target, _bomb(20_000), count)
+
+
+async def exif_segments(target: Target, count: int = 3) -> Answers:
+    """A JPEG of 3 MB that is Exif segments of 12 bytes, over and over."""
+    return await _uploads(target, exif_jpeg(BODY_BYTES * 3 // 4 - 1_000), count)
+
+
+async def fill_bytes(target: Target, count: int = 3) -> Answers:
+    """A JPEG of 3 MB that is fill bytes, over and over."""
+    return await _uploads(target, jpeg_with(b"\xff", BODY_BYTES * 3 // 4 - 1_000), count)
+
+
+async def scans(target: Target, count: int = 3) -> Answers:
+    """A progressive JPEG of 120,000 scans, over and over."""
+    return await _uploads(target, many_scans(120_000), count)
+
+
+async def most_scans(target: Target, count: int = 60) -> Answers:
+    """A progressive JPEG of as many scans as are read, over and over."""
+    return await _uploads(target, many_scans(MAX_SCANS - 1), count)
+
+
+async def prefix_codes(target: Target, count: int = 3) -> Answers:
+    """A lossless WebP whose prefix codes take 300 MB when they are read, over and over."""
+    return await _uploads(target, many_prefix_codes(65_536), count)
+
+
+async def feedback_lines(target: Target, count: int = 3) -> Answers:
+    """Offers with thousands of lines for each of some 60 codecs, over and over."""
+    return await _offers(target, await asyncio.to_thread(feedback_for_all), count)
+
+
+async def feedback_lines_refused(target: Target, count: int = 3) -> Answers:
+    """The same without a camera, so that none is answered and none counts."""
+    offer = await asyncio.to_thread(lambda: feedback_for_all(camera=False))
+    return await _offers(target, offer, count)
+
+
+async def source_lines(target: Target, count: int = 3) -> Answers:
+    """Offers with thousands of sources, over and over."""
+    offer = await asyncio.to_thread(lambda: with_lines(lambda number: f"a=ssrc:{number} cname:"))
+    return await _offers(target, offer, count)
 
 
 async def flood_of_sessions(target: Target, count: int = 50) -> Answers:
@@ -201,6 +246,13 @@ async def _uploads(target: Target, picture: bytes, count: int) -> Answers:
     body = json.dumps({"session_id": target.session_id, "frame": data_url}).encode()
     token = f"Authorization: Bearer {target.token}\r\n"
     return await _repeated(target, _head("upload-video-frame", len(body), token) + body, count)
+
+
+async def _offers(target: Target, sdp: str, count: int) -> Answers:
+    body = json.dumps({"type": "offer", "sdp": sdp}).encode()
+    call = f"sessions/{target.session_id}/offer"
+    token = f"Authorization: Bearer {target.token}\r\n"
+    return await _repeated(target, _head(call, len(body), token) + body, count)
 
 
 async def _crowd(target: Target, count: int, data: bytes) -> Answers:

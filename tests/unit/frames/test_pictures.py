@@ -14,7 +14,6 @@ from PIL import Image
 
 from kyc_rtc.errors import BadImage, BadRequest, PayloadTooLarge
 from kyc_rtc.frames import decode_picture
-from kyc_rtc.frames.pictures import MAX_CHUNKS, MAX_COMPRESSED_CHUNKS, check_picture
 from kyc_rtc.frames.sizes import LARGEST_BYTES, is_too_large
 
 
@@ -69,26 +68,6 @@ def test_grey_pictures_become_three_channels() -> None:
 def test_anything_else_is_refused(data: bytes, error: type[BadRequest]) -> None:
     with pytest.raises(error):
         decode_picture(data)
-
-
-def with_chunks(kind: bytes, count: int) -> bytes:
-    """A PNG with so many more chunks of a kind before its picture."""
-    whole, head = encoded("PNG"), 33  # signature and IHDR
-    chunk = png_chunk(kind, b"profile\x00\x00" + zlib.compress(bytes(10_000)))
-    return whole[:head] + chunk * count + whole[head:]
-
-
-@pytest.mark.parametrize("kind", [b"iCCP", b"zTXt"])
-def test_chunks_that_unpack_before_the_picture_are_few(kind: bytes) -> None:
-    """A hundred of them kept the event loop for a quarter of a second."""
-    decode_picture(with_chunks(kind, MAX_COMPRESSED_CHUNKS))
-    with pytest.raises(BadImage, match="chunks"):
-        check_picture(with_chunks(kind, MAX_COMPRESSED_CHUNKS + 1))
-
-
-def test_chunks_are_counted_too() -> None:
-    with pytest.raises(BadImage, match="chunks"):
-        check_picture(encoded("PNG")[:33] + png_chunk(b"abCd", b"") * MAX_CHUNKS)
 
 
 @settings(max_examples=200)
