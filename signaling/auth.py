@@ -203,7 +203,7 @@ class Authenticator:
         """By `X-API-Key`, or by the key as a bearer."""
         if self._open:
             return DEVELOPER
-        given = request.headers.get("X-API-Key") or _bearer(request)
+        given = request.headers.get("X-API-Key") or bearer_of(request)
         if not given:
             raise Unauthorised("an API key is needed", hint="send it as X-API-Key")
         key = self._known(given)
@@ -224,7 +224,7 @@ class Authenticator:
         return found
 
     def _by_token(self, request: web.Request, kind: Kind) -> Principal:
-        token = _bearer(request)
+        token = bearer_of(request)
         if not token:
             name = "link's" if kind is Kind.LINK else "client"
             raise Unauthorised(
@@ -237,7 +237,8 @@ class Authenticator:
         return principal
 
 
-def _bearer(request: web.Request) -> str:
+def bearer_of(request: web.Request) -> str:
+    """The bearer token of a request (RFC 6750, 2.1); empty where there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

@@ -12,6 +12,7 @@ from aiohttp import StreamReader, hdrs, web
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import AtCapacity, BadRequest, PayloadTooLarge, TooManyUploads, TooSlow
 from kyc_rtc.settings import HttpSettings
+from signaling.expectations import ask_for_body
 
 BUSY_RETRY_S = 2
 """When to come again where too much is under way: a body takes no longer, as a rule."""
@@ -78,13 +79,14 @@ class Bodies:
         return announced
 
     async def read(self, request: web.Request) -> bytearray:
-        """The whole body.
+        """The whole body, which a client that waits to be asked for it is asked for.
 
         Raises:
             TooSlow: it did not come in time, or not at the least rate.
             PayloadTooLarge: it is larger than its endpoint accepts.
             BadRequest: it is malformed, or the connection ended first.
         """
+        await ask_for_body(request)
         body = bytearray()
         try:
             await self._fill(body, request)
@@ -104,7 +106,7 @@ class Bodies:
         except ConnectionError:
             raise BadRequest("the connection ended before the body did") from None
         finally:
-            collecting.cancel()
+            await _end(collecting)
 
     async def _watch(self, collecting: asyncio.Future[None], body: bytearray) -> None:
         """Until the body is there; raises `TooSlow` before, where it does not come."""
@@ -118,7 +120,13 @@ class Bodies:
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                look.cancel()
+                await _end(look)
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    """Cancel a task, and wait until it is done; what it raised was looked at by then."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _collect(stream: StreamReader, body: bytearray, max_bytes: int) -> None:

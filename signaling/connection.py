@@ -13,6 +13,7 @@ from aiohttp import StreamReader, web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.settings import HttpSettings
+from signaling.headers import put_security_headers
 
 MAX_HEADER_BYTES = 32 * 1024
 """Of one request; and of what comes after a request before that is answered (pipelining)."""
@@ -129,12 +130,15 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Malformed HTTP costs one line: what it says is the client's, and nothing of it is logged."""
         if status >= 500 or request.writer.output_size > 0:
-            return super().handle_error(request, status, exc, message)
+            response = super().handle_error(request, status, exc, message)
+            put_security_headers(response, secure=request.secure)
+            return response
         log.info("malformed_request", address=request.remote, error=type(exc).__name__)
         error = {"code": "bad_request", "message": "the request is malformed", "hint": ""}
         response = web.Response(
             status=status, text=json.dumps({"error": error}), content_type="application/json"
         )
+        put_security_headers(response, secure=request.secure)
         response.force_close()
         self._malformed = response
         return response
