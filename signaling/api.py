@@ -10,6 +10,7 @@ from aiohttp import web
 
 from kyc_rtc import __version__
 from kyc_rtc.errors import BadImage, BadRequest
+from kyc_rtc.ids import parse_session_id
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import (
     AlertFilter,
@@ -217,7 +218,7 @@ class KycApi:
     async def upload_frame(self, request: web.Request, principal: Principal) -> web.Response:
         if principal.is_institution:  # only the body says for which session
             body = await self._read(request, principal, schemas.UploadFrame)
-            with self._uploads.place(body.session_id):
+            with self._uploads.place(parse_session_id(body.session_id)):
                 return await self._upload(request, principal, body)
         with self._uploads.place(principal.session_id):
             body = await self._read(request, principal, schemas.UploadFrame)

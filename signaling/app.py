@@ -18,7 +18,7 @@ from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
-from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_secret
+from signaling.auth import Access, Authenticator, Principal, Tokens
 from signaling.bodies import Bodies
 from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
@@ -29,6 +29,7 @@ from signaling.links import LinkApi, Links
 from signaling.openapi import describe
 from signaling.pages import Pages, static_caching
 from signaling.rates import Rates
+from signaling.secret import resolve_secret
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"

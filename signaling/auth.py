@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from aiohttp import web
 from joserfc import jwt
@@ -241,26 +239,3 @@ def bearer_of(request: web.Request) -> str:
     """The bearer token of a request (RFC 6750, 2.1); empty where there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def resolve_secret(settings: Settings) -> str:
-    """The signing secret: the setting, or in development one that is kept in the data folder.
-
-    It survives a restart, so that an applicant whose session was interrupted can go on.
-    """
-    configured = settings.secret_key.get_secret_value()
-    if configured:
-        return configured
-    path = settings.data_dir / "secret_key"
-    try:
-        return path.read_text("ascii").strip()
-    except FileNotFoundError:
-        return _keep_secret(path)
-
-
-def _keep_secret(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    secret = secrets.token_urlsafe(48)
-    path.touch(mode=0o600)
-    path.write_text(secret + "\n", "ascii")
-    return secret

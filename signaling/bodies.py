@@ -11,11 +11,11 @@ from aiohttp import StreamReader, hdrs, web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import AtCapacity, BadRequest, PayloadTooLarge, TooManyUploads, TooSlow
-from kyc_rtc.settings import HttpSettings
+from kyc_rtc.settings import LARGEST_SHARE, HttpSettings
 from signaling.expectations import ask_for_body
 
 BUSY_RETRY_S = 2
-"""When to come again where too much is under way: a body takes no longer, as a rule."""
+"""Retry-After of a refused body: most bodies are read in less."""
 
 LOOK_EVERY_MS = 250.0
 """How often a body's rate is looked at."""
@@ -26,8 +26,9 @@ _MAX_BODY = web.RequestKey("max_body", int)
 class Bodies:
     """Reads bodies, within a time and a size each and a size for all of them together.
 
-    Three quarters of that size are for large bodies, so that small ones always find room. One session's
-    applicant has three eighths at most, and all applicants together leave an eighth to the institution.
+    Three quarters of that size are for large bodies, so that there is always room for small ones. The
+    applicant of one session has `LARGEST_SHARE` at most; all applicants together have seven eighths, and
+    the rest is the institution's.
     """
 
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
@@ -55,7 +56,8 @@ class Bodies:
         room = self._settings.body_bytes_in_flight
         limit = room * 3 // 4 if large else room * 7 // 8 if session_id else room
         own = self._of_session[session_id] + size if session_id else 0
-        if size and (self._in_flight + size > limit or own > room * 3 // 8):
+        share, of = LARGEST_SHARE
+        if size and (self._in_flight + size > limit or own > room * share // of):
             raise AtCapacity("too many requests have a body", retry_after_s=BUSY_RETRY_S)
         request[_MAX_BODY] = max_bytes
         held = Counter({session_id: size} if session_id and size else {})

@@ -12,7 +12,7 @@ from kyc_rtc.sessions.interface import (
     VerificationPage,
     VerificationRow,
 )
-from kyc_rtc.sessions.pages import cursor_of, position_of
+from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.states import states_with
 from kyc_rtc.sessions.views import alert_view
 from kyc_rtc.storage.alerts import AlertQuery, AlertRepository

@@ -82,6 +82,13 @@ class LivenessSettings(Group):
     )
 
     @model_validator(mode="after")
+    def _ranges_are_ranges(self) -> LivenessSettings:
+        for what in ("blinks", "nods", "hold_ms"):
+            if getattr(self, f"min_{what}") > getattr(self, f"max_{what}"):
+                raise ValueError(f"min_{what}: is larger than max_{what}")
+        return self
+
+    @model_validator(mode="after")
     def _types_suffice(self) -> LivenessSettings:
         kinds = set(self.challenge_types)
         if len(kinds) < len(self.challenge_types):
@@ -106,10 +113,12 @@ class DetectionSettings(Group):
         description="balanced refuses about 2% of people; strict refuses more, and lets fewer attacks in",
     )
     weights_dir: Path | None = Field(
-        None, description="folder of the face net and the experts; none uses those that are shipped"
+        None,
+        description="folder of the face net and the detectors' weights; None: those that are shipped",
     )
     keep_measures: bool = Field(
-        True, description="store what experts judged by, so that labelled sessions can teach them"
+        True,
+        description="store the features that detectors judged by, so that labelled sessions can be trained on",
     )
 
 
@@ -166,7 +175,11 @@ class LimitSettings(Group):
         8, ge=1, description="peers of one address whose DTLS is not up yet"
     )
     retry_after_s: int = Field(15, ge=1, description="Retry-After of a refused caller")
-    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
+    max_body_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=1_024,
+        description="largest request body; at most 3/8 of `http.body_bytes_in_flight`",
+    )
     uploads_in_flight: int = Field(
         4, ge=1, le=64, description="requests with a picture at one time, for each session"
     )

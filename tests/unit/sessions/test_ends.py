@@ -18,7 +18,7 @@ from kyc_rtc.sessions.interface import (
     CommandType,
     VerificationFilter,
 )
-from kyc_rtc.sessions.pages import cursor_of, position_of
+from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState, outcome, states_with
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import Position

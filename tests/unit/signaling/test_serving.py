@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 from structlog.testing import capture_logs
 
+from kyc_rtc.clock import SystemClock
 from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
@@ -381,8 +382,9 @@ async def test_a_tls_handshake_has_the_time_of_a_header(
     limits = HttpSettings(headers_timeout_s=0.2, max_connections_per_address=1)
     settings = development.model_copy(update={"port": 0, "http": limits})
     clock, life = ManualClock(), contextlib.nullcontext()
+    tls = server_context(settings, SystemClock(), self_signed=True)
     app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
-    async with serving(app, settings, clock, server_context(settings, self_signed=True)) as (port,):
+    async with serving(app, settings, clock, tls) as (port,):
         silent = await connect(port)
         with contextlib.suppress(ConnectionResetError):
             assert await (
@@ -390,7 +392,9 @@ async def test_a_tls_handshake_has_the_time_of_a_header(
             ).is_closed()  # its place is taken during the handshake
         assert await silent.is_closed()
         await arrived()
-        trusting = ssl.create_default_context(cafile=str(settings.data_dir / "tls" / "cert.pem"))
+        trusting = ssl.create_default_context(
+            cafile=str(settings.data_dir / "tls" / "self-signed.pem")
+        )
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, ssl=trusting, local_addr=("127.0.0.2", 0)
         )
