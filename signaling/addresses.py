@@ -71,7 +71,7 @@ def _is_secure(proto: str) -> bool | None:
 
 
 def _address(hop: str) -> IPv4Address | IPv6Address | None:
-    """One entry, with or without a port (RFC 7239, 6); None for `unknown` and what is no address."""
+    """One entry, with or without a port (RFC 7239, 6); None for `unknown` and other text."""
     text = hop.strip().strip('"')
     match = _WITH_PORT.fullmatch(text)
     return parsed(match["v6"] or match["v4"]) if match else parsed(text)

@@ -29,7 +29,7 @@ _MAX_TOKEN_CHARS = 4_096
 class Access(StrEnum):
     """Whose credential a route wants.
 
-    `LINK`: that of whoever holds the link of the session that the path names. `EITHER`: the institution's,
+    `LINK`: the link token of the session that the path names. `EITHER`: the institution's,
     or that of the applicant whose session path or body name. `KNOWN`: the institution's, or any applicant's.
     """
 
@@ -54,7 +54,7 @@ class Kind(StrEnum):
 class Principal:
     """Who makes a request, as far as its credential proves it.
 
-    `session_id` and `link_number` are set for an applicant, and for whoever opens a link: the session that
+    `session_id` and `link_number` are set for an applicant and for a link token: the session that
     the token is for, and the link that it comes from. `key_id`, `name` and `scopes` are set for an
     institution; `name` is what the journal and the records keep.
     """

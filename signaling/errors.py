@@ -79,7 +79,7 @@ def _answer(error: errors.KycError, request: web.Request) -> web.Response:
     if isinstance(error, errors.AtCapacity | errors.StorageUnavailable | errors.RateLimited):
         response.headers["Retry-After"] = str(error.retry_after_s)
     if isinstance(error, errors.RateLimited):
-        response.force_close()  # whoever comes again at once needs another place for it
+        response.force_close()  # the next call needs another place
     if isinstance(error, errors.Misdirected):
         response.headers["Retry-After"] = "2"
     if isinstance(error, errors.Unauthorised):

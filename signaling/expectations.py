@@ -1,8 +1,8 @@
 """`Expect: 100-continue` (RFC 9110, 10.1.1): a client asks before it sends a body.
 
-aiohttp answers it before any of our code runs. So the header is taken from the request as the request is
-made; an expectation that cannot be met is refused like any other error, and the client is asked for its
-body by whoever reads it: access is checked by then.
+aiohttp answers it before middlewares and handlers run, and so before access is checked. Therefore the
+header is taken out of each request when the request is made. An expectation that cannot be met is refused
+like any other error; `100 Continue` is sent when the body is about to be read, after the access check.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 BUSY_CONNECTIONS = 32
 BUSY_BYTES = 8 * 1024 * 1024
 GIVE_BACK_AFTER = (6, 40)
-"""After so many connections or bytes of bodies at one time, memory is given back to the system: that many
-sweeps later, when what they began is done too."""
+"""After a time with so many connections or bytes of bodies, memory is given back to the system: so many
+sweeps after it, when the requests and sessions that it started are over."""
 
 log = structlog.get_logger(__name__)
 
@@ -109,8 +109,8 @@ async def _bound(host: str, port: int, places: Places) -> list[Listener]:
 
 
 def _requests(make_request: Callable[..., Any], trusted: tuple[Network, ...]) -> Callable[..., Any]:
-    """A factory of requests: it notifies the connection, looks up where the client is by what a trusted
-    proxy says, and takes out what aiohttp would answer by itself."""
+    """A factory of requests: it reports the request to its connection, takes out `Expect`, and sets the
+    client's address and scheme as a trusted proxy gives them."""
 
     def make(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
         protocol.request_began(payload)

@@ -19,7 +19,7 @@ DESCRIPTORS_A_SESSION = 4
 """UDP sockets of a peer: one for each address of the machine, IPv4 and IPv6, and one for a relay."""
 
 BACKLOG = 1_024
-"""Connections that the kernel holds for us: a flood must not fill it before it is looked at."""
+"""Connections that the kernel holds until they are accepted, enough for a flood between two turns."""
 
 _LAST_PLACES = 8
 """One place in so many is kept for addresses that have at most one connection."""

@@ -17,7 +17,7 @@ class Group(BaseModel):
 
 
 SHORTEST_HOLD_MS = 250
-"""Of a smile or an open mouth: longer than talk or a twitch, and held without being asked to."""
+"""Least time of a smile or an open mouth: longer than one that comes with talk, or a twitch."""
 
 
 ChallengeName = Literal["head_turn", "nod", "blink", "smile", "mouth_open"]
@@ -101,7 +101,7 @@ class LivenessSettings(Group):
 
 
 STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.4, 0.25
-"""See docs/detection.md for what it refuses and lets in."""
+"""Scores of the operating point `strict`; docs/detection.md gives its error rates."""
 
 
 class DetectionSettings(Group):
@@ -118,7 +118,7 @@ class DetectionSettings(Group):
     )
     keep_measures: bool = Field(
         True,
-        description="store the features that detectors judged by, so that labelled sessions can be trained on",
+        description="store the features that detectors judged by, for training on labelled sessions",
     )
 
 

@@ -87,9 +87,9 @@ class Settings(Group):
     liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
     deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
     review_threshold: Fraction = Field(
-        0.5, description="a deepfake score from it on passes nobody: an agent has to look"
+        0.5, description="a deepfake score from it on cannot pass: an agent has to decide"
     )
-    confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
+    confidence_threshold: Fraction = Field(0.3, description="evidence below it does not count")
     uploads: Literal["off", "review", "pass"] | None = Field(
         None,
         description="what uploaded pictures can lead to: nothing, a review, or PASSED; "
@@ -161,7 +161,7 @@ class Settings(Group):
 
     @property
     def reviewing_deepfake_score(self) -> float:
-        """The deepfake score from which nobody passes, at the operating point."""
+        """The deepfake score from which a session cannot pass, at the operating point."""
         lower = min(self.review_threshold, self.failing_deepfake_score)
         match self.detection.operating_point:
             case "balanced":
@@ -235,6 +235,6 @@ class Settings(Group):
             self.public_url
         ):
             raise ValueError(
-                "public_url: has to be https; browsers give the camera to no http page but localhost"
+                "public_url: has to be https: without it, browsers give the camera to localhost only"
             )
         return self

@@ -221,7 +221,7 @@ export class KycApi {
     const stop = () => timeout.abort();
     const timer = setTimeout(stop, TIMEOUT_MS);
     signal?.addEventListener('abort', stop, { once: true });
-    if (signal?.aborted) stop(); // a signal says so once, and not to whoever listens later
+    if (signal?.aborted) stop(); // an aborted signal fires no event any more
     try {
       const response = await fetch(this.#base + path, {
         method,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc_rtc.addresses import is_trusted
+from kyc_rtc.addresses import is_trusted, party_of
 from kyc_rtc.errors import BadRequest
-from signaling.addresses import Source, check_host, party_of, source_of
+from signaling.addresses import Source, check_host, source_of
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 PROXY, CLIENT, OTHER = "10.0.0.1", "203.0.113.7", "198.51.100.9"
