@@ -22,7 +22,7 @@ MAX_PIPELINED = 8
 """Requests that may wait for the answer to an earlier one. Browsers and proxies do not pipeline."""
 
 READ_BUFFER_BYTES = 16 * 1024
-"""aiohttp keeps up to twice as much of a body that is not read yet, and then stops reading from the socket."""
+"""aiohttp keeps up to twice as much of a body that is not read yet, and then reads no more of it."""
 
 LINGER_S = 0.5
 """How long the connection stays open after the answer to a request whose body was not complete. The client
