@@ -19,7 +19,7 @@ _HOST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a request comes from. `secure`: whether it came over TLS; None: as its connection did."""
+    """Where a request comes from. `secure`: whether a proxy got it over TLS; None where none says so."""
 
     address: str
     secure: bool | None = None

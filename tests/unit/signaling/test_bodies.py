@@ -264,7 +264,8 @@ async def test_pictures_of_one_session_are_counted_together_however_its_id_is_wr
     async with asyncio.timeout(5):
         for _ in asking:
             await under_way.acquire()
-    refused = await client.post(UPLOAD, json={"session_id": session_id.title(), "frame": frame})
+    async with asyncio.timeout(5):
+        refused = await client.post(UPLOAD, json={"session_id": session_id.title(), "frame": frame})
     assert (refused.status, (await refused.json())["error"]["code"]) == (429, "too_many_uploads")
     go_on.set()
     await asyncio.gather(*asking)
@@ -290,13 +291,15 @@ class Endless:
 
 async def test_a_body_that_is_given_up_is_no_longer_read(clock: ManualClock) -> None:
     bodies, content = Bodies(LIMITS, clock), Endless()
+    ended_by_then: list[bool] = []
     announced = Announced(100)
     announced.content = content
     asked = cast("web.Request", announced)
     with bodies.place(asked, 1_000, large=False):
         reading = asyncio.ensure_future(bodies.read(asked))
+        reading.add_done_callback(lambda _: ended_by_then.append(content.ended))
         await settle()
         await clock.advance(5_000)
         with pytest.raises(TooSlow):
             await reading
-    assert content.ended
+    assert ended_by_then == [True]
