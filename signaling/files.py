@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def written_beside(path: Path, data: bytes) -> Iterator[Path]:
+def complete_file(path: Path, data: bytes) -> Iterator[Path]:
     """A file with this content in the folder of `path`, readable by its owner only, to be linked or renamed
     to `path`; what is left of it goes at the end. The folder is made where it is missing.
 

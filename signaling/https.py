@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import SettingsError
 from kyc_rtc.settings import Settings
-from signaling.files import written_beside
+from signaling.files import complete_file
 
 _VALID_DAYS = 30
 
@@ -95,7 +95,7 @@ def _self_signed(path: Path, now: datetime) -> Path:
         serialization.NoEncryption(),
     )
     made = _certificate(private, names, addresses, now)
-    with written_beside(path, made.public_bytes(serialization.Encoding.PEM) + key) as file:
+    with complete_file(path, made.public_bytes(serialization.Encoding.PEM) + key) as file:
         file.replace(path)
     return path
 

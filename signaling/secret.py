@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kyc_rtc.errors import SettingsError
 from kyc_rtc.settings import Settings
-from signaling.files import written_beside
+from signaling.files import complete_file
 
 _BYTES = 48
 MIN_SECRET_CHARS = 32
@@ -49,6 +49,6 @@ def _keep(path: Path) -> str:
     The file appears whole, by a link that is refused where there is one already (link(2)).
     """
     made = f"{secrets.token_urlsafe(_BYTES)}\n".encode()
-    with written_beside(path, made) as file, suppress(FileExistsError):
+    with complete_file(path, made) as file, suppress(FileExistsError):
         os.link(file, path)
     return _read(path)
