@@ -52,9 +52,9 @@ from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
 from signaling.app import create_app
-from signaling.auth import resolve_secret
 from signaling.https import announce, server_context
 from signaling.listening import serving
+from signaling.secret import resolve_secret
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
 
@@ -204,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(overrides=overrides)
         configure_logging(settings.log_level, as_json=settings.log_json)
         app = build(settings)
-        tls = server_context(settings, self_signed=options.https)
+        tls = server_context(settings, SystemClock(), self_signed=options.https)
     except KycError as error:
         sys.stderr.write(
             f"kyc-rtc: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")

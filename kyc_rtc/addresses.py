@@ -15,17 +15,19 @@ from ipaddress import (
 Network = IPv4Network | IPv6Network
 
 _IPV6_PREFIX = 64
-"""What one client has at least (RFC 6177): single addresses of it limit nobody."""
+"""The least that one client has (RFC 6177): it may use as many single addresses of it as it likes."""
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address | None:
-    """An address; an IPv4 one inside IPv6, as a socket for both has it, as IPv4. None for other text."""
+    """An address without its zone (RFC 4007, 11), which a socket may name; an IPv4 address inside IPv6, as a
+    socket for both has it, as IPv4. None for other text."""
     try:
         address = ip_address(text)
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))
 
 
 def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
@@ -35,9 +37,9 @@ def is_trusted(address: str, trusted: Iterable[Network]) -> bool:
 
 
 def party_of(address: str) -> str:
-    """Whose address it is, for limits: an IPv4 address, or the /64 of an IPv6 address; empty for other
-    text."""
+    """Whose address it is, for limits: an IPv4 address, or the /64 of an IPv6 address. Other text, as of a
+    Unix socket, is a party by itself."""
     known = parsed(address)
     if isinstance(known, IPv6Address):
         return str(ip_network((int(known), _IPV6_PREFIX), strict=False))
-    return "" if known is None else str(known)
+    return address if known is None else str(known)

@@ -25,6 +25,7 @@
     ├── Misdirected               the session lives in another process
     ├── PayloadTooLarge           more bytes than allowed
     ├── UnsupportedContentType    another content type than the endpoint takes
+    ├── ExpectationFailed         an `Expect` header that cannot be met
     ├── TooSlow                   the body of a request did not come in time
     ├── RateLimited               too many calls; carries `retry_after_s`
     │   └── TooManyUploads        too many pictures of one session at one time
@@ -145,6 +146,10 @@ class PayloadTooLarge(KycError):
 
 class UnsupportedContentType(KycError):
     code = "unsupported_content_type"
+
+
+class ExpectationFailed(KycError):
+    code = "expectation_failed"
 
 
 class TooSlow(KycError):

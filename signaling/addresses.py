@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from kyc_rtc import addresses
 from kyc_rtc.addresses import Network, is_trusted, parsed
 from kyc_rtc.errors import BadRequest
 
@@ -20,7 +19,7 @@ _HOST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a request comes from. `secure`: whether it came over TLS; None: as its connection did."""
+    """Where a request comes from. `secure`: whether a proxy got it over TLS; None where none says so."""
 
     address: str
     secure: bool | None = None
@@ -36,20 +35,22 @@ def source_of(
     """The client behind a connection from `peer`.
 
     `forwarded_for` and `forwarded_proto` are the values of X-Forwarded-For and X-Forwarded-Proto, one
-    for each header; `forwarded` the elements of Forwarded (RFC 7239), which count where there is no
-    X-Forwarded-For. From a peer that is not a trusted proxy all of them are ignored. Each proxy appends
-    what it saw, so the client is the right-most address that is not a trusted proxy: what stands left of
-    it anybody may have written. An entry that is no address ends the search at the proxy that wrote it.
+    for each header; `forwarded` the elements of Forwarded (RFC 7239), which count where X-Forwarded-For
+    is missing or empty. All are ignored where the peer is not a trusted proxy. Each proxy appends what it
+    saw, so the client is the right-most address that is not a trusted proxy: anybody may have written
+    what stands left of it. An entry that is not an address ends the search at the proxy that wrote it.
+    Whether the request came over TLS is what the nearest proxy says, which wrote the last entry.
     """
     networks = tuple(trusted)
     if not is_trusted(peer, networks):
         return Source(peer)
     hops = [hop for value in forwarded_for for hop in value.split(",")]
-    if not hops:
+    proto = forwarded_proto[-1].split(",")[-1] if forwarded_proto else ""
+    if not any(hop.strip() for hop in hops):
         hops = [element.get("for", "") for element in forwarded]
-    protos = [proto for value in forwarded_proto for proto in value.split(",")]
-    protos = protos or [element["proto"] for element in forwarded if "proto" in element]
-    return Source(_client(peer, hops, networks), _is_secure(protos))
+        if forwarded and not any(value.strip() for value in forwarded_proto):
+            proto = forwarded[-1].get("proto", "")
+    return Source(_client(peer, hops, networks), _is_secure(proto))
 
 
 def _client(peer: str, hops: Sequence[str], trusted: Sequence[Network]) -> str:
@@ -64,22 +65,16 @@ def _client(peer: str, hops: Sequence[str], trusted: Sequence[Network]) -> str:
     return found
 
 
-def _is_secure(protos: Sequence[str]) -> bool | None:
-    """By the nearest proxy, which wrote the last one."""
-    said = protos[-1].strip().lower() if protos else ""
+def _is_secure(proto: str) -> bool | None:
+    said = proto.strip().lower()
     return said == "https" if said in ("http", "https") else None
 
 
 def _address(hop: str) -> IPv4Address | IPv6Address | None:
-    """One entry, with or without a port (RFC 7239, 6); None for `unknown` and what is no address."""
+    """One entry, with or without a port (RFC 7239, 6); None for `unknown` and other text."""
     text = hop.strip().strip('"')
     match = _WITH_PORT.fullmatch(text)
     return parsed(match["v6"] or match["v4"]) if match else parsed(text)
-
-
-def party_of(address: str) -> str:
-    """Whose connection it is, for limits; other text, as of a Unix socket, is a party by itself."""
-    return addresses.party_of(address) or address
 
 
 def check_host(host: str) -> str:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from kyc_rtc import __version__
 from kyc_rtc.errors import BadImage, BadRequest
+from kyc_rtc.ids import parse_session_id
 from kyc_rtc.keys import Scope
 from kyc_rtc.sessions.interface import (
     AlertFilter,
@@ -57,7 +58,12 @@ class KycApi:
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
-        return (*self._open_endpoints(), *self._session_endpoints(), *self._alert_endpoints())
+        return (
+            *self._open_endpoints(),
+            *self._verification_endpoints(),
+            *self._attempt_endpoints(),
+            *self._alert_endpoints(),
+        )
 
     def _open_endpoints(self) -> tuple[Endpoint, ...]:
         return (
@@ -75,8 +81,7 @@ class KycApi:
             ),
         )  # fmt: skip
 
-    def _session_endpoints(self) -> tuple[Endpoint, ...]:
-        one = f"{V1}/kyc/sessions/{{session_id}}"
+    def _verification_endpoints(self) -> tuple[Endpoint, ...]:
         return (
             Endpoint(
                 "POST", f"{V1}/kyc/start-session", self.start_session, "Open a session",
@@ -100,10 +105,6 @@ class KycApi:
                 problems=(400, 401, 403, 404, 409, 415, 503),
             ),
             Endpoint(
-                "POST", f"{one}/cancel", self.cancel, "End it without a verdict",
-                Access.INSTITUTION, schemas.SessionStatus, problems=(401, 403, 404, 409, 503),
-            ),
-            Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
                 problems=(400, 401, 403, 404, 503),
@@ -112,6 +113,15 @@ class KycApi:
                 "GET", f"{V1}/kyc/sessions", self.verifications, "Verifications as they stand",
                 Access.INSTITUTION, schemas.VerificationList,
                 optional_query=VerificationsQuery, problems=(400, 401, 403, 503),
+            ),
+        )  # fmt: skip
+
+    def _attempt_endpoints(self) -> tuple[Endpoint, ...]:
+        one = f"{V1}/kyc/sessions/{{session_id}}"
+        return (
+            Endpoint(
+                "POST", f"{one}/cancel", self.cancel, "End it without a verdict",
+                Access.INSTITUTION, schemas.SessionStatus, problems=(401, 403, 404, 409, 503),
             ),
             Endpoint(
                 "POST", f"{one}/offer", self.offer, "Connect the camera (WebRTC offer and answer)",
@@ -217,7 +227,7 @@ class KycApi:
     async def upload_frame(self, request: web.Request, principal: Principal) -> web.Response:
         if principal.is_institution:  # only the body says for which session
             body = await self._read(request, principal, schemas.UploadFrame)
-            with self._uploads.place(body.session_id):
+            with self._uploads.place(parse_session_id(body.session_id)):
                 return await self._upload(request, principal, body)
         with self._uploads.place(principal.session_id):
             body = await self._read(request, principal, schemas.UploadFrame)
@@ -304,8 +314,8 @@ def _picture(data_url: str) -> bytes:
     """The bytes of a data URL (RFC 2397). Raises `BadImage`."""
     head = _DATA_URL.match(data_url)
     if head is None:
-        raise BadImage("frame is no data URL of a JPEG, PNG or WebP in base64")
+        raise BadImage("frame is not a data URL of a JPEG, PNG or WebP in base64")
     try:
         return base64.b64decode(data_url[head.end() :], validate=True)
     except (binascii.Error, ValueError):
-        raise BadImage("frame is no valid base64") from None
+        raise BadImage("frame is not valid base64") from None

@@ -18,16 +18,18 @@ from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
-from signaling.auth import Access, Authenticator, Principal, Tokens, resolve_secret
+from signaling.auth import Access, Authenticator, Principal, Tokens
 from signaling.bodies import Bodies
 from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
+from signaling.headers import security_headers
 from signaling.idempotency import Creations
 from signaling.labels import LabelApi
 from signaling.links import LinkApi, Links
 from signaling.openapi import describe
-from signaling.pages import Pages, security_headers
+from signaling.pages import Pages, static_caching
 from signaling.rates import Rates
+from signaling.secret import resolve_secret
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -43,7 +45,7 @@ def create_app(
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
-    app = web.Application(middlewares=[security_headers, error_middleware])
+    app = web.Application(middlewares=[security_headers, static_caching, error_middleware])
     bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     repeatable, links = Creations(creations), Links(tokens, settings)

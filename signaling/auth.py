@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from aiohttp import web
 from joserfc import jwt
@@ -31,7 +29,7 @@ _MAX_TOKEN_CHARS = 4_096
 class Access(StrEnum):
     """Whose credential a route wants.
 
-    `LINK`: that of whoever holds the link of the session that the path names. `EITHER`: the institution's,
+    `LINK`: the link token of the session that the path names. `EITHER`: the institution's,
     or that of the applicant whose session path or body name. `KNOWN`: the institution's, or any applicant's.
     """
 
@@ -56,7 +54,7 @@ class Kind(StrEnum):
 class Principal:
     """Who makes a request, as far as its credential proves it.
 
-    `session_id` and `link_number` are set for an applicant, and for whoever opens a link: the session that
+    `session_id` and `link_number` are set for an applicant and for a link token: the session that
     the token is for, and the link that it comes from. `key_id`, `name` and `scopes` are set for an
     institution; `name` is what the journal and the records keep.
     """
@@ -203,7 +201,7 @@ class Authenticator:
         """By `X-API-Key`, or by the key as a bearer."""
         if self._open:
             return DEVELOPER
-        given = request.headers.get("X-API-Key") or _bearer(request)
+        given = request.headers.get("X-API-Key") or bearer_of(request)
         if not given:
             raise Unauthorised("an API key is needed", hint="send it as X-API-Key")
         key = self._known(given)
@@ -227,7 +225,7 @@ class Authenticator:
         return found
 
     def _by_token(self, request: web.Request, kind: Kind) -> Principal:
-        token = _bearer(request)
+        token = bearer_of(request)
         if not token:
             name = "link's" if kind is Kind.LINK else "client"
             raise Unauthorised(
@@ -240,29 +238,7 @@ class Authenticator:
         return principal
 
 
-def _bearer(request: web.Request) -> str:
+def bearer_of(request: web.Request) -> str:
+    """The bearer token of a request (RFC 6750, 2.1); empty where there is none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def resolve_secret(settings: Settings) -> str:
-    """The signing secret: the setting, or in development one that is kept in the data folder.
-
-    It survives a restart, so that an applicant whose session was interrupted can go on.
-    """
-    configured = settings.secret_key.get_secret_value()
-    if configured:
-        return configured
-    path = settings.data_dir / "secret_key"
-    try:
-        return path.read_text("ascii").strip()
-    except FileNotFoundError:
-        return _keep_secret(path)
-
-
-def _keep_secret(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    secret = secrets.token_urlsafe(48)
-    path.touch(mode=0o600)
-    path.write_text(secret + "\n", "ascii")
-    return secret

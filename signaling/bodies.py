@@ -11,10 +11,11 @@ from aiohttp import StreamReader, hdrs, web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import AtCapacity, BadRequest, PayloadTooLarge, TooManyUploads, TooSlow
-from kyc_rtc.settings import HttpSettings
+from kyc_rtc.settings import LARGEST_SHARE, HttpSettings
+from signaling.expectations import ask_for_body
 
 BUSY_RETRY_S = 2
-"""When to come again where too much is under way: a body takes no longer, as a rule."""
+"""Retry-After of a refused body: most bodies are read in less."""
 
 LOOK_EVERY_MS = 250.0
 """How often a body's rate is looked at."""
@@ -25,8 +26,9 @@ _MAX_BODY = web.RequestKey("max_body", int)
 class Bodies:
     """Reads bodies, within a time and a size each and a size for all of them together.
 
-    Three quarters of that size are for large bodies, so that small ones always find room. One session's
-    applicant has three eighths at most, and all applicants together leave an eighth to the institution.
+    Three quarters of that size are for large bodies, so that there is always room for small ones. The
+    applicant of one session has `LARGEST_SHARE` at most; all applicants together have seven eighths, and
+    the rest is the institution's.
     """
 
     def __init__(self, settings: HttpSettings, clock: Clock) -> None:
@@ -54,7 +56,8 @@ class Bodies:
         room = self._settings.body_bytes_in_flight
         limit = room * 3 // 4 if large else room * 7 // 8 if session_id else room
         own = self._of_session[session_id] + size if session_id else 0
-        if size and (self._in_flight + size > limit or own > room * 3 // 8):
+        share, of = LARGEST_SHARE
+        if size and (self._in_flight + size > limit or own > room * share // of):
             raise AtCapacity("too many requests have a body", retry_after_s=BUSY_RETRY_S)
         request[_MAX_BODY] = max_bytes
         held = Counter({session_id: size} if session_id and size else {})
@@ -78,13 +81,14 @@ class Bodies:
         return announced
 
     async def read(self, request: web.Request) -> bytearray:
-        """The whole body.
+        """The whole body, which a client that waits to be asked for it is asked for.
 
         Raises:
             TooSlow: it did not come in time, or not at the least rate.
             PayloadTooLarge: it is larger than its endpoint accepts.
             BadRequest: it is malformed, or the connection ended first.
         """
+        await ask_for_body(request)
         body = bytearray()
         try:
             await self._fill(body, request)
@@ -104,7 +108,7 @@ class Bodies:
         except ConnectionError:
             raise BadRequest("the connection ended before the body did") from None
         finally:
-            collecting.cancel()
+            await _end(collecting)
 
     async def _watch(self, collecting: asyncio.Future[None], body: bytearray) -> None:
         """Until the body is there; raises `TooSlow` before, where it does not come."""
@@ -118,7 +122,13 @@ class Bodies:
             try:
                 await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                look.cancel()
+                await _end(look)
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    """Cancel a task, and wait until it is done; what it raised was looked at by then."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _collect(stream: StreamReader, body: bytearray, max_bytes: int) -> None:

@@ -13,20 +13,21 @@ from aiohttp import StreamReader, web
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.settings import HttpSettings
+from signaling.headers import put_security_headers
 
 MAX_HEADER_BYTES = 32 * 1024
 """Of one request; and of what comes after a request before that is answered (pipelining)."""
 
 MAX_PIPELINED = 8
-"""Requests that may wait for the answer to an earlier one. Browsers and proxies send none."""
+"""Requests that may wait for the answer to an earlier one. Browsers and proxies do not pipeline."""
 
 READ_BUFFER_BYTES = 16 * 1024
-"""Of a body that nobody reads aiohttp keeps twice as much, and stops reading."""
+"""aiohttp keeps up to twice as much of a body that is not read yet, and then reads no more of it."""
 
 LINGER_S = 0.5
-"""For so long the connection stays after the answer to a request whose body was not read, so that the
-client finds the answer before the reset that follows on what it still sends (RFC 9112, 9.6); none of that
-is read meanwhile. After a 429 too: the next call on another connection needs another place."""
+"""How long the connection stays open after the answer to a request whose body was not complete. The client
+reads the answer before the reset that follows on what it still sends (RFC 9112, 9.6), of which nothing is
+read. The same after a 429, so that the client holds its place meanwhile."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +42,9 @@ class Overdue(StrEnum):
 class Connection(web.RequestHandler):
     """aiohttp's protocol of a connection.
 
-    aiohttp ends a connection that is idle for too long, which a header that never ends also is; it
-    bounds neither the time of a header nor that of an answer which nobody takes. `overdue` says when to
-    cut it; whoever serves asks regularly.
+    aiohttp closes a connection that is idle for too long. It limits neither the time of a header nor that
+    of an answer that the client does not read. `overdue` says when to cut the connection; the server's
+    sweep calls it regularly.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Connection(web.RequestHandler):
                 self._header_since_ms = self._clock.monotonic_ms()
 
     async def _linger(self, status: int) -> None:
-        """After an answer that aiohttp closes the connection on, and whose client may go on sending."""
+        """Wait after an answer that ends the connection, while its client may still be sending."""
         unread = self._payload is not None and not self._payload.is_eof()
         if self._wire is not None and (unread or status == HTTPStatus.TOO_MANY_REQUESTS):
             self._wire.pause_reading()
@@ -127,14 +128,17 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Malformed HTTP costs one line: what it says is the client's, and nothing of it is logged."""
+        """Malformed HTTP costs one line of log; nothing of what the client sent is logged."""
         if status >= 500 or request.writer.output_size > 0:
-            return super().handle_error(request, status, exc, message)
+            response = super().handle_error(request, status, exc, message)
+            put_security_headers(response, secure=request.secure)
+            return response
         log.info("malformed_request", address=request.remote, error=type(exc).__name__)
         error = {"code": "bad_request", "message": "the request is malformed", "hint": ""}
         response = web.Response(
             status=status, text=json.dumps({"error": error}), content_type="application/json"
         )
+        put_security_headers(response, secure=request.secure)
         response.force_close()
         self._malformed = response
         return response

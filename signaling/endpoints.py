@@ -99,7 +99,7 @@ class Admission:
         self._bodies = bodies
 
     def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """The handler, called with the principal; before anything of a body is read, others are refused."""
+        """The handler, called with the principal; others are refused before anything of a body is read."""
         small = min(SMALL_BODY_BYTES, self._max_body_bytes)
         max_bytes = self._max_body_bytes if endpoint.large_body else small
 
@@ -111,7 +111,7 @@ class Admission:
                 self._authenticator.confirm, principal, after_end=endpoint.after_end
             )
             await confirm()
-            if not request.content.is_eof():  # a body that takes its time may outlive the link
+            if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
             with self._bodies.place(
                 request, max_bytes, large=endpoint.large_body, session_id=principal.session_id
@@ -133,9 +133,8 @@ def check_routed(
     declared = {(endpoint.method, endpoint.path) for endpoint in endpoints}
     for route in app.router.routes():
         path = route.resource.canonical if route.resource is not None else ""
-        method = (
-            "GET" if route.method == "HEAD" else route.method
-        )  # aiohttp adds it, with its handler
+        # aiohttp adds HEAD to GET, with the same handler.
+        method = "GET" if route.method == "HEAD" else route.method
         if (method, path) not in declared and path not in static:
             raise RuntimeError(f"{method} {path} is routed without a declared access")
 
@@ -150,7 +149,7 @@ async def read_body(
     Raises:
         Forbidden: it names another session.
         UnsupportedContentType: it is announced as something else.
-        BadRequest: it is no JSON, or does not fit the model; the message names each wrong field, and
+        BadRequest: it is not JSON, or does not fit the model; the message names each wrong field, and
             each unknown one.
         Besides, what `Bodies.read` raises.
     """
@@ -169,7 +168,7 @@ async def read_body(
 
 async def read_bytes(request: web.Request) -> bytearray:
     """The body of a request as it came. Raises as `Bodies.read`, and as `Authenticator.confirm` where the
-    credential stopped to count while the body came."""
+    credential was revoked while the body arrived."""
     body = await request.app[BODIES].read(request)
     if (confirm := request.get(_CONFIRM_AGAIN)) is not None:
         await confirm()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import ssl
 import sys
@@ -16,13 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from kyc_rtc.clock import Clock
 from kyc_rtc.errors import SettingsError
 from kyc_rtc.settings import Settings
+from signaling.files import complete_file
 
 _VALID_DAYS = 30
 
 
-def server_context(settings: Settings, *, self_signed: bool) -> ssl.SSLContext | None:
+def server_context(settings: Settings, clock: Clock, *, self_signed: bool) -> ssl.SSLContext | None:
     """The TLS context to serve with, or None for plain HTTP.
 
     Raises:
@@ -34,7 +35,8 @@ def server_context(settings: Settings, *, self_signed: bool) -> ssl.SSLContext |
     if certificate is None or key is None:
         if not self_signed:
             return None
-        certificate, key = _self_signed(settings.data_dir / "tls")
+        now = datetime.fromtimestamp(clock.now_ms() / 1_000, UTC)
+        certificate = key = _self_signed(settings.data_dir / "tls" / "self-signed.pem", now)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -77,33 +79,31 @@ def local_addresses() -> list[str]:
             return []
 
 
-def _self_signed(folder: Path) -> tuple[Path, Path]:
-    """Paths of a certificate and key for this machine's names; made anew when they are about to end."""
-    certificate, key = folder / "cert.pem", folder / "key.pem"
+def _self_signed(path: Path, now: datetime) -> Path:
+    """The file of a certificate for this machine's names and its key; made anew when it is about to end.
+
+    Both are in one file, which is replaced as a whole: what is found is always a pair.
+    """
     names = ["localhost", socket.gethostname()]
     addresses = ["127.0.0.1", "::1", *local_addresses()]
-    if _still_good(certificate, key, addresses):
-        return certificate, key
-    folder.mkdir(parents=True, exist_ok=True)
+    if _still_good(path, addresses, now):
+        return path
     private = ec.generate_private_key(ec.SECP256R1())
-    _write_private(
-        key,
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ),
+    key = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
-    made = _certificate(private, names, addresses)
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    return certificate, key
+    made = _certificate(private, names, addresses, now)
+    with complete_file(path, made.public_bytes(serialization.Encoding.PEM) + key) as file:
+        file.replace(path)
+    return path
 
 
 def _certificate(
-    private: ec.EllipticCurvePrivateKey, names: list[str], addresses: list[str]
+    private: ec.EllipticCurvePrivateKey, names: list[str], addresses: list[str], now: datetime
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kyc-rtc development")])
-    now = datetime.now(UTC)
     alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
     alternatives += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
     return (
@@ -120,21 +120,13 @@ def _certificate(
     )
 
 
-def _still_good(certificate: Path, key: Path, addresses: list[str]) -> bool:
+def _still_good(path: Path, addresses: list[str], now: datetime) -> bool:
     """Whether an earlier certificate names all addresses and lasts a day longer."""
-    if not (certificate.exists() and key.exists()):
-        return False
     try:
-        known = x509.load_pem_x509_certificate(certificate.read_bytes())
-    except ValueError:
+        known = x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
         return False
     extension = known.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     named = {str(address) for address in extension.value.get_values_for_type(x509.IPAddress)}
-    lasts = known.not_valid_after_utc - datetime.now(UTC) > timedelta(days=1)
+    lasts = known.not_valid_after_utc - now > timedelta(days=1)
     return lasts and set(addresses) <= named
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)

@@ -1,6 +1,6 @@
-"""`Idempotency-Key` on calls that create: whoever repeats one gets the same thing, and the same answer.
+"""`Idempotency-Key` on calls that create: a repeated call gives the same thing and the same answer.
 
-After the IETF draft on the Idempotency-Key header field; the key is taken as it stands.
+After the IETF draft on the Idempotency-Key header field; the key is taken as given, without quotes.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel
 
 from kyc_rtc.errors import BadRequest
-from kyc_rtc.sessions.creations import CreationInterface
-from kyc_rtc.storage.idempotency import StoredAnswer
+from kyc_rtc.sessions.creations import CreationInterface, StoredAnswer
 from signaling.auth import Principal
 
 HEADER = "Idempotency-Key"

@@ -86,7 +86,7 @@ class LinkApi:
         )  # fmt: skip
 
     async def open(self, _request: web.Request, principal: Principal) -> web.Response:
-        """A token for the latest attempt: whoever tried again on another device finds that one."""
+        """A token for the latest attempt, which may have begun on another device."""
         view = await self._sessions.status(principal.session_id)
         if view.expires_at_ms <= self._clock.now_ms() and view.state not in LIVE:
             raise LinkExpired("the link has expired", hint="ask the institution for another check")
@@ -97,8 +97,7 @@ class LinkApi:
         return self._links.client_token(principal.session_id, principal.link_number)
 
     async def replace(self, request: web.Request, _principal: Principal) -> web.Response:
-        origin = self._links.origin(
-            request
-        )  # what makes no link is refused before anything is stored
+        # What makes no link is refused before anything is stored.
+        origin = self._links.origin(request)
         view = await self._sessions.renew_link(request.match_info["session_id"])
         return answer(answers.new_link(view, self._links.join_url(origin, view)), status=201)

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from ssl import SSLContext
 from typing import Any
 
@@ -21,6 +21,7 @@ from signaling.addresses import Source, source_of
 from signaling.bodies import Bodies
 from signaling.connection import Connection
 from signaling.endpoints import BODIES
+from signaling.expectations import keep_expectation, split_expectation
 from signaling.places import Listener, Places, connection_limit, descriptors
 
 ACCEPTED_AT_ONCE = 16
@@ -36,8 +37,8 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 BUSY_CONNECTIONS = 32
 BUSY_BYTES = 8 * 1024 * 1024
 GIVE_BACK_AFTER = (6, 40)
-"""After so many connections or bytes of bodies at one time, memory is given back to the system: that many
-sweeps later, when what they began is done too."""
+"""After a time with so many connections or bytes of bodies, memory is given back to the system: so many
+sweeps after it, when the requests and sessions that it started are over."""
 
 log = structlog.get_logger(__name__)
 
@@ -60,28 +61,28 @@ async def serving(
         raise RuntimeError("the runner has no server after its setup")
     manager.request_factory = _requests(manager.request_factory, settings.trusted_proxies)
     loop = asyncio.get_running_loop()
-    try:
+    async with AsyncExitStack() as ending:  # in the opposite order, whatever fails
+        ending.push_async_callback(runner.cleanup)
         sockets = await _bound(settings.host, settings.port, places)
-        servers = [
-            await loop.create_server(
+        for listener in sockets:
+            ending.callback(listener.close)  # one that no server has taken over yet
+        for listener in sockets:
+            server = await loop.create_server(
                 lambda: Connection(manager, limits, clock, loop),
                 sock=listener,
                 ssl=tls,
                 backlog=ACCEPTED_AT_ONCE,
                 ssl_handshake_timeout=None if tls is None else limits.headers_timeout_s,
             )
-            for listener in sockets
-        ]
+            ending.callback(server.close)
         sweep = asyncio.create_task(_sweep(manager, places, app[BODIES], clock), name="connections")
-        try:
-            yield tuple(listener.getsockname()[1] for listener in sockets)
-        finally:
-            sweep.cancel()
-            await asyncio.gather(sweep, return_exceptions=True)
-            for server in servers:
-                server.close()
-    finally:
-        await runner.cleanup()
+        ending.push_async_callback(_ended, sweep)
+        yield tuple(listener.getsockname()[1] for listener in sockets)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _bound(host: str, port: int, places: Places) -> list[Listener]:
@@ -108,11 +109,14 @@ async def _bound(host: str, port: int, places: Places) -> list[Listener]:
 
 
 def _requests(make_request: Callable[..., Any], trusted: tuple[Network, ...]) -> Callable[..., Any]:
-    """A factory of requests that come from where a trusted proxy says, and tell their connection."""
+    """A factory of requests: it reports the request to its connection, takes out `Expect`, and sets the
+    client's address and scheme as a trusted proxy gives them."""
 
     def make(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Any:
         protocol.request_began(payload)
-        request = make_request(message, payload, protocol, writer, task)
+        head, expected = split_expectation(message)
+        request = make_request(head, payload, protocol, writer, task)
+        keep_expectation(request, expected)
         peer = request.remote or ""
         if not trusted or not is_trusted(peer, trusted):
             return request

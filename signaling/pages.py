@@ -1,4 +1,4 @@
-"""The pages and their files, with the headers that keep them to themselves."""
+"""The applicant's page, the development page and their static files."""
 
 from __future__ import annotations
 
@@ -13,39 +13,18 @@ from signaling.endpoints import Endpoint
 
 STATIC_PATH = "/static"
 FOLDERS = ("apply", "i18n", "sdk", "style")
-"""What every server serves of the static files."""
+"""Static folders that every server serves."""
 
 DEVELOPMENT_FOLDERS = ("dev",)
-"""What only development does."""
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "media-src 'self' blob:; connect-src 'self'; font-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+"""Static folders that are served in development only."""
 
 
 @web.middleware
-async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the security headers on every answer; errors are answers already when they come by."""
+async def static_caching(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let browsers keep the static files, and ask by ETag whether they are still good."""
     response = await handler(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.path.startswith(f"{STATIC_PATH}/"):
-        response.headers.setdefault(
-            hdrs.CACHE_CONTROL, "no-cache"
-        )  # revalidated by ETag: no stale page
+        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-cache")
     return response
 
 

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from kyc_rtc.addresses import Network, is_trusted
-from signaling.addresses import party_of
+from kyc_rtc.addresses import Network, is_trusted, party_of
 
 RESERVED_DESCRIPTORS = 64
 """For the database, log files, models and pipes."""
@@ -20,7 +19,7 @@ DESCRIPTORS_A_SESSION = 4
 """UDP sockets of a peer: one for each address of the machine, IPv4 and IPv6, and one for a relay."""
 
 BACKLOG = 1_024
-"""Connections that the kernel holds for us: a flood must not fill it before it is looked at."""
+"""Connections that the kernel holds until they are accepted, enough for a flood between two turns."""
 
 _LAST_PLACES = 8
 """One place in so many is kept for addresses that have at most one connection."""
@@ -47,8 +46,8 @@ def descriptors() -> int:
 class Places:
     """Counts connections, by the party that their address belongs to.
 
-    The last eighth of all places goes only to who has one connection at most, so that a few addresses
-    that hold many keep nobody out. Trusted proxies have no limit of their own.
+    The last eighth of all places is for parties that have one connection at most. So a few parties that
+    hold many connections cannot keep all others out. Trusted proxies have no limit of their own.
     """
 
     def __init__(self, limit: int, per_address: int, trusted: Iterable[Network]) -> None:

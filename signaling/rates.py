@@ -1,4 +1,4 @@
-"""How often somebody may make something: token buckets, of a bounded number."""
+"""Limits on the rate of calls that create: token buckets, of which there is a bounded number."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from kyc_rtc.addresses import Network, is_trusted
+from kyc_rtc.addresses import Network, is_trusted, party_of
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import HttpSettings
-from signaling.addresses import party_of
 from signaling.auth import Principal
 
 MAX_BUCKETS = 10_000

@@ -14,21 +14,16 @@ _MOUTH_OPEN_SURELY = 1 / 3
 
 def counts(kind: ChallengeType, settings: LivenessSettings) -> range:
     """How many repetitions may be asked for, in order; 1 alone of what is done once."""
-    bounds = {
+    least, most = {
         ChallengeType.BLINK: (settings.min_blinks, settings.max_blinks),
         ChallengeType.NOD: (settings.min_nods, settings.max_nods),
     }.get(kind, (1, 1))
-    return _whole(*bounds)
+    return range(least, most + 1)
 
 
 def holds_ms(settings: LivenessSettings) -> range:
     """For how long a smile or an open mouth may have to be held."""
-    return _whole(settings.min_hold_ms, settings.max_hold_ms)
-
-
-def _whole(one: int, other: int) -> range:
-    """From the smaller to the larger of two bounds, both included."""
-    return range(min(one, other), max(one, other) + 1)
+    return range(settings.min_hold_ms, settings.max_hold_ms + 1)
 
 
 class Issuer:

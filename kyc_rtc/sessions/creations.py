@@ -11,6 +11,8 @@ from typing import Protocol
 from kyc_rtc.clock import Clock
 from kyc_rtc.storage.idempotency import Creation, IdempotencyStore, StoredAnswer
 
+__all__ = ["Creation", "CreationInterface", "CreationService", "StoredAnswer"]
+
 
 class CreationInterface(Protocol):
     """Both methods raise `StorageUnavailable` while the database is away; the call may be repeated."""

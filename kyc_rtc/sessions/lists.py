@@ -5,6 +5,7 @@ from __future__ import annotations
 from kyc_rtc.errors import BadRequest, NotFound
 from kyc_rtc.ids import SessionId, parse_session_id
 from kyc_rtc.sessions.attempts import attempt_that_counts
+from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     AlertPage,
@@ -12,7 +13,6 @@ from kyc_rtc.sessions.interface import (
     VerificationPage,
     VerificationRow,
 )
-from kyc_rtc.sessions.pages import cursor_of, position_of
 from kyc_rtc.sessions.states import states_with
 from kyc_rtc.sessions.views import alert_view
 from kyc_rtc.storage.alerts import AlertQuery, AlertRepository

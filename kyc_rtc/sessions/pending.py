@@ -72,7 +72,5 @@ class PendingPeers:
 
 
 def client_key(address: str, trusted: Iterable[Network]) -> str:
-    """Whose connection it is, by the address of a socket, which may name its zone. Empty for a trusted
-    proxy that does not say for whom it is."""
-    plain = address.partition("%")[0]
-    return "" if is_trusted(plain, trusted) else party_of(plain)
+    """The party whose connection it is; empty for a trusted proxy that does not say for whom it is."""
+    return "" if is_trusted(address, trusted) else party_of(address)

@@ -9,7 +9,30 @@ from kyc_rtc.sessions.ports import Services
 from kyc_rtc.settings import Settings
 from kyc_rtc.settings.return_urls import begins_with_one
 from kyc_rtc.storage.records import SessionRecord
-from kyc_rtc.storage.terms import Terms
+from kyc_rtc.storage.terms import (
+    MAX_LOCALE_LENGTH,
+    MAX_METADATA,
+    MAX_METADATA_KEY_LENGTH,
+    MAX_METADATA_VALUE_LENGTH,
+    MAX_PROFILE_LENGTH,
+    MAX_RETURN_URL_LENGTH,
+    Terms,
+)
+
+__all__ = [
+    "MAX_EXPIRES_IN_S",
+    "MAX_LOCALE_LENGTH",
+    "MAX_METADATA",
+    "MAX_METADATA_KEY_LENGTH",
+    "MAX_METADATA_VALUE_LENGTH",
+    "MAX_PROFILE_LENGTH",
+    "MAX_RETURN_URL_LENGTH",
+    "MIN_EXPIRES_IN_S",
+    "issuer_for",
+    "lifetime_ms",
+    "settings_for",
+    "terms_of",
+]
 
 MIN_EXPIRES_IN_S = 60
 MAX_EXPIRES_IN_S = 7 * 86_400

@@ -10,9 +10,10 @@ from kyc_rtc.settings.groups import (
     MediaSettings,
 )
 from kyc_rtc.settings.loading import load_settings
-from kyc_rtc.settings.model import Settings
+from kyc_rtc.settings.model import LARGEST_SHARE, Settings
 
 __all__ = [
+    "LARGEST_SHARE",
     "SHORTEST_HOLD_MS",
     "DetectionSettings",
     "HttpSettings",

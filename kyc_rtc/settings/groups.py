@@ -30,7 +30,7 @@ class Group(BaseModel):
 
 
 SHORTEST_HOLD_MS = 250
-"""Of a smile or an open mouth: longer than talk or a twitch, and held without being asked to."""
+"""Least time of a smile or an open mouth: longer than one that comes with talk, or a twitch."""
 
 
 ChallengeName = Literal["head_turn", "nod", "blink", "smile", "mouth_open"]
@@ -96,6 +96,13 @@ class LivenessSettings(Group):
     )
 
     @model_validator(mode="after")
+    def _ranges_are_ranges(self) -> LivenessSettings:
+        for what in ("blinks", "nods", "hold_ms"):
+            if getattr(self, f"min_{what}") > getattr(self, f"max_{what}"):
+                raise ValueError(f"min_{what}: is larger than max_{what}")
+        return self
+
+    @model_validator(mode="after")
     def _types_suffice(self) -> LivenessSettings:
         kinds = set(self.challenge_types)
         if len(kinds) < len(self.challenge_types):
@@ -108,7 +115,7 @@ class LivenessSettings(Group):
 
 
 STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.4, 0.25
-"""See docs/detection.md for what it refuses and lets in."""
+"""Scores of the operating point `strict`; docs/detection.md gives its error rates."""
 
 
 class DetectionSettings(Group):
@@ -120,10 +127,12 @@ class DetectionSettings(Group):
         description="balanced refuses about 2% of people; strict refuses more, and lets fewer attacks in",
     )
     weights_dir: Path | None = Field(
-        None, description="folder of the face net and the experts; none uses those that are shipped"
+        None,
+        description="folder of the face net and the detectors' weights; None: those that are shipped",
     )
     keep_measures: bool = Field(
-        True, description="store what experts judged by, so that labelled sessions can teach them"
+        True,
+        description="store the features that detectors judged by, for training on labelled sessions",
     )
 
 
@@ -187,7 +196,11 @@ class LimitSettings(Group):
         8, ge=1, description="peers of one address whose DTLS is not up yet"
     )
     retry_after_s: int = Field(15, ge=1, description="Retry-After of a refused caller")
-    max_body_bytes: int = Field(4 * 1024 * 1024, ge=1_024, description="largest request body")
+    max_body_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=1_024,
+        description="largest request body; at most 3/8 of `http.body_bytes_in_flight`",
+    )
     uploads_in_flight: int = Field(
         4, ge=1, le=64, description="requests with a picture at one time, for each session"
     )

@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -50,12 +50,13 @@ def load_settings(
     """Read the settings. `overrides` (from the command line) win over everything.
 
     Raises:
-        SettingsError: a key is unknown, a value is out of range, or a file is no TOML.
+        SettingsError: a key is unknown, a value is out of range, a file is not TOML, or it sets
+            `config_dir`.
     """
     variables = dict(os.environ if environ is None else environ)
     from_environment = _read_environment(variables)
-    config_dir = Path(str(from_environment.get("config_dir", "config")))
-    merged = _merge(_read_config(config_dir), from_environment, overrides or {})
+    given = _merge(from_environment, overrides or {})
+    merged = _merge(_read_config(Path(str(given.get("config_dir", "config")))), given)
     try:
         return Settings.model_validate(merged)
     except ValidationError as error:
@@ -66,10 +67,10 @@ def _read_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name in sorted(variables):
         if name in _LEGACY_NAMES:
-            values.setdefault(name.lower(), _typed(name, variables[name]))
+            values.setdefault(name.lower(), variables[name])
         elif name.startswith(_PREFIX) and name not in _NOT_SETTINGS:
             group, _, field = name.removeprefix(_PREFIX).lower().rpartition("__")
-            _put(values, group, field, _typed(name, variables[name]))
+            _put(values, group, field, _typed(name, variables[name], _type_of(group, field)))
     return values
 
 
@@ -83,9 +84,26 @@ def _put(values: dict[str, Any], group: str, field: str, value: Any) -> None:
     members[field] = value
 
 
-def _typed(name: str, text: str) -> Any:
+def _type_of(group: str, field: str) -> Any:
+    """The declared type of a setting; None where there is no such setting, which is refused later."""
+    model: Any = Settings
+    if group:
+        parent = Settings.model_fields.get(group)
+        model = None if parent is None else parent.annotation
+    if get_origin(model) is dict:
+        return get_args(model)[1]
+    known = model.model_fields.get(field) if _is_group(model) else None
+    return None if known is None else known.annotation
+
+
+def _is_group(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _typed(name: str, text: str, kind: Any) -> Any:
     """Lists and tables are written as TOML; everything else stays text, for pydantic to read."""
-    if not text.startswith(("[", "{")):
+    is_structured = get_origin(kind) in (tuple, dict) or _is_group(kind)
+    if not is_structured or not text.startswith(("[", "{")):
         return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -97,9 +115,15 @@ def _read_config(folder: Path) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
-            merged = _merge(merged, tomllib.loads(path.read_text("utf-8")))
+            read = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise SettingsError(f"{path}: {error}") from None
+        if "config_dir" in read:
+            raise SettingsError(
+                f"{path}: config_dir: says where this file is, and cannot stand in it",
+                hint=f"set {_PREFIX}CONFIG_DIR",
+            )
+        merged = _merge(merged, read)
     return merged
 
 

@@ -45,13 +45,22 @@ ReturnUrlPrefix = Annotated[str, AfterValidator(check_prefix)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
+_LOCAL_URL = re.compile(
+    r"http://(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?(?:/.*)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Where browsers give the camera to a page that did not come over TLS (W3C Secure Contexts, 3.1)."""
+
+LARGEST_SHARE = (3, 8)
+"""Of all bodies in flight: what one body may have, and all those of one session together."""
 
 
 class Settings(Group):
     """Everything that can be set. Frozen."""
 
     environment: Literal["development", "production"] = Field(
-        "development", description="production is locked: see above"
+        "development",
+        description="production refuses to start without what it needs, see Production",
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65_535, description="port to listen on")
@@ -100,9 +109,9 @@ class Settings(Group):
     liveness_threshold: Fraction = Field(0.6, description="a liveness score below it cannot pass")
     deepfake_threshold: Fraction = Field(0.65, description="a deepfake score from it on fails")
     review_threshold: Fraction = Field(
-        0.5, description="a deepfake score from it on passes nobody: an agent has to look"
+        0.5, description="a deepfake score from it on cannot pass: an agent has to decide"
     )
-    confidence_threshold: Fraction = Field(0.3, description="evidence below it is no evidence")
+    confidence_threshold: Fraction = Field(0.3, description="evidence below it does not count")
     uploads: Literal["off", "review", "pass"] | None = Field(
         None,
         description="what uploaded pictures can lead to: nothing, a review, or PASSED; "
@@ -175,7 +184,7 @@ class Settings(Group):
 
     @property
     def reviewing_deepfake_score(self) -> float:
-        """The deepfake score from which nobody passes, at the operating point."""
+        """The deepfake score from which a session cannot pass, at the operating point."""
         lower = min(self.review_threshold, self.failing_deepfake_score)
         match self.detection.operating_point:
             case "balanced":
@@ -213,6 +222,16 @@ class Settings(Group):
         return self
 
     @model_validator(mode="after")
+    def _bodies_fit(self) -> Settings:
+        share, of = LARGEST_SHARE
+        if self.limits.max_body_bytes * of > self.http.body_bytes_in_flight * share:
+            raise ValueError(
+                f"limits.max_body_bytes: is more than {share}/{of} of http.body_bytes_in_flight, so that "
+                "the largest body would always be refused"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _profiles_fit(self) -> Settings:
         for name in self.profiles:
             try:
@@ -235,4 +254,10 @@ class Settings(Group):
             )
         if not self.public_url:
             raise ValueError("public_url: production needs it; join links begin with it")
+        if self.public_url.lower().startswith("http:") and not _LOCAL_URL.fullmatch(
+            self.public_url
+        ):
+            raise ValueError(
+                "public_url: has to be https: without it, browsers give the camera to localhost only"
+            )
         return self

@@ -10,7 +10,11 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-_CHARACTERS: Final = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.ASCII)
+_CHARACTER: Final = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})"
+_TEXT: Final = re.compile(rf"{_CHARACTER}+(?:#{_CHARACTER}*)?", re.ASCII)
+"""What may stand in a URL (RFC 3986, 3.3 to 3.5). Brackets do so only around an IPv6 address, which is not
+accepted as a host here."""
+
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 _DOT_SEGMENT: Final = re.compile(r"/(?:\.|%2e){1,2}(?:[/?#]|$)", re.IGNORECASE)
 
@@ -44,8 +48,8 @@ def _origin(parts: SplitResult) -> tuple[str | None, int]:
 
 def _split(text: str) -> SplitResult:
     """Raises ValueError for anything but a plain https URL."""
-    if not _CHARACTERS.fullmatch(text):
-        raise ValueError("has characters that no URL has (RFC 3986, 2)")
+    if not _TEXT.fullmatch(text):
+        raise ValueError("has characters that cannot stand there in a URL (RFC 3986, 3)")
     parts = urlsplit(text)
     if parts.scheme != "https" or not text.lower().startswith("https://"):
         raise ValueError("is not an https URL")

@@ -8,14 +8,15 @@ from pydantic import Field, model_validator
 
 from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.sessions.labels import AttackSpecies, LabelSource, SessionLabel
-from kyc_rtc.sessions.terms import MAX_EXPIRES_IN_S, MIN_EXPIRES_IN_S
-from kyc_rtc.storage.terms import (
+from kyc_rtc.sessions.terms import (
+    MAX_EXPIRES_IN_S,
     MAX_LOCALE_LENGTH,
     MAX_METADATA,
     MAX_METADATA_KEY_LENGTH,
     MAX_METADATA_VALUE_LENGTH,
     MAX_PROFILE_LENGTH,
     MAX_RETURN_URL_LENGTH,
+    MIN_EXPIRES_IN_S,
 )
 from signaling.schemas.described import SESSION_ID, Request
 

@@ -150,7 +150,7 @@ export class KycApi {
    * @returns {Promise<{session_id: string, verification_id?: string, client_token: string, join_url: string}>}
    */
   retry(signal) {
-    return this.#call('POST', () => this.#path('/retry'), {}, signal);
+    return this.#call('POST', () => this.#path('/retry'), undefined, signal);
   }
 
   /** @param {string} rest */
@@ -163,7 +163,7 @@ export class KycApi {
    * @returns {Promise<number>} seconds that the new token lives
    */
   async #renew(signal) {
-    const answer = await this.#call('POST', () => this.#path('/renew'), {}, signal);
+    const answer = await this.#call('POST', () => this.#path('/renew'), undefined, signal);
     this.#take(answer);
     return this.#livesS;
   }
@@ -171,7 +171,7 @@ export class KycApi {
   /** Exchange the link's token for a client token of the latest attempt. */
   async #open() {
     const isFirst = this.#token === '';
-    const answer = await this.#send('POST', this.#path('/open'), {}, this.#linkToken, undefined);
+    const answer = await this.#send('POST', this.#path('/open'), undefined, this.#linkToken, undefined);
     if (!isFirst && answer.session_id !== this.sessionId) {
       throw new ApiError(409, { code: 'continued_elsewhere', message: 'another attempt is under way' }, 0);
     }
@@ -221,6 +221,7 @@ export class KycApi {
     const stop = () => timeout.abort();
     const timer = setTimeout(stop, TIMEOUT_MS);
     signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop(); // an aborted signal fires no event any more
     try {
       const response = await fetch(this.#base + path, {
         method,

@@ -2,7 +2,7 @@
 
 import { CameraError, classifyCameraError, stopStream, watchTrack } from './camera.js';
 
-/** A camera that dies at once, over and over, is told to the applicant instead of being asked for for ever. */
+/** A camera that ends more often than this is reported to the applicant; it is not opened again for ever. */
 const ATTEMPTS_PER_MINUTE = 5;
 const MINUTE_MS = 60_000;
 

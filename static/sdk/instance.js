@@ -1,4 +1,4 @@
-/** The name of this tab, by which the server tells devices on one link apart. It survives a reload. */
+/** The name of this tab, by which the server distinguishes the devices on one link. It survives a reload. */
 
 const KEY = 'kyc-rtc.instance';
 

@@ -110,7 +110,7 @@ export class KycClient extends EventTarget {
   /**
    * Open the camera where none was given, connect, and keep connected until the session is over.
    *
-   * @returns {Promise<void>} resolves when the client has nothing more to do; it tells everything by events
+   * @returns {Promise<void>} resolves when the client has nothing more to do; everything is reported by events
    * @throws {Error} where it was started or closed before
    */
   async start() {
@@ -125,7 +125,7 @@ export class KycClient extends EventTarget {
   /**
    * The applicant gives up.
    *
-   * @returns {Promise<void>} resolves when the server was told, as far as it can be
+   * @returns {Promise<void>} resolves when the server was notified, where it can be reached
    */
   async cancel() {
     this.#finished = true;
@@ -135,7 +135,7 @@ export class KycClient extends EventTarget {
   }
 
   /**
-   * Try to open the camera again after `camera` told that it failed.
+   * Try to open the camera again after a `camera` event that reports a failure.
    *
    * @returns {Promise<boolean>} whether it is live again
    */

@@ -101,7 +101,7 @@ export class MediaClock {
   #heardAtMs = 0;
 
   /**
-   * @param {number} tMs the latest media time that the server told
+   * @param {number} tMs the latest media time that the server gave
    * @param {number} nowMs
    */
   hear(tMs, nowMs) {

@@ -116,7 +116,7 @@ export class Pause {
  *
  * @template T
  * @param {() => Promise<T>} call
- * @param {(trouble: Trouble) => void} onWait told before each wait
+ * @param {(trouble: Trouble) => void} onWait called before each wait
  * @returns {Promise<T>}
  * @throws {unknown} what the call threw last, when asking again does not help or took too long
  */

@@ -25,6 +25,7 @@ ORIGIN, FOLDER = "https://bank.example", "https://bank.example:8443/kyc"
         "https://bank.example:8443/kyc/back",
         "https://bank.example:8443/kyc?x",
         "https://bank.example/..hidden/file.",
+        "https://bank.example/a%5Bb?x=a:b@c/d?e#f/g?h",
     ],
 )
 def test_allowed(url: str) -> None:
@@ -52,6 +53,14 @@ def test_allowed(url: str) -> None:
         "https://evil.example\\@bank.example/",
         "https://evil.example#@bank.example/",
         "https://bank.example:/back",
+        "https://bank.example/a%zz",
+        "https://bank.example/a%",
+        "https://bank.example/a%4",
+        "https://bank.example/a[b",
+        "https://bank.example/a]b",
+        "https://bank.example/?a[]=b",
+        "https://bank.example/#a#b",
+        "https://[::1]/back",
         "https://bank.example:0/",
         "https://bank.example:99999/",
         "https://bank.example:8443/",

@@ -39,6 +39,7 @@ def test_lists_are_written_as_toml(tmp_path: Path) -> None:
 
 
 HASH = "0" * 64
+IN_FLIGHT = "http.body_bytes_in_flight"
 KEY = f'{{id = "a", sha256 = "{HASH}"}}'
 
 
@@ -111,6 +112,14 @@ KEY = f'{{id = "a", sha256 = "{HASH}"}}'
         ({"KYC_RTC_PROFILES": "short"}, "", "profiles: write a table: {thorough = "),
         ({"KYC_RTC_PROFILES": "{short = 1}"}, "", "profiles.short: write a table"),
         ({"KYC_RTC_LIMITS": "1"}, "", "limits: is a group of settings, not a value"),
+        ({"KYC_RTC_MEDIA__ICE_SERVERS": "[{"}, "", "KYC_RTC_MEDIA__ICE_SERVERS.*TOML"),
+        ({}, "config_dir = 'elsewhere'", "a.toml.*config_dir"),
+        ({"KYC_RTC_LIVENESS__MIN_BLINKS": "5"}, "", "min_blinks.*max_blinks"),
+        ({"KYC_RTC_LIVENESS__MAX_NODS": "1"}, "", "min_nods.*max_nods"),
+        ({"KYC_RTC_LIVENESS__MIN_HOLD_MS": "3000"}, "", "min_hold_ms.*max_hold_ms"),
+        ({}, "[profiles.odd]\nmin_nods = 3", "profiles.odd.*min_nods.*max_nods"),
+        ({"KYC_RTC_LIMITS__MAX_BODY_BYTES": "25165825"}, "", f"limits.max_body_bytes.*{IN_FLIGHT}"),
+        ({"KYC_RTC_HTTP__BODY_BYTES_IN_FLIGHT": "4194304"}, "", f"max_body_bytes.*{IN_FLIGHT}"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -147,6 +156,67 @@ def test_a_secret_is_never_in_the_message_nor_in_the_repr(tmp_path: Path) -> Non
         load(tmp_path, {"SECRET_KEY": secret, "KYC_RTC_ENVIRONMENT": "production"})
     assert secret not in str(caught.value)
     assert secret not in repr(load(tmp_path, {"SECRET_KEY": secret, "MAIL_PASSWORD": secret}))
+
+
+def test_the_largest_body_may_have_three_eighths_of_all_in_flight(tmp_path: Path) -> None:
+    settings = load(tmp_path, {"KYC_RTC_LIMITS__MAX_BODY_BYTES": "25165824"})
+    assert settings.limits.max_body_bytes * 8 == settings.http.body_bytes_in_flight * 3
+
+
+@pytest.mark.parametrize("secret", ["[secret", "{secret", '["secret"]', "{a = 1}"])
+def test_a_secret_may_begin_like_a_list_or_a_table(tmp_path: Path, secret: str) -> None:
+    names = ("MAIL_PASSWORD", "SECRET_KEY", "KYC_RTC_MAIL_PASSWORD")
+    for name in names:
+        settings = load(tmp_path, {name: secret})
+        field = name.removeprefix("KYC_RTC_").lower()
+        assert getattr(settings, field).get_secret_value() == secret
+
+
+def test_tables_and_groups_are_written_as_toml(tmp_path: Path) -> None:
+    environ = {
+        "KYC_RTC_LIVENESS": "{challenges = 2}",
+        "KYC_RTC_LIVENESS__VOIDS": "7",
+        "KYC_RTC_PROFILES__LONG": "{challenges = 5}",
+    }
+    settings = load(tmp_path, environ)
+    assert (settings.liveness.challenges, settings.liveness.voids) == (2, 7)
+    assert settings.with_profile("long").liveness.challenges == 5
+
+
+LOCKED = {
+    "KYC_RTC_ENVIRONMENT": "production",
+    "SECRET_KEY": "s" * 32,
+    "KYC_RTC_API_KEYS": f"[{KEY}]",
+}
+
+
+@pytest.mark.parametrize(
+    ("url", "accepted"),
+    [
+        ("https://kyc.example", True),
+        ("http://kyc.example", False),
+        ("http://kyc.example/localhost", False),
+        ("http://localhost.example", False),
+        ("http://localhost@kyc.example", False),
+        ("http://127.0.0.1.example", False),
+        ("http://192.168.1.2:8080", False),
+        ("http://localhost", True),
+        ("http://LOCALHOST:8080/kyc", True),
+        ("http://kyc.localhost:8080", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+    ],
+)
+def test_production_links_to_where_browsers_give_the_camera(
+    tmp_path: Path, url: str, *, accepted: bool
+) -> None:
+    assert load(tmp_path, {"KYC_RTC_PUBLIC_URL": url}).public_url == url
+    locked = LOCKED | {"KYC_RTC_PUBLIC_URL": url}
+    if accepted:
+        assert load(tmp_path, locked).public_url == url
+    else:
+        with pytest.raises(SettingsError, match="public_url: has to be https"):
+            load(tmp_path, locked)
 
 
 def test_a_profile_overrides_what_it_names(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_who_voids_what_will_be_missed_is_met_by_what_suits(most: int, spare: bo
 
 def test_everything_that_the_settings_allow_is_asked() -> None:
     few = LivenessSettings(
-        min_blinks=3, max_blinks=2, min_nods=1, max_nods=1, min_hold_ms=700, max_hold_ms=700
+        min_blinks=2, max_blinks=3, min_nods=1, max_nods=1, min_hold_ms=700, max_hold_ms=700
     )
     names = [
         "head_turn left",

@@ -31,12 +31,12 @@ def test_a_plan_keeps_the_rules(
 ) -> None:
     limits = LivenessSettings(
         challenges=challenges,
-        min_blinks=blinks[0],
-        max_blinks=blinks[1],
-        min_nods=nods[0],
-        max_nods=nods[1],
-        min_hold_ms=holds_ms[0],
-        max_hold_ms=holds_ms[1],
+        min_blinks=min(blinks),
+        max_blinks=max(blinks),
+        min_nods=min(nods),
+        max_nods=max(nods),
+        min_hold_ms=min(holds_ms),
+        max_hold_ms=max(holds_ms),
     )
     plan = seeded_issuer(limits, seed).plan()
     kinds = [challenge.type for challenge in plan]

@@ -20,7 +20,8 @@ from kyc_rtc.settings import Settings
 from media import peer as peer_module
 from media.aiortc_quirks import PictureQueue
 from media.peer import CameraStarted, Peer, PeerClosed
-from media.sdp import MAX_CANDIDATES, Fragment, parse_fragment
+from media.sdp import Fragment, parse_fragment
+from media.sdp_lines import MAX_CANDIDATES
 from media.timeline import MediaTimeline
 from tests.support.clock import ManualClock
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId, new_session_id
 from kyc_rtc.sessions import lists
+from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     Command,
     CommandType,
     VerificationFilter,
 )
-from kyc_rtc.sessions.pages import cursor_of, position_of
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState, outcome, states_with
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import Position

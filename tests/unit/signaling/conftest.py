@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,20 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from kyc_rtc.sessions.creations import CreationService
-from kyc_rtc.settings import Settings
+from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
+from signaling.listening import serving
 from tests.support.clock import ManualClock
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
 from tests.support.memory_store import MemoryStore
+from tests.support.wire import Wire
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[[Settings], Any]
+Serve = Callable[..., Awaitable[int]]
+Connect = Callable[..., Awaitable[Wire]]
 
 
 def creations(clock: ManualClock) -> CreationService:
@@ -66,3 +72,44 @@ def development(tmp_path: Path) -> Settings:
 async def client(make_client: MakeClient, development: Settings) -> Client:
     made: Client = await make_client(development)
     return made
+
+
+@pytest.fixture
+async def serve(
+    development: Settings, clock: ManualClock, sessions: FakeSessions
+) -> AsyncIterator[Serve]:
+    """Serves the application over fake sessions with these settings, as `server.py` does; gives the port."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(http: HttpSettings | None = None, **changes: Any) -> int:
+            update = {"port": 0, "http": http or HttpSettings(), **changes}
+            settings = development.model_copy(update=update)
+            life = contextlib.nullcontext()
+            app = create_app(
+                settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life
+            )
+            (port,) = await stack.enter_async_context(serving(app, settings, clock))
+            return port
+
+        yield start
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    wires: list[Wire] = []
+
+    async def make(port: int, address: str = "127.0.0.2") -> Wire:
+        client = socket.socket()
+        client.setblocking(False)
+        client.bind((address, 0))
+        try:
+            await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+        except OSError:
+            client.close()
+            raise
+        wires.append(Wire(*await asyncio.open_connection(sock=client)))
+        return wires[-1]
+
+    yield make
+    for wire in wires:
+        await wire.close()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc_rtc.addresses import is_trusted
+from kyc_rtc.addresses import is_trusted, parsed, party_of
 from kyc_rtc.errors import BadRequest
-from signaling.addresses import Source, check_host, party_of, source_of
+from signaling.addresses import Source, check_host, source_of
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 PROXY, CLIENT, OTHER = "10.0.0.1", "203.0.113.7", "198.51.100.9"
@@ -46,6 +46,12 @@ PROXY, CLIENT, OTHER = "10.0.0.1", "203.0.113.7", "198.51.100.9"
         (PROXY, [], [{"for": CLIENT}, {"for": "_hidden"}], [], Source(PROXY)),
         (PROXY, [], [{"by": CLIENT}], [], Source(PROXY)),
         (PROXY, [CLIENT], [{"for": OTHER}], [], Source(CLIENT)),
+        (PROXY, [CLIENT], [{"for": OTHER, "proto": "https"}], [], Source(CLIENT)),
+        (PROXY, [""], [{"for": CLIENT, "proto": "https"}], [""], Source(CLIENT, secure=True)),
+        (PROXY, ["", " , "], [{"for": CLIENT}], [], Source(CLIENT)),
+        (PROXY, [CLIENT, ""], [{"for": OTHER}], [], Source(PROXY)),
+        (PROXY, [], [{"for": OTHER, "proto": "https"}, {"for": CLIENT}], [], Source(CLIENT)),
+        (PROXY, [], [{"for": CLIENT, "proto": "https"}], ["http"], Source(CLIENT, secure=False)),
     ],
 )
 def test_the_client_is_the_right_most_that_is_no_proxy(
@@ -88,11 +94,20 @@ def test_the_source_is_always_an_address(hops: list[str]) -> None:
         (f"::ffff:{CLIENT}", CLIENT),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        (f"::ffff:{CLIENT}%eth0", CLIENT),
+        (f"{CLIENT}%eth0", f"{CLIENT}%eth0"),
+        ("unix:", "unix:"),
         ("", ""),
     ],
 )
 def test_limits_count_networks_of_ipv6(address: str, party: str) -> None:
     assert party_of(address) == party
+
+
+def test_a_zone_does_not_make_a_proxy_a_stranger() -> None:
+    assert is_trusted("fe80::1%eth0", (ip_network("fe80::/10"),))
+    assert str(parsed("fe80::1%eth0")) == "fe80::1"
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import contextlib
 import io
 import json
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc_rtc.errors import AtCapacity, TooManyUploads
+from kyc_rtc.errors import AtCapacity, TooManyUploads, TooSlow
 from kyc_rtc.keys import api_key_hash, new_api_key
 from kyc_rtc.settings import HttpSettings, LimitSettings, Settings
 from signaling.bodies import Bodies, UploadPlaces, is_too_slow
@@ -69,11 +69,11 @@ class Body:
             yield piece
 
 
-async def until_reading(client: Client) -> None:
-    """The server has begun with the request that the client sends."""
+async def until_reading(client: Client, size: int = 1) -> None:
+    """The server has begun with requests that have bodies of so many bytes together."""
     assert client.app is not None
     async with asyncio.timeout(5):
-        while not client.app[BODIES].in_flight:  # noqa: ASYNC110 - sockets have their own time
+        while client.app[BODIES].in_flight < size:  # noqa: ASYNC110 - sockets have their own time
             await asyncio.sleep(0.005)
     await asyncio.sleep(0.02)  # the first piece is on its way
     await settle()
@@ -146,20 +146,24 @@ async def test_bodies_of_all_clients_have_one_limit(
     make_client: MakeClient, development: Settings, clock: ManualClock
 ) -> None:
     room = HttpSettings(body_bytes_in_flight=4 * 1024 * 1024)
-    limits = LimitSettings(max_body_bytes=3 * 1024 * 1024)
-    client: Client = await make_client(
-        development.model_copy(update={"http": room, "limits": limits})
-    )
-    body = Body()
-    body.send(b"{")
-    asking = asyncio.ensure_future(client.post(UPLOAD, data=body.pieces(), headers=JSON))
-    await until_reading(client)
+    limits = LimitSettings(max_body_bytes=1536 * 1024)
+    settings = Settings(data_dir=development.data_dir, http=room, limits=limits)
+    client: Client = await make_client(settings)
+    large = [Body(), Body()]
+    for body in large:
+        body.send(b"{")
+    asking = [
+        asyncio.ensure_future(client.post(UPLOAD, data=body.pieces(), headers=JSON))
+        for body in large
+    ]
+    await until_reading(client, 2 * limits.max_body_bytes)
     refused = await client.post(UPLOAD, data=b"{" * 1_000, headers=JSON)
     assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
     small = await client.post(START, data=WHOLE, headers=JSON)
     assert small.status == 201
-    body.send(None)
-    assert (await asking).status == 400
+    for body in large:
+        body.send(None)
+    assert [(await one).status for one in asking] == [400, 400]
     assert (await client.post(UPLOAD, data=b"{" * 1_000, headers=JSON)).status == 400
 
 
@@ -171,6 +175,7 @@ class Announced(dict[object, int]):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.content_length = size
+        self.content: object = None
         self.headers: dict[str, str] = {}
 
 
@@ -230,13 +235,71 @@ async def test_the_fifth_picture_of_an_applicant_is_refused_before_it_is_read(
         asyncio.ensure_future(client.post(UPLOAD, data=body.pieces(), headers=headers))
         for body in waiting
     ]
-    assert client.app is not None
-    async with asyncio.timeout(5):
-        while client.app[BODIES].in_flight < 4 * 4 * 1024 * 1024:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)  # sockets have their own time
+    await until_reading(client, 4 * 4 * 1024 * 1024)
     refused = await client.post(UPLOAD, data=b"{", headers=headers)
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     for body in waiting:
         body.send(None)
     assert [(await one).status for one in asking] == [400] * 4
     assert (await client.post(UPLOAD, data=b"{", headers=headers)).status == 400
+
+
+async def test_pictures_of_one_session_are_counted_together_however_its_id_is_written(
+    client: Client, sessions: FakeSessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = (await start(client))["session_id"]
+    under_way, go_on = asyncio.Semaphore(0), asyncio.Event()
+    upload = sessions.upload
+
+    async def slow(*arguments: Any) -> Any:
+        under_way.release()
+        await go_on.wait()
+        return await upload(*arguments)
+
+    monkeypatch.setattr(sessions, "upload", slow)
+    frame = "data:image/jpeg;base64,/9j/"
+    written = [session_id, session_id.upper(), session_id.replace("-", ""), f"{{{session_id}}}"]
+    bodies = [{"session_id": one, "frame": frame} for one in written]
+    asking = [asyncio.ensure_future(client.post(UPLOAD, json=body)) for body in bodies]
+    async with asyncio.timeout(5):
+        for _ in asking:
+            await under_way.acquire()
+    async with asyncio.timeout(5):
+        refused = await client.post(UPLOAD, json={"session_id": session_id.title(), "frame": frame})
+    assert (refused.status, (await refused.json())["error"]["code"]) == (429, "too_many_uploads")
+    go_on.set()
+    await asyncio.gather(*asking)
+
+
+class Endless:
+    """A body that never comes, and whose reader takes some turns of the loop to end."""
+
+    def __init__(self) -> None:
+        self.ended = False
+
+    def is_eof(self) -> bool:
+        return False
+
+    async def readany(self) -> bytes:
+        try:
+            return await asyncio.Event().wait() and b""
+        finally:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            self.ended = True
+
+
+async def test_a_body_that_is_given_up_is_no_longer_read(clock: ManualClock) -> None:
+    bodies, content = Bodies(LIMITS, clock), Endless()
+    ended_by_then: list[bool] = []
+    announced = Announced(100)
+    announced.content = content
+    asked = cast("web.Request", announced)
+    with bodies.place(asked, 1_000, large=False):
+        reading = asyncio.ensure_future(bodies.read(asked))
+        reading.add_done_callback(lambda _: ended_by_then.append(content.ended))
+        await settle()
+        await clock.advance(5_000)
+        with pytest.raises(TooSlow):
+            await reading
+    assert ended_by_then == [True]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+import errno
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,98 +14,24 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD
 from structlog.testing import capture_logs
 
+from kyc_rtc.clock import SystemClock
 from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
+from signaling import listening
 from signaling.app import create_app
 from signaling.connection import MAX_HEADER_BYTES, MAX_PIPELINED, Connection, Overdue
 from signaling.https import server_context
 from signaling.listening import BUSY_CONNECTIONS, GIVE_BACK_AFTER, serving
+from signaling.places import Listener, Places
 from tests.support.clock import ManualClock
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
-from tests.unit.signaling.conftest import creations
+from tests.support.wire import LIMIT_S, Wire
+from tests.unit.signaling.conftest import Connect, Serve, creations
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 START = b"POST /api/v1/kyc/start-session HTTP/1.1\r\nHost: kyc.example\r\nContent-Type: application/json\r\n"
 USER = b'Content-Length: 15\r\n\r\n{"user_id":"x"}'
-LIMIT_S = 5.0
-
-Serve = Callable[..., Awaitable[int]]
-
-
-@pytest.fixture
-async def serve(
-    development: Settings, clock: ManualClock, sessions: FakeSessions
-) -> AsyncIterator[Serve]:
-    """Serves the application over fake sessions with these settings; gives the port."""
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def start(http: HttpSettings | None = None, **changes: Any) -> int:
-            update = {"port": 0, "http": http or HttpSettings(), **changes}
-            settings = development.model_copy(update=update)
-            life = contextlib.nullcontext()
-            app = create_app(
-                settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life
-            )
-            (port,) = await stack.enter_async_context(serving(app, settings, clock))
-            return port
-
-        yield start
-
-
-class Wire:
-    """A client that sends what it likes."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    def send(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    async def answer(self) -> tuple[int, str]:
-        """Status and header of an answer; its body is read."""
-        async with asyncio.timeout(LIMIT_S):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-            length = next(line for line in head.lower().split("\r\n") if "content-length" in line)
-            await self._reader.readexactly(int(length.split(":")[1]))
-            return int(head.split(" ")[1]), head
-
-    async def is_closed(self) -> bool:
-        """Wait for the end; whether nothing came before it."""
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                return await self._reader.read() == b""
-        except ConnectionResetError:
-            return True
-
-    async def close(self) -> None:
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
-
-
-Connect = Callable[..., Awaitable[Wire]]
-
-
-@pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
-    wires: list[Wire] = []
-
-    async def make(port: int, address: str = "127.0.0.2") -> Wire:
-        client = socket.socket()
-        client.setblocking(False)
-        client.bind((address, 0))
-        try:
-            await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
-        except OSError:
-            client.close()
-            raise
-        wires.append(Wire(*await asyncio.open_connection(sock=client)))
-        return wires[-1]
-
-    yield make
-    for wire in wires:
-        await wire.close()
 
 
 async def arrived() -> None:
@@ -236,6 +161,7 @@ async def test_malformed_http_costs_one_line(
         status, head = await wire.answer()
     assert status == 400
     assert "application/json" in head
+    assert "X-Content-Type-Options: nosniff" in head
     assert [line["event"] for line in lines] == ["malformed_request"]
     assert lines[0]["address"] == "127.0.0.2"
     assert caplog.records == []
@@ -338,6 +264,36 @@ async def test_nothing_is_left_when_serving_ends(
         await asyncio.open_connection("127.0.0.1", port)
 
 
+async def test_no_socket_is_left_when_serving_cannot_begin(
+    development: Settings,
+    clock: ManualClock,
+    sessions: FakeSessions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bound = listening._bound
+    listeners: list[Listener] = []
+
+    async def two(host: str, port: int, places: Places) -> list[Listener]:
+        """The second cannot listen, as where another process took its address after it was bound."""
+        listeners.extend([*await bound(host, port, places), *await bound(host, port, places)])
+        monkeypatch.setattr(listeners[1], "listen", in_use)
+        return listeners
+
+    def in_use(*_: Any) -> None:
+        raise OSError(errno.EADDRINUSE, "in use")
+
+    monkeypatch.setattr(listening, "_bound", two)
+    settings = development.model_copy(update={"port": 0})
+    life = contextlib.nullcontext()
+    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
+    before = asyncio.all_tasks()
+    with pytest.raises(OSError, match="in use"):
+        async with serving(app, settings, clock):
+            pytest.fail("it began")
+    assert [listener.fileno() for listener in listeners] == [-1, -1]
+    assert asyncio.all_tasks() <= before
+
+
 async def test_memory_is_given_back_once_a_flood_is_over(
     serve: Serve, connect: Connect, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,8 +337,9 @@ async def test_a_tls_handshake_has_the_time_of_a_header(
     limits = HttpSettings(headers_timeout_s=0.2, max_connections_per_address=1)
     settings = development.model_copy(update={"port": 0, "http": limits})
     clock, life = ManualClock(), contextlib.nullcontext()
+    tls = server_context(settings, SystemClock(), self_signed=True)
     app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
-    async with serving(app, settings, clock, server_context(settings, self_signed=True)) as (port,):
+    async with serving(app, settings, clock, tls) as (port,):
         silent = await connect(port)
         with contextlib.suppress(ConnectionResetError):
             assert await (
@@ -390,7 +347,9 @@ async def test_a_tls_handshake_has_the_time_of_a_header(
             ).is_closed()  # its place is taken during the handshake
         assert await silent.is_closed()
         await arrived()
-        trusting = ssl.create_default_context(cafile=str(settings.data_dir / "tls" / "cert.pem"))
+        trusting = ssl.create_default_context(
+            cafile=str(settings.data_dir / "tls" / "self-signed.pem")
+        )
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", port, ssl=trusting, local_addr=("127.0.0.2", 0)
         )
