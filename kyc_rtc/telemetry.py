@@ -36,6 +36,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                printable,
                 renderer,
             ],
         )
@@ -45,6 +46,17 @@ def configure_logging(level: str, *, as_json: bool) -> None:
     root.setLevel(logging.WARNING)
     for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level.upper())
+
+
+def printable(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Replace what steers a terminal or breaks a line: clients write parts of what is logged, such as their
+    user agent. A traceback keeps its lines."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = "".join(letter if letter.isprintable() else "?" for letter in value)
+    return event
 
 
 class Metrics:

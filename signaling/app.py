@@ -45,7 +45,7 @@ def create_app(
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
-    app = web.Application(middlewares=[security_headers, static_caching, error_middleware])
+    app = web.Application(middlewares=[security_headers, error_middleware, static_caching])
     bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     repeatable, links = Creations(creations), Links(tokens, settings)

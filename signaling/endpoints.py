@@ -106,11 +106,13 @@ class Admission:
         async def admitted(request: web.Request) -> web.StreamResponse:
             principal = self._authenticator.admit(request, endpoint.access, endpoint.scope)
             if endpoint.creates:
-                self._rates.check(principal, request.remote or "")
+                self._rates.check_source(principal, request.remote or "")
             confirm: Confirm = partial(
                 self._authenticator.confirm, principal, after_end=endpoint.after_end
             )
             await confirm()
+            if endpoint.creates:
+                self._rates.check_session(principal)
             if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
             with self._bodies.place(

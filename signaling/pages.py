@@ -22,9 +22,13 @@ DEVELOPMENT_FOLDERS = ("dev",)
 @web.middleware
 async def static_caching(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let browsers keep the static files, and ask by ETag whether they are still good."""
-    response = await handler(request)
-    if request.path.startswith(f"{STATIC_PATH}/"):
-        response.headers.setdefault(hdrs.CACHE_CONTROL, "no-cache")
+    if not request.path.startswith(f"{STATIC_PATH}/"):
+        return await handler(request)
+    try:
+        response = await handler(request)
+    except OSError:  # such as a name that is longer than a file's can be
+        raise web.HTTPNotFound from None
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-cache")
     return response
 
 

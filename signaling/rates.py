@@ -51,17 +51,21 @@ class Rates:
         self._addresses = Buckets(settings.address_rate_per_s, settings.address_burst)
         self._sessions = Buckets(settings.address_rate_per_s, settings.address_burst)
 
-    def check(self, principal: Principal, address: str) -> None:
-        """Count a call of this principal from this address. Raises `RateLimited`."""
+    def check_source(self, principal: Principal, address: str) -> None:
+        """Count a call by where it comes from: the institution's key, or an applicant's address. Raises
+        `RateLimited`."""
         if not self._on:
             return
         if principal.is_institution:
             self._take(self._keys, principal.key_id)
-            return
-        if principal.session_id:
-            self._take(self._sessions, principal.session_id)
-        if not is_trusted(address, self._trusted):  # a proxy that does not say for whom
+        elif not is_trusted(address, self._trusted):  # a proxy that does not say for whom
             self._take(self._addresses, party_of(address))
+
+    def check_session(self, principal: Principal) -> None:
+        """Count a call for an applicant's session. To be called once its token is confirmed: whoever has
+        only an old link must not use up what belongs to the new one. Raises `RateLimited`."""
+        if self._on and principal.session_id:
+            self._take(self._sessions, principal.session_id)
 
     def _take(self, buckets: Buckets, key: str) -> None:
         wait_ms = buckets.take(key, self._clock.monotonic_ms())

@@ -7,8 +7,10 @@ import json
 import pytest
 import structlog
 import structlog.testing
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kyc_rtc.telemetry import configure_logging
+from kyc_rtc.telemetry import configure_logging, printable
 
 log = structlog.get_logger("kyc_rtc.tests")
 
@@ -31,3 +33,13 @@ def test_a_logger_that_was_used_follows_a_later_configuration() -> None:
     with structlog.testing.capture_logs() as logs:
         log.info("after")
     assert [entry["event"] for entry in logs] == ["after"]
+
+
+@given(st.text(), st.text())
+def test_no_log_line_steers_a_terminal_or_breaks(text: str, name: str) -> None:
+    event = printable(
+        None, "info", {"event": text, "agent": name, "number": 3, "exception": "a\nb"}
+    )
+    assert event["event"].isprintable()
+    assert event["agent"].isprintable()
+    assert (event["number"], event["exception"]) == (3, "a\nb")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog.testing
 from pydantic import SecretStr
 from yarl import URL
 
@@ -67,3 +68,11 @@ async def test_both_serve_the_applicants_page(client: Client, production: Client
         for file in ("apply/apply.js", "i18n/en.json", "sdk/kyc-rtc.js", "style/base.css"):
             response = await served.get(f"/static/{file}")
             assert (response.status, response.headers["Cache-Control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "%00", "a/" * 2_000, "..%2f..%2fserver.py"])
+async def test_names_that_cannot_be_files_are_not_found(client: Client, name: str) -> None:
+    with structlog.testing.capture_logs() as logs:
+        response = await client.get(URL(f"/static/apply/{name}", encoded=True))
+    assert response.status in (400, 404)
+    assert logs == []

@@ -23,6 +23,12 @@ def applicant(session_id: str) -> Principal:
     return Principal(Kind.APPLICANT, session_id=session_id)
 
 
+def check(rates: Rates, principal: Principal, address: str) -> None:
+    """Both counts, in the order of a request."""
+    rates.check_source(principal, address)
+    rates.check_session(principal)
+
+
 def test_a_burst_then_the_rate() -> None:
     buckets = Buckets(2.0, 3)
     assert [buckets.take("a", 0.0) for _ in range(4)] == [0.0, 0.0, 0.0, 500.0]
@@ -68,39 +74,39 @@ def test_an_institution_is_counted_by_its_key() -> None:
     clock = ManualClock()
     rates = Rates(FEW, (), clock)
     for number in range(3):
-        rates.check(BANK, f"192.0.2.{number}")
+        check(rates, BANK, f"192.0.2.{number}")
     with pytest.raises(RateLimited) as refused:
-        rates.check(BANK, "192.0.2.9")
+        check(rates, BANK, "192.0.2.9")
     assert (refused.value.code, refused.value.retry_after_s) == ("rate_limited", 1)
-    rates.check(Principal(Kind.INSTITUTION, key_id="other"), "192.0.2.9")
+    check(rates, Principal(Kind.INSTITUTION, key_id="other"), "192.0.2.9")
     clock.tick(500)
-    rates.check(BANK, "192.0.2.9")
+    check(rates, BANK, "192.0.2.9")
 
 
 def test_applicants_are_counted_by_address() -> None:
     rates = Rates(FEW, PROXIES, ManualClock())
-    rates.check(applicant("a"), "192.0.2.1")
-    rates.check(applicant("b"), "192.0.2.1")
+    check(rates, applicant("a"), "192.0.2.1")
+    check(rates, applicant("b"), "192.0.2.1")
     with pytest.raises(RateLimited):
-        rates.check(applicant("c"), "192.0.2.1")
-    rates.check(applicant("c"), "192.0.2.2")
+        check(rates, applicant("c"), "192.0.2.1")
+    check(rates, applicant("c"), "192.0.2.2")
 
 
 def test_addresses_of_one_ipv6_network_count_together() -> None:
     rates = Rates(FEW, (), ManualClock())
     for number in range(2):
-        rates.check(applicant(f"s{number}"), f"2001:db8::{number}")
+        check(rates, applicant(f"s{number}"), f"2001:db8::{number}")
     with pytest.raises(RateLimited):
-        rates.check(applicant("s3"), "2001:db8::3")
+        check(rates, applicant("s3"), "2001:db8::3")
 
 
 def test_behind_a_trusted_proxy_only_the_session_counts() -> None:
     rates = Rates(FEW, PROXIES, ManualClock())
     for number in range(20):
-        rates.check(applicant(f"s{number}"), "10.1.1.1")
-    rates.check(applicant("s1"), "10.1.1.1")
+        check(rates, applicant(f"s{number}"), "10.1.1.1")
+    check(rates, applicant("s1"), "10.1.1.1")
     with pytest.raises(RateLimited):
-        rates.check(applicant("s1"), "10.1.1.1")
+        check(rates, applicant("s1"), "10.1.1.1")
 
 
 def refused(rates: Rates, caller: Principal) -> int:
@@ -108,7 +114,7 @@ def refused(rates: Rates, caller: Principal) -> int:
     count = 0
     for _ in range(100):
         try:
-            rates.check(caller, "192.0.2.1")
+            check(rates, caller, "192.0.2.1")
         except RateLimited:
             count += 1
     return count
@@ -119,3 +125,13 @@ def test_off_is_possible() -> None:
     for caller in (BANK, applicant("a")):
         assert refused(rates, caller) == 0
         assert refused(Rates(FEW, (), ManualClock()), caller) > 0
+
+
+def test_who_is_not_confirmed_uses_nothing_of_the_session_up() -> None:
+    rates = Rates(FEW, PROXIES, ManualClock())
+    for _ in range(2):
+        rates.check_source(applicant("s"), "192.0.2.66")  # under a link that was replaced
+    check(rates, applicant("s"), "192.0.2.1")
+    check(rates, applicant("s"), "192.0.2.1")
+    with pytest.raises(RateLimited):
+        check(rates, applicant("s"), "192.0.2.2")
