@@ -67,3 +67,15 @@ async def test_both_serve_the_applicants_page(client: Client, production: Client
         for file in ("apply/apply.js", "i18n/en.json", "sdk/kyc-rtc.js", "style/base.css"):
             response = await served.get(f"/static/{file}")
             assert (response.status, response.headers["Cache-Control"]) == (200, "no-cache")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["", "/", "/not-a-session", "/{id}/", "/{id}/x", "/{id}%23a.b.c", "//{id}", "/{id}.", "/%ff"],
+)
+async def test_a_damaged_link_gets_the_page(production: Client, rest: str) -> None:
+    path = "/apply" + rest.replace("{id}", "11111111-1111-4111-8111-111111111111")
+    response = await production.get(URL(path, encoded=True))
+    assert (response.status, response.content_type) == (404, "text/html")
+    assert "/static/apply/apply.js" in await response.text()
+    assert response.headers["Cache-Control"] == "no-store"
