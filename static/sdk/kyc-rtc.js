@@ -35,7 +35,7 @@ import { JournalPlace, MediaClock } from './messages.js';
 import { Peer } from './peer.js';
 import { FATAL_CODES, Pause, RetryBudget, askPatiently, onReturn, refusalOf, troubleOf } from './retry.js';
 
-export { ApiError, CameraError, KycApi, askPatiently, hasJoined, openCamera, stopStream };
+export { ApiError, CameraError, KycApi, Pause, askPatiently, hasJoined, openCamera, stopStream };
 
 const STATS_EVERY_MS = 2_000;
 const GREETING_TIMEOUT_MS = 12_000;
@@ -377,6 +377,7 @@ export class KycClient extends EventTarget {
    * @param {boolean} canTakeOver
    */
   #leave(replaced, canTakeOver) {
+    rememberJoined('');
     if (!this.#isDone()) this.#finish('elsewhere', { replaced, canTakeOver });
     this.#peer?.close('elsewhere');
   }
