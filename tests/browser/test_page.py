@@ -103,7 +103,12 @@ async def test_the_start_page_opens_a_session(filming_browser: Browser, server: 
 
 @pytest.mark.parametrize(
     "address",
-    ["/apply/11111111-1111-4111-8111-111111111111", "{path}#no-token", "/apply", "/apply/cut#a.b.c"],
+    [
+        "/apply/11111111-1111-4111-8111-111111111111",
+        "{path}#no-token",
+        "/apply",
+        "/apply/cut#a.b.c",
+    ],
 )
 async def test_a_link_that_is_not_one_is_told_in_words(
     browser: Browser, server: LiveServer, address: str

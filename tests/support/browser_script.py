@@ -61,7 +61,8 @@ class Call:
 
 class ScriptedServer:
     """Answers the page's calls with what `answers` holds now, by the last word of the path. `asked`: the
-    calls so far, with what they carried. `missing`: files that do not arrive."""
+    calls so far, with what they carried. `missing`: files that do not arrive; `held`:
+    those that wait for `release`. `refuse`: tokens that have run out."""
 
     def __init__(self) -> None:
         invitation = {"session_id": "second", "verification_id": "first", "client_token": "c2"}
@@ -72,15 +73,22 @@ class ScriptedServer:
             "client-config": Answer(200, {"ice_servers": [], "expose_scores": False}),
             "session": report("created"),
             "offer": Answer(200, {"type": "answer", "sdp": "v=0"}),
-            "retry": Answer(201, {**invitation, "join_url": f"{ORIGIN}/apply/second#{NEXT_LINK_TOKEN}"}),
+            "retry": Answer(
+                201, {**invitation, "join_url": f"{ORIGIN}/apply/second#{NEXT_LINK_TOKEN}"}
+            ),
         }
         self.missing: set[str] = set()
+        self.held: set[str] = set()
+        self.refuse: set[str] = set()
+        self._released = asyncio.Event()
         self.calls: list[str] = []
         self.asked: list[Call] = []
         self.paths: list[str] = []
 
     async def handle(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN).partition("?")[0]
+        if path in self.held:
+            await self._released.wait()
         if path in self.missing:
             await route.abort("connectionfailed")
         elif path.startswith("/static/"):
@@ -93,6 +101,10 @@ class ScriptedServer:
         else:
             await self._answer(route, path)
 
+    def release(self) -> None:
+        """Let the held files go."""
+        self._released.set()
+
     async def _answer(self, route: Route, path: str) -> None:
         word = path.rsplit("/", 1)[-1]
         name = word if word in self.answers else "session"
@@ -100,7 +112,7 @@ class ScriptedServer:
         self.paths.append(path)
         token = route.request.headers.get("authorization", "").removeprefix("Bearer ")
         self.asked.append(Call(name, token, json.loads(route.request.post_data or "{}")))
-        answer = self.answers[name]
+        answer = problem(401, "unauthorised") if token in self.refuse else self.answers[name]
         if answer.status == 0:
             await route.abort("connectionfailed")
             return
@@ -126,15 +138,16 @@ class ScriptedPage(ApplicantPage):
         server: ScriptedServer | None = None,
         viewport: ViewportSize = PHONE,
         address: str = f"/apply/first#{LINK_TOKEN}",
-        **context_options: Any,
+        lack: str = "",
     ) -> ScriptedPage:
-        """A tab with the link open; consent is not given yet."""
-        context = await browser.new_context(
-            viewport=viewport, permissions=["camera"], **context_options
-        )
+        """A tab with the link open; consent is not given yet. `lack`: a script that takes something from
+        the browser."""
+        context = await browser.new_context(viewport=viewport, permissions=["camera"])
         page = await context.new_page()
         await page.clock.install()
         await page.add_init_script(path=_SCRIPT)
+        if lack:
+            await page.add_init_script(lack)
         tab = cls(page)
         tab.server = server or ScriptedServer()
         await page.route(f"{ORIGIN}/**", tab.server.handle)
