@@ -24,6 +24,10 @@ BANK = "https://bank.example/done"
 ADDRESS = "location.pathname + location.hash"
 LINK_STATE = "document.querySelector('#link').dataset.state"
 CAMERA_IS_ON = "document.querySelector('#preview').srcObject !== null"
+OVERLAPS = """(selectors) => {
+    const [a, b] = selectors.map((one) => document.querySelector(one).getBoundingClientRect());
+    return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}"""
 PASSED = report("passed", status="PASSED", verified=True)
 SMALL = ViewportSize(width=360, height=640)
 
@@ -141,6 +145,24 @@ async def test_stop_asks_once_and_the_time_stays_in_view(browser: Browser) -> No
     await tab.say("verdict", status="PASSED", verified=True, reasons=[], can_retry=False)
     assert await title(tab) == words("passed")
     assert not await tab.page.is_visible("#stop-question")
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 560), (390, 844), (640, 360), (1280, 800)])
+async def test_the_question_leaves_the_task_in_view(
+    browser: Browser, width: int, height: int
+) -> None:
+    tab = await ScriptedPage.visit(browser, viewport=ViewportSize(width=width, height=height))
+    await tab.agree()
+    await tab.connected()
+    await tab.tell("state", state="challenging", previous="checking_quality")
+    await tab.ask("a", limit_ms=20_000)
+    await tab.pass_time(2.5)
+    await tab.page.click("#stop")
+    for part in ("#prompt-text", "#prompt-seconds"):
+        assert await tab.in_view(part), part
+        assert not await tab.page.evaluate(OVERLAPS, ["#stop-question", part]), part
+    assert await tab.in_view("#stop-keep")
+    assert await tab.in_view("#stop-confirm")
 
 
 @pytest.mark.parametrize("can_retry", [True, False])
