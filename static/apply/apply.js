@@ -92,7 +92,7 @@ class ApplyPage {
     if (!isFinal(state)) this.#api.keepFresh(this.#keeping.signal);
     if (status) this.#endings.verdict(report, () => this.#tryAgain());
     else if (state === 'interrupted' && canRetry && mayRenew) await this.#enterAgain();
-    else if (isFinal(state)) this.#endings.ended(withdrawn ? 'withdrawn' : state, canRetry, () => this.#tryAgain());
+    else if (isFinal(state)) this.#endings.ended({ state, canRetry, withdrawn }, () => this.#tryAgain());
     else if (await this.#isElsewhere(state)) this.#showElsewhere(false, this.#barredFrom !== this.#api.sessionId);
     else await this.#toCamera(false);
   }
@@ -155,8 +155,8 @@ class ApplyPage {
     const again = () => this.#tryAgain();
     if (kind === 'verdict') this.#endings.verdict(await this.#withReview(detail), again);
     else if (kind === 'stopped') await this.#afterStop();
-    else if (kind === 'interrupted') this.#endings.ended('interrupted', detail.canRetry, again);
-    else if (kind === 'over') this.#endings.ended(detail.withdrawn ? 'withdrawn' : detail.state, detail.canRetry, again);
+    else if (kind === 'interrupted') this.#endings.ended({ state: 'interrupted', ...detail }, again);
+    else if (kind === 'over') this.#endings.ended(detail, again);
     else if (kind === 'elsewhere') this.#showElsewhere(detail.replaced, detail.canTakeOver);
     else this.#endings.failure(detail, () => this.#resume());
   }

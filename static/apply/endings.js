@@ -71,11 +71,11 @@ export class Endings {
   }
 
   /**
-   * @param {string} state `expired`, `cancelled`, `interrupted` or `withdrawn`
-   * @param {boolean} canRetry
+   * @param {{state: string, canRetry: boolean, withdrawn?: boolean}} end `expired`, `cancelled` or `interrupted`
    * @param {Way} again
    */
-  ended(state, canRetry, again) {
+  ended({ state, canRetry, withdrawn = false }, again) {
+    if (withdrawn) return this.closed('withdrawn');
     this.#show({
       name: state,
       tone: state === 'cancelled' ? 'neutral' : 'warn',

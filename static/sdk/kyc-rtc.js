@@ -15,7 +15,7 @@
  * | `busy`        | `{retryInMs}`                   | the server is full; the client asks again by itself |
  * | `waiting`     | `{retryInMs}`                   | the server waits for its database; the client asks again by itself |
  * | `camera`      | `{state, stream, code}`         | `live` with a new stream, or `failed`; see `restoreCamera` |
- * | `interrupted` | `{canRetry}`                    | the session ended because the link was lost for too long |
+ * | `interrupted` | `{canRetry}`                    | the server broke the session off |
  * | `over`        | `{state, canRetry, withdrawn}`  | the session is `expired` or `cancelled` |
  * | `elsewhere`   | `{replaced, canTakeOver}`       | another device or tab has the check; see `takeOver` |
  * | `fatal`       | `{code, status, reason}`        | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
@@ -247,8 +247,8 @@ export class KycClient extends EventTarget {
     try {
       const report = await this.#api.session(this.#closing.signal);
       const isOver = this.#isDone() || this.#endFrom(report);
-      // This client's place in the journal, and its picture, belong to the attempt before.
-      if (!isOver && sessionId !== '' && this.#api.sessionId !== sessionId) this.#leave(false, false);
+      // This client's place in the journal belongs to the attempt before; another client may take the next over.
+      if (!isOver && sessionId !== '' && this.#api.sessionId !== sessionId) this.#leave(false, true);
       return { isOver: this.#isDone(), problem: null };
     } catch (error) {
       if (troubleOf(error) !== null) return { isOver: this.#isDone(), problem: error };

@@ -286,7 +286,7 @@ async def test_look_again_finds_how_the_other_place_ended(browser: Browser) -> N
 
 
 @pytest.mark.parametrize(
-    ("session", "name"), [(PASSED, "passed"), (report("challenging"), "elsewhere")]
+    ("session", "name"), [(PASSED, "passed"), (report("challenging"), "in_use")]
 )
 async def test_a_page_that_slept_learns_of_the_attempt_that_followed(
     browser: Browser, session: Answer, name: str
