@@ -36,7 +36,7 @@ def configure_logging(level: str, *, as_json: bool) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                printable,
+                *([] if as_json else [printable]),  # JSON escapes it
                 renderer,
             ],
         )

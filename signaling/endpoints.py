@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ SMALL_BODY_BYTES = 256 * 1024
 """Enough for an offer of the largest SDP, in JSON."""
 
 MAX_KEY_CHARS, MAX_KEYS_NAMED = 64, 10
+_PATTERN = re.compile(r"\{(\w+):[^}]*\}")
 _SEE_SCHEMA = "see /api/v1 for the schema"
 
 BODIES = web.AppKey("bodies", Bodies)
@@ -69,6 +71,11 @@ class Endpoint:
     consumes: str = ""
     produces: str = ""
     headers: tuple[str, ...] = ()
+
+    @property
+    def canonical(self) -> str:
+        """The path as aiohttp names its resource: `{rest:.*}` is `{rest}`."""
+        return _PATTERN.sub(r"{\1}", self.path)
 
     @property
     def all_problems(self) -> tuple[int, ...]:
@@ -132,7 +139,7 @@ def check_routed(
     app: web.Application, endpoints: Iterable[Endpoint], static: frozenset[str]
 ) -> None:
     """Raises `RuntimeError` where a route is neither an endpoint nor one of the `static` folders."""
-    declared = {(endpoint.method, endpoint.path) for endpoint in endpoints}
+    declared = {(endpoint.method, endpoint.canonical) for endpoint in endpoints}
     for route in app.router.routes():
         path = route.resource.canonical if route.resource is not None else ""
         # aiohttp adds HEAD to GET, with the same handler.

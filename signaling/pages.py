@@ -7,6 +7,7 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from kyc_rtc.errors import NotFound
 from kyc_rtc.ids import parse_session_id
 from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint
@@ -43,6 +44,8 @@ class Pages:
         """The pages, as they are routed; their files come from `folders`."""
         pages = [
             Endpoint("GET", "/apply/{session_id}", self.apply, "The page", Access.ANYONE),
+            Endpoint("GET", "/apply", self.damaged, "The page", Access.ANYONE),
+            Endpoint("GET", "/apply/{rest:.*}", self.damaged, "The page", Access.ANYONE),
             Endpoint("GET", "/favicon.ico", self.favicon, "No icon", Access.ANYONE),
         ]
         if self._development:
@@ -56,8 +59,15 @@ class Pages:
 
     async def apply(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The same page for every session; the page reads the id and token from its address."""
-        parse_session_id(request.match_info["session_id"])
+        try:
+            parse_session_id(request.match_info["session_id"])
+        except NotFound:
+            return self._page("apply", status=404)
         return self._page("apply")
+
+    async def damaged(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
+        """The page for a link that lost or gained something on its way: it says so, or mends the link."""
+        return self._page("apply", status=404)
 
     async def start(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         return self._page("dev")
@@ -65,7 +75,9 @@ class Pages:
     async def favicon(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         return web.Response(status=204, headers={hdrs.CACHE_CONTROL: "max-age=86400"})
 
-    def _page(self, name: str) -> web.FileResponse:
+    def _page(self, name: str, *, status: int = 200) -> web.FileResponse:
         return web.FileResponse(
-            self._folder / name / "index.html", headers={hdrs.CACHE_CONTROL: "no-store"}
+            self._folder / name / "index.html",
+            status=status,
+            headers={hdrs.CACHE_CONTROL: "no-store"},
         )

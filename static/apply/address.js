@@ -2,21 +2,33 @@
 
 /** @typedef {{sessionId: string, token: string}} Invitation the token of the link, as long-lived as it */
 
-const PATH = /\/apply\/([^/?#]+)\/?$/;
+/**
+ * A token is three words with dots between them. Chats and mails put something behind it (`.`, `)`,
+ * `&fbclid=…`), a slash before it, and write the `#` as `%23`.
+ */
+const LINK = /\/apply\/+([^/#]+)\/*#+(?:\s|%20)*([\w-]+\.[\w-]+\.[\w-]+)/;
 
 /**
  * @param {{pathname: string, hash: string}} location
  * @returns {Invitation | null} null where the link is incomplete
  */
 export function readInvitation({ pathname, hash }) {
-  const match = PATH.exec(pathname);
-  const token = hash.slice(1);
-  if (match === null || token === '') return null;
+  const match = LINK.exec((pathname + hash).replace(/%23/g, '#'));
+  if (match === null) return null;
   try {
-    return { sessionId: decodeURIComponent(match[1]), token };
+    return { sessionId: decodeURIComponent(match[1]), token: match[2] };
   } catch {
     return null;
   }
+}
+
+/**
+ * Make the clean link the page's address, for a reload and for whoever copies it.
+ *
+ * @param {Invitation} invitation
+ */
+export function showInvitation({ sessionId, token }) {
+  window.history.replaceState(null, '', `/apply/${encodeURIComponent(sessionId)}#${token}`);
 }
 
 /**
@@ -33,7 +45,7 @@ export function adoptInvitation(joinUrl) {
     return null;
   }
   const invitation = readInvitation(target);
-  if (invitation === null) throw new TypeError('join_url is no link to this page');
-  window.history.replaceState(null, '', target.pathname + target.hash);
+  if (invitation === null) throw new TypeError('join_url is not a link to this page');
+  showInvitation(invitation);
   return invitation;
 }

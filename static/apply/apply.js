@@ -1,28 +1,26 @@
 /** The applicant's page: link → consent → camera → live check → result, and the ways back. */
 
 import { Catalogue } from '../sdk/i18n.js';
-import { ApiError, KycApi, askPatiently, stopStream } from '../sdk/kyc-rtc.js';
-import { adoptInvitation, readInvitation } from './address.js';
+import { ApiError, KycApi, Pause, askPatiently, hasJoined, stopStream } from '../sdk/kyc-rtc.js';
+import { adoptInvitation, readInvitation, showInvitation } from './address.js';
 import { CameraStep } from './camera-step.js';
-import { byId, showStep } from './dom.js';
+import { byId, mark, showStep } from './dom.js';
+import { Endings } from './endings.js';
 import { LiveStep } from './live-step.js';
 import { LiveView } from './live-view.js';
-import { ResultStep } from './result-step.js';
 import { Scores } from './scores.js';
 
 const CATALOGUE_URL = '/static/i18n/en.json';
 /** A link that breaks again and again is told, instead of starting over for ever. */
 const MAX_RESTARTS = 2;
+/** Whoever reads the consent for longer may find the check over, or open in another place. */
+const FRESH_MS = 10_000;
+/** A `cancel` and the question how the check ended go different ways to the server. */
+const OUTCOME_EVERY_MS = 500;
+const OUTCOME_WITHIN_MS = 3_000;
 
 /** @typedef {import('./address.js').Invitation} Invitation */
-/** @typedef {import('./result-step.js').Result} Result */
-
-/** @type {Record<string, Pick<Result, 'name' | 'tone' | 'tips'>>} by the verdict's status */
-const VERDICTS = {
-  PASSED: { name: 'passed', tone: 'good' },
-  FAILED: { name: 'failed', tone: 'bad', tips: true },
-  INCONCLUSIVE: { name: 'inconclusive', tone: 'warn', tips: true },
-};
+/** @typedef {import('../sdk/api.js').SessionReport} SessionReport */
 
 /** @type {Record<import('../sdk/api.js').Trouble, string>} what to say while the page goes on asking */
 const WAITING = {
@@ -33,25 +31,27 @@ const WAITING = {
   elsewhere: 'page.waiting',
 };
 
-/** @type {Record<string, string>} what is said of a link that the server does not take, by the error's code */
-const DEAD_LINKS = { link_expired: 'expired', link_replaced: 'link_replaced' };
-
-/** @type {Record<import('../sdk/api.js').Trouble, string>} the result when asking again did not help */
-const REFUSALS = { link: 'offline', busy: 'busy', storage: 'server', server: 'server', elsewhere: 'refused' };
-
 class ApplyPage {
   #words;
   #camera;
   #view;
   #scores;
-  #result;
+  #endings;
+  /** @type {Invitation} */
+  #invitation;
   /** @type {KycApi} */
   #api;
   /** Ends what the calls do by themselves. */
   #keeping = new AbortController();
   #restarts = 0;
-  /** @type {string | null} where the institution wants the applicant to go afterwards */
-  #returnUrl = null;
+  /** Whether the applicant has agreed on this page. */
+  #agreed = false;
+  /** Whether to go on here although the check is open in another place. */
+  #takeOver = false;
+  /** Id of a session that may not be taken over from here any more. */
+  #barredFrom = '';
+  /** When the server last said how the session stands. */
+  #seenAtMs = -Infinity;
   /** @type {MediaStream | null} */
   #stream = null;
 
@@ -61,36 +61,40 @@ class ApplyPage {
    */
   constructor(words, invitation) {
     this.#words = words;
+    this.#invitation = invitation;
     this.#api = new KycApi('', invitation.sessionId, '', invitation.token);
     this.#camera = new CameraStep(words);
     this.#view = new LiveView(words);
     this.#scores = new Scores(words);
-    this.#result = new ResultStep(words);
-    byId('agree').addEventListener('click', () => this.#openCamera());
-    byId('decline').addEventListener('click', () => this.#showDeclined());
+    this.#endings = new Endings(words, this.#scores);
+    byId('agree').addEventListener('click', () => this.#agree());
+    byId('decline').addEventListener('click', () => this.#endings.declined());
   }
 
   /** Look at the session first: a link may be used up, and that should be told before any question. */
   async open() {
     this.#showLoading('page.loading');
     try {
-      this.#enter(await this.#report());
+      await this.#enter(await this.#report());
     } catch (error) {
-      this.#showRefusal(error);
+      this.#showRefusal(error, () => this.open());
     }
   }
 
-  /** @param {import('../sdk/api.js').SessionReport} report */
-  async #enter(report) {
+  /**
+   * @param {SessionReport} report
+   * @param {boolean} [mayRenew] whether an interrupted check may be followed by another without a question
+   */
+  async #enter(report, mayRenew = true) {
     const { state, status, can_retry: canRetry, withdrawn } = report;
-    this.#returnUrl = report.return_url ?? null;
+    this.#endings.returnUrl = report.return_url ?? null;
+    this.#seenAtMs = performance.now();
     if (!isFinal(state)) this.#api.keepFresh(this.#keeping.signal);
-    if (status) this.#showVerdict(report);
-    else if (state === 'interrupted' && canRetry) await this.#enterAgain();
-    else if (state === 'interrupted') this.#showEnd('interrupted', false);
-    else if (withdrawn) this.#showEnd('withdrawn', false);
-    else if (state === 'expired' || state === 'cancelled') this.#showEnd(state, canRetry);
-    else showStep('consent');
+    if (status) this.#endings.verdict(report, () => this.#tryAgain());
+    else if (state === 'interrupted' && canRetry && mayRenew) await this.#enterAgain();
+    else if (isFinal(state)) this.#endings.ended({ state, canRetry, withdrawn }, () => this.#tryAgain());
+    else if (await this.#isElsewhere(state)) this.#showElsewhere(false, this.#barredFrom !== this.#api.sessionId);
+    else await this.#toCamera(false);
   }
 
   /** The link's check broke off earlier: a new one, and the applicant is told before consenting. */
@@ -100,17 +104,40 @@ class ApplyPage {
     showStep('consent');
   }
 
-  /** @param {boolean} [takeOver] */
-  async #openCamera(takeOver = false) {
-    this.#stream = await this.#camera.run();
-    await this.#check('', takeOver);
+  /** @param {string} state */
+  async #isElsewhere(state) {
+    return state !== 'created' && !isFinal(state) && !(await hasJoined(this.#api.sessionId));
   }
 
-  /**
-   * @param {string} notice
-   * @param {boolean} [takeOver] go on here although another device is connected
-   */
-  async #check(notice, takeOver = false) {
+  // ── the check ──
+
+  /** @param {boolean} takeOver */
+  async #toCamera(takeOver) {
+    this.#takeOver = takeOver;
+    if (this.#agreed) await this.#openCamera();
+    else showStep('consent');
+  }
+
+  async #agree() {
+    this.#agreed = true;
+    if (performance.now() - this.#seenAtMs > FRESH_MS) {
+      this.#showLoading('page.loading');
+      const report = await this.#api.session().catch(() => null); // no answer: the client finds out why
+      const isTaken = report !== null && !this.#takeOver && (await this.#isElsewhere(report.state));
+      if (report !== null && (isTaken || isFinal(report.state))) return this.#enter(report);
+    }
+    await this.#openCamera();
+  }
+
+  async #openCamera() {
+    this.#stream = await this.#camera.run();
+    await this.#check('');
+  }
+
+  /** @param {string} notice */
+  async #check(notice) {
+    const takeOver = this.#takeOver;
+    this.#takeOver = false;
     this.#scores.reset();
     showStep('live');
     const live = new LiveStep({
@@ -125,12 +152,13 @@ class ApplyPage {
     this.#stream = stream;
     if (kind === 'interrupted' && detail.canRetry && this.#restarts < MAX_RESTARTS) return this.#startOver();
     this.#releaseCamera();
-    if (kind === 'verdict') this.#showVerdict(await this.#withReview(detail));
-    else if (kind === 'stopped') this.#showEnd('cancelled', true, () => this.#resume());
-    else if (kind === 'interrupted') this.#showEnd('interrupted', detail.canRetry);
-    else if (kind === 'over') this.#showEnd(detail.withdrawn ? 'withdrawn' : detail.state, detail.canRetry);
-    else if (kind === 'elsewhere') this.#showElsewhere(detail);
-    else this.#showFatal(detail);
+    const again = () => this.#tryAgain();
+    if (kind === 'verdict') this.#endings.verdict(await this.#withReview(detail), again);
+    else if (kind === 'stopped') await this.#afterStop();
+    else if (kind === 'interrupted') this.#endings.ended({ state: 'interrupted', ...detail }, again);
+    else if (kind === 'over') this.#endings.ended(detail, again);
+    else if (kind === 'elsewhere') this.#showElsewhere(detail.replaced, detail.canTakeOver);
+    else this.#endings.failure(detail, () => this.#resume());
   }
 
   async #startOver() {
@@ -139,11 +167,39 @@ class ApplyPage {
     if (await this.#renew()) await this.#check(this.#words.text('live.starting_over'));
   }
 
+  async #afterStop() {
+    this.#endings.stopped();
+    const report = await this.#outcome();
+    if (report === null) this.#endings.afterStop(() => this.#resume());
+    else if (report.status || report.withdrawn) await this.#enter(report);
+    else this.#endings.afterStop(report.can_retry ? () => this.#tryAgain() : null);
+  }
+
+  /** @returns {Promise<SessionReport | null>} null where it is not known in time how the check ended */
+  async #outcome() {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), OUTCOME_WITHIN_MS);
+    try {
+      while (!late.signal.aborted) {
+        const report = await this.#api.session(late.signal);
+        if (isFinal(report.state)) return report;
+        await new Pause().wait(OUTCOME_EVERY_MS, late.signal);
+      }
+    } catch {
+      // Refused, or no answer: the button looks again.
+    } finally {
+      clearTimeout(timer);
+    }
+    return null;
+  }
+
+  // ── the ways back ──
+
   /** The button after a verdict. */
   async #tryAgain() {
     if (!(await this.#renew())) return;
     this.#restarts = 0;
-    await this.#openCamera();
+    await this.#toCamera(false);
   }
 
   /**
@@ -159,17 +215,67 @@ class ApplyPage {
       );
       const invitation = adoptInvitation(joinUrl);
       if (invitation === null) return false;
-      this.#keeping.abort();
-      this.#keeping = new AbortController();
-      this.#api = new KycApi('', sessionId, token, invitation.token);
+      this.#invitation = invitation;
+      this.#use(new KycApi('', sessionId, token, invitation.token));
       this.#api.keepFresh(this.#keeping.signal);
+      this.#seenAtMs = performance.now();
       return true;
     } catch (error) {
       this.#releaseCamera();
-      if (error instanceof ApiError && error.status === 409) this.#showSpent();
+      if (error instanceof ApiError && error.status === 409) await this.#onConflict(error.code);
       else this.#showRefusal(error, () => this.#tryAgain());
       return false;
     }
+  }
+
+  /**
+   * There is no further attempt for this one: it may have been made in another place, and may have passed.
+   *
+   * @param {string} code
+   */
+  async #onConflict(code) {
+    try {
+      const report = await this.#look();
+      const isAnswered = !isFinal(report.state) || report.status === 'PASSED' || report.needs_review;
+      if (this.#endings.isClosed(code) && !isAnswered) this.#endings.closed(code);
+      else await this.#enter(report, false);
+    } catch (error) {
+      this.#showRefusal(error, () => this.#lookAgain());
+    }
+  }
+
+  async #lookAgain() {
+    try {
+      await this.#enter(await this.#look());
+    } catch (error) {
+      this.#showRefusal(error, () => this.#lookAgain());
+    }
+  }
+
+  /** After the client gave up or was told to: the session may still stand, or be over by now. */
+  async #resume() {
+    try {
+      const report = await this.#report();
+      if (!isFinal(report.state)) await this.#toCamera(false);
+      else if (report.can_retry && !report.status) await this.#tryAgain();
+      else await this.#enter(report);
+    } catch (error) {
+      this.#showRefusal(error, () => this.#resume());
+    }
+  }
+
+  /** How the latest attempt stands, for which the link is opened anew. */
+  #look() {
+    const { sessionId, token } = this.#invitation;
+    this.#use(new KycApi('', sessionId, '', token));
+    return this.#report();
+  }
+
+  /** @param {KycApi} api the calls from now on */
+  #use(api) {
+    this.#keeping.abort();
+    this.#keeping = new AbortController();
+    this.#api = api;
   }
 
   #releaseCamera() {
@@ -197,7 +303,7 @@ class ApplyPage {
     return { ...verdict, needs_review: report?.needs_review ?? false };
   }
 
-  // ── waiting ──
+  // ── what is shown ──
 
   /** @param {string} title key of the sentence above */
   #showLoading(title) {
@@ -209,134 +315,27 @@ class ApplyPage {
   /** @param {import('../sdk/api.js').Trouble} trouble why the answer takes longer */
   #showWaiting(trouble) {
     const sentence = this.#words.text(WAITING[trouble]);
-    if (document.body.dataset.step === 'result') this.#result.setNote(sentence);
+    if (this.#endings.isShown) this.#endings.setNote(sentence);
     else byId('loading-hint').textContent = sentence;
   }
 
-  // ── endings ──
-
-  /** @param {Record<string, any>} verdict */
-  #showVerdict({ needs_review: needsReview, ...verdict }) {
-    if (verdict.status === 'INCONCLUSIVE' && needsReview) this.#showReview(verdict.can_retry);
-    else this.#showDecision(verdict);
-  }
-
   /**
-   * A person decides. What the check saw is for them, and says nothing yet.
-   *
-   * @param {boolean} canRetry
+   * @param {boolean} replaced whether it was open here until now
+   * @param {boolean} canTakeOver
    */
-  #showReview(canRetry) {
-    this.#result.show({
-      returnUrl: this.#returnUrl,
-      name: 'review',
-      tone: 'neutral',
-      action: canRetry ? { label: 'result.try_again', run: () => this.#tryAgain() } : null,
-    });
-  }
-
-  /** @param {Record<string, any>} verdict */
-  #showDecision({ status, reasons, can_retry: canRetry, withdrawn = false, ...scores }) {
-    const { liveness_score: liveness, deepfake_score: deepfake } = scores;
-    const verdict = VERDICTS[status] ?? VERDICTS.INCONCLUSIVE;
-    const passed = status === 'PASSED';
-    const exposed = liveness !== undefined || deepfake !== undefined;
-    this.#result.show({
-      returnUrl: this.#returnUrl,
-      ...verdict,
-      reasons,
-      tips: !passed && canRetry,
-      attemptsSpent: !passed && !canRetry && !withdrawn,
-      scores: exposed ? { liveness: this.#scores.format(liveness), deepfake: this.#scores.format(deepfake) } : null,
-      action: passed || !canRetry ? null : { label: 'result.try_again', run: () => this.#tryAgain() },
-    });
-  }
-
-  /**
-   * @param {'expired' | 'cancelled' | 'interrupted' | 'withdrawn'} state
-   * @param {boolean} canRetry
-   * @param {() => unknown} [again]
-   */
-  #showEnd(state, canRetry, again = () => this.#tryAgain()) {
-    this.#result.show({
-      returnUrl: this.#returnUrl,
-      name: state,
-      tone: state === 'cancelled' ? 'neutral' : 'warn',
-      attemptsSpent: !canRetry && (state === 'cancelled' || state === 'interrupted'),
-      action: canRetry ? { label: 'result.try_again', run: again } : null,
-    });
-  }
-
-  /**
-   * Another device has the check. This page stays quiet until its button is pressed.
-   *
-   * @param {{replaced: boolean, canTakeOver: boolean}} elsewhere
-   */
-  #showElsewhere({ replaced, canTakeOver }) {
-    const choice = replaced ? 'replaced' : 'in_use';
-    this.#result.show({
-      name: canTakeOver ? choice : 'elsewhere',
-      tone: 'neutral',
-      action: canTakeOver ? { label: 'result.continue_here', run: () => this.#openCamera(true) } : null,
-    });
-  }
-
-  #showSpent() {
-    this.#result.show({ name: 'spent', tone: 'warn', returnUrl: this.#returnUrl });
-  }
-
-  #showDeclined() {
-    this.#result.show({
-      returnUrl: this.#returnUrl,
-      name: 'declined',
-      tone: 'neutral',
-      action: { label: 'result.back', run: () => showStep('consent') },
-    });
-  }
-
-  /** @param {{code: string, status: number, reason: string | null}} failure */
-  #showFatal({ code, status, reason }) {
-    if (code === 'refused' && isDeadLink(status)) return this.#showInvalid(reason);
-    const known = ['link_lost', 'busy', 'server'].includes(code) ? code : 'refused';
-    const name = reason === 'candidates_refused' ? 'unreachable' : known;
-    this.#result.show({
-      name,
-      tone: 'warn',
-      action: { label: 'result.try_again', run: () => this.#resume() },
-    });
-  }
-
-  /** After the client gave up or was told to: the session may still stand, or be over by now. */
-  async #resume() {
-    try {
-      const report = await this.#report();
-      if (!isFinal(report.state)) await this.#openCamera();
-      else if (report.can_retry && !report.status) await this.#tryAgain();
-      else await this.#enter(report);
-    } catch (error) {
-      this.#showRefusal(error, () => this.#resume());
-    }
+  #showElsewhere(replaced, canTakeOver) {
+    if (!canTakeOver) this.#barredFrom = this.#api.sessionId;
+    if (canTakeOver) this.#endings.elsewhere(replaced ? 'replaced' : 'in_use', () => this.#toCamera(true));
+    else this.#endings.elsewhere('elsewhere', () => this.#lookAgain());
   }
 
   /**
    * @param {unknown} error
-   * @param {() => unknown} [retry]
+   * @param {() => unknown} again
    */
-  #showRefusal(error, retry = () => this.open()) {
-    if (error instanceof ApiError && isDeadLink(error.status)) return this.#showInvalid(error.code);
-    const name = REFUSALS[error instanceof ApiError ? (error.trouble ?? 'elsewhere') : 'link'];
-    this.#result.show({ name, tone: 'warn', action: { label: 'result.try_again', run: retry } });
+  #showRefusal(error, again) {
+    this.#endings.refusal(error instanceof ApiError ? error : null, again);
   }
-
-  /** @param {string | null} code of the error */
-  #showInvalid(code) {
-    this.#result.show({ name: DEAD_LINKS[code ?? ''] ?? 'invalid', tone: 'warn' });
-  }
-}
-
-/** @param {number} status */
-function isDeadLink(status) {
-  return [401, 403, 404, 410].includes(status);
 }
 
 /** @param {string} state */
@@ -344,18 +343,21 @@ function isFinal(state) {
   return ['passed', 'failed', 'inconclusive', 'expired', 'cancelled', 'interrupted'].includes(state);
 }
 
-/** Fill in the words, then begin. */
+/** Fill in the words, then begin. Until then boot.js says what went wrong. */
 async function main() {
+  if (!('RTCPeerConnection' in window)) return;
   const words = await Catalogue.load(CATALOGUE_URL);
   words.fill(document);
   document.title = words.text('page.title');
-  const invitation = readInvitation(window.location);
-  if (invitation === null) new ResultStep(words).show({ name: 'invalid', tone: 'warn' });
-  else await new ApplyPage(words, invitation).open();
+  mark(document.body, 'ready', true);
   // Another link pasted into the same tab changes only the fragment.
   window.addEventListener('hashchange', () => window.location.reload());
   // Pages that come back from the browser's cache hold a closed connection.
   window.addEventListener('pageshow', (event) => event.persisted && window.location.reload());
+  const invitation = readInvitation(window.location);
+  if (invitation === null) return new Endings(words, new Scores(words)).invalid(null);
+  showInvitation(invitation);
+  await new ApplyPage(words, invitation).open();
 }
 
 main();

@@ -6,6 +6,7 @@ import { Countdown } from './countdown.js';
 import { buzz, keepAwake } from './device.js';
 import { byId } from './dom.js';
 import { Refusal } from './refusal.js';
+import { StopQuestion } from './stop-question.js';
 
 /** How long a message about the last action goes before what the picture lacks. */
 const RESULT_HINT_MS = 3_000;
@@ -138,7 +139,7 @@ export class LiveStep {
         { signal },
       );
     }
-    byId('stop').addEventListener('click', () => this.#stop(), { signal });
+    new StopQuestion(() => this.#stop(), signal);
     byId('live-camera-retry').addEventListener('click', () => this.#client.restoreCamera(), { signal });
     window.addEventListener('pagehide', () => this.#client.close(), { signal });
   }

@@ -92,6 +92,7 @@ export class LiveView {
   /** @param {string} text how long something still takes; hidden from screen readers, which it would flood */
   setSeconds(text) {
     byId('prompt-seconds').textContent = text;
+    byId('stop-seconds').textContent = text;
   }
 
   /** @param {string} text such as “1 of 2 done” */

@@ -4,6 +4,24 @@ import { byId, showStep } from './dom.js';
 
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
 
+const LIGHT = ['result.tip.light'];
+const FRAMING = ['result.tip.hold', 'result.tip.alone'];
+const ACTION = ['result.tip.action'];
+
+/** @type {Record<string, string[]>} keys of tips by a reason's class, or its code where the server tells that */
+const TIPS = {
+  light: LIGHT,
+  poor_quality: LIGHT,
+  framing: FRAMING,
+  no_face: FRAMING,
+  several_faces: FRAMING,
+  too_few_frames: FRAMING,
+  action: ACTION,
+  challenge_failed: ACTION,
+  challenge_timeout: ACTION,
+  time_limit: ACTION,
+};
+
 /**
  * @typedef {object} Result
  * @property {string} name the part of the catalogue: `result.<name>.title` and `.body`
@@ -37,24 +55,35 @@ export class ResultStep {
     byId('result-title').textContent = this.#words.text(`result.${name}.title`);
     byId('result-body').textContent = this.#words.text(`result.${name}.body`);
     this.#listReasons(reasons);
-    byId('result-tips').hidden = !tips;
-    this.setNote(attemptsSpent ? this.#words.text('result.no_attempts') : '');
+    this.#listTips(tips ? reasons : []);
+    this.setNote('');
+    if (attemptsSpent) this.setAttemptsSpent();
     byId('result-scores').hidden = scores === null;
     byId('result-liveness').textContent = scores?.liveness ?? '';
     byId('result-deepfake').textContent = scores?.deepfake ?? '';
+    this.#return.hidden = returnUrl === null;
+    if (returnUrl !== null) this.#return.href = returnUrl;
+    this.setAction(action);
+    showStep('result');
+  }
+
+  /** @param {Result['action']} action */
+  setAction(action) {
     this.#action = action;
     this.#button.hidden = action === null;
     this.#button.disabled = false;
     if (action) this.#button.textContent = this.#words.text(action.label);
-    this.#return.hidden = returnUrl === null;
     this.#return.classList.toggle('outlined', action !== null);
-    if (returnUrl !== null) this.#return.href = returnUrl;
-    showStep('result');
+  }
+
+  /** Say that no tries are left. */
+  setAttemptsSpent() {
+    this.setNote(this.#words.text('result.no_attempts'));
   }
 
   async #act() {
     this.#button.disabled = true;
-    this.setNote(this.#words.text('result.starting'));
+    this.setNote(this.#words.text('result.waiting'));
     await this.#action?.run();
   }
 
@@ -66,13 +95,29 @@ export class ResultStep {
 
   /** @param {{code: string, text: string}[]} reasons */
   #listReasons(reasons) {
-    const sentences = new Set(reasons.map(({ text }) => this.#words.text(this.#words.has(text) ? text : 'reason.other')));
-    const items = [...sentences].map((sentence) => {
+    this.#list('result-reason', reasons.map(({ text }) => (this.#words.has(text) ? text : 'reason.other')));
+  }
+
+  /**
+   * How the next try goes better: what helps against these reasons, and nothing where nothing does.
+   *
+   * @param {{code: string, text: string}[]} reasons
+   */
+  #listTips(reasons) {
+    this.#list('result-tip', reasons.flatMap(({ code }) => TIPS[code] ?? []));
+  }
+
+  /**
+   * @param {string} part of the page
+   * @param {string[]} keys
+   */
+  #list(part, keys) {
+    const items = [...new Set(keys.map((key) => this.#words.text(key)))].map((sentence) => {
       const item = document.createElement('li');
       item.textContent = sentence;
       return item;
     });
-    byId('result-reason-list').replaceChildren(...items);
-    byId('result-reasons').hidden = items.length === 0;
+    byId(`${part}-list`).replaceChildren(...items);
+    byId(`${part}s`).hidden = items.length === 0;
   }
 }

@@ -3,6 +3,8 @@
 import { keepRenewing } from './renewal.js';
 
 const TIMEOUT_MS = 10_000;
+/** Code of a 409: the check goes on in another place. */
+const CONTINUED = 'continued_elsewhere';
 /** @type {Record<number, number>} seconds to wait, by HTTP status, where the server does not say */
 const DEFAULT_RETRY_AFTER_S = { 421: 2, 503: 5 };
 
@@ -89,6 +91,8 @@ export class KycApi {
   #livesS = 0;
   /** @type {AbortSignal | null} */
   #keptFreshBy = null;
+  /** @type {ClientToken | null} the attempt that has followed this one, as far as the link has told */
+  #follower = null;
   /** @type {Promise<void> | null} one exchange at a time */
   #opening = null;
 
@@ -136,11 +140,22 @@ export class KycApi {
   }
 
   /**
+   * How the session stands. Where another attempt has followed meanwhile, it is that one's, and so are the
+   * calls from now on: `sessionId` says so.
+   *
    * @param {AbortSignal} [signal]
    * @returns {Promise<SessionReport>}
    */
-  session(signal) {
-    return this.#call('GET', () => this.#path(''), undefined, signal);
+  async session(signal) {
+    try {
+      return await this.#call('GET', () => this.#path(''), undefined, signal);
+    } catch (error) {
+      const follower = error instanceof ApiError && error.code === CONTINUED ? this.#follower : null;
+      if (follower === null) throw error;
+      this.sessionId = follower.session_id;
+      this.#take(follower);
+      return await this.#call('GET', () => this.#path(''), undefined, signal);
+    }
   }
 
   /**
@@ -173,7 +188,8 @@ export class KycApi {
     const isFirst = this.#token === '';
     const answer = await this.#send('POST', this.#path('/open'), undefined, this.#linkToken, undefined);
     if (!isFirst && answer.session_id !== this.sessionId) {
-      throw new ApiError(409, { code: 'continued_elsewhere', message: 'another attempt is under way' }, 0);
+      this.#follower = answer;
+      throw new ApiError(409, { code: CONTINUED, message: 'another attempt is under way' }, 0);
     }
     this.sessionId = answer.session_id;
     this.#take(answer);

@@ -1,6 +1,7 @@
 /** The word catalogue: a flat map from key to sentence, with `{name}` placeholders. */
 
 const FETCH_ATTEMPTS = 3;
+const FETCH_AGAIN_MS = 1_000;
 
 /** @typedef {Record<string, string | number>} Params */
 
@@ -25,6 +26,7 @@ export class Catalogue {
         return new Catalogue(await response.json());
       } catch (error) {
         if (attempt === FETCH_ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
       }
     }
   }

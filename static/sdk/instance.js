@@ -1,6 +1,8 @@
 /** The name of this tab, by which the server distinguishes the devices on one link. It survives a reload. */
 
 const KEY = 'kyc-rtc.instance';
+/** Where the tab keeps the session that it has connected to, after its own name. */
+const JOINED_KEY = 'kyc-rtc.joined';
 
 /** @type {Promise<string> | null} */
 let known = null;
@@ -11,13 +13,30 @@ export function instanceId() {
   return known;
 }
 
+/**
+ * Note that this tab has connected to a session.
+ *
+ * @param {string} sessionId
+ */
+export async function rememberJoined(sessionId) {
+  write(JOINED_KEY, `${await instanceId()} ${sessionId}`);
+}
+
+/**
+ * @param {string} sessionId
+ * @returns {Promise<boolean>} whether this tab has connected to it, before a reload too; false in a copy of the tab
+ */
+export async function hasJoined(sessionId) {
+  return read(JOINED_KEY) === `${await instanceId()} ${sessionId}`;
+}
+
 async function findId() {
-  const kept = read();
+  const kept = read(KEY);
   // A duplicated tab copies the storage, and must not pass for the tab that it was copied from.
   if (kept !== null && (await isFree(kept))) return kept;
   const fresh = crypto.randomUUID();
   await isFree(fresh);
-  write(fresh);
+  write(KEY, fresh);
   return fresh;
 }
 
@@ -39,19 +58,25 @@ function isFree(id) {
   });
 }
 
-/** @returns {string | null} null also where the browser keeps no storage for the page */
-function read() {
+/**
+ * @param {string} key
+ * @returns {string | null} null also where the browser keeps no storage for the page
+ */
+function read(key) {
   try {
-    return window.sessionStorage.getItem(KEY);
+    return window.sessionStorage.getItem(key);
   } catch {
     return null;
   }
 }
 
-/** @param {string} id */
-function write(id) {
+/**
+ * @param {string} key
+ * @param {string} value
+ */
+function write(key, value) {
   try {
-    window.sessionStorage.setItem(KEY, id);
+    window.sessionStorage.setItem(key, value);
   } catch {
     // Without a storage a reload is another device, which may take over by its button.
   }

@@ -15,9 +15,9 @@
  * | `busy`        | `{retryInMs}`                   | the server is full; the client asks again by itself |
  * | `waiting`     | `{retryInMs}`                   | the server waits for its database; the client asks again by itself |
  * | `camera`      | `{state, stream, code}`         | `live` with a new stream, or `failed`; see `restoreCamera` |
- * | `interrupted` | `{canRetry}`                    | the session ended because the link was lost for too long |
+ * | `interrupted` | `{canRetry}`                    | the server broke the session off |
  * | `over`        | `{state, canRetry, withdrawn}`  | the session is `expired` or `cancelled` |
- * | `elsewhere`   | `{replaced, canTakeOver}`       | another device has the session; see `takeOver` |
+ * | `elsewhere`   | `{replaced, canTakeOver}`       | another device or tab has the check; see `takeOver` |
  * | `fatal`       | `{code, status, reason}`        | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
  *
  * The client token is renewed while the client runs.
@@ -28,13 +28,14 @@ import { ApiError, KycApi } from './api.js';
 import { CameraError, openCamera, stopStream } from './camera.js';
 import { CameraKeeper } from './camera-keeper.js';
 import { CaptureControl, captureInfo } from './capture.js';
-import { instanceId } from './instance.js';
+import { endingOf } from './ending.js';
+import { hasJoined, instanceId, rememberJoined } from './instance.js';
 import { LinkMeter, readSample } from './link.js';
 import { JournalPlace, MediaClock } from './messages.js';
 import { Peer } from './peer.js';
-import { FATAL_CODES, Pause, RetryBudget, askPatiently, refusalOf, troubleOf } from './retry.js';
+import { FATAL_CODES, Pause, RetryBudget, askPatiently, onReturn, refusalOf, troubleOf } from './retry.js';
 
-export { ApiError, CameraError, KycApi, askPatiently, openCamera, stopStream };
+export { ApiError, CameraError, KycApi, Pause, askPatiently, hasJoined, openCamera, stopStream };
 
 const STATS_EVERY_MS = 2_000;
 const GREETING_TIMEOUT_MS = 12_000;
@@ -44,9 +45,6 @@ const DEAD_SILENCE_MS = 6_000;
 const PROVEN_AFTER_MS = 5_000;
 /** How long a `cancel` may take to leave. */
 const FAREWELL_MS = 800;
-const VERDICT_STATES = new Set(['passed', 'failed', 'inconclusive']);
-/** Codes of a 409 to an offer: another device has the session, and this one may take over, or not. */
-const ELSEWHERE_CODES = new Set(['in_use', 'continued_elsewhere']);
 
 /** @typedef {import('./messages.js').Message} Message */
 /** @typedef {import('./api.js').SessionReport} SessionReport */
@@ -162,10 +160,11 @@ export class KycClient extends EventTarget {
       const refusal = await this.#servePeer().then(() => null, refusalOf);
       // Without an answer from the server (no network, no greeting in time) trying again is right.
       if (refusal && !refusal.isTransient && refusal.status !== 409) return this.#fail('refused', refusal);
-      if (refusal && ELSEWHERE_CODES.has(refusal.code)) return this.#leave(false, refusal.code === 'in_use');
+      if (refusal?.code === 'in_use') return this.#leave(false, true);
       if (this.#isDone()) return;
       const { isOver, problem } = await this.#askSession();
       if (isOver) return;
+      if (refusal?.code === 'continued_elsewhere') return this.#leave(false, false);
       // A session that cannot be asked about is not refused: what it has come to is not known yet.
       if (refusal?.status === 409 && problem === null) return this.#fail('refused', refusal);
       const delay = this.#nextDelay(refusal?.isTransient ? refusal : refusalOf(problem));
@@ -189,6 +188,7 @@ export class KycClient extends EventTarget {
     try {
       await peer.negotiate(this.#api, signal, { instance: await instanceId(), take_over: this.#takeOver });
       this.#takeOver = false; // a reconnect is none
+      rememberJoined(this.#api.sessionId);
       await this.#greeting(peer);
       await this.#watchLink(peer);
     } finally {
@@ -232,7 +232,8 @@ export class KycClient extends EventTarget {
     const reading = meter.feed(readSample(report, performance.now()));
     peer.sendTelemetry('stats', reading.stats);
     if (performance.now() > provenAtMs) this.#budget.reset();
-    this.#setLink(peer.isConnected ? reading.state : 'weak', 'measured');
+    if (!navigator.onLine) this.#setLink('down', 'offline');
+    else this.#setLink(peer.isConnected ? reading.state : 'weak', 'measured');
     if (reading.silentMs >= DEAD_SILENCE_MS) peer.close('silent');
   }
 
@@ -242,9 +243,13 @@ export class KycClient extends EventTarget {
    * @returns {Promise<{isOver: boolean, problem: unknown}>} problem: why there was no answer, else null
    */
   async #askSession() {
+    const { sessionId } = this.#api;
     try {
       const report = await this.#api.session(this.#closing.signal);
-      return { isOver: this.#isDone() || this.#endFrom(report), problem: null };
+      const isOver = this.#isDone() || this.#endFrom(report);
+      // This client's place in the journal belongs to the attempt before; another client may take the next over.
+      if (!isOver && sessionId !== '' && this.#api.sessionId !== sessionId) this.#leave(false, true);
+      return { isOver: this.#isDone(), problem: null };
     } catch (error) {
       if (troubleOf(error) !== null) return { isOver: this.#isDone(), problem: error };
       this.#fail('refused', refusalOf(error));
@@ -257,17 +262,9 @@ export class KycClient extends EventTarget {
    * @returns {boolean} whether the session is over; if so, the event went out
    */
   #endFrom(report) {
-    const { state, can_retry: canRetry, withdrawn = false } = report;
-    if (VERDICT_STATES.has(state)) {
-      this.#finish('verdict', { type: 'verdict', ...report });
-    } else if (state === 'interrupted') {
-      this.#finish('interrupted', { canRetry });
-    } else if (state === 'expired' || state === 'cancelled') {
-      this.#finish('over', { state, canRetry, withdrawn });
-    } else {
-      return false;
-    }
-    return true;
+    const ending = endingOf(report);
+    if (ending) this.#finish(ending.type, ending.detail);
+    return ending !== null;
   }
 
   /**
@@ -330,18 +327,20 @@ export class KycClient extends EventTarget {
 
   #listenToPage() {
     const { signal } = this.#closing;
-    window.addEventListener('online', () => this.#hurry(), { signal });
-    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && this.#hurry(), {
-      signal,
-    });
+    onReturn((why) => this.#hurry(why === 'online'), signal);
+    window.addEventListener('offline', () => this.#isDone() || this.#setLink('down', 'offline'), { signal });
   }
 
-  /** Something changed for the better: do not sit out a wait, and do not trust a peer that is unsure. */
-  #hurry() {
+  /**
+   * Something changed for the better: do not sit out a wait, and do not trust a peer that is unsure.
+   *
+   * @param {boolean} isNewNetwork so that a peer on its way was begun on the one before
+   */
+  #hurry(isNewNetwork) {
+    if (isNewNetwork) this.#budget.reset();
     this.#pause.wake();
-    if (this.#peer && this.#link !== 'connecting' && this.#link !== 'down' && !this.#peer.isConnected) {
-      this.#peer.close('network_changed');
-    }
+    const isSettled = this.#link !== 'connecting' && this.#link !== 'down';
+    if (this.#peer && (isNewNetwork || isSettled) && !this.#peer.isConnected) this.#peer.close('network_changed');
   }
 
   /**
@@ -378,6 +377,7 @@ export class KycClient extends EventTarget {
    * @param {boolean} canTakeOver
    */
   #leave(replaced, canTakeOver) {
+    rememberJoined('');
     if (!this.#isDone()) this.#finish('elsewhere', { replaced, canTakeOver });
     this.#peer?.close('elsewhere');
   }

@@ -22,7 +22,8 @@
 
 const WEAK_RTT_MS = 400;
 const WEAK_LOSS_RATIO = 0.08;
-const WEAK_SILENCE_MS = 4_000;
+/** Between two samples, which are 2 s apart. */
+const WEAK_SILENCE_MS = 1_800;
 /** One bad sample is noise; two in a row are a weak link. The way back takes two good ones. */
 const SAMPLES_TO_TURN = 2;
 /** A sleeping page takes no samples; the gap must not count as silence. */
@@ -83,7 +84,8 @@ export class LinkMeter {
     const gapMs = sample.atMs - previous.atMs;
     const silent = gapMs > 0 && sample.heard !== null && sample.heard === previous.heard;
     this.#silentMs = silent ? this.#silentMs + Math.min(gapMs, MAX_COUNTED_GAP_MS) : 0;
-    this.#turn(this.#isBad(sample, previous) ? 'weak' : 'up');
+    if (this.#silentMs >= WEAK_SILENCE_MS) this.#fallSilent();
+    else this.#turn(this.#isBad(sample, previous) ? 'weak' : 'up');
     return {
       state: this.#state,
       silentMs: this.#silentMs,
@@ -101,10 +103,15 @@ export class LinkMeter {
    * @param {Sample} previous
    */
   #isBad(sample, previous) {
-    if (this.#silentMs >= WEAK_SILENCE_MS) return true;
     if (sample.rttMs !== null && sample.rttMs > WEAK_RTT_MS) return true;
     const sent = sample.packetsSent - previous.packetsSent;
     return sent > 0 && (sample.packetsLost - previous.packetsLost) / sent > WEAK_LOSS_RATIO;
+  }
+
+  /** A number may be noise; that nothing arrives is not. */
+  #fallSilent() {
+    this.#state = 'weak';
+    this.#against = 0;
   }
 
   /** @param {'up' | 'weak'} seen */

@@ -112,6 +112,19 @@ export class Pause {
 }
 
 /**
+ * Call back when waiting has lost its sense: the device is online again, or the page is looked at again.
+ *
+ * @param {(why: 'online' | 'visible') => void} run
+ * @param {AbortSignal} signal ends it
+ */
+export function onReturn(run, signal) {
+  window.addEventListener('online', () => run('online'), { signal });
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && run('visible'), {
+    signal,
+  });
+}
+
+/**
  * Make one call until it is answered, as long as what stands in the way may go away by itself.
  *
  * @template T
@@ -122,16 +135,23 @@ export class Pause {
  */
 export async function askPatiently(call, onWait) {
   const budget = new RetryBudget();
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      const trouble = troubleOf(error);
-      const askedS = error instanceof ApiError ? error.retryAfterS : 0;
-      const delay = trouble === null ? null : budget.next(performance.now(), trouble, askedS);
-      if (trouble === null || delay === null) throw error;
-      onWait(trouble);
-      await new Pause().wait(delay, new AbortController().signal);
+  const pause = new Pause();
+  const done = new AbortController();
+  onReturn(() => pause.wake(), done.signal);
+  try {
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        const trouble = troubleOf(error);
+        const askedS = error instanceof ApiError ? error.retryAfterS : 0;
+        const delay = trouble === null ? null : budget.next(performance.now(), trouble, askedS);
+        if (trouble === null || delay === null) throw error;
+        onWait(trouble);
+        await pause.wait(delay, done.signal);
+      }
     }
+  } finally {
+    done.abort();
   }
 }

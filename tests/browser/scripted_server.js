@@ -1,7 +1,7 @@
 // Put into the page before its own scripts: a peer connection without a network, whose other end is the
 // test. HTTP is answered by the test as well (see `browser_script.py`), so the page needs no server.
 (() => {
-  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0 };
+  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0, silent: false };
   window.kycScript = script;
 
   class Channel {
@@ -61,7 +61,7 @@
     }
 
     async getStats() {
-      script.heard += 100;
+      if (!script.silent) script.heard += 100;
       const pair = { type: 'candidate-pair', nominated: true, state: 'succeeded', bytesReceived: script.heard };
       return new Map([['pair', pair]]);
     }
@@ -88,6 +88,7 @@
     const telemetry = type === 'challenge_progress' || type === 'frame';
     script.peers.at(-1).channels[telemetry ? 'kyc-telemetry' : 'kyc'].say(type, fields);
   };
+  script.fallSilent = () => (script.silent = true);
   script.lose = () => script.peers.at(-1).lose();
 
   navigator.mediaDevices.getUserMedia = async () => {

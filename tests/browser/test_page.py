@@ -54,6 +54,8 @@ async def test_from_the_link_to_a_challenge(
     answer = await tab.page.evaluate("kycTest.peers.at(-1).remoteDescription.sdp")
     assert "x-google-start-bitrate=1000" in answer
     await tab.page.click("#stop")
+    assert await tab.in_view("#stop-seconds")  # what was asked goes on
+    await tab.page.click("#stop-confirm")
     await tab.step("result")
     assert await tab.text("#result-title") == CATALOGUE["result.cancelled.title"]
     assert (tab.problems, await tab.violations()) == ([], [])
@@ -100,7 +102,13 @@ async def test_the_start_page_opens_a_session(filming_browser: Browser, server: 
 
 
 @pytest.mark.parametrize(
-    "address", ["/apply/11111111-1111-4111-8111-111111111111", "{path}#no-token"]
+    "address",
+    [
+        "/apply/11111111-1111-4111-8111-111111111111",
+        "{path}#no-token",
+        "/apply",
+        "/apply/cut#a.b.c",
+    ],
 )
 async def test_a_link_that_is_not_one_is_told_in_words(
     browser: Browser, server: LiveServer, address: str

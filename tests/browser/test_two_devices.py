@@ -53,11 +53,13 @@ async def test_one_link_on_two_devices(
     phone, laptop = [await ApplicantPage.open(browser, Obedient(face_model)) for _ in range(2)]
     await phone.follow(session["join_url"])
     await phone.until(AT_A_CHALLENGE)
-    await laptop.follow(session["join_url"])
+    await laptop.page.goto(session["join_url"])
     await told(laptop, "in_use")
     assert await laptop.text("#result-action") == CATALOGUE["result.continue_here"]
     assert await phone.page.evaluate("document.body.dataset.step") == "live"
     await laptop.page.click("#result-action")
+    await laptop.step("consent")
+    await laptop.page.click("#agree")
     await told(phone, "replaced")
     peers = await phone.page.evaluate(PEERS)
     await laptop.until(AT_A_CHALLENGE)
@@ -80,13 +82,15 @@ async def test_the_first_device_takes_it_back_once_and_then_it_stays(
     await phone.follow(session["join_url"])
     await phone.step("live")
     await phone.until("document.querySelector('#link').dataset.state === 'up'")
-    await laptop.follow(session["join_url"])
+    await laptop.page.goto(session["join_url"])
     await told(laptop, "in_use")
     await laptop.page.click("#result-action")
+    await laptop.step("consent")
+    await laptop.page.click("#agree")
     await told(phone, "replaced")
     await phone.page.click("#result-action")
     await told(laptop, "elsewhere")
-    assert not await laptop.page.locator("#result-action").is_visible()
+    assert await laptop.text("#result-action") == CATALOGUE["result.look_again"]
     await decided(phone, server, session["session_id"])
 
 

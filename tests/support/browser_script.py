@@ -18,6 +18,9 @@ from tests.support.browser_server import REPOSITORY
 ORIGIN = "http://127.0.0.1:9"
 """Nobody listens there, and nobody is asked: the test answers. A loopback address may use a camera."""
 
+LINK_TOKEN, NEXT_LINK_TOKEN = "a.t1.z", "a.t2.z"
+"""Of the link, and of the next attempt's."""
+
 _STATIC = REPOSITORY / "static"
 _SCRIPT = REPOSITORY / "tests" / "browser" / "scripted_server.js"
 _STEP_MS = 500
@@ -58,7 +61,8 @@ class Call:
 
 class ScriptedServer:
     """Answers the page's calls with what `answers` holds now, by the last word of the path. `asked`: the
-    calls so far, with what they carried."""
+    calls so far, with what they carried. `missing`: files that do not arrive; `held`:
+    those that wait for `release`. `refuse`: tokens that have run out."""
 
     def __init__(self) -> None:
         invitation = {"session_id": "second", "verification_id": "first", "client_token": "c2"}
@@ -69,23 +73,37 @@ class ScriptedServer:
             "client-config": Answer(200, {"ice_servers": [], "expose_scores": False}),
             "session": report("created"),
             "offer": Answer(200, {"type": "answer", "sdp": "v=0"}),
-            "retry": Answer(201, {**invitation, "join_url": f"{ORIGIN}/apply/second#t2"}),
+            "retry": Answer(
+                201, {**invitation, "join_url": f"{ORIGIN}/apply/second#{NEXT_LINK_TOKEN}"}
+            ),
         }
+        self.missing: set[str] = set()
+        self.held: set[str] = set()
+        self.refuse: set[str] = set()
+        self._released = asyncio.Event()
         self.calls: list[str] = []
         self.asked: list[Call] = []
         self.paths: list[str] = []
 
     async def handle(self, route: Route) -> None:
         path = route.request.url.removeprefix(ORIGIN).partition("?")[0]
-        if path.startswith("/static/"):
+        if path in self.held:
+            await self._released.wait()
+        if path in self.missing:
+            await route.abort("connectionfailed")
+        elif path.startswith("/static/"):
             file = _STATIC / path.removeprefix("/static/")
             kind = mimetypes.guess_type(file.name)[0]
             await route.fulfill(body=file.read_bytes(), content_type=kind)
-        elif path.startswith("/apply/"):
+        elif path.startswith("/apply"):
             page = _STATIC / "apply" / "index.html"
             await route.fulfill(body=page.read_bytes(), content_type="text/html")
         else:
             await self._answer(route, path)
+
+    def release(self) -> None:
+        """Let the held files go."""
+        self._released.set()
 
     async def _answer(self, route: Route, path: str) -> None:
         word = path.rsplit("/", 1)[-1]
@@ -94,7 +112,7 @@ class ScriptedServer:
         self.paths.append(path)
         token = route.request.headers.get("authorization", "").removeprefix("Bearer ")
         self.asked.append(Call(name, token, json.loads(route.request.post_data or "{}")))
-        answer = self.answers[name]
+        answer = problem(401, "unauthorised") if token in self.refuse else self.answers[name]
         if answer.status == 0:
             await route.abort("connectionfailed")
             return
@@ -119,16 +137,21 @@ class ScriptedPage(ApplicantPage):
         browser: Browser,
         server: ScriptedServer | None = None,
         viewport: ViewportSize = PHONE,
+        address: str = f"/apply/first#{LINK_TOKEN}",
+        lack: str = "",
     ) -> ScriptedPage:
-        """A tab with the link open; consent is not given yet."""
+        """A tab with the link open; consent is not given yet. `lack`: a script that takes something from
+        the browser."""
         context = await browser.new_context(viewport=viewport, permissions=["camera"])
         page = await context.new_page()
         await page.clock.install()
         await page.add_init_script(path=_SCRIPT)
+        if lack:
+            await page.add_init_script(lack)
         tab = cls(page)
         tab.server = server or ScriptedServer()
         await page.route(f"{ORIGIN}/**", tab.server.handle)
-        await page.goto(f"{ORIGIN}/apply/first#t1")
+        await page.goto(ORIGIN + address)
         return tab
 
     async def agree(self) -> None:
@@ -149,6 +172,13 @@ class ScriptedPage(ApplicantPage):
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"{name}: {self.server.calls}")
             await asyncio.sleep(0.02)  # polling, bounded by the deadline
+
+    async def stop(self) -> None:
+        """Press Stop once it takes a tap, and answer its question."""
+        await self.pass_time(2.5)
+        await self.page.click("#stop")
+        await self.page.click("#stop-confirm")
+        await self.pass_time(1.5)  # the farewell
 
     async def say(self, kind: str, **fields: Any) -> None:
         """The server says something that is not in the journal."""

@@ -37,7 +37,9 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /health/ready": EVERYBODY,
     "GET /api/v1": EVERYBODY,
     "GET /favicon.ico": EVERYBODY,
+    "GET /apply": EVERYBODY,
     "GET /apply/{session_id}": EVERYBODY,
+    "GET /apply/{rest}": EVERYBODY,
     "GET /static/apply": EVERYBODY,
     "GET /static/i18n": EVERYBODY,
     "GET /static/sdk": EVERYBODY,
@@ -134,7 +136,7 @@ class Edge:
         headers = dict(self._headers[credential])
         if "data" in kwargs:
             headers["Content-Type"] = SDP_TYPES[method]
-        url = path.format(session_id=self._own, alert_id="a1", peer_id="the-peer")
+        url = path.format(session_id=self._own, alert_id="a1", peer_id="the-peer", rest="x/y")
         if path.startswith("/static"):
             url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"
         if path.endswith("get-session-status"):
@@ -201,7 +203,7 @@ async def test_who_is_refused_is_refused_before_the_body_is_read(
     """A body of the wrong type, that would be refused with 415 or 413 if it were looked at."""
     edge = await make_edge()
     method, path = route.split(" ")
-    url = path.format(session_id=edge._own, alert_id="a1", peer_id="the-peer")
+    url = path.format(session_id=edge._own, alert_id="a1", peer_id="the-peer", rest="x/y")
     data = FormData({"x": "y" * 100})
     response = await edge._client.request(method, url, data=data if method != "GET" else None)
     assert response.status == 401

@@ -27,7 +27,8 @@ from tests.unit.signaling.conftest import Client, MakeClient
 
 KYC = "/api/v1/kyc"
 API = Path(__file__).parent.parent.parent.parent / "docs" / "api.md"
-UNDESCRIBED = {"/api/v1", "/", "/favicon.ico", "/apply/{session_id}"}
+PAGES = {"/apply", "/apply/{session_id}", "/apply/{rest}"}
+UNDESCRIBED = {"/api/v1", "/", "/favicon.ico"} | PAGES
 ENUMS = {
     "status": {"Outcome", "VerdictStatus"},
     "state": {"SessionState"},

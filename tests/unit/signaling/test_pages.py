@@ -76,3 +76,15 @@ async def test_names_that_cannot_be_files_are_not_found(client: Client, name: st
         response = await client.get(URL(f"/static/apply/{name}", encoded=True))
     assert response.status in (400, 404)
     assert logs == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["", "/", "/not-a-session", "/{id}/", "/{id}/x", "/{id}%23a.b.c", "//{id}", "/{id}.", "/%ff"],
+)
+async def test_a_damaged_link_gets_the_page(production: Client, rest: str) -> None:
+    path = "/apply" + rest.replace("{id}", "11111111-1111-4111-8111-111111111111")
+    response = await production.get(URL(path, encoded=True))
+    assert (response.status, response.content_type) == (404, "text/html")
+    assert "/static/apply/apply.js" in await response.text()
+    assert response.headers["Cache-Control"] == "no-store"

@@ -1,0 +1,38 @@
+/** The button that ends the check. It asks once: a tap may be meant for what stood on the screen before. */
+
+import { byId } from './dom.js';
+
+/** A second tap, or one that was on its way while the step changed, comes within this time. */
+const DEAF_MS = 2_000;
+
+export class StopQuestion {
+  #button = /** @type {HTMLButtonElement} */ (byId('stop'));
+  #dialog = /** @type {HTMLDialogElement} */ (byId('stop-question'));
+
+  /**
+   * @param {() => void} onStop the applicant wants to stop
+   * @param {AbortSignal} signal ends it, and closes the question
+   */
+  constructor(onStop, signal) {
+    this.#button.disabled = true;
+    const timer = setTimeout(() => (this.#button.disabled = false), DEAF_MS);
+    this.#button.addEventListener('click', () => this.#ask(), { signal });
+    byId('stop-keep').addEventListener('click', () => this.#dialog.close(), { signal });
+    byId('stop-confirm').addEventListener('click', () => this.#confirm(onStop), { signal });
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      this.#dialog.close();
+    });
+  }
+
+  #ask() {
+    if (!this.#dialog.open) this.#dialog.showModal();
+  }
+
+  /** @param {() => void} onStop */
+  #confirm(onStop) {
+    this.#dialog.close();
+    this.#button.disabled = true;
+    onStop();
+  }
+}
