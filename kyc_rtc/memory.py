@@ -10,8 +10,10 @@ import ctypes
 import ctypes.util
 import functools
 
-_M_ARENA_MAX = -8  # malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 _ARENAS = 2
+_LARGE_BYTES = 1024 * 1024
+"""More than a picture of 640x480 takes."""
 
 
 @functools.cache
@@ -22,10 +24,13 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def limit_arenas() -> None:
-    """Let all threads share two arenas (mallopt(3)). Call it before there are threads."""
+    """Let all threads share two arenas, and map large blocks by themselves, so that they go back when they
+    are freed (mallopt(3)): glibc else moves that limit up to 32 MiB with the first of them, and uploads leave
+    holes that small objects keep from going back. Call it before there are threads."""
     library = _libc()
     if library is not None:
         library.mallopt(_M_ARENA_MAX, _ARENAS)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def give_back() -> None:
