@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from kyc_rtc.errors import BadImage, PayloadTooLarge
 from kyc_rtc.frames.frame import BgrImage
+from kyc_rtc.frames.orientation import UPRIGHT, exif_orientation, turn_upright
 from kyc_rtc.frames.sizes import LARGEST, is_too_large
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
@@ -25,7 +26,7 @@ _MIN_SIDE_PX = 64
 
 
 def decode_picture(data: bytes) -> BgrImage:
-    """Decode one picture. The header's size is checked first, so a bomb is never unpacked.
+    """Decode one picture, upright. The header's size is checked first, so a bomb is never unpacked.
 
     Raises:
         PayloadTooLarge: the picture is larger than `sizes` allows; the message names the limit.
@@ -33,7 +34,15 @@ def decode_picture(data: bytes) -> BgrImage:
     """
     with _opened(data) as picture:
         rgb = np.asarray(picture.convert("RGB"), dtype=np.uint8)
-    return np.ascontiguousarray(rgb[:, :, ::-1])
+        orientation = _stored_orientation(picture)
+    return np.ascontiguousarray(turn_upright(rgb, orientation)[:, :, ::-1])
+
+
+def _stored_orientation(picture: Image.Image) -> int:
+    """Of a picture that was decoded: a PNG may have its eXIf after the pixels. The limits of the size
+    hold for it turned as well, since they know no orientation."""
+    exif = picture.info.get("exif")
+    return exif_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
 
 
 def check_picture(data: bytes) -> None:
