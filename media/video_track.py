@@ -88,10 +88,7 @@ def to_bgr(picture: av.VideoFrame) -> BgrImage:
 
 def _orientation(picture: av.VideoFrame) -> int:
     try:
-        side_data = tuple(picture.side_data)
-    except ValueError:  # a kind that PyAV has no name for, such as enhancement layers
-        return UPRIGHT
-    matrix = next((data for data in side_data if data.type is Type.DISPLAYMATRIX), None)
-    if matrix is None:
+        matrix = picture.side_data[Type.DISPLAYMATRIX]
+    except (KeyError, ValueError):  # none; or a kind that PyAV has no name for
         return UPRIGHT
     return matrix_orientation(np.frombuffer(bytes(matrix), np.int32).tolist())
