@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
+from typing import cast
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack, VideoStreamTrack
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.frames import BgrImage, Frame
@@ -88,7 +89,7 @@ def to_bgr(picture: av.VideoFrame) -> BgrImage:
 
 def _orientation(picture: av.VideoFrame) -> int:
     try:
-        matrix = picture.side_data[Type.DISPLAYMATRIX]
+        matrix = cast("SideDataContainer", picture.side_data)[Type.DISPLAYMATRIX]
     except (KeyError, ValueError):  # none; or a kind that PyAV has no name for
         return UPRIGHT
     return matrix_orientation(np.frombuffer(bytes(matrix), np.int32).tolist())
