@@ -69,7 +69,7 @@ def assess_face(
     if face is None:
         light = scene_light_issue(measure_scene(grey), limits.light)
         return FaceQuality((QualityIssue.NO_FACE,), None, 0.0).also([light] if light else [])
-    image = _measure_core(grey, face)
+    image = measure_face(grey, face)
     fraction = face.width_px / min(observation.image_size)
     found = _place_issues(observation, face, limits) | _size_issues(face, fraction, limits)
     if image is not None:
@@ -83,7 +83,8 @@ def _grey(image_bgr: BgrImage) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _measure_core(luma: NDArray[np.uint8], face: Face) -> ImageQuality | None:
+def measure_face(luma: NDArray[np.uint8], face: Face) -> ImageQuality | None:
+    """Of the face from brow to chin, in a grey picture (height, width); None where it lies outside."""
     height, width = luma.shape
     left = max(int(face.box_xyxy[0] + _CORE_X[0] * face.width_px), 0)
     right = min(int(face.box_xyxy[0] + _CORE_X[1] * face.width_px), width)
