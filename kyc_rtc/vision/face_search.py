@@ -9,7 +9,7 @@ as well. How often: `training/orientation.py`, docs/detection.md.
 from __future__ import annotations
 
 from kyc_rtc.frames import BgrImage
-from kyc_rtc.vision.face_finder import FaceFinder, Look
+from kyc_rtc.vision.face_finder import SURE, FaceFinder, Look
 from kyc_rtc.vision.observation import Face, FaceObservation
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 
@@ -26,11 +26,9 @@ for 4 s at most."""
 _TURN_FROM_ROLL_DEG = 60.0
 """More than the 45 from which a face is not judged: nobody who tilts the head is turned."""
 
-_MIN_SCORE, _MIN_LEAD = 0.85, 0.1
-"""Of the way in which the picture is taken to stand upright, and its lead over the way in which it comes.
-`training/orientation.py`, 136 bona fide recordings: upright faces have 0.89 and more in 95%, and are ahead
-of the same upside down by 0.13 and more in 95%; half faces at the lower edge, which look like whole ones
-upside down, stay below 0.83 in 95%."""
+_MIN_LEAD = 0.1
+"""Of the way in which the picture is surely upright over the way in which it comes. Of 136 bona fide
+recordings (`training/orientation.py`), 95% are ahead of the same upside down by 0.13 and more."""
 
 _MIN_FACE_FRACTION = 0.2
 """Of the shorter side. Smaller faces that the observer does not find are too small for it: it finds half
@@ -100,8 +98,7 @@ class FaceSearch:
             self._further, self._further_since_ms = further, now_ms
         if further and now_ms - self._further_since_ms >= TURN_AFTER_MS:
             self._quarter_turns = (self._quarter_turns + further) % 4
-            self._further, self._found, self._known = 0, frozenset(), False
-            self._looked_ms = None
+            self._further, self._known, self._looked_ms = 0, False, None
 
 
 _LIGHT = frozenset({QualityIssue.TOO_DARK, QualityIssue.TOO_BRIGHT})
@@ -111,7 +108,7 @@ def upright_way(look: Look) -> int:
     """By how many quarters anticlockwise (0 to 3) the picture has to be turned; 0 where that is not clear."""
     scores = [glimpse.score if glimpse is not None else 0.0 for glimpse in look.turned]
     best = max(range(4), key=lambda turns: scores[turns])
-    clear = scores[best] >= max(_MIN_SCORE, scores[0] + _MIN_LEAD)
+    clear = scores[best] >= max(SURE, scores[0] + _MIN_LEAD)
     return best if clear else 0
 
 

@@ -48,7 +48,7 @@ def scene_of(highlight: float, median: float = 30.0) -> SceneLight:
         (face_of(14, noise=1), 180, DARK),  # 14 - 3: a silhouette before a window
         (face_of(16, noise=1), 180, None),
         (face_of(60, noise=20), 180, DARK),  # nothing is left beyond the noise
-        (face_of(5, highlight=250), 250, None),  # white, but not dark
+        (face_of(60, noise=20, highlight=250), 250, None),  # its bright end clips: not dark
         (face_of(5, highlight=250, bright=0.5), 250, BRIGHT),
         (face_of(10, highlight=235), 240, BRIGHT),  # flattened below white
     ],
