@@ -42,7 +42,7 @@ _GOOD, _BAD = 0.46, 0.04
 _RECOLOURED = {"very light", "light", "intermediate"}
 _NOISE_SIGMA, _JPEG = 3.0, 70
 _OLD_MIN_LUMA = 40.0
-"""The limit of the face's mean luma before version 2's light: for comparison."""
+"""The limit of the face's mean luma that was used before: for comparison."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ of those of 0.15 (the same script)."""
 
 _MIN_OVERHANG = 0.05
 
+_LIGHT = frozenset({QualityIssue.TOO_DARK, QualityIssue.TOO_BRIGHT})
+
 
 class FaceSearch:
     """Follows one stream. All times are media time, which may go back: then all begins anew."""
@@ -70,7 +72,8 @@ class FaceSearch:
         elif self._finder is not None and self._is_due(face, quality, now_ms):
             self._looked_ms = now_ms
             self._take(self._finder.look(image_bgr, far=face is None), face, now_ms)
-        return self._found
+        # Why no face was found does not matter any more where there is one.
+        return self._found if face is None else self._found & {QualityIssue.NOT_UPRIGHT}
 
     def _keep_time(self, face: Face | None, now_ms: int) -> None:
         last_ms = self._seen_ms
@@ -99,9 +102,6 @@ class FaceSearch:
         if further and now_ms - self._further_since_ms >= TURN_AFTER_MS:
             self._quarter_turns = (self._quarter_turns + further) % 4
             self._further, self._known, self._looked_ms = 0, False, None
-
-
-_LIGHT = frozenset({QualityIssue.TOO_DARK, QualityIssue.TOO_BRIGHT})
 
 
 def upright_way(look: Look) -> int:

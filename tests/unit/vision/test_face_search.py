@@ -103,6 +103,12 @@ def test_why_no_face_is_found(answer: Look, issues: set[QualityIssue]) -> None:
     assert stream.finder.asked == [True]
 
 
+def test_the_reason_goes_as_soon_as_a_face_comes() -> None:
+    stream = Stream(look(0.9, 0, 0, 0, width=0.1))
+    assert stream.show(300) == {QualityIssue.FACE_TOO_SMALL}
+    assert stream.show(100, roll_deg=0) == set()
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_picture_that_stays_on_its_side_is_turned(turns: int) -> None:
     scores = [0.95 if way == turns else 0.6 for way in range(4)]
