@@ -170,27 +170,6 @@ def test_quality_is_told_when_it_changes_and_only_then() -> None:
     assert told == [(QualityIssue.BLURRED,), ()]
 
 
-@pytest.mark.parametrize(
-    ("frames", "persistent"),
-    [
-        ([(QualityIssue.TOO_DARK, QualityIssue.NO_FACE)] * 4, QualityIssue.TOO_DARK),
-        (
-            [(QualityIssue.TOO_DARK, QualityIssue.NO_FACE)] * 2 + [(QualityIssue.NO_FACE,)] * 2,
-            QualityIssue.NO_FACE,
-        ),
-        ([(QualityIssue.NOT_UPRIGHT,)] * 3 + [()], QualityIssue.NOT_UPRIGHT),
-        ([(QualityIssue.TOO_DARK,)] * 2 + [()] * 2, None),
-    ],
-)
-def test_the_finding_is_what_explains_the_lasting_trouble(
-    frames: list[tuple[QualityIssue, ...]], persistent: QualityIssue | None
-) -> None:
-    verification = new_verification()
-    for number, found in enumerate(frames):
-        step(verification, result(number * FRAME_MS, Actor(), issues=found))
-    assert verification.findings.persistent_issue is persistent
-
-
 def test_another_face_fails_the_session_at_once() -> None:
     verification = new_verification()
     verification.update(result(0, Actor()))
