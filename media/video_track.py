@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
+from typing import cast
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack, VideoStreamTrack
+from av.sidedata.sidedata import SideDataContainer, Type
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.frames.orientation import UPRIGHT, matrix_orientation, turn_upright
 from media.timeline import MediaTimeline
 
 _WRAP = 2**32
@@ -74,5 +77,19 @@ class VerificationTrack(VideoStreamTrack):
 
 
 def to_bgr(picture: av.VideoFrame) -> BgrImage:
-    """Pixels of a decoded picture: shape (height, width, 3), dtype uint8."""
-    return np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
+    """Pixels of a decoded picture as it is to be shown: shape (height, width, 3), dtype uint8.
+
+    A camera that lies on its side says so in H.264's display orientation SEI (ITU-T H.264, D.2.27), a
+    file in its track header; FFmpeg hands both on with the picture. VP8 has nothing of the kind, and
+    browsers turn the picture before they encode it.
+    """
+    pixels = np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8)
+    return turn_upright(pixels, _orientation(picture))
+
+
+def _orientation(picture: av.VideoFrame) -> int:
+    try:
+        matrix = cast("SideDataContainer", picture.side_data)[Type.DISPLAYMATRIX]
+    except (KeyError, ValueError):  # none; or a kind that PyAV has no name for
+        return UPRIGHT
+    return matrix_orientation(np.frombuffer(bytes(matrix), np.int32).tolist())

@@ -260,7 +260,12 @@ def _reason_for_issue(issue: QualityIssue | None) -> ReasonCode | None:
     match issue:
         case None | QualityIssue.OFF_CENTRE | QualityIssue.FACE_TOO_LARGE:
             return None
-        case QualityIssue.NO_FACE:
+        case (
+            QualityIssue.NO_FACE
+            | QualityIssue.NOT_UPRIGHT
+            | QualityIssue.CUT_OFF
+            | QualityIssue.FACE_TOO_SMALL
+        ):
             return ReasonCode.NO_FACE
         case QualityIssue.SEVERAL_FACES:
             return ReasonCode.SEVERAL_FACES
@@ -269,8 +274,6 @@ def _reason_for_issue(issue: QualityIssue | None) -> ReasonCode | None:
         case (
             QualityIssue.TOO_DARK
             | QualityIssue.TOO_BRIGHT
-            | QualityIssue.CUT_OFF
-            | QualityIssue.FACE_TOO_SMALL
             | QualityIssue.OCCLUDED
             | QualityIssue.BLURRED
         ):

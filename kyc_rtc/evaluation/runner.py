@@ -29,6 +29,7 @@ from kyc_rtc.evaluation.results import (
     Statement,
 )
 from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.frames.orientation import turn_quarters
 from kyc_rtc.frames.pictures import decode_picture
 from kyc_rtc.ids import new_challenge_id
 from kyc_rtc.liveness.run import ChallengeRun
@@ -186,7 +187,7 @@ class _Tally:
             self._lumas.append(result.quality.image.mean_luma)
         if result.captured_at_ms >= self._next_skin_ms:
             self._next_skin_ms = result.captured_at_ms + _SKIN_EVERY_MS
-            image = _as_analysed(frame.to_bgr(), result.observation.image_size)
+            image = _as_analysed(frame.to_bgr(), result)
             angle_deg = typology_angle_deg(image, face)
             if angle_deg is not None:
                 self._angles_deg.append(angle_deg)
@@ -205,8 +206,9 @@ class _Tally:
         return {stage: total / self._analysed for stage, total in self._cpu_ms.items()}
 
 
-def _as_analysed(image: BgrImage, size: tuple[int, int]) -> BgrImage:
-    """The analysis reduces large pictures; landmarks are in pixels of the reduced one."""
+def _as_analysed(image: BgrImage, result: FrameResult) -> BgrImage:
+    """The analysis turns pictures, and reduces large ones; landmarks are in pixels of what it made."""
+    image, size = turn_quarters(image, result.quarter_turns), result.observation.image_size
     if image.shape[1::-1] == size:
         return image
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -3,7 +3,7 @@
 from kyc_rtc.frames.frame import BgrImage, Frame, PixelSource
 from kyc_rtc.frames.mailbox import Mailbox
 from kyc_rtc.frames.pictures import check_picture, decode_picture
-from kyc_rtc.frames.quality import ImageQuality, measure_image
+from kyc_rtc.frames.quality import ImageQuality, SceneLight, measure_image, measure_scene
 
 __all__ = [
     "BgrImage",
@@ -11,7 +11,9 @@ __all__ = [
     "ImageQuality",
     "Mailbox",
     "PixelSource",
+    "SceneLight",
     "check_picture",
     "decode_picture",
     "measure_image",
+    "measure_scene",
 ]

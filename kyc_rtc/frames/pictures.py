@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from kyc_rtc.errors import BadImage, PayloadTooLarge
 from kyc_rtc.frames import jpeg, png, webp
 from kyc_rtc.frames.frame import BgrImage
+from kyc_rtc.frames.orientation import exif_orientation, turn_upright
 from kyc_rtc.frames.sizes import LARGEST, is_too_large
 
 _MIN_SIDE_PX = 64
@@ -20,22 +21,25 @@ _MIN_SIDE_PX = 64
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """How a format is read. Both functions raise BadImage, at a cost that the bytes do not choose."""
+    """How a format is read. The functions raise BadImage, at a cost that the bytes do not choose. `exif`: the
+    first block of it, empty where there is none."""
 
     name: str
     read_size: Callable[[bytes], tuple[int, int]]
     pixels_only: Callable[[bytes], bytes]
+    exif: Callable[[bytes], bytes]
 
 
-_JPEG = _Format("JPEG", lambda data: jpeg.read_header(data).size, jpeg.pixels_only)
-_PNG = _Format("PNG", png.read_size, png.pixels_only)
-_WEBP = _Format("WEBP", webp.read_size, webp.pixels_only)
+_JPEG = _Format("JPEG", lambda data: jpeg.read_header(data).size, jpeg.pixels_only, jpeg.exif)
+_PNG = _Format("PNG", png.read_size, png.pixels_only, png.exif)
+_WEBP = _Format("WEBP", webp.read_size, webp.pixels_only, webp.exif)
 
 
 def decode_picture(data: bytes) -> BgrImage:
-    """Decode one picture. The header's size is checked first, so a bomb is never unpacked.
+    """Decode one picture, upright. The header's size is checked first, so a bomb is never unpacked.
 
-    The decoder sees only what pixels depend on. Alpha, profiles and orientation are not applied.
+    The decoder sees only what pixels depend on. The stored orientation is applied; alpha and profiles are
+    not.
 
     Raises:
         PayloadTooLarge: the picture is larger than `sizes` allows; the message names the limit.
@@ -54,7 +58,9 @@ def decode_picture(data: bytes) -> BgrImage:
         raise PayloadTooLarge(f"the picture is larger than {LARGEST} pixels") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         raise BadImage(f"the {form.name} is broken") from None
-    return np.ascontiguousarray(rgb[:, :, ::-1])
+    # The limits of the size hold for it turned as well, since they know no orientation.
+    upright = turn_upright(rgb, exif_orientation(form.exif(data)))
+    return np.ascontiguousarray(upright[:, :, ::-1])
 
 
 def check_picture(data: bytes) -> None:

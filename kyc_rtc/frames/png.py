@@ -6,6 +6,8 @@ pixels depend on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kyc_rtc.errors import BadImage
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -32,13 +34,25 @@ def pixels_only(data: bytes) -> bytes:
     Raises:
         BadImage: it has more than `MAX_CHUNKS` chunks.
     """
-    kept, at = [SIGNATURE], len(SIGNATURE)
+    pieces = (data[start:end] for kind, start, end in _chunks(data) if kind in _PIXELS)
+    return b"".join((SIGNATURE, *pieces))
+
+
+def exif(data: bytes) -> bytes:
+    """Its first Exif block (11.3.4.5), which may follow the pixels; empty where there is none. Raises
+    `BadImage` as `pixels_only`."""
+    found = (data[start + 8 : end - 4] for kind, start, end in _chunks(data) if kind == b"eXIf")
+    return next(found, b"")
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk, in bytes; the last one may end early."""
+    at = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
         kind = data[at + 4 : at + 8]
         end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        if kind in _PIXELS:
-            kept.append(data[at:end])
+        yield kind, at, end
         if kind == b"IEND" or end >= len(data):  # what ends early is refused by the decoder
-            return b"".join(kept)
+            return
         at = end
     raise BadImage(f"the PNG has more than {MAX_CHUNKS} chunks")

@@ -17,7 +17,8 @@ class ImageQuality:
     """Measures of one grey picture or one region of it.
 
     `mean_luma` 0..255 · `dark_fraction`, `bright_fraction`: share of pixels below 30 and above 240 ·
-    `contrast`: standard deviation of luma · `sharpness`: energy of the finest structures over the
+    `contrast`: standard deviation of luma · `spread`: luma steps between the 5th and the 95th percentile,
+    and `highlight`: that 95th percentile, 0..255 · `sharpness`: energy of the finest structures over the
     energy of the next coarser ones (the bands below 1.5 and from 1.5 to 3 pixels of a Gaussian
     scale space), without the share of noise; contrast does not count as sharpness ·
     `noise_sigma`: standard deviation of additive noise in luma steps (Immerkær, "Fast noise variance
@@ -28,8 +29,18 @@ class ImageQuality:
     dark_fraction: float
     bright_fraction: float
     contrast: float
+    spread: float
+    highlight: float
     sharpness: float
     noise_sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class SceneLight:
+    """The light of a whole picture: `median` and 95th percentile (`highlight`) of its luma, 0..255."""
+
+    median: float
+    highlight: float
 
 
 def measure_image(
@@ -45,15 +56,43 @@ def measure_image(
     """
     if luma.ndim != 2 or min(luma.shape) < 8:
         raise ValueError(f"a grey picture of at least 8x8 pixels is needed, not {luma.shape}")
-    small = _reduced(luma)
+    shares = _histogram(_reduced(luma))
+    summed = np.cumsum(shares)
+    mean_luma = float(shares @ _STEPS)
+    shadow, highlight = (_percentile(summed, share) for share in (0.05, 0.95))
     return ImageQuality(
-        mean_luma=float(small.mean()),
-        dark_fraction=float((small < 30).mean()),
-        bright_fraction=float((small > 240).mean()),
-        contrast=float(small.std()),
+        mean_luma=mean_luma,
+        dark_fraction=float(summed[29]),
+        bright_fraction=float(shares[241:].sum()),
+        contrast=float(np.sqrt(shares @ (_STEPS - mean_luma) ** 2)),
+        spread=highlight - shadow,
+        highlight=highlight,
         sharpness=_sharpness(_to_width(luma, sharpness_width_px)),
         noise_sigma=_noise_sigma(luma),
     )
+
+
+def measure_scene(luma: NDArray[np.uint8]) -> SceneLight:
+    """The light of a grey picture of shape (height, width), dtype uint8; dark where it has no pixels."""
+    if luma.size == 0:
+        return SceneLight(0.0, 0.0)
+    step = max(max(luma.shape) // _MAX_SIDE_PX, 1)
+    summed = np.cumsum(_histogram(np.ascontiguousarray(luma[::step, ::step])))
+    return SceneLight(_percentile(summed, 0.5), _percentile(summed, 0.95))
+
+
+_STEPS = np.arange(256, dtype=np.float64)
+
+
+def _histogram(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The share of pixels at each of the 256 steps."""
+    counts = cv2.calcHist([luma], [0], None, [256], [0, 256])
+    return np.asarray(counts, np.float64).ravel() / luma.size
+
+
+def _percentile(summed: NDArray[np.float64], share: float) -> float:
+    """The least step below or at which so many pixels lie; `summed` is the cumulated histogram."""
+    return float(np.searchsorted(summed, share - 1e-9))
 
 
 def _reduced(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:

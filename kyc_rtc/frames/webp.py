@@ -50,6 +50,18 @@ def pixels_only(data: bytes) -> bytes:
     return b"".join((b"RIFF", (4 + end - start).to_bytes(4, "little"), b"WEBP", data[start:end]))
 
 
+def exif(data: bytes) -> bytes:
+    """Its first Exif block (2.7.1.5), among the first chunks behind the bitstream; empty where there is
+    none. Raises `BadImage` as `read_size`."""
+    _, at = _bitstream(data)
+    for _ in range(MAX_CHUNKS):
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind in (b"EXIF", b""):
+            return data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+    return b""
+
+
 def _bitstream(data: bytes) -> tuple[int, int]:
     """Where its chunk begins and ends, in bytes, with its header and padding."""
     at = 12

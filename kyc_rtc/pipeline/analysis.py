@@ -16,8 +16,11 @@ from kyc_rtc.detection.evidence import Evidence, Sample
 from kyc_rtc.detection.recurrence import FootageRecorder
 from kyc_rtc.detection.thumbnail import thumbnail
 from kyc_rtc.frames import BgrImage, Frame
+from kyc_rtc.frames.orientation import turn_quarters
 from kyc_rtc.vision.enhance import Enhancer
+from kyc_rtc.vision.face_finder import FaceFinder
 from kyc_rtc.vision.face_quality import QualityGate, assess_face
+from kyc_rtc.vision.face_search import FaceSearch
 from kyc_rtc.vision.observation import FaceObservation, FaceObserver
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import FaceTracker, TrackState
@@ -52,7 +55,8 @@ class FrameResult:
     """What one analysed frame gave.
 
     `issues` are the stable ones (they have lasted), worst first. `evidence` is on all that was seen
-    so far. `cpu_ms` maps each stage to the CPU milliseconds of the analysing thread.
+    so far. `cpu_ms` maps each stage to the CPU milliseconds of the analysing thread. `quarter_turns`: by
+    how many quarters anticlockwise the picture was turned before it was observed.
     """
 
     observation: FaceObservation
@@ -63,6 +67,7 @@ class FrameResult:
     evidence: tuple[Evidence, ...]
     enhanced: bool
     cpu_ms: dict[Stage, float]
+    quarter_turns: int = 0
 
     @property
     def captured_at_ms(self) -> int:
@@ -72,8 +77,16 @@ class FrameResult:
 class FrameAnalysis:
     """The detectors of one session, with their memory. One call at a time; `close` frees them."""
 
-    def __init__(self, observer: FaceObserver, suite: Suite, clock: Clock) -> None:
+    def __init__(
+        self,
+        observer: FaceObserver,
+        suite: Suite,
+        clock: Clock,
+        finder: FaceFinder | None = None,
+    ) -> None:
+        """`finder` looks again where no face, or a new one, is seen; without it nobody does."""
         self._observer = observer
+        self._search = FaceSearch(finder)
         self._measures = suite.measures
         self._analysers = suite.analysers
         self._clock = clock
@@ -87,7 +100,8 @@ class FrameAnalysis:
         """Analyse one frame. CPU-heavy (about 15 ms at 640×480): call it on the pool."""
         cpu_ms: dict[Stage, float] = {}
         with self._timed(cpu_ms, Stage.CONVERT):
-            image = _bounded(frame.to_bgr())
+            turns = self._search.quarter_turns
+            image = turn_quarters(_bounded(frame.to_bgr()), turns)
             luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
             small = thumbnail(luma)
             self._footage.update(frame.captured_at_ms, small)
@@ -99,6 +113,7 @@ class FrameAnalysis:
             observation = self._observer.observe(shown, frame.captured_at_ms, frame.sequence)
         with self._timed(cpu_ms, Stage.QUALITY):
             quality = assess_face(observation, image, luma=luma)
+            quality = quality.also(self._search.update(observation, quality, image))
             issues = self._gate.update(quality, frame.captured_at_ms)
         with self._timed(cpu_ms, Stage.TRACK):
             track = self._tracker.update(observation, image, usable=quality.judgeable)
@@ -118,6 +133,7 @@ class FrameAnalysis:
             evidence=tuple(analyser.evidence() for analyser in self._analysers),
             enhanced=shown is not image,
             cpu_ms=cpu_ms,
+            quarter_turns=turns,
         )
 
     def measures(self) -> dict[str, float]:

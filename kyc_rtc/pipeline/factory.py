@@ -8,6 +8,7 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.detection.analysers import new_suite
 from kyc_rtc.pipeline.analysis import FrameAnalysis
 from kyc_rtc.pipeline.nets import SHIPPED, load_learned
+from kyc_rtc.vision.face_finder import MediaPipeFinder
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 
 
@@ -20,4 +21,5 @@ def new_analysis(model_path: Path, clock: Clock, learned: Path = SHIPPED) -> Fra
         ModelError: the file is no face landmarker, or a net or an expert cannot be loaded.
     """
     suite = new_suite(load_learned(learned))
-    return FrameAnalysis(MediaPipeObserver(model_path), suite, clock)
+    observer, finder = MediaPipeObserver(model_path), MediaPipeFinder(model_path)
+    return FrameAnalysis(observer, suite, clock, finder)

@@ -36,6 +36,7 @@ _BLOCKING = frozenset(
         QualityIssue.SEVERAL_FACES,
         QualityIssue.TOO_DARK,
         QualityIssue.TOO_BRIGHT,
+        QualityIssue.NOT_UPRIGHT,
         QualityIssue.FACE_TOO_SMALL,
         QualityIssue.OCCLUDED,
     }
@@ -331,8 +332,8 @@ class Verification:
 
     def _findings(self, ending: Ending | None) -> Findings:
         outcome = self._run.outcome
-        worst = next(iter(self._issue_frames.most_common(1)), None)
-        persistent = worst[0] if worst and worst[1] * 2 > self._frames else None
+        lasting = [i for i in QualityIssue if self._issue_frames[i] * 2 > self._frames]
+        persistent = lasting[0] if lasting else None
         return Findings(
             mode=self._mode,
             challenges_asked=outcome.asked,

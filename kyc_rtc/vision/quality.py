@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kyc_rtc.frames import ImageQuality
 
 
 class QualityIssue(StrEnum):
-    """What is wrong with the picture, in order of what to mend first. The hint key is `hint.<value>`."""
+    """What is wrong with the picture, in order of what to mend first. The hint key is `hint.<value>`.
 
-    NO_FACE = "no_face"
+    What may be the reason that no face is found stands before `NO_FACE`.
+    """
+
     SEVERAL_FACES = "several_faces"
     FACE_CHANGED = "face_changed"
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
+    NOT_UPRIGHT = "not_upright"
     CUT_OFF = "cut_off"
     FACE_TOO_SMALL = "face_too_small"
+    NO_FACE = "no_face"
     FACE_TOO_LARGE = "face_too_large"
     OFF_CENTRE = "off_centre"
     OCCLUDED = "occluded"
@@ -40,6 +45,11 @@ class FaceQuality:
     issues: tuple[QualityIssue, ...]
     image: ImageQuality | None
     face_fraction: float
+
+    def also(self, found: Iterable[QualityIssue]) -> FaceQuality:
+        """The same with more issues."""
+        issues = {*self.issues, *found}
+        return replace(self, issues=tuple(issue for issue in QualityIssue if issue in issues))
 
     @property
     def ok(self) -> bool:

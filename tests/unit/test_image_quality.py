@@ -39,7 +39,19 @@ def test_a_flat_picture_has_light_and_nothing_else(value: int, dark: float, brig
     assert measured.mean_luma == value
     assert (measured.dark_fraction, measured.bright_fraction) == (dark, bright)
     assert (measured.contrast, measured.noise_sigma) == (0.0, 0.0)
+    assert (measured.spread, measured.highlight) == (0.0, value)
     assert measured.sharpness == pytest.approx(0.0, abs=1e-6)
+
+
+def test_measures_of_light_are_those_of_the_pixels() -> None:
+    picture = texture(150)
+    measured = measure_image(picture)
+    low, high = np.percentile(picture, [5, 95], method="inverted_cdf")
+    assert (measured.spread, measured.highlight) == (high - low, high)
+    assert measured.mean_luma == pytest.approx(picture.mean())
+    assert measured.contrast == pytest.approx(picture.std())
+    assert measured.dark_fraction == pytest.approx((picture < 30).mean())
+    assert measured.bright_fraction == pytest.approx((picture > 240).mean())
 
 
 @pytest.mark.parametrize("sigma", [5.0, 10.0, 20.0])

@@ -135,10 +135,14 @@ def alarm(score: float = 0.95, *signs: Sign) -> tuple[Evidence, ...]:
             VerdictStatus.PASSED,
             ReasonCode.CHALLENGES_PASSED,
         ),
-        (
-            replace(LIVE, persistent_issue=QualityIssue.NO_FACE),
-            VerdictStatus.INCONCLUSIVE,
-            ReasonCode.NO_FACE,
+        *(
+            (replace(LIVE, persistent_issue=issue), VerdictStatus.INCONCLUSIVE, ReasonCode.NO_FACE)
+            for issue in (
+                QualityIssue.NO_FACE,
+                QualityIssue.NOT_UPRIGHT,
+                QualityIssue.CUT_OFF,
+                QualityIssue.FACE_TOO_SMALL,
+            )
         ),
         (
             replace(LIVE, several_faces=True),

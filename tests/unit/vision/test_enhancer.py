@@ -11,7 +11,14 @@ from kyc_rtc.frames import BgrImage, ImageQuality, measure_image
 from kyc_rtc.vision.enhance import Enhancer
 
 GOOD = ImageQuality(
-    mean_luma=120, dark_fraction=0, bright_fraction=0, contrast=30, sharpness=1, noise_sigma=1
+    mean_luma=120,
+    dark_fraction=0,
+    bright_fraction=0,
+    contrast=30,
+    spread=90,
+    highlight=160,
+    sharpness=1,
+    noise_sigma=1,
 )
 DARK = replace(GOOD, mean_luma=12)
 DIM = replace(GOOD, mean_luma=24)

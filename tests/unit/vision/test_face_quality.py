@@ -48,8 +48,35 @@ def test_a_good_face_has_no_issue() -> None:
     assert quality.face_fraction == pytest.approx(200 / 480, rel=0.01)
 
 
-def test_without_a_face_nothing_is_measured() -> None:
-    assert assess_face(observation(), scene()) == FaceQuality((QualityIssue.NO_FACE,), None, 0.0)
+@pytest.mark.parametrize(
+    ("image_bgr", "light"),
+    [
+        (scene(), ()),
+        (lit(0.05, scene()), (QualityIssue.TOO_DARK,)),
+        (lit(9.0, scene()), (QualityIssue.TOO_BRIGHT,)),
+        (np.zeros((48, 64, 3), np.uint8), (QualityIssue.TOO_DARK,)),
+    ],
+)
+def test_without_a_face_the_light_of_the_scene_is_measured(
+    image_bgr: BgrImage, light: tuple[QualityIssue, ...]
+) -> None:
+    found = assess_face(observation(), image_bgr)
+    assert found == FaceQuality((*light, QualityIssue.NO_FACE), None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("roll_deg", "upright"), [(0, True), (45, True), (46, False), (-90, False)]
+)
+def test_a_face_on_its_side_is_told_and_not_judged(roll_deg: float, upright: bool) -> None:
+    quality = assess_face(observation(face(pose=HeadPose(40, 0, roll_deg))), scene())
+    assert quality.judgeable is upright
+    assert (QualityIssue.NOT_UPRIGHT in quality.issues) is not upright
+
+
+def test_issues_are_added_in_order_and_once() -> None:
+    dark = FaceQuality((QualityIssue.NO_FACE,), None, 0.0).also([QualityIssue.TOO_DARK])
+    assert dark.issues == (QualityIssue.TOO_DARK, QualityIssue.NO_FACE)
+    assert dark.also(dark.issues) == dark
 
 
 @pytest.mark.parametrize(
