@@ -1,10 +1,11 @@
 """The policy: findings become a verdict. It fails closed, and gives a reason for everything.
 
 FAILED         an attack was seen, another person took over, or challenges were not met although
-               the picture was good
+               the picture was good and the applicant did not say that they cannot do one
 INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence; or
                suspicion is too great for a pass and too small for more; or a person has to look,
-               for pictures were uploaded or the footage came before
+               for pictures were uploaded, the footage came before, or the picture stood still for a
+               while in a check that was answered throughout
 PASSED         nothing is missing
 
 Each reason has a weight of 0..1, how much of the verdict rests on it. What is a matter of yes or no
@@ -29,7 +30,8 @@ from kyc_rtc.vision.quality import QualityIssue
 HARD_SIGNS = frozenset(
     {Sign.FROZEN_FRAMES, Sign.VIDEO_LOOP, Sign.NO_MOTION, Sign.PLANAR_MOTION},
 )
-"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone."""
+"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone; but
+frozen frames only where the challenges were not met."""
 
 
 HINDRANCES = frozenset(
@@ -42,6 +44,8 @@ HINDRANCES = frozenset(
         ReasonCode.TOO_FEW_FRAMES,
         ReasonCode.CHALLENGE_FAILED,
         ReasonCode.CHALLENGE_TIMEOUT,
+        ReasonCode.MIRROR_UNSETTLED,
+        ReasonCode.CHALLENGES_EXCLUDED,
     }
 )
 """What an applicant can mend. It stands in every verdict that is not PASSED, so that who breaks a check
@@ -111,13 +115,22 @@ def _failing(findings: Findings, thresholds: Thresholds, score: float | None) ->
     if findings.internal_error:
         return []
     reasons = _hard(findings.evidence, thresholds.confidence_threshold)
+    if _only_stalled(findings, reasons):
+        reasons = []
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     if not _poor(findings) and _high(score, thresholds):
         reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
-    if _conditions_are_good(findings, thresholds):
+    if _conditions_are_good(findings, thresholds) and not findings.cannot:
         reasons += _unmet(findings)
     return reasons
+
+
+def _only_stalled(findings: Findings, hard: list[ReasonCode]) -> bool:
+    """Whether the picture stood still, and every challenge was met around that: encoders of phones stall.
+    A photograph, or a stopped video, meets none. A person has to look all the same."""
+    alone = set(hard) == {ReasonCode.FROZEN_FRAMES}
+    return alone and findings.mode is Mode.LIVE and findings.all_met
 
 
 def _lacking(
@@ -125,13 +138,14 @@ def _lacking(
 ) -> list[ReasonCode]:
     """What stands between these findings and PASSED."""
     reasons = _hard(findings.evidence, 0.0)
+    stalled = _only_stalled(findings, reasons)
     if findings.internal_error:
         reasons.insert(0, ReasonCode.INTERNAL_ERROR)
     if findings.link_lost:
         reasons.append(ReasonCode.LINK_LOST)
     if findings.picture_lost:
         reasons.append(ReasonCode.POOR_QUALITY)
-    reasons += _for_review(findings)
+    reasons += _for_review(findings, stalled=stalled)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     reasons += _quality(findings)
@@ -149,14 +163,18 @@ def _lacking(
     return reasons
 
 
-def _for_review(findings: Findings) -> list[ReasonCode]:
-    """What only a person can clear."""
+def _for_review(findings: Findings, *, stalled: bool) -> list[ReasonCode]:
+    """What only a person can clear. Who says that they cannot do something could choose what is left to
+    answer, so that it is never a pass (docs/detection.md), and never held against anybody."""
     reasons = []
     if findings.uploads_need_review:
         reasons.append(ReasonCode.UPLOADED_PICTURES)
     if findings.seen_elsewhere:
         reasons.append(ReasonCode.SEEN_BEFORE)
-    return [*reasons, ReasonCode.NEEDS_REVIEW] if reasons or findings.footage_unknown else []
+    if findings.cannot:
+        reasons.append(ReasonCode.CHALLENGES_EXCLUDED)
+    unclear = reasons or stalled or findings.footage_unknown
+    return [*reasons, ReasonCode.NEEDS_REVIEW] if unclear else []
 
 
 def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[ReasonCode]:
@@ -221,6 +239,8 @@ def _unanswered(
     """What was not answered. Where the link or the picture was lost, that is the reason, and neither an
     open challenge nor the low score that comes of it is held against anybody."""
     reasons = _unmet(findings)
+    if findings.challenges_unsettled > 0:
+        reasons.append(ReasonCode.MIRROR_UNSETTLED)
     if findings.challenges_asked <= 0:
         return [*reasons, ReasonCode.NOT_ASKED]
     broken_off = _broken_off(findings)

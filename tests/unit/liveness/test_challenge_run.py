@@ -10,7 +10,6 @@ import pytest
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.run import (
-    REST_LIMIT_MS,
     ChallengeEnded,
     ChallengeIssued,
     ChallengeProgressed,
@@ -18,6 +17,7 @@ from kyc_rtc.liveness.run import (
     LivenessEvent,
     RunFinished,
 )
+from kyc_rtc.liveness.waiting import REST_LIMIT_MS
 from kyc_rtc.settings import LivenessSettings
 from tests.unit.liveness.fakes.actor import Actor, Pulse, obey, play, pulses_for, show
 from tests.unit.liveness.fakes.chance import seeded_issuer
