@@ -78,7 +78,9 @@ class ChallengeRun:
         settings: LivenessSettings,
         new_id: Callable[[], str],
         issuer: Issuer | None = None,
+        cannot: Sequence[ChallengeType] = (),
     ) -> None:
+        """`cannot`: types that the applicant cannot do, as they said before; `issuer` draws none of them."""
         self.gap_limit_ms: float = settings.void_after_ms
         self._settings = settings
         self._new_id = new_id
@@ -95,7 +97,7 @@ class ChallengeRun:
         self._open: OpenTry | None = None
         self._aborted: VoidReason | None = None
         self._tries_made = 0
-        self._tally = Tally()
+        self._tally = Tally(cannot)
 
     @property
     def finished(self) -> bool:

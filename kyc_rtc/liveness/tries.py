@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
@@ -140,10 +141,10 @@ class OpenTry:
 class Tally:
     """The counts of an outcome while they grow."""
 
-    def __init__(self) -> None:
+    def __init__(self, cannot: Sequence[ChallengeType] = ()) -> None:
         self.asked = self.attempts = self.unasked_actions = self.voids = 0
         self.mirror = Mirror.UNKNOWN
-        self.excluded: list[ChallengeType] = []
+        self.excluded = list(cannot)
         self._passed = self._failed_wrong = self._timed_out = self._unsettled = 0
         self.responses_ms: list[int] = []
         self.answers_ms: list[int] = []

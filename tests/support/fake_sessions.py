@@ -133,7 +133,9 @@ class FakeSessions:
         self._check("hang_up", peer_id)
         await self.status(session_id)
 
-    async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
+    async def upload(
+        self, session_id: str, picture: bytes, client: ClientView, cannot: str | None = None
+    ) -> FrameView:
         self._check("upload", picture)
         self.clients.append(client)
         return FrameView(
