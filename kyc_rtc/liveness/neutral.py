@@ -51,28 +51,25 @@ class NeutralFace:
     mouth_gap: float
     settled: bool
 
-    def head_is_near(self, signals: Signals) -> bool:
+    def _head_is_near(self, signals: Signals) -> bool:
         """Whether the head is at rest: yaw and pitch."""
         return (
             abs(signals.yaw_deg - self.yaw_deg) <= _NEAR_DEG
             and abs(signals.pitch_deg - self.pitch_deg) <= _NEAR_DEG
         )
 
-    def mouth_is_near(self, signals: Signals) -> bool:
-        """Whether the mouth is at rest: neither open nor smiling."""
-        return (
-            signals.smile - self.smile <= _NEAR_SMILE
-            and signals.jaw_open - self.jaw_open <= _NEAR_JAW_OPEN
-        )
-
     def is_near(self, signals: Signals) -> bool:
-        """Whether the face is at rest."""
-        return self.head_is_near(signals) and self.mouth_is_near(signals)
+        """Whether the face is at rest: the head, and the mouth, which neither smiles nor is open."""
+        return all(self.is_near_enough(signals, kind) for kind in HELD)
 
     def is_near_enough(self, signals: Signals, kind: ChallengeType) -> bool:
         """Whether what `kind` will ask for is at rest. Somebody who smiles at the instructions need not
         stop for ever before a head turn."""
-        return self.head_is_near(signals) and (kind not in HELD or self.mouth_is_near(signals))
+        if kind is ChallengeType.SMILE and signals.smile - self.smile > _NEAR_SMILE:
+            return False
+        if kind is ChallengeType.MOUTH_OPEN and signals.jaw_open - self.jaw_open > _NEAR_JAW_OPEN:
+            return False
+        return self._head_is_near(signals)
 
     def renewed_by(self, later: NeutralFace) -> NeutralFace:
         """This face as it rests later: people shift on their chairs, and a mouth seldom comes back to

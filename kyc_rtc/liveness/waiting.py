@@ -17,7 +17,7 @@ UNCONCERNED_LIMIT_MS = 2_000
 """The same where only the mouth is not at rest and the prompt will not ask for it."""
 _HINT_AFTER_MS = 700
 """Beyond the pause: by then nearly everybody is back."""
-_REST_MS = 120
+_REST_MS = 200
 """So long the face has to be at rest: it may also pass through on its way."""
 _RENEWAL_MS = 500  # of a still face: where it rests now
 

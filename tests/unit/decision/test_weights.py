@@ -15,7 +15,7 @@ from kyc_rtc.decision.policy import HARD_SIGNS, decide, reason_for_sign
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus, WeightWord, weight_word
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.vision.quality import QualityIssue
-from tests.unit.decision.test_policy import (
+from tests.unit.decision.cases import (
     CALM,
     LIMITS,
     LIVE,
