@@ -18,7 +18,7 @@ reason lighter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
@@ -30,8 +30,11 @@ from kyc_rtc.vision.quality import QualityIssue
 HARD_SIGNS = frozenset(
     {Sign.FROZEN_FRAMES, Sign.VIDEO_LOOP, Sign.NO_MOTION, Sign.PLANAR_MOTION},
 )
-"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone; but
-frozen frames only where the challenges were not met."""
+"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone; but those
+of a standstill only where the challenges were not met."""
+
+_STANDSTILL = frozenset({ReasonCode.FROZEN_FRAMES, ReasonCode.NO_MOTION})
+"""What the encoder of a phone makes of a calm person when it stalls, repeating a picture for a second."""
 
 
 HINDRANCES = frozenset(
@@ -61,11 +64,12 @@ _WEIGHT_DIGITS = 3
 
 def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     """The verdict on a verification. Total: every combination of findings has one."""
-    score = deepfake_score(findings.evidence, thresholds.confidence_threshold)
+    stalled = _only_stalled(findings, thresholds)
+    score = deepfake_score(_scored(findings.evidence, stalled), thresholds.confidence_threshold)
     liveness = liveness_score(findings)
     hindered: list[ReasonCode] = []
-    failing = _failing(findings, thresholds, score)
-    lacking = _lacking(findings, thresholds, score, liveness)
+    failing = _failing(findings, thresholds, score, stalled=stalled)
+    lacking = _lacking(findings, thresholds, score, liveness, stalled=stalled)
     if failing:
         status, reasons = VerdictStatus.FAILED, [*failing, *_context(findings)]
         if findings.seen_elsewhere:
@@ -110,13 +114,13 @@ def _measured(
     return weights
 
 
-def _failing(findings: Findings, thresholds: Thresholds, score: float | None) -> list[ReasonCode]:
+def _failing(
+    findings: Findings, thresholds: Thresholds, score: float | None, *, stalled: bool
+) -> list[ReasonCode]:
     """What makes the verdict FAILED. Empty after an internal error."""
     if findings.internal_error:
         return []
-    reasons = _hard(findings.evidence, thresholds.confidence_threshold)
-    if _only_stalled(findings, reasons):
-        reasons = []
+    reasons = [] if stalled else _hard(findings.evidence, thresholds.confidence_threshold)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     if not _poor(findings) and _high(score, thresholds):
@@ -126,19 +130,35 @@ def _failing(findings: Findings, thresholds: Thresholds, score: float | None) ->
     return reasons
 
 
-def _only_stalled(findings: Findings, hard: list[ReasonCode]) -> bool:
-    """Whether the picture stood still, and every challenge was met around that: encoders of phones stall.
-    A photograph, or a stopped video, meets none. A person has to look all the same."""
-    alone = set(hard) == {ReasonCode.FROZEN_FRAMES}
-    return alone and findings.mode is Mode.LIVE and findings.all_met
+def _only_stalled(findings: Findings, thresholds: Thresholds) -> bool:
+    """Whether nothing is told but that the picture, or the face, stood still, and every challenge was met
+    around that. A photograph, or a stopped video, meets none. A person has to look all the same."""
+    hard = _hard(findings.evidence, thresholds.confidence_threshold)
+    stood_still = bool(hard) and _STANDSTILL.issuperset(hard)
+    return stood_still and findings.mode is Mode.LIVE and findings.all_met
+
+
+def _scored(evidence: Sequence[Evidence], stalled: bool) -> Sequence[Evidence]:
+    """What the deepfake score is made of: where it only stalled, not that."""
+    if not stalled:
+        return evidence
+    return [
+        item
+        for item in evidence
+        if not item.signs or not _STANDSTILL.issuperset(map(reason_for_sign, item.signs))
+    ]
 
 
 def _lacking(
-    findings: Findings, thresholds: Thresholds, score: float | None, liveness: float | None
+    findings: Findings,
+    thresholds: Thresholds,
+    score: float | None,
+    liveness: float | None,
+    *,
+    stalled: bool,
 ) -> list[ReasonCode]:
     """What stands between these findings and PASSED."""
     reasons = _hard(findings.evidence, 0.0)
-    stalled = _only_stalled(findings, reasons)
     if findings.internal_error:
         reasons.insert(0, ReasonCode.INTERNAL_ERROR)
     if findings.link_lost:

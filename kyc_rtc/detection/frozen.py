@@ -34,11 +34,6 @@ class FrozenRun:
         self._previous_ms = 0
         self._frames = 0
 
-    @property
-    def standing_ms(self) -> int:
-        """For how long the picture has been standing still now; 0 where it moves."""
-        return self._previous_ms - self._first_ms
-
     def update(self, captured_at_ms: int, luma: BgrImage) -> None:
         """Take one grey picture, shape (height, width), into account."""
         cells = cv2.resize(luma, _CELLS, interpolation=cv2.INTER_AREA).astype(np.int16)

@@ -18,10 +18,6 @@ from kyc_rtc.vision.observation import Face
 _FROZEN_MS = 1_500
 """Bona fide recordings stand still for at most 0.7 s (n = 138)."""
 
-_STALL_MS = 200
-"""From here on until `_FROZEN_MS` an encoder stalls, as those of phones do: repeated pictures are not looked
-at for life, for they would make a person look like a photograph. One that stays is frozen."""
-
 _COPY_MISMATCH = 0.06
 """Bona fide recordings never come below 0.33 (n = 138); copies, through VP8 at
 600 and 250 kbit/s, stay below 0.01 (n = 54). A puppet that nods twice alike reaches 0.12."""
@@ -80,8 +76,7 @@ class TemporalAnalyser:
         self._frozen.update(now_ms, sample.luma)
         self._loop.update(now_ms, sample.thumbnail)
         self._mismatch = min(self._mismatch, self._loop.mismatch)
-        if not _STALL_MS <= self._frozen.standing_ms < _FROZEN_MS:
-            self._look_for_life(now_ms, face)
+        self._look_for_life(now_ms, face)
         self._look_at_grain(now_ms, sample.luma, face)
 
     def evidence(self) -> Evidence:
