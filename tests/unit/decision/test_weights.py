@@ -100,13 +100,8 @@ def test_of_two_that_tell_one_sign_the_heavier_counts() -> None:
 @pytest.mark.parametrize("confidence", [0.01, 0.9])
 def test_a_hard_sign_decides_or_stands_in_the_way_alone(sign: Sign, confidence: float) -> None:
     told = (*CALM, statement(AnalyserName.BLINK, 0.6, confidence, sign))
-    missed = (
-        0 if sign not in (Sign.FROZEN_FRAMES, Sign.NO_MOTION) else 1
-    )  # else it is for review, another reason
-    findings = replace(LIVE, evidence=told, challenges_planned=3 + missed, link_lost=bool(missed))
-    weights = weights_of(findings)
-    assert weights.pop(reason_for_sign(sign)) == 1.0
-    assert set(weights) <= {R.LINK_LOST}
+    weights = weights_of(replace(PASSIVE, evidence=told))
+    assert weights == {reason_for_sign(sign): 1.0, R.NOT_ASKED: 0.0}
 
 
 def test_what_decides_alone_stands_before_what_was_measured() -> None:
