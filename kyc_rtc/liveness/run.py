@@ -276,9 +276,12 @@ class ChallengeRun:
         if seen.signals is None:
             wait.interrupt()
             return self._abort(VoidReason.PICTURE) if self._stays_unusable(seen) else ()
-        if max(seen.gap_ms, seen.blind_ms) > self._outage_limit_ms:
+        outage_ms = max(seen.gap_ms, seen.blind_ms)
+        if outage_ms > self.gap_limit_ms:
             self._begin_afresh()
             return self._gather_neutral(seen)
+        if outage_ms > self._outage_limit_ms:
+            wait.begin_anew()
         self._tally.unasked_actions += wait.unasked(seen.signals, seen.captured_at_ms)
         is_over = wait.is_over(seen, seen.signals, self._plan.current.type)
         self._neutral = wait.neutral

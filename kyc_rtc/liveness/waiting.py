@@ -37,7 +37,8 @@ class Wait:
         self.neutral = neutral
         self._first = first
         self._pause_ms = pause_ms
-        self._bystander = Bystander(DELIBERATE - {after}, neutral)
+        self._kinds = DELIBERATE - {after}
+        self._bystander = Bystander(self._kinds, neutral)
         self._collector = NeutralCollector(_RENEWAL_MS)
         self._waited_ms = self._rested_ms = 0.0
         self._was_at_rest = self._hinted = False
@@ -46,6 +47,12 @@ class Wait:
         """The face is not seen, or cannot be judged."""
         self._collector.interrupt()
         self._was_at_rest = False
+
+    def begin_anew(self) -> None:
+        """A short outage is over: what was begun before it is forgotten. The pause goes on, for a busy
+        server would never come to its end."""
+        self.interrupt()
+        self._bystander = Bystander(self._kinds, self.neutral)
 
     def unasked(self, signals: Signals, captured_at_ms: int) -> int:
         """How many deliberate actions became unmistakable on this frame."""
