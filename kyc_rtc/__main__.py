@@ -111,6 +111,11 @@ def _add_evaluate_chance(commands: Any) -> None:
         metavar="N",
         help="0..4, one or several: play plans only, at which so many prompts that will be missed are voided",
     )
+    evaluate.add_argument(
+        "--exclusions",
+        action="store_true",
+        help="play plans only, with each type of challenge left out, and with each pair of them",
+    )
     evaluate.add_argument("--jobs", type=int, default=1, help="processes")
     evaluate.set_defaults(command=_evaluate_chance)
 
@@ -204,7 +209,7 @@ def _evaluate_chance(options: argparse.Namespace) -> int:
     from kyc_rtc.evaluation.manifest import read_manifest  # noqa: PLC0415
 
     model, liveness = ModelStore(None).fetch(FACE_MODEL), load_settings().liveness
-    job = Job(model, liveness, options.tries, tuple(options.voids))
+    job = Job(model, liveness, options.tries, tuple(options.voids), options.exclusions)
     clips = read_manifest(options.manifest)
     _print_json(evaluate_chance(clips, job, processes=options.jobs))
     return 0

@@ -99,6 +99,7 @@ def session_status(view: SessionView, warnings: Sequence[str] = ()) -> schemas.S
         locale=view.locale,
         return_url=view.return_url,
         metadata=dict(view.metadata),
+        exclude=list(view.exclude),
         warnings=list(warnings),
     )
 

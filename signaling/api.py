@@ -192,6 +192,7 @@ class KycApi:
             locale=body.locale,
             profile=body.profile,
             expires_in_s=body.expires_in,
+            exclude=tuple(kind.value for kind in body.exclude),
         )
 
         async def create(new_id: str | None) -> schemas.StartedSession:
@@ -237,7 +238,9 @@ class KycApi:
         self, request: web.Request, principal: Principal, body: schemas.UploadFrame
     ) -> web.Response:
         picture = _picture(body.frame)
-        view = await self._sessions.upload(body.session_id, picture, client_of(request))
+        view = await self._sessions.upload(
+            body.session_id, picture, client_of(request), body.cannot
+        )
         with_scores = principal.is_institution or self._settings.scores_exposed
         return answer(answers.frame(view, with_scores=with_scores, warnings=warnings_of(body)))
 

@@ -88,7 +88,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return None  # advisory: told with the evidence, and never a reason of a verdict
         case ReasonCode.SEEN_BEFORE:
             return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
-        case ReasonCode.UPLOADED_PICTURES:
+        case ReasonCode.UPLOADED_PICTURES | ReasonCode.CHALLENGES_EXCLUDED:
             return AlertType.REVIEW_NEEDED, Severity.MEDIUM
         case ReasonCode.NEEDS_REVIEW:
             return None  # what is to be done about another reason, which has its alert
@@ -104,7 +104,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             ReasonCode.CHALLENGE_FAILED | ReasonCode.LIVENESS_SCORE_LOW | ReasonCode.UNASKED_ACTIONS
         ):
             return AlertType.LIVENESS_FAILED, Severity.MEDIUM
-        case ReasonCode.CHALLENGE_TIMEOUT | ReasonCode.LIFE_NOT_SEEN:
+        case ReasonCode.CHALLENGE_TIMEOUT | ReasonCode.LIFE_NOT_SEEN | ReasonCode.MIRROR_UNSETTLED:
             return AlertType.LIVENESS_FAILED, Severity.LOW
         case ReasonCode.NO_FACE | ReasonCode.POOR_QUALITY | ReasonCode.TOO_FEW_FRAMES:
             return AlertType.QUALITY_POOR, Severity.LOW

@@ -33,7 +33,9 @@ class Findings:
 
     Challenge counts are of challenges, not of tries; `challenges_planned` are those that had to be asked,
     and `voids` those that were open when a gap, a poor picture or a new peer voided them. They say
-    nothing against anybody. `unasked_actions` counts actions that nobody had asked for at the time.
+    nothing against anybody. `challenges_unsettled`: head turns that were not answered where the picture may
+    be mirrored. `cannot`: the applicant said of so many types of challenges that they cannot do them.
+    `unasked_actions` counts actions that nobody had asked for at the time.
     `response_ms`: media time from each passed challenge to its answer.
     `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
     `persistent_issue`: the worst issue that stood for most of the time, or None. `link_lost`,
@@ -64,6 +66,19 @@ class Findings:
     footage_unknown: bool = False
     voids: int = 0
     challenges_planned: int = 0
+    challenges_unsettled: int = 0
+    cannot: int = 0
+
+    @property
+    def challenges_unmet(self) -> int:
+        """How many were not answered, whoever is to blame."""
+        return self.challenges_failed + self.challenges_timed_out + self.challenges_unsettled
+
+    @property
+    def all_met(self) -> bool:
+        """Every challenge that was planned, or asked for, was met, and there was at least one."""
+        needed = max(self.challenges_asked, self.challenges_planned)
+        return self.challenges_passed >= needed > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def liveness_score(findings: Findings) -> float | None:
 def _answered(findings: Findings) -> float | None:
     if findings.challenges_asked <= 0:
         return None
-    unmet = findings.challenges_failed + findings.challenges_timed_out
+    unmet = findings.challenges_unmet
     asked = max(findings.challenges_asked, findings.challenges_passed + unmet)
     share = findings.challenges_passed / asked
     rest = _PROMPTNESS_WEIGHT * _promptness(findings.response_ms)

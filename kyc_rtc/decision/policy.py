@@ -1,10 +1,11 @@
 """The policy: findings become a verdict. It fails closed, and gives a reason for everything.
 
 FAILED         an attack was seen, another person took over, or challenges were not met although
-               the picture was good
+               the picture was good and the applicant did not say that they cannot do one
 INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence; or
                suspicion is too great for a pass and too small for more; or a person has to look,
-               for pictures were uploaded or the footage came before
+               for pictures were uploaded, the footage came before, or the picture stood still for a
+               while in a check that was answered throughout
 PASSED         nothing is missing
 
 Each reason has a weight of 0..1, how much of the verdict rests on it. What is a matter of yes or no
@@ -17,7 +18,7 @@ reason lighter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
@@ -29,7 +30,11 @@ from kyc_rtc.vision.quality import QualityIssue
 HARD_SIGNS = frozenset(
     {Sign.FROZEN_FRAMES, Sign.VIDEO_LOOP, Sign.NO_MOTION, Sign.PLANAR_MOTION},
 )
-"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone."""
+"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone; but those
+of a standstill only where the challenges were not met."""
+
+_STANDSTILL = frozenset({ReasonCode.FROZEN_FRAMES, ReasonCode.NO_MOTION})
+"""What the encoder of a phone makes of a calm person when it stalls, repeating a picture for a second."""
 
 
 HINDRANCES = frozenset(
@@ -42,6 +47,8 @@ HINDRANCES = frozenset(
         ReasonCode.TOO_FEW_FRAMES,
         ReasonCode.CHALLENGE_FAILED,
         ReasonCode.CHALLENGE_TIMEOUT,
+        ReasonCode.MIRROR_UNSETTLED,
+        ReasonCode.CHALLENGES_EXCLUDED,
     }
 )
 """What an applicant can mend. It stands in every verdict that is not PASSED, so that who breaks a check
@@ -57,11 +64,12 @@ _WEIGHT_DIGITS = 3
 
 def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     """The verdict on a verification. Total: every combination of findings has one."""
-    score = deepfake_score(findings.evidence, thresholds.confidence_threshold)
+    stalled = _only_stalled(findings, thresholds)
+    score = deepfake_score(_scored(findings.evidence, stalled), thresholds.confidence_threshold)
     liveness = liveness_score(findings)
     hindered: list[ReasonCode] = []
-    failing = _failing(findings, thresholds, score)
-    lacking = _lacking(findings, thresholds, score, liveness)
+    failing = _failing(findings, thresholds, score, stalled=stalled)
+    lacking = _lacking(findings, thresholds, score, liveness, stalled=stalled)
     if failing:
         status, reasons = VerdictStatus.FAILED, [*failing, *_context(findings)]
         if findings.seen_elsewhere:
@@ -106,22 +114,48 @@ def _measured(
     return weights
 
 
-def _failing(findings: Findings, thresholds: Thresholds, score: float | None) -> list[ReasonCode]:
+def _failing(
+    findings: Findings, thresholds: Thresholds, score: float | None, *, stalled: bool
+) -> list[ReasonCode]:
     """What makes the verdict FAILED. Empty after an internal error."""
     if findings.internal_error:
         return []
-    reasons = _hard(findings.evidence, thresholds.confidence_threshold)
+    reasons = [] if stalled else _hard(findings.evidence, thresholds.confidence_threshold)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     if not _poor(findings) and _high(score, thresholds):
         reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
-    if _conditions_are_good(findings, thresholds):
+    if _conditions_are_good(findings, thresholds) and not findings.cannot:
         reasons += _unmet(findings)
     return reasons
 
 
+def _only_stalled(findings: Findings, thresholds: Thresholds) -> bool:
+    """Whether nothing is told but that the picture, or the face, stood still, and every challenge was met
+    around that. A photograph, or a stopped video, meets none. A person has to look all the same."""
+    hard = _hard(findings.evidence, thresholds.confidence_threshold)
+    stood_still = bool(hard) and _STANDSTILL.issuperset(hard)
+    return stood_still and findings.mode is Mode.LIVE and findings.all_met
+
+
+def _scored(evidence: Sequence[Evidence], stalled: bool) -> Sequence[Evidence]:
+    """What the deepfake score is made of: where it only stalled, not that."""
+    if not stalled:
+        return evidence
+    return [
+        item
+        for item in evidence
+        if not item.signs or not _STANDSTILL.issuperset(map(reason_for_sign, item.signs))
+    ]
+
+
 def _lacking(
-    findings: Findings, thresholds: Thresholds, score: float | None, liveness: float | None
+    findings: Findings,
+    thresholds: Thresholds,
+    score: float | None,
+    liveness: float | None,
+    *,
+    stalled: bool,
 ) -> list[ReasonCode]:
     """What stands between these findings and PASSED."""
     reasons = _hard(findings.evidence, 0.0)
@@ -131,7 +165,7 @@ def _lacking(
         reasons.append(ReasonCode.LINK_LOST)
     if findings.picture_lost:
         reasons.append(ReasonCode.POOR_QUALITY)
-    reasons += _for_review(findings)
+    reasons += _for_review(findings, stalled=stalled)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     reasons += _quality(findings)
@@ -149,14 +183,18 @@ def _lacking(
     return reasons
 
 
-def _for_review(findings: Findings) -> list[ReasonCode]:
-    """What only a person can clear."""
+def _for_review(findings: Findings, *, stalled: bool) -> list[ReasonCode]:
+    """What only a person can clear. Who says that they cannot do something could choose what is left to
+    answer, so that it is never a pass (docs/detection.md), and never held against anybody."""
     reasons = []
     if findings.uploads_need_review:
         reasons.append(ReasonCode.UPLOADED_PICTURES)
     if findings.seen_elsewhere:
         reasons.append(ReasonCode.SEEN_BEFORE)
-    return [*reasons, ReasonCode.NEEDS_REVIEW] if reasons or findings.footage_unknown else []
+    if findings.cannot:
+        reasons.append(ReasonCode.CHALLENGES_EXCLUDED)
+    unclear = reasons or stalled or findings.footage_unknown
+    return [*reasons, ReasonCode.NEEDS_REVIEW] if unclear else []
 
 
 def _hard(evidence: Iterable[Evidence], confidence_threshold: float) -> list[ReasonCode]:
@@ -221,6 +259,8 @@ def _unanswered(
     """What was not answered. Where the link or the picture was lost, that is the reason, and neither an
     open challenge nor the low score that comes of it is held against anybody."""
     reasons = _unmet(findings)
+    if findings.challenges_unsettled > 0:
+        reasons.append(ReasonCode.MIRROR_UNSETTLED)
     if findings.challenges_asked <= 0:
         return [*reasons, ReasonCode.NOT_ASKED]
     broken_off = _broken_off(findings)

@@ -23,6 +23,8 @@ class ReasonCode(StrEnum):
     CHALLENGE_TIMEOUT = "challenge_timeout"
     NOT_ASKED = "not_asked"
     UNASKED_ACTIONS = "unasked_actions"
+    MIRROR_UNSETTLED = "mirror_unsettled"
+    CHALLENGES_EXCLUDED = "challenges_excluded"
     NO_FACE = "no_face"
     POOR_QUALITY = "poor_quality"
     SEVERAL_FACES = "several_faces"

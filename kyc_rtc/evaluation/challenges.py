@@ -186,7 +186,7 @@ def _prompt_ms(row: Label, course: Course, neutral: NeutralFace) -> int:
         for now_ms, signals in _between(
             course, row.start_ms - _SEARCH_MS, row.start_ms - _REACTION_MS
         )
-        if neutral.is_near(signals, row.action)
+        if neutral.is_near_enough(signals, row.action)
     ]
     return min(near, key=lambda now_ms: abs(now_ms - wanted_ms), default=wanted_ms)
 

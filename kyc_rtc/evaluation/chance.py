@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, pairwise, product
+from itertools import combinations, count, pairwise, product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +24,7 @@ from kyc_rtc.evaluation.manifest import Clip, Label
 from kyc_rtc.evaluation.metrics import wilson_interval
 from kyc_rtc.evaluation.observed import observed
 from kyc_rtc.evaluation.runner import workers
-from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import HELD, MAX_EXCLUDED, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, RunOutcome, VoidReason
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.issuer import Issuer, counts, holds_ms
@@ -33,6 +33,7 @@ from kyc_rtc.settings import LivenessSettings
 from kyc_rtc.vision.observation import FaceObservation
 
 PLAN = "a plan as drawn"
+NO_CALIBRATION = f"{PLAN}, no calibrating turn"
 _FPS = 20.0
 _LEAST_FRAMES = 80
 """With a face: 4 s."""
@@ -61,6 +62,7 @@ class Job:
     settings: LivenessSettings
     tries: int
     voids: tuple[int, ...] = ()
+    exclusions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def evaluate_chance(clips: Sequence[Clip], job: Job, *, processes: int = 1) -> d
 
     For each: how many tries `met` it, `of` how many, and Wilson's 95% interval of the share. A plan is
     met by all its challenges, without so many unasked actions as rule out a pass. That the same
-    footage comes again, which gives a loop away, is not counted.
+    footage comes again, which gives a loop away, is not counted. One row has no calibrating turn, so that
+    the difference is what an attacker gains by it.
 
     With `job.voids`, for plans as drawn only: the attacker knows at each prompt whether the footage
     that plays will meet it, and voids it where it will not, as long as voids are left; or spares them
@@ -163,21 +166,41 @@ def _play_all(clip: Clip, job: Job) -> Tally:
             found[name] = [_at_plan(recording, chance, job, voids) for _ in range(job.tries)]
     if job.voids:
         return found
+    if job.exclusions:
+        for kinds in exclusions(job.settings):
+            name = f"{PLAN}, without {' and '.join(kinds)}" if kinds else PLAN
+            tries = (_at_plan(recording, chance, job, excluded=kinds) for _ in range(job.tries))
+            found[name] = list(tries)
+        return found
     for name, challenge in challenges(job.settings).items():
         same = _Same(challenge, job.settings, chance)
         outcomes = [_played(recording, (challenge,), same, chance) for _ in range(job.tries)]
         found[name] = [Trial(outcome.passed > 0, outcome.voids) for outcome in outcomes]
-    found[PLAN] = [_at_plan(recording, chance, job) for _ in range(job.tries)]
+    uncalibrated = job.settings.model_copy(update={"calibrating_turn": False})
+    for name, settings in ((PLAN, job.settings), (NO_CALIBRATION, uncalibrated)):
+        one = replace(job, settings=settings)
+        found[name] = [_at_plan(recording, chance, one) for _ in range(job.tries)]
     return found
 
 
+def exclusions(settings: LivenessSettings) -> list[tuple[ChallengeType, ...]]:
+    """What may be left out: nothing, each type, each pair; always something is left to ask for."""
+    kinds = sorted(map(ChallengeType, settings.challenge_types))
+    most = min(MAX_EXCLUDED, len(kinds) - 1)
+    return [left_out for size in range(most + 1) for left_out in combinations(kinds, size)]
+
+
 def _at_plan(
-    recording: Recording, chance: random.Random, job: Job, voids: _Voids | None = None
+    recording: Recording,
+    chance: random.Random,
+    job: Job,
+    voids: _Voids | None = None,
+    excluded: Sequence[ChallengeType] = (),
 ) -> Trial:
     settings = job.settings
     if voids is not None:
         settings = settings.model_copy(update={"voids": voids.most})
-    issuer = Issuer(settings, chance)
+    issuer = Issuer(settings, chance, excluded)
     outcome = _played(recording, issuer.plan(), issuer, chance, voids or _Voids())
     return Trial(_would_do(outcome), outcome.voids)
 

@@ -44,10 +44,12 @@ class BlinkTracker:
         closure = self.closure(signals)
         if self._onset_ms is None:
             self._wait(closure, captured_at_ms)
-            return Sighting(0.5 * min(1.0, max(0.0, closure)), self._onset_ms is None)
+            return Sighting(
+                0.5 * min(1.0, max(0.0, closure)), self._onset_ms is None, extent=closure / CLOSED
+            )
         self._peak = max(self._peak, closure)
         if closure > _REOPENED_SHARE * self._peak:
-            return Sighting(0.5, resting=False, lingering=True)
+            return Sighting(0.5, resting=False, lingering=True, extent=closure / CLOSED)
         done = None
         if self._is_blink(captured_at_ms - self._onset_ms):
             done = Gesture(ChallengeType.BLINK, None, self._onset_ms, captured_at_ms)

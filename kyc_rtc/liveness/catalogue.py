@@ -25,6 +25,9 @@ class Direction(StrEnum):
     RIGHT = "right"
 
 
+MAX_EXCLUDED = 2
+"""Types that are not asked of somebody, at most: who excludes more could choose what to answer."""
+
 HELD = frozenset({ChallengeType.SMILE, ChallengeType.MOUTH_OPEN})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.hints import Hint
 
 
@@ -18,6 +18,10 @@ class VoidReason(StrEnum):
     """Pictures came, and for too long none of them could be judged, or showed a face."""
     PEER = "peer"
     """Another transport took over."""
+    CANNOT = "cannot"
+    """The applicant said that they cannot do it: its type is not asked for again."""
+    CALIBRATION = "calibration"
+    """A head turn to the other side, which may mean that the picture is mirrored (`mirror.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +29,14 @@ class RunOutcome:
     """The counts of a run, whether it is over or not.
 
     `asked`: challenges whose prompt was sent. Each ends in one of `passed`, `failed_wrong` (a wrong
-    action on the last try) and `timed_out`; where these do not add up to `asked`, one is still open,
-    or was voided and nothing was asked in its place yet. `attempts`: prompts that were sent, repeated
-    and voided ones included. `voids`: open challenges that were voided. `responses_ms`: media time
-    from the prompt to the onset of the answer, `answers_ms`: real time from the sent prompt to the
-    frame that completed it, one for each challenge passed.
+    action on the last try), `timed_out` and `unsettled`; where these do not add up to `asked`, one is
+    still open, or was voided and nothing was asked in its place yet. `attempts`: prompts that were
+    sent, repeated and voided ones included. `voids`: open challenges that an outage, a poor picture or a
+    new peer voided. `unsettled`: head turns that were not answered where the picture may be mirrored;
+    they are neither `failed_wrong` nor `timed_out`. `mirrored`: turns went to the other side throughout.
+    `excluded`: the types that the applicant cannot do. `responses_ms`: media time from the prompt to the
+    onset of the answer, `answers_ms`: real time from the sent prompt to the frame that completed it,
+    one for each challenge passed.
 
     `unasked_actions`: clear, deliberate actions that nobody had asked for, between prompts or in
     answer to another; a looped video makes them, a live person hardly ever. A turn to the wrong side
@@ -46,6 +53,9 @@ class RunOutcome:
     responses_ms: tuple[int, ...]
     voids: int
     answers_ms: tuple[int, ...]
+    unsettled: int = 0
+    mirrored: bool = False
+    excluded: tuple[ChallengeType, ...] = ()
 
     @property
     def all_passed(self) -> bool:
@@ -70,13 +80,14 @@ class ChallengeIssued:
 @dataclass(frozen=True, slots=True)
 class ChallengeProgressed:
     """Where the open challenge stands. `remaining_ms`: real time. `paused` is always False: nothing
-    stops the clock of a challenge."""
+    stops the clock of a challenge. `hint`: what to do differently, or None."""
 
     challenge_id: str
     progress: float
     remaining_ms: int
     paused: bool
     count_done: int
+    hint: Hint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +115,13 @@ class ChallengeVoided:
 
 
 @dataclass(frozen=True, slots=True)
+class RestAwaited:
+    """The next prompt waits for the face to come to rest."""
+
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """No challenge is left."""
 
@@ -111,5 +129,10 @@ class RunFinished:
 
 
 LivenessEvent = (
-    ChallengeIssued | ChallengeProgressed | ChallengeEnded | ChallengeVoided | RunFinished
+    ChallengeIssued
+    | ChallengeProgressed
+    | ChallengeEnded
+    | ChallengeVoided
+    | RestAwaited
+    | RunFinished
 )

@@ -26,6 +26,7 @@ class HeadTurnTracker:
     ) -> None:
         self._neutral_deg = neutral.yaw_deg
         target = TURN_DEG * scale
+        self._target_deg, self._towards = target, towards
         self._rest_deg = target * _REST_SHARE
         self._sides = {
             direction: Excursion(self._rest_deg, target, _HOLD_MS) for direction in Direction
@@ -50,7 +51,17 @@ class HeadTurnTracker:
             reached=reached,
             done=done,
             lingering=self._turned is not None,
+            extent=self._outwards_deg(yaw_deg) / self._target_deg,
         )
+
+    def _outwards_deg(self, yaw_deg: float) -> float:
+        match self._towards:
+            case Direction.LEFT:
+                return yaw_deg
+            case Direction.RIGHT:
+                return -yaw_deg
+            case None:
+                return abs(yaw_deg)
 
     def _completed(self, yaw_deg: float, captured_at_ms: int) -> Gesture | None:
         turned = self._turned

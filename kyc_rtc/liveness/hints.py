@@ -1,4 +1,4 @@
-"""What may be told to an applicant about a challenge that did not pass."""
+"""What an applicant may read about a challenge: why it did not pass, and what is missing while it is open."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Hint(StrEnum):
-    """Why an attempt failed. The value is the key of the sentence in the catalogue of words."""
+    """Why a try failed, or what it still lacks. The value is the key of the sentence in the catalogue."""
 
     WRONG_DIRECTION = "hint.wrong_direction"
     WRONG_ACTION = "hint.wrong_action"
@@ -21,3 +21,13 @@ class Hint(StrEnum):
     """A smile or an open mouth that was over too soon."""
     MORE_CLEARLY = "hint.more_clearly"
     """Begun, but too small or too short."""
+    TURN_FURTHER = "hint.turn_further"
+    NOD_DEEPER = "hint.nod_deeper"
+    SHUT_EYES = "hint.shut_eyes"
+    SMILE_WIDER = "hint.smile_wider"
+    OPEN_WIDER = "hint.open_wider"
+    """The right movement, and too small: one hint for each type of challenge."""
+    REST_FIRST = "hint.rest_first"
+    """The face is not back at rest after what it did before."""
+    AGAIN = "hint.again"
+    """The video stopped in the middle of the action, so that it has to be done anew."""

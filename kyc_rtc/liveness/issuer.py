@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Collection
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.settings import LivenessSettings
@@ -29,14 +30,29 @@ def holds_ms(settings: LivenessSettings) -> range:
 class Issuer:
     """Draws challenges from the operating system's random source, or from `source` in tests."""
 
-    def __init__(self, settings: LivenessSettings, source: random.Random | None = None) -> None:
+    def __init__(
+        self,
+        settings: LivenessSettings,
+        source: random.Random | None = None,
+        excluded: Collection[ChallengeType] = (),
+    ) -> None:
+        """`excluded`: types that are never drawn."""
         self.settings = settings
-        self._types = tuple(map(ChallengeType, settings.challenge_types))
+        self.excluded = frozenset(excluded)
+        allowed = map(ChallengeType, settings.challenge_types)
+        self.types = tuple(kind for kind in allowed if kind not in self.excluded)
         self._source = source or secrets.SystemRandom()
 
     def under(self, settings: LivenessSettings) -> Issuer:
         """An issuer with other settings and the same random source."""
-        return self if settings == self.settings else Issuer(settings, self._source)
+        if settings == self.settings:
+            return self
+        return Issuer(settings, self._source, self.excluded)
+
+    def without(self, kinds: Collection[ChallengeType]) -> Issuer:
+        """An issuer that draws none of `kinds` either, and has the same random source."""
+        more = self.excluded.union(kinds)
+        return self if more == self.excluded else Issuer(self.settings, self._source, more)
 
     def plan(self) -> tuple[Challenge, ...]:
         """A verification's challenges: all of different types, a head turn among them.
@@ -44,22 +60,28 @@ class Issuer:
         The head turn is never missing because the face in motion tells most: a flat picture shows
         as one, and a face swap meets its worst angles. An open mouth is the next to tell of a swap
         (docs/detection.md, by moment), so that it comes more often than the others, and not so
-        often that it is foreseen.
+        often that it is foreseen. Where exclusions leave fewer types than challenges, some come again;
+        where they leave none, the plan is empty.
         """
-        others = [kind for kind in self._types if kind is not ChallengeType.HEAD_TURN]
-        kinds = [ChallengeType.HEAD_TURN]
-        may_open = self.settings.challenges > 1 and ChallengeType.MOUTH_OPEN in others
+        types, wanted = self.types, self.settings.challenges
+        kinds = list({ChallengeType.HEAD_TURN}.intersection(types))
+        others = [kind for kind in types if kind not in kinds]
+        may_open = wanted > len(kinds) and ChallengeType.MOUTH_OPEN in others
         if may_open and self._source.random() < _MOUTH_OPEN_SURELY:
             others.remove(ChallengeType.MOUTH_OPEN)
             kinds.append(ChallengeType.MOUTH_OPEN)
-        kinds += self._source.sample(others, self.settings.challenges - len(kinds))
+        kinds += self._source.sample(others, min(wanted - len(kinds), len(others)))
+        while types and len(kinds) < wanted:
+            kinds.append(self._source.choice(types))
         self._source.shuffle(kinds)
         return tuple(self.draw(kind) for kind in kinds)
 
-    def redraw(self) -> Challenge:
+    def redraw(self, but: Collection[ChallengeType] = ()) -> Challenge:
         """One challenge in place of one that was voided: of any type that may be drawn, answered ones
-        included, each as likely, so that nobody gains who voids what was asked and hopes for what is left."""
-        return self.draw(self._source.choice(self._types))
+        included, each as likely, so that nobody gains who voids what was asked and hopes for what is left.
+        `but`: types that come only where there are no others."""
+        rather = tuple(kind for kind in self.types if kind not in but)
+        return self.draw(self._source.choice(rather or self.types))
 
     def draw(self, kind: ChallengeType) -> Challenge:
         """One challenge of this type, with a newly drawn direction, count or hold."""

@@ -12,6 +12,7 @@ from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.mouth_open import MouthOpenTracker
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.nod import NodTracker
+from kyc_rtc.liveness.shortfall import FURTHER, Shortfall
 from kyc_rtc.liveness.signals import Signals
 from kyc_rtc.liveness.smile import SmileTracker
 from kyc_rtc.settings import SHORTEST_HOLD_MS
@@ -28,6 +29,8 @@ DELIBERATE = frozenset({ChallengeType.HEAD_TURN, ChallengeType.NOD, ChallengeTyp
 _BEGUN = (
     0.25  # progress from which an attempt that timed out was "not clear enough", not "too late"
 )
+_REST_WAIT_MS = 600
+"""So long after the prompt nothing is said about a face that is not at rest yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class Progress:
     """Where an attempt stands after a frame.
 
     `progress`: 0..1, of all repetitions · `wrong`: set when the attempt has failed · `hint`: what to
-    tell if the time is up now · `onset_ms`: when the first repetition that counts began.
+    tell if the time is up now · `onset_ms`: when the first repetition that counts began · `advice`: what
+    to do differently while there is time, or None · `reversed`: the answer came to the other side, in a
+    picture that may be mirrored (`mirror.py`).
     """
 
     progress: float
@@ -44,6 +49,8 @@ class Progress:
     wrong: Hint | None
     hint: Hint
     onset_ms: int | None
+    advice: Hint | None = None
+    reversed: bool = False
 
 
 def new_tracker(
@@ -90,6 +97,9 @@ class Judge:
 
     def __init__(self, challenge: Challenge, neutral: NeutralFace, prompted_at_ms: int) -> None:
         self._challenge = challenge
+        self._prompted_at_ms = prompted_at_ms
+        self._shortfall = Shortfall()
+        self._rested = False
         self._earliest_ms = prompted_at_ms + MIN_REACTION_MS
         self._own = new_tracker(
             challenge.type, neutral, towards=challenge.direction, hold_ms=challenge.hold_ms
@@ -110,13 +120,26 @@ class Judge:
         if sighting.done:
             self._take(sighting.done)
         self._note(sighting, captured_at_ms)
+        short = self._shortfall.update(sighting.extent, captured_at_ms)
         done = self._count >= self._challenge.count
         partial = 0.0 if done or sighting.done else sighting.progress
         progress = min(1.0, (self._count + partial) / self._challenge.count)
         self._best = max(self._best, progress)
         return Progress(
-            progress, self._count, done, None if done else wrong, self._hint(), self._onset_ms
+            progress,
+            self._count,
+            done,
+            None if done else wrong,
+            self._hint(),
+            self._onset_ms,
+            self._advice(captured_at_ms, short=short),
         )
+
+    def _advice(self, captured_at_ms: int, *, short: bool) -> Hint | None:
+        if not self._rested:
+            waited_ms = captured_at_ms - self._prompted_at_ms
+            return Hint.REST_FIRST if waited_ms > _REST_WAIT_MS else None
+        return FURTHER[self._challenge.type] if short else None
 
     def _take(self, gesture: Gesture) -> None:
         if gesture.onset_ms < self._earliest_ms:
@@ -145,6 +168,7 @@ class Judge:
 
     def _note(self, sighting: Sighting, captured_at_ms: int) -> None:
         self._lingering = sighting.lingering
+        self._rested = self._rested or sighting.resting
         if captured_at_ms < self._earliest_ms and not sighting.resting:
             self._early = True
 
@@ -159,6 +183,11 @@ class Judge:
             return Hint.TOO_EARLY
         if self._challenge.type in HELD and self._best > WAY_SHARE:
             return Hint.HOLD_LONGER
+        return self._not_enough()
+
+    def _not_enough(self) -> Hint:
+        if self._shortfall.ever:
+            return FURTHER[self._challenge.type]
         return Hint.MORE_CLEARLY if self._best >= _BEGUN else Hint.TOO_LATE
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.liveness.catalogue import HELD, ChallengeType
 from kyc_rtc.liveness.signals import Signals
 
 _MAX_GAP_MS = 400  # a longer gap between two frames starts the window anew
@@ -28,6 +28,11 @@ _NEAR_SMILE = 0.14
 _NEAR_JAW_OPEN = 0.14
 _MAX_YAW_SHIFT_DEG = 12.0
 _MAX_PITCH_SHIFT_DEG = 20.0  # arms tire, and the phone sinks
+# How much further than at first a mouth may smile, or stand open, and be at rest. Less than what is asked
+# for above it, so that a face which goes on smiling has not smiled.
+_MAX_SMILE_SHIFT = 0.25
+_MAX_JAW_SHIFT = 0.12
+_MAX_GAP_SHIFT = 0.04  # in the proportion of the two thresholds of an open mouth
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +51,29 @@ class NeutralFace:
     mouth_gap: float
     settled: bool
 
-    def is_near(self, signals: Signals, kind: ChallengeType) -> bool:
-        """Whether the head is at rest, and the mouth too if it is what `kind` will ask for.
-
-        Somebody who smiles at the instructions need not stop before a head turn.
-        """
-        head = (
+    def _head_is_near(self, signals: Signals) -> bool:
+        """Whether the head is at rest: yaw and pitch."""
+        return (
             abs(signals.yaw_deg - self.yaw_deg) <= _NEAR_DEG
             and abs(signals.pitch_deg - self.pitch_deg) <= _NEAR_DEG
         )
-        match kind:
-            case ChallengeType.SMILE:
-                return head and signals.smile - self.smile <= _NEAR_SMILE
-            case ChallengeType.MOUTH_OPEN:
-                return head and signals.jaw_open - self.jaw_open <= _NEAR_JAW_OPEN
-            case ChallengeType.HEAD_TURN | ChallengeType.NOD | ChallengeType.BLINK:
-                return head
 
-    def with_pose_of(self, later: NeutralFace) -> NeutralFace:
-        """This face with the head pose of `later`: people shift on their chairs.
+    def is_near(self, signals: Signals) -> bool:
+        """Whether the face is at rest: the head, and the mouth, which neither smiles nor is open."""
+        return all(self.is_near_enough(signals, kind) for kind in HELD)
+
+    def is_near_enough(self, signals: Signals, kind: ChallengeType) -> bool:
+        """Whether what `kind` will ask for is at rest. Somebody who smiles at the instructions need not
+        stop for ever before a head turn."""
+        if kind is ChallengeType.SMILE and signals.smile - self.smile > _NEAR_SMILE:
+            return False
+        if kind is ChallengeType.MOUTH_OPEN and signals.jaw_open - self.jaw_open > _NEAR_JAW_OPEN:
+            return False
+        return self._head_is_near(signals)
+
+    def renewed_by(self, later: NeutralFace) -> NeutralFace:
+        """This face as it rests later: people shift on their chairs, and a mouth seldom comes back to
+        where it was in the first second. Smile and jaw follow within what a resting face may show.
 
         Returns self where the head moved so far that it is no shift but a turned head.
         """
@@ -72,7 +81,14 @@ class NeutralFace:
         pitch_shift_deg = abs(later.pitch_deg - self.pitch_deg)
         if yaw_shift_deg > _MAX_YAW_SHIFT_DEG or pitch_shift_deg > _MAX_PITCH_SHIFT_DEG:
             return self
-        return replace(self, yaw_deg=later.yaw_deg, pitch_deg=later.pitch_deg)
+        return replace(
+            self,
+            yaw_deg=later.yaw_deg,
+            pitch_deg=later.pitch_deg,
+            smile=min(later.smile, self.smile + _MAX_SMILE_SHIFT),
+            jaw_open=min(later.jaw_open, self.jaw_open + _MAX_JAW_SHIFT),
+            mouth_gap=min(later.mouth_gap, self.mouth_gap + _MAX_GAP_SHIFT),
+        )
 
 
 class NeutralCollector:

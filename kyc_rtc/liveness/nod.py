@@ -12,6 +12,7 @@ from kyc_rtc.liveness.signals import Signals
 
 NOD_DEG = 10.0
 """What the chin must travel each way. Talkers dip by 4 to 7 degrees."""
+_REST_SHARE = 0.5
 _RETURN_SHARE = 0.6
 _ONSET_SHARE = 0.8
 _SWING_LIMIT_MS = 1_200
@@ -68,9 +69,12 @@ class NodTracker:
             self._swing = self._begin(sample)
         else:
             done = self._follow(self._swing, sample)
-        resting = abs(signals.pitch_deg - self._neutral_deg) <= self._target_deg / 2
+        extent = abs(signals.pitch_deg - self._neutral_deg) / self._target_deg
         progress = 1.0 if done else self._progress(sample)
-        return Sighting(progress, resting, done, done, lingering=self._swing is not None)
+        swinging = self._swing is not None
+        return Sighting(
+            progress, extent <= _REST_SHARE, done, done, lingering=swinging, extent=extent
+        )
 
     def _begin(self, now: _Sample) -> _Swing | None:
         """A swing has begun when the chin went far enough from a turning point seen recently."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
+from kyc_rtc.liveness.catalogue import MAX_EXCLUDED, Challenge, ChallengeType
 from kyc_rtc.liveness.events import (
     ChallengeEnded,
     ChallengeIssued,
@@ -20,40 +20,29 @@ from kyc_rtc.liveness.events import (
     RunOutcome,
     VoidReason,
 )
-from kyc_rtc.liveness.gesture import MAX_STEP_MS
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.issuer import Issuer
-from kyc_rtc.liveness.judge import DELIBERATE, Bystander
+from kyc_rtc.liveness.mirror import Mirror
 from kyc_rtc.liveness.neutral import NeutralCollector, NeutralFace
+from kyc_rtc.liveness.plan import Plan
 from kyc_rtc.liveness.signals import Signals, read_signals
 from kyc_rtc.liveness.tries import OpenTry, Prompt, Seen, Tally
+from kyc_rtc.liveness.waiting import Wait
 from kyc_rtc.settings import LivenessSettings
 from kyc_rtc.vision.observation import FaceObservation
 
-__all__ = [
-    "ChallengeEnded",
-    "ChallengeIssued",
-    "ChallengeProgressed",
-    "ChallengeRun",
-    "ChallengeVoided",
-    "LivenessEvent",
-    "RunFinished",
-    "RunOutcome",
-    "VoidReason",
-]
-
-REST_LIMIT_MS = 5_000
-"""So long, beyond the pause, a prompt waits for the face to come to rest; but never without a face."""
+__all__ = ["ChallengeEnded", "ChallengeIssued", "ChallengeProgressed", "ChallengeRun"]
+__all__ += ["ChallengeVoided", "LivenessEvent", "RunFinished", "RunOutcome", "VoidReason"]
 UNASKED_LIMIT = 2
 """Who has done so many things that nobody asked for gets no more second tries."""
 VOIDS_BEFORE_EXTRA = 2
 """From so many voids on one more challenge is asked: more draws have to be paid for with more answers."""
-GUARANTEED = frozenset({ChallengeType.HEAD_TURN})
-"""What every plan asks for (`Issuer.plan`), and what has to be answered in the end, voided or not."""
 PROFILE_LIMIT_MS = 4_000
 """So long a head that was turned as asked may be out of sight: no mesh is found in a full profile. Who
 renders answers gains little by it, for the side has been answered, and only the way back is left."""
-_RENEWAL_MS = 500  # of a still face between two challenges: its pose is the new neutral pose
+OUTAGE_SHARE = 1 / 3
+"""Of the gap that voids a challenge, with or without a picture: after a longer one the try begins anew, for
+what was begun before it may have been ended by another. 0.5 s of 1.5 s over WebRTC."""
 
 
 class _Phase(Enum):
@@ -71,12 +60,14 @@ class ChallengeRun:
     moves. A gap of more than `gap_limit_ms` without a frame, as long a time without one that can be
     judged, or a new peer voids the open challenge: that costs no try, and another one is drawn in its
     place, for whoever had time to think may have had time to fake. After `settings.voids` of them, one
-    more aborts the run.
+    more aborts the run. What follows an outage starts afresh, with another neutral face; a shorter one
+    (`OUTAGE_SHARE`) begins the open try anew.
 
     A try that fails is followed by another at the same type with a newly drawn direction or count,
     `attempts` in all; but not for those who did `UNASKED_LIMIT` things that nobody asked for, as a
     recording does. A wrong action fails a try at once; the run goes on to the end whatever fails, so
-    that the other evidence gathers.
+    that the other evidence gathers. The first head turn to the other side may be a calibrating turn
+    (`mirror.py`). What the applicant cannot do is voided, and its type is not asked for again (`cannot`).
 
     `gap_limit_ms` is `settings.void_after_ms` unless somebody sets it.
     """
@@ -87,28 +78,26 @@ class ChallengeRun:
         settings: LivenessSettings,
         new_id: Callable[[], str],
         issuer: Issuer | None = None,
+        cannot: Sequence[ChallengeType] = (),
     ) -> None:
+        """`cannot`: types that the applicant cannot do, as they said before; `issuer` draws none of them."""
         self.gap_limit_ms: float = settings.void_after_ms
-        self._plan = list(plan)
         self._settings = settings
         self._new_id = new_id
         self._issuer = issuer or Issuer(settings)
+        self._plan = Plan(plan, self._issuer)
         self._collector = NeutralCollector(settings.neutral_ms)
         self._first_neutral: NeutralFace | None = None
         self._neutral: NeutralFace | None = None
-        self._bystander: Bystander | None = None
         self._phase = _Phase.NEUTRAL
         self._last_received_ms: float | None = None
-        self._waited_ms = self._unusable_ms = 0.0
-        self._pause_ms = 0
+        self._unusable_ms = self._blind_ms = 0.0
+        self._wait: Wait | None = None
         self._prompt: Prompt | None = None
         self._open: OpenTry | None = None
         self._aborted: VoidReason | None = None
         self._tries_made = 0
-        self._index = 0
-        self._tally = Tally()
-        self._guaranteed = GUARANTEED & {challenge.type for challenge in plan}
-        self._owed: set[ChallengeType] = set()
+        self._tally = Tally(cannot)
 
     @property
     def finished(self) -> bool:
@@ -123,18 +112,22 @@ class ChallengeRun:
     @property
     def outcome(self) -> RunOutcome:
         """The counts so far."""
-        return self._tally.outcome(len(self._plan))
+        return self._tally.outcome(self._plan.total)
+
+    @property
+    def excluded(self) -> frozenset[ChallengeType]:
+        """The types that are not asked for."""
+        return self._plan.excluded
 
     def add(self, challenge: Challenge) -> None:
         """Ask for one more challenge after those that are planned, also when the run had finished."""
         if self._aborted is not None:
             return
-        self._plan.append(challenge)
+        self._plan.add(challenge)
         if not self.finished:
             return
         if self._neutral is None:
-            self._collector = NeutralCollector(self._settings.neutral_ms)
-            self._phase = _Phase.NEUTRAL
+            self._begin_afresh()
         else:
             self._begin_wait(self._neutral, after=None)
 
@@ -154,8 +147,8 @@ class ChallengeRun:
         match self._phase:
             case _Phase.NEUTRAL:
                 return self._gather_neutral(seen)
-            case _Phase.WAITING if self._neutral is not None:
-                return self._wait(seen, self._neutral)
+            case _Phase.WAITING if self._wait is not None:
+                return self._wait_on(seen, self._wait)
             case _Phase.OPEN if self._open is not None:
                 return self._watch(seen, self._open)
             case _:
@@ -171,7 +164,7 @@ class ChallengeRun:
             return
         self._tries_made += 1
         self._tally.attempts += 1
-        self._tally.asked = self._index + 1
+        self._tally.asked = self._plan.index + 1
         self._phase = _Phase.OPEN
         self._open = OpenTry(prompt, now_ms, media_ms, self._settings.time_limit_ms)
 
@@ -197,13 +190,32 @@ class ChallengeRun:
         prompt, self._prompt = self._prompt, None
         if prompt is None or self._neutral is None:
             return ()
-        self._plan[self._index] = self._issuer.draw(prompt.challenge.type)
-        self._begin_wait(self._neutral, after=None)
+        self._plan.draw_again()
+        self._begin_afresh()
         return (
             ChallengeVoided(
                 prompt.challenge_id, prompt.challenge, reason, will_redraw=True, shown=False
             ),
         )
+
+    def cannot(self, challenge_id: str) -> tuple[LivenessEvent, ...]:
+        """Void the open challenge because the applicant cannot do it: no try and no void is counted, its
+        type is not asked for again, and another type comes in its place. Ignored where another challenge
+        is open, or `MAX_EXCLUDED` types are excluded already."""
+        opened = self._open
+        if opened is None or opened.challenge_id != challenge_id:
+            return ()
+        if len(self._plan.excluded) >= MAX_EXCLUDED:
+            return ()
+        kind = opened.challenge.type
+        self._tally.excluded.append(kind)
+        self._tries_made = 0
+        goes_on = self._plan.exclude(kind) and self._neutral is not None
+        voided = ChallengeVoided(challenge_id, opened.challenge, VoidReason.CANNOT, goes_on)
+        if not goes_on or self._neutral is None:
+            return (voided, *self._finish())
+        self._begin_wait(self._neutral, after=kind)
+        return (voided,)
 
     def _see(
         self, observation: FaceObservation, usable: bool, received_at_ms: float, gap_ms: float
@@ -212,9 +224,21 @@ class ChallengeRun:
         step_ms = 0.0 if last_ms is None else max(0.0, received_at_ms - last_ms)
         self._last_received_ms = max(received_at_ms, last_ms or received_at_ms)
         signals = read_signals(face) if face is not None and usable else None
+        blind_ms = self._blind_ms + step_ms if self._blind_ms or signals is None else 0.0
+        self._blind_ms = blind_ms if signals is None else 0.0
         return Seen(
-            observation.captured_at_ms, received_at_ms, signals, face is not None, gap_ms, step_ms
+            captured_at_ms=observation.captured_at_ms,
+            received_at_ms=received_at_ms,
+            signals=signals,
+            has_face=face is not None,
+            gap_ms=gap_ms,
+            step_ms=step_ms,
+            blind_ms=blind_ms,
         )
+
+    @property
+    def _outage_limit_ms(self) -> float:
+        return OUTAGE_SHARE * self.gap_limit_ms
 
     def _stays_unusable(self, seen: Seen) -> bool:
         """Whether this frame exhausts the time for which, while nothing is open, the picture may be
@@ -223,8 +247,10 @@ class ChallengeRun:
         return self._unusable_ms > self._settings.quality_time_limit_ms
 
     def _gather_neutral(self, seen: Seen) -> tuple[LivenessEvent, ...]:
-        if not self._plan:
+        if self._plan.is_done:
             return self._finish()
+        if seen.gap_ms > self._outage_limit_ms:
+            self._collector.interrupt()
         if seen.signals is None:
             self._collector.interrupt()
             return self._abort(VoidReason.PICTURE) if self._stays_unusable(seen) else ()
@@ -234,48 +260,42 @@ class ChallengeRun:
             self._begin_wait(neutral, after=None)
         return ()
 
+    def _begin_afresh(self) -> None:
+        """As at the beginning: with a neutral face that is gathered anew."""
+        self._phase = _Phase.NEUTRAL
+        self._prompt = self._open = self._wait = None
+        self._collector = NeutralCollector(self._settings.neutral_ms)
+
     def _begin_wait(self, neutral: NeutralFace, after: ChallengeType | None) -> None:
-        """What people were just asked for they may go on doing; that is not an unasked action."""
         self._phase = _Phase.WAITING
         self._prompt = self._open = None
-        self._waited_ms, self._pause_ms = 0.0, self._issuer.pause_ms()
-        self._bystander = Bystander(DELIBERATE - {after}, neutral)
-        self._collector = NeutralCollector(_RENEWAL_MS)
+        first = self._first_neutral or neutral
+        self._wait = Wait(first, neutral, self._issuer.pause_ms(), after)
 
-    def _wait(self, seen: Seen, neutral: NeutralFace) -> tuple[LivenessEvent, ...]:
-        """Only time in which a face is seen counts: who comes back from a gap needs the pause too."""
+    def _wait_on(self, seen: Seen, wait: Wait) -> tuple[LivenessEvent, ...]:
         if seen.signals is None:
-            self._collector.interrupt()
+            wait.interrupt()
             return self._abort(VoidReason.PICTURE) if self._stays_unusable(seen) else ()
-        self._waited_ms += min(seen.step_ms, MAX_STEP_MS)
-        if self._bystander is not None:
-            unasked = self._bystander.update(seen.signals, seen.captured_at_ms)
-            self._tally.unasked_actions += len(unasked)
-        neutral = self._renewed(neutral, seen.signals, seen.captured_at_ms)
-        at_rest = neutral.is_near(seen.signals, self._plan[self._index].type)
-        late = self._waited_ms >= self._pause_ms + REST_LIMIT_MS
-        if late or (at_rest and self._waited_ms >= self._pause_ms):
-            return (self._issue(neutral),)
-        return ()
-
-    def _renewed(self, neutral: NeutralFace, signals: Signals, captured_at_ms: int) -> NeutralFace:
-        """A face that holds still again shows where it rests now, if that is not far from before."""
-        later = self._collector.update(signals, captured_at_ms)
-        if later is not None and later.settled and self._first_neutral is not None:
-            neutral = self._neutral = self._first_neutral.with_pose_of(later)
-        return neutral
+        outage_ms = max(seen.gap_ms, seen.blind_ms)
+        if outage_ms > self.gap_limit_ms:
+            self._begin_afresh()
+            return self._gather_neutral(seen)
+        if outage_ms > self._outage_limit_ms:
+            wait.begin_anew()
+        self._tally.unasked_actions += wait.unasked(seen.signals, seen.captured_at_ms)
+        is_over = wait.is_over(seen, seen.signals, self._plan.current.type)
+        self._neutral = wait.neutral
+        return (self._issue(wait.neutral),) if is_over else wait.hint()
 
     def _issue(self, neutral: NeutralFace) -> ChallengeIssued:
-        challenge = self._plan[self._index]
-        if self._tries_made:
-            challenge = self._issuer.draw(challenge.type)
+        challenge = self._plan.draw_again() if self._tries_made else self._plan.current
         self._phase = _Phase.ISSUED
-        self._prompt = Prompt(self._new_id(), challenge, neutral)
+        self._prompt = Prompt(self._new_id(), challenge, neutral, self._tally.mirror)
         return ChallengeIssued(
             challenge_id=self._prompt.challenge_id,
             challenge=challenge,
-            index=self._index + 1,
-            total=len(self._plan),
+            index=self._plan.index + 1,
+            total=self._plan.total,
             attempt=self._tries_made + 1,
             attempts=self._settings.attempts,
             time_limit_ms=self._settings.time_limit_ms,
@@ -295,6 +315,8 @@ class ChallengeRun:
         if seen.received_at_ms > opened.deadline_ms:
             return self._end(opened, seen.received_at_ms, opened.missed(seen.received_at_ms))
         if seen.signals is not None:
+            if opened.was_cut_short(seen, self._outage_limit_ms):
+                opened.restart(seen.captured_at_ms)
             return self._judge(seen, seen.signals, opened)
         return (opened.progressed(seen.received_at_ms),)
 
@@ -303,6 +325,8 @@ class ChallengeRun:
         if progress.done and progress.onset_ms is not None:
             self._tally.responses_ms.append(opened.response_ms(progress.onset_ms))
             self._tally.answers_ms.append(opened.answer_ms(seen.received_at_ms))
+            if opened.challenge.type is ChallengeType.HEAD_TURN:
+                self._tally.mirror = self._tally.mirror.after(progress)
             return self._end(opened, seen.received_at_ms, None)
         if progress.wrong:
             self._tally.unasked_actions += progress.wrong is Hint.WRONG_ACTION
@@ -312,19 +336,18 @@ class ChallengeRun:
     def _end(
         self, opened: OpenTry, now_ms: float, hint: Hint | None, *, wrong: bool = False
     ) -> tuple[LivenessEvent, ...]:
+        if hint is Hint.WRONG_DIRECTION and self._may_calibrate():
+            return (opened.progressed(now_ms), self._calibrate(opened))
         passed = hint is None
         will_retry = not passed and self._may_retry()
         ended = ChallengeEnded(opened.challenge_id, opened.challenge, passed, hint, will_retry)
         events: list[LivenessEvent] = [opened.progressed(now_ms), ended]
         if not will_retry:
-            self._tally.close(passed=passed, wrong=wrong)
-            self._owed.discard(opened.challenge.type)
-            self._index, self._tries_made = self._index + 1, 0
-        if self._index == len(self._plan):
-            if not self._owed:
-                return (*events, *self._finish())
-            # A plan's head turn must not be shed by voiding it.
-            self._plan.append(self._issuer.draw(self._owed.pop()))
+            self._tally.close(opened.challenge.type, passed=passed, wrong=wrong)
+            self._plan.close()
+            self._tries_made = 0
+        if self._plan.is_done:
+            return (*events, *self._finish())
         if self._neutral is not None:
             self._begin_wait(self._neutral, after=opened.challenge.type)
         return tuple(events)
@@ -333,6 +356,23 @@ class ChallengeRun:
         patience = self._tally.unasked_actions < UNASKED_LIMIT
         return patience and self._tries_made < self._settings.attempts
 
+    def _may_calibrate(self) -> bool:
+        patience = self._tally.unasked_actions < UNASKED_LIMIT
+        first = self._tally.mirror is Mirror.UNKNOWN
+        return self._settings.calibrating_turn and patience and first
+
+    def _calibrate(self, opened: OpenTry) -> ChallengeVoided:
+        """The other side, for the first time: another head turn tells whether the picture is mirrored. It
+        is one of the tries, but there always is one."""
+        self._tally.mirror = Mirror.SUSPECTED
+        self._tries_made = min(self._tries_made, self._settings.attempts - 1)
+        self._plan.draw_again()
+        if self._neutral is not None:
+            self._begin_wait(self._neutral, after=ChallengeType.HEAD_TURN)
+        return ChallengeVoided(
+            opened.challenge_id, opened.challenge, VoidReason.CALIBRATION, will_redraw=True
+        )
+
     def _void_open(self, reason: VoidReason, opened: OpenTry) -> tuple[LivenessEvent, ...]:
         self._tally.voids += 1
         will_redraw = self._tally.voids <= self._settings.voids and self._neutral is not None
@@ -340,21 +380,20 @@ class ChallengeRun:
         if not will_redraw or self._neutral is None:
             return (voided, *self._abort(reason))
         self._tries_made -= 1
-        self._owed |= {self._plan[self._index].type} & self._guaranteed
-        self._plan[self._index] = self._issuer.redraw()
+        self._plan.replace_voided()
         if self._tally.voids == VOIDS_BEFORE_EXTRA:
-            self._plan.append(self._issuer.redraw())
-        self._begin_wait(self._neutral, after=opened.challenge.type)
+            self._plan.ask_for_one_more()
+        self._begin_afresh()
         return (voided,)
 
     def _abort(self, reason: VoidReason) -> tuple[LivenessEvent, ...]:
         """Give up: nothing is left to report, for `aborted` says it."""
         self._aborted = reason
         self._phase = _Phase.FINISHED
-        self._prompt = self._open = None
+        self._prompt = self._open = self._wait = None
         return ()
 
     def _finish(self) -> tuple[LivenessEvent, ...]:
         self._phase = _Phase.FINISHED
-        self._prompt = self._open = None
+        self._prompt = self._open = self._wait = None
         return (RunFinished(self.outcome),)

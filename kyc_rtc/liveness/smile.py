@@ -17,13 +17,20 @@ class SmileTracker:
 
     def __init__(self, neutral: NeutralFace, scale: float, hold_ms: int) -> None:
         self._neutral = neutral.smile
-        target = SMILE_RISE * scale
-        self._excursion = Excursion(target * _REST_SHARE, target, hold_ms)
+        self._target = SMILE_RISE * scale
+        self._excursion = Excursion(self._target * _REST_SHARE, self._target, hold_ms)
 
     def update(self, signals: Signals, captured_at_ms: int) -> Sighting:
         excursion = self._excursion
         done = None
-        if excursion.update(signals.smile - self._neutral, captured_at_ms):
+        rise = signals.smile - self._neutral
+        if excursion.update(rise, captured_at_ms):
             onset_ms = captured_at_ms if excursion.onset_ms is None else excursion.onset_ms
             done = Gesture(ChallengeType.SMILE, None, onset_ms, captured_at_ms)
-        return Sighting(excursion.progress, excursion.resting, reached=done, done=done)
+        return Sighting(
+            excursion.progress,
+            excursion.resting,
+            reached=done,
+            done=done,
+            extent=rise / self._target,
+        )

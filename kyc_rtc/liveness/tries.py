@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import ChallengeProgressed, RunOutcome
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, Progress
+from kyc_rtc.liveness.mirror import EitherSide, Mirror, judge_for
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
+
+_BEGUN = 0.3
+"""Progress from which an action that was cut short counts as begun anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class Seen:
     """A frame as the run sees it.
 
     `signals`: None where there is nothing to judge. `gap_ms`: the longest real time between decoded
-    frames since the run last saw one. `step_ms`: real time since that frame was received.
+    frames since the run last saw one. `step_ms`: real time since that frame was received. `blind_ms`: for
+    how long no frame could be judged up to this one; 0 where the one before could.
     """
 
     captured_at_ms: int
@@ -26,15 +32,17 @@ class Seen:
     has_face: bool
     gap_ms: float
     step_ms: float
+    blind_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt that was issued and not yet sent."""
+    """A prompt that was issued and not yet sent. `mirror`: what is known of the picture."""
 
     challenge_id: str
     challenge: Challenge
     neutral: NeutralFace
+    mirror: Mirror = Mirror.UNKNOWN
 
 
 class OpenTry:
@@ -51,13 +59,32 @@ class OpenTry:
         self.opened_at_ms = self._last_usable_ms = opened_at_ms
         self.deadline_ms = opened_at_ms + time_limit_ms
         self._prompted_at_ms = prompted_at_ms
-        self._judge = Judge(prompt.challenge, prompt.neutral, prompted_at_ms)
+        self._prompt = prompt
+        self._judge = self._new_judge(prompted_at_ms)
+        self._restarted = False
         self._faceless_ms = 0.0
         self._latest = Progress(0.0, 0, done=False, wrong=None, hint=Hint.TOO_LATE, onset_ms=None)
+
+    def _new_judge(self, from_ms: int) -> Judge | EitherSide:
+        prompt = self._prompt
+        return judge_for(prompt.challenge, prompt.neutral, from_ms, prompt.mirror)
+
+    def restart(self, captured_at_ms: int) -> None:
+        """Begin anew after an outage: what was done before it, or meanwhile, counts neither for nor
+        against anybody. The deadline stays."""
+        self._judge, self._restarted = self._new_judge(captured_at_ms), True
 
     def gap_ms(self, seen: Seen) -> float:
         """Real time without a frame, of the time that the prompt has stood."""
         return min(seen.gap_ms, seen.received_at_ms - self.opened_at_ms)
+
+    def was_cut_short(self, seen: Seen, limit_ms: float) -> bool:
+        """Whether an outage of more than `limit_ms` ends with `seen`. A head that turns may be out of
+        sight meanwhile."""
+        blind_ms = min(seen.blind_ms, seen.received_at_ms - self.opened_at_ms)
+        if self.challenge.type is ChallengeType.HEAD_TURN:
+            blind_ms = 0.0
+        return max(self.gap_ms(seen), blind_ms) > limit_ms
 
     def unusable_ms(self, seen: Seen) -> float:
         """For how long no frame could be judged, up to `seen`; 0 where that one can."""
@@ -100,22 +127,34 @@ class OpenTry:
             remaining_ms=max(0, round(self.deadline_ms - now_ms)),
             paused=False,
             count_done=self._latest.count_done,
+            hint=self._advice(),
         )
+
+    def _advice(self) -> Hint | None:
+        """What the judge advises, or that an action that an outage cut short is to be done anew."""
+        begun = self._latest.progress >= _BEGUN or self._latest.done
+        if self._latest.advice is None and self._restarted and not begun:
+            return Hint.AGAIN
+        return self._latest.advice
 
 
 class Tally:
     """The counts of an outcome while they grow."""
 
-    def __init__(self) -> None:
+    def __init__(self, cannot: Sequence[ChallengeType] = ()) -> None:
         self.asked = self.attempts = self.unasked_actions = self.voids = 0
-        self._passed = self._failed_wrong = self._timed_out = 0
+        self.mirror = Mirror.UNKNOWN
+        self.excluded = list(cannot)
+        self._passed = self._failed_wrong = self._timed_out = self._unsettled = 0
         self.responses_ms: list[int] = []
         self.answers_ms: list[int] = []
 
-    def close(self, *, passed: bool, wrong: bool) -> None:
+    def close(self, kind: ChallengeType, *, passed: bool, wrong: bool) -> None:
         """Count a challenge that is over."""
         if passed:
             self._passed += 1
+        elif kind is ChallengeType.HEAD_TURN and not self.mirror.settled:
+            self._unsettled += 1
         elif wrong:
             self._failed_wrong += 1
         else:
@@ -134,4 +173,7 @@ class Tally:
             responses_ms=tuple(self.responses_ms),
             voids=self.voids,
             answers_ms=tuple(self.answers_ms),
+            unsettled=self._unsettled,
+            mirrored=self.mirror is Mirror.MIRRORED,
+            excluded=tuple(self.excluded),
         )

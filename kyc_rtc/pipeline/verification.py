@@ -16,7 +16,7 @@ from kyc_rtc.decision.fusion import deepfake_score, liveness_score
 from kyc_rtc.decision.policy import decide, enough_was_judged
 from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.detection.evidence import Evidence
-from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import LivenessEvent, RunFinished, RunOutcome, VoidReason
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -189,12 +189,17 @@ class Verification:
             return Scores(self._verdict.liveness_score, self._verdict.deepfake_score)
         findings = self.findings
         # A challenge that is still open is neither met nor missed.
-        unmet = findings.challenges_failed + findings.challenges_timed_out
+        unmet = findings.challenges_unmet
         answered = replace(findings, challenges_asked=findings.challenges_passed + unmet)
         return Scores(
             liveness_score(answered),
             deepfake_score(self._evidence, self._settings.confidence_threshold),
         )
+
+    @property
+    def excluded(self) -> frozenset[ChallengeType]:
+        """The types of challenges that are not asked for."""
+        return self._run.excluded
 
     def order(self, challenge: Challenge) -> None:
         """Ask for one more challenge, after those that are planned."""
@@ -243,6 +248,10 @@ class Verification:
     def void(self, reason: VoidReason) -> tuple[VerificationEvent, ...]:
         """Void the challenge that is open, if one is; another is drawn, or the run is given up."""
         return () if self._decided_on is not None else self._go_on(self._run.void(reason))
+
+    def cannot(self, challenge_id: str) -> tuple[VerificationEvent, ...]:
+        """The applicant cannot do the open challenge, if it is this one; another type takes its place."""
+        return () if self._decided_on is not None else self._go_on(self._run.cannot(challenge_id))
 
     def conclude(self, ending: Ending) -> tuple[VerificationEvent, ...]:
         """Be content with what was seen: the findings are complete. Ignored if they were."""
@@ -356,6 +365,8 @@ class Verification:
             internal_error=ending is Ending.INTERNAL_ERROR,
             voids=outcome.voids,
             challenges_planned=outcome.planned,
+            challenges_unsettled=outcome.unsettled,
+            cannot=len(outcome.excluded),
         )
 
 
@@ -365,5 +376,7 @@ def _ending_of(aborted: VoidReason) -> Ending:
             return Ending.LINK_LOST
         case VoidReason.PICTURE:
             return Ending.PICTURE_LOST
+        case VoidReason.CANNOT | VoidReason.CALIBRATION:
+            raise ValueError(f"nothing is given up for {aborted}")
         case _ as never:
             assert_never(never)

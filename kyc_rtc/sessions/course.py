@@ -10,12 +10,13 @@ from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.detection.evidence import Evidence, Sign
 from kyc_rtc.errors import Conflict
 from kyc_rtc.ids import new_alert_id, new_challenge_id
-from kyc_rtc.liveness.catalogue import Challenge
+from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import (
     ChallengeEnded,
     ChallengeIssued,
     ChallengeProgressed,
     ChallengeVoided,
+    RestAwaited,
     RunFinished,
     VoidReason,
 )
@@ -35,7 +36,8 @@ from kyc_rtc.sessions import journal, messages
 from kyc_rtc.sessions.advice import Advice
 from kyc_rtc.sessions.effects import CompareFootage, Effect, Send
 from kyc_rtc.sessions.events import FootageCompared, FootageMatch, FrameAnalysed, Now, Transport
-from kyc_rtc.sessions.journal import EntryType
+from kyc_rtc.sessions.exclusions import refuse_excluded
+from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType
 from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.link import Connection
 from kyc_rtc.sessions.states import SessionState, state_of
@@ -53,13 +55,20 @@ class Course:
     `media_ms`: capture time of the latest analysed frame.
     """
 
-    def __init__(self, ledger: Ledger, settings: Settings, issuer: Issuer) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        issuer: Issuer,
+        cannot: tuple[ChallengeType, ...] = (),
+    ) -> None:
+        """`cannot`: what the applicant cannot do, as they said in earlier attempts."""
         self.connection = Connection()
         self.advice = Advice()
         self.media_ms = 0
         self._ledger = ledger
         self._settings = settings
-        run = ChallengeRun(issuer.plan(), settings.liveness, new_challenge_id, issuer)
+        run = ChallengeRun(issuer.plan(), settings.liveness, new_challenge_id, issuer, cannot)
         self._verification = Verification(run, settings)
         self._asked: dict[str, dict[str, Any]] = {}
         self._prompt: ChallengeIssued | None = None
@@ -134,14 +143,21 @@ class Course:
         """Ask for one more challenge.
 
         Raises:
-            Conflict: too many were asked for, or the verdict is near.
+            Conflict: too many were asked for, its type is excluded, or the verdict is near.
         """
+        refuse_excluded(challenge.type, tuple(self._verification.excluded))
         if (
             self._verification.phase in (Phase.DECIDING, Phase.DECIDED)
             or self.challenges_total >= MAX_CHALLENGES
         ):
             raise Conflict("no further challenge fits into this session")
         self._verification.order(challenge)
+
+    def cannot(self, challenge_id: object, now: Now) -> list[Effect]:
+        """The applicant cannot do the challenge that is open. Ignored where it is not this one."""
+        if self._ledger.is_final or not isinstance(challenge_id, str):
+            return []
+        return self._act(self._verification.cannot(challenge_id), now)
 
     def conclude(self, ending: Ending, now: Now) -> list[Effect]:
         """Bring it to its verdict with what was seen. Verdict and state are one commit: that it is
@@ -191,6 +207,8 @@ class Course:
                 case ChallengeProgressed():
                     if self._progress_throttle.allows(now.monotonic_ms):
                         effects.append(self._send(messages.progress(event)))
+                case RestAwaited():
+                    effects.append(self._send(messages.notice(messages.REST_FIRST)))
                 case QualityChanged():
                     effects.append(self._send(messages.quality(event)))
                 case ReadyToDecide():
@@ -221,7 +239,8 @@ class Course:
         self._asked[event.challenge_id]["voided"] = event.reason.value
         if event.shown:
             self.connection.voided(event.reason)
-        self._ledger.add(EntryType.CHALLENGE_VOIDED, journal.voided_payload(event), now)
+        actor = APPLICANT if event.reason is VoidReason.CANNOT else SERVER
+        self._ledger.add(EntryType.CHALLENGE_VOIDED, journal.voided_payload(event), now, actor)
 
     def _note_ended(self, event: ChallengeEnded, now: Now) -> None:
         self._prompt = None

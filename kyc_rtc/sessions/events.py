@@ -149,6 +149,14 @@ class ChallengeOrdered:
 
 
 @dataclass(frozen=True, slots=True)
+class CannotDo:
+    """A client without a data channel says that its applicant cannot do this challenge."""
+
+    challenge_id: str
+    request: Request | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """The institution wants the verdict now."""
 
@@ -199,6 +207,7 @@ SessionEvent = (
     | AnalysisFailed
     | FootageCompared
     | ChallengeOrdered
+    | CannotDo
     | Completed
     | Cancelled
     | Interrupted

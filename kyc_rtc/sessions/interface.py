@@ -19,7 +19,8 @@ class Order:
     """What a verification may be started with besides its user.
 
     `profile`: a name out of the settings. `expires_in_s`: for how long it waits to be joined; None: as
-    in the settings. `metadata`: the institution's own texts.
+    in the settings. `metadata`: the institution's own texts. `exclude`: types of challenges that are not
+    asked for.
     """
 
     return_url: str | None = None
@@ -27,6 +28,7 @@ class Order:
     locale: str | None = None
     profile: str | None = None
     expires_in_s: int | None = None
+    exclude: tuple[str, ...] = ()
 
 
 NO_ORDER: Final = Order()
@@ -36,7 +38,7 @@ NO_ORDER: Final = Order()
 class ChallengeView:
     """A challenge as it was asked. `passed` is None while it runs, and where it was voided.
 
-    `voided`: why it does not count (`gap`, `picture`, `peer`), else None.
+    `voided`: why it does not count (a `VoidReason`), else None.
     """
 
     challenge_id: str
@@ -100,7 +102,8 @@ class SessionView:
     `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
     for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
     where there is none, and the reason for an end without one is its state. `link_number`: of the link
-    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification.
+    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification. `exclude`: types of
+    challenges that are not asked for, by the order or because the applicant cannot do them.
     """
 
     session_id: str
@@ -132,6 +135,7 @@ class SessionView:
     locale: str | None = None
     return_url: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -318,8 +322,11 @@ class SessionInterface(Protocol):
     async def hang_up(self, session_id: str, peer_id: str) -> None:
         """Close a peer; the session is cancelled unless it is over."""
 
-    async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
-        """Analyse one picture of a client without WebRTC.
+    async def upload(
+        self, session_id: str, picture: bytes, client: ClientView, cannot: str | None = None
+    ) -> FrameView:
+        """Analyse one picture of a client without WebRTC. `cannot`: first void this challenge, because
+        the applicant cannot do it.
 
         Raises `BadImage`, `Conflict`, `AtCapacity`, `Forbidden` where uploads are off.
         """

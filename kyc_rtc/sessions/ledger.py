@@ -120,6 +120,13 @@ class Ledger:
         self._stored_seq = max(self._stored_seq, seq)
         return tuple(newly)
 
+    def missed(self, last_event: object, greeted_seq: int) -> list[EventRecord]:
+        """What a client missed: since the event that it names, or since its greeting. A prompt among it
+        is void, or over, by now."""
+        if isinstance(last_event, bool) or not isinstance(last_event, int):
+            last_event = greeted_seq
+        return [entry for entry in self.after(last_event) if entry.type != EntryType.CHALLENGE]
+
     def after(self, seq: int) -> tuple[EventRecord, ...]:
         """The stored entries with a greater number, as far as they are kept."""
         return tuple(entry for entry in self._stored if entry.seq > seq)

@@ -11,6 +11,7 @@ from kyc_rtc.decision.verdict import ReasonCode, Verdict, weight_word
 from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.errors import KycError
 from kyc_rtc.liveness.events import ChallengeProgressed
+from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.verification import QualityChanged, Scores
 from kyc_rtc.sessions.reason_classes import classes_of
@@ -54,7 +55,10 @@ def refusal(error: KycError) -> Outbound:
 
 
 STORAGE_WAITING = "storage_waiting"
-"""The one notice so far: the server waits for its database."""
+"""A notice: the server waits for its database."""
+
+REST_FIRST = Hint.REST_FIRST.value.removeprefix("hint.")
+"""A notice: the next prompt waits for the face to come to rest."""
 
 
 def notice(code: str | None) -> Outbound:
@@ -84,6 +88,7 @@ def progress(event: ChallengeProgressed) -> Outbound:
             "remaining_ms": round(event.remaining_ms),
             "paused": event.paused,
             "count_done": event.count_done,
+            "hint": event.hint.value if event.hint else None,
         },
         TELEMETRY,
     )

@@ -23,6 +23,8 @@ CLASS_OF: dict[ReasonCode, ReasonClass] = {
     ReasonCode.CHALLENGE_FAILED: ReasonClass.ACTION,
     ReasonCode.CHALLENGE_TIMEOUT: ReasonClass.ACTION,
     ReasonCode.TIME_LIMIT: ReasonClass.ACTION,
+    ReasonCode.MIRROR_UNSETTLED: ReasonClass.ACTION,
+    ReasonCode.CHALLENGES_EXCLUDED: ReasonClass.ACTION,
     ReasonCode.NO_FACE: ReasonClass.FRAMING,
     ReasonCode.SEVERAL_FACES: ReasonClass.FRAMING,
     ReasonCode.POOR_QUALITY: ReasonClass.LIGHT,

@@ -7,6 +7,7 @@ from kyc_rtc.sessions.effects import Effect, Reply
 from kyc_rtc.sessions.events import (
     AnalysisFailed,
     Cancelled,
+    CannotDo,
     ChallengeOrdered,
     Completed,
     FrameAnalysed,
@@ -56,6 +57,7 @@ def after_the_end(event: SessionEvent, state: SessionState) -> tuple[Effect, ...
             | FrameAnalysed(request=int(request))
             | AnalysisFailed(request=int(request))
             | ChallengeOrdered(request=int(request))
+            | CannotDo(request=int(request))
             | Completed(request=int(request))
             | Cancelled(request=int(request))
         ):

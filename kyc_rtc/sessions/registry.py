@@ -16,6 +16,7 @@ from kyc_rtc.memory import give_back
 from kyc_rtc.sessions.actor import SessionActor
 from kyc_rtc.sessions.attempts import attempts_spent
 from kyc_rtc.sessions.events import Interrupted, OwnershipEnded
+from kyc_rtc.sessions.exclusions import excluded_by_applicant, issuer_without
 from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.pending import PENDING_PER_PLACE, client_key
 from kyc_rtc.sessions.ports import Services
@@ -204,8 +205,9 @@ class SessionRegistry:
         attempts = await self._services.store.attempts(known.verification_id)
         record = await self._acquire(session_id)
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
-        issuer = self._services.issuer.under(settings.liveness)
-        session = Session(record, settings, issuer, can_retry=can_retry)
+        issuer = issuer_without(self._services.issuer.under(settings.liveness), attempts)
+        cannot = excluded_by_applicant(attempts)
+        session = Session(record, settings, issuer, can_retry=can_retry, cannot=cannot)
         actor = SessionActor(session, self._services, self._take_place)
         if self._closed:  # meanwhile: nobody would wait for its task
             raise self.at_capacity("the server stops")

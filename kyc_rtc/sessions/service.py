@@ -21,6 +21,7 @@ from kyc_rtc.errors import (
 )
 from kyc_rtc.frames import check_picture, decode_picture
 from kyc_rtc.ids import AlertId, SessionId, new_session_id, parse_session_id
+from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.sessions.actor import SessionActor
 from kyc_rtc.sessions.attempts import (
     attempt_that_counts,
@@ -29,7 +30,8 @@ from kyc_rtc.sessions.attempts import (
     why_no_retry,
 )
 from kyc_rtc.sessions.commands import Commands
-from kyc_rtc.sessions.events import Cancelled, Client, Transport
+from kyc_rtc.sessions.events import Cancelled, CannotDo, Client, Transport
+from kyc_rtc.sessions.exclusions import excluded, refuse_excluded
 from kyc_rtc.sessions.interface import (
     NO_ORDER,
     AlertFilter,
@@ -220,12 +222,16 @@ class SessionService:
         if actor.is_present(peer_id):
             await actor.ask(partial(Cancelled, APPLICANT))
 
-    async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
+    async def upload(
+        self, session_id: str, picture: bytes, client: ClientView, cannot: str | None = None
+    ) -> FrameView:
         if self._settings.uploads_mode == "off":
             raise UploadsDisabled("pictures cannot be uploaded here", hint="connect the camera")
         check_picture(picture)  # what is none costs no place and no turn on the pool
         described = Client(Transport.UPLOAD, client.user_agent, address_prefix(client.address))
         async with self._joining(session_id) as actor:
+            if cannot is not None:
+                await actor.ask(partial(CannotDo, cannot))
             result, messages = await actor.upload(partial(decode_picture, picture), described)
         attempts = await self._store.attempts(actor.record.verification_id)
         return FrameView(
@@ -258,6 +264,8 @@ class SessionService:
             # An opened retry does not change the verdict; an order means the attempt to come.
             completes = command.type is CommandType.COMPLETE
             target = attempt_that_counts(attempts) if completes else attempts[-1]
+        if command.type is CommandType.SEND_CHALLENGE:
+            refuse_excluded(ChallengeType(command.arguments["challenge_type"]), excluded(attempts))
         if target.state not in FINAL:
             await self._commands.carry_out(target, command)
         elif command.type is CommandType.SEND_CHALLENGE:

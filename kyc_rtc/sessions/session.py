@@ -13,13 +13,9 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
-from kyc_rtc.errors import (
-    AtCapacity,
-    BadMessage,
-    Conflict,
-    KycError,
-)
+from kyc_rtc.errors import AtCapacity, BadMessage, Conflict, KycError
 from kyc_rtc.ids import PeerId
+from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
@@ -39,6 +35,7 @@ from kyc_rtc.sessions.effects import (
 from kyc_rtc.sessions.events import (
     AnalysisFailed,
     Cancelled,
+    CannotDo,
     ChallengeOrdered,
     ChannelReady,
     Client,
@@ -76,12 +73,19 @@ class Session:
     """`handle` never raises for what a client, or the storage, does."""
 
     def __init__(
-        self, record: SessionRecord, settings: Settings, issuer: Issuer, *, can_retry: bool
+        self,
+        record: SessionRecord,
+        settings: Settings,
+        issuer: Issuer,
+        *,
+        can_retry: bool,
+        cannot: tuple[ChallengeType, ...] = (),
     ) -> None:
-        """`can_retry`: whether another attempt may follow a verdict that is not PASSED."""
+        """`can_retry`: whether another attempt may follow a verdict that is not PASSED. `cannot`: what
+        the applicant cannot do, as they said in earlier attempts."""
         self._settings = settings
         self._ledger = Ledger(record)
-        self._course = Course(self._ledger, settings, issuer)
+        self._course = Course(self._ledger, settings, issuer, cannot)
         self._exposure = messages.Exposure(scores=settings.scores_exposed, can_retry=can_retry)
         self._peer_id: PeerId | None = None
         self._devices = Devices()
@@ -156,6 +160,9 @@ class Session:
                 return [] if self._ledger.is_final else self._course.compared(event, now)
             case ChallengeOrdered():
                 return self._order(event)
+            case CannotDo(challenge_id, request):
+                effects = self._course.cannot(challenge_id, now)
+                return [*effects, *self._replies.answer(request)]
             case Completed(request):
                 return self._complete(request, now)
             case Cancelled(actor, request):
@@ -227,20 +234,15 @@ class Session:
         match inbound.type if inbound else None:
             case InboundType.READY if inbound:
                 self._ready = True
-                return self._resume(inbound.fields.get("last_event"))
+                last_event = inbound.fields.get("last_event")
+                return self._messages(self._ledger.missed(last_event, self._greeted_seq))
+            case InboundType.CANNOT if inbound:
+                return self._course.cannot(inbound.fields.get("challenge_id"), now)
             case InboundType.CANCEL:
                 return self._end_as(SessionState.CANCELLED, APPLICANT, now)
             case InboundType.CAPTURE_INFO if inbound:
                 self._course.advice.capture_reported(inbound.fields)
         return []  # of `stats`, that something came is noted by the peer
-
-    def _resume(self, last_event: object) -> list[Effect]:
-        """What the client missed: since the event that it names, or since its greeting. A prompt among
-        it is void, or over, by now."""
-        if isinstance(last_event, bool) or not isinstance(last_event, int):
-            last_event = self._greeted_seq
-        missed = self._ledger.after(last_event)
-        return self._messages([entry for entry in missed if entry.type != EntryType.CHALLENGE])
 
     # Frames
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from kyc_rtc.errors import BadRequest, Conflict
+from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.issuer import Issuer
+from kyc_rtc.sessions.exclusions import issuer_without
 from kyc_rtc.sessions.interface import Order
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.settings import Settings
@@ -43,7 +45,8 @@ def terms_of(order: Order, settings: Settings) -> Terms:
 
     Raises:
         BadRequest: `profile` is no profile of the settings, `return_url` begins with none of theirs,
-            `expires_in` is out of range, or a value cannot be stored.
+            `expires_in` is out of range, `exclude` names what is not a type of challenge or leaves
+            nothing to ask for, or a value cannot be stored.
     """
     if order.profile is not None and order.profile not in settings.profiles:
         raise BadRequest("profile: there is none of this name", hint="see the setting profiles")
@@ -57,7 +60,20 @@ def terms_of(order: Order, settings: Settings) -> Terms:
         raise BadRequest(
             f"expires_in: must lie between {MIN_EXPIRES_IN_S} and {MAX_EXPIRES_IN_S} seconds"
         )
-    return Terms(order.profile, order.locale, url, order.metadata)
+    _check_exclude(order, settings)
+    return Terms(order.profile, order.locale, url, order.metadata, order.exclude)
+
+
+def _check_exclude(order: Order, settings: Settings) -> None:
+    if not set(order.exclude) <= set(ChallengeType):
+        raise BadRequest(
+            "exclude: names what is not a type of challenge",
+            hint=f"send {', '.join(ChallengeType)}",
+        )
+    if set(settings.with_profile(order.profile).liveness.challenge_types) <= set(order.exclude):
+        raise BadRequest(
+            "exclude: leaves nothing to ask for", hint="see the setting liveness.challenge_types"
+        )
 
 
 def lifetime_ms(order: Order, settings: Settings) -> int:
@@ -85,4 +101,5 @@ def settings_for(record: SessionRecord, settings: Settings) -> Settings:
 
 def issuer_for(record: SessionRecord, services: Services) -> Issuer:
     """Who draws the challenges of a session. Raises Conflict, as `settings_for`."""
-    return services.issuer.under(settings_for(record, services.settings).liveness)
+    issuer = services.issuer.under(settings_for(record, services.settings).liveness)
+    return issuer_without(issuer, (record,))

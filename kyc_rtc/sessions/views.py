@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from kyc_rtc.addresses import parsed
 from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.sessions.attempts import may_retry
+from kyc_rtc.sessions.exclusions import excluded
 from kyc_rtc.sessions.interface import (
     AlertView,
     AttemptView,
@@ -75,6 +76,7 @@ def session_view(
         locale=record.terms.locale,
         return_url=record.terms.return_url,
         metadata=record.terms.metadata,
+        exclude=tuple(kind.value for kind in excluded(_until(record, attempts))),
         link_number=record.link_number,
         withdrawn=record.withdrawn,
     )
@@ -98,6 +100,11 @@ def applicants_view(view: SessionView) -> SessionView:
         connection=None,
         needs_review=is_left_open(status, classes),
     )
+
+
+def _until(record: SessionRecord, attempts: Sequence[SessionRecord]) -> list[SessionRecord]:
+    """The attempts before this one, and it."""
+    return [*(one for one in attempts if one.attempt < record.attempt), record]
 
 
 def _attempt_view(record: SessionRecord) -> AttemptView:

@@ -24,6 +24,7 @@ class InboundType(StrEnum):
     READY = "ready"
     CAPTURE_INFO = "capture_info"
     STATS = "stats"
+    CANNOT = "cannot"
     CANCEL = "cancel"
 
 

@@ -48,6 +48,11 @@ class LivenessSettings(Group):
         examples=['["head_turn", "nod", "smile"]'],
     )
     attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")
+    calibrating_turn: bool = Field(
+        True,
+        description="the first head turn to the other side does not count, for the picture may be "
+        "mirrored; another one tells",
+    )
     time_limit_ms: int = Field(
         10_000, ge=2_000, le=60_000, description="real time for one try, from the sent prompt on"
     )

@@ -25,8 +25,9 @@ class AskedChallenge(BaseModel):
     count: int = Field(description="how many blinks or nods were asked for, else 1")
     passed: bool | None = Field(description="null while it is open, and where it was voided")
     voided: VoidReason | None = Field(
-        description="why it does not count: no picture came (gap), none could be judged (picture), or the "
-        "connection was replaced (peer); else null"
+        description="why it does not count: no picture came (gap), none could be judged (picture), the "
+        "connection was replaced (peer), the applicant cannot do it (cannot), or a turn to the other side "
+        "may mean that the picture is mirrored (calibration); else null"
     )
 
 

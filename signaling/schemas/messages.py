@@ -88,6 +88,7 @@ class ProgressMessage(_Message):
     remaining_ms: int = Field(description="real time that is left")
     paused: bool = Field(description="always false")
     count_done: int = Field(description="blinks or nods so far")
+    hint: str | None = Field(description="what to do differently: key of the sentence, or null")
 
 
 class VoidedMessage(_Message):
@@ -124,10 +125,11 @@ class FrameMessage(_Message):
 
 
 class NoticeMessage(_Message):
-    """The server waits for its database, or no longer."""
+    """What the applicant should know meanwhile: the server waits for its database, or the next prompt for
+    a face at rest."""
 
     type: Literal["notice"] = Field(description=_TYPE)
-    code: str | None = Field(description="`storage_waiting`; null when it is over")
+    code: str | None = Field(description="`storage_waiting`, `rest_first`; null when it is over")
     hint: str | None = Field(description="key of the sentence in the catalogue")
 
 

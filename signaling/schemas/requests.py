@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kyc_rtc.liveness.catalogue import ChallengeType
+from kyc_rtc.liveness.catalogue import MAX_EXCLUDED, ChallengeType
 from kyc_rtc.sessions.labels import AttackSpecies, LabelSource, SessionLabel
 from kyc_rtc.sessions.terms import (
     MAX_EXPIRES_IN_S,
@@ -60,6 +60,12 @@ class StartSession(Request):
         description="seconds that the session waits to be joined; without it as in the setting "
         "limits.session_expiry_ms",
     )
+    exclude: list[Annotated[ChallengeType, Field(strict=False)]] = Field(
+        [],
+        max_length=MAX_EXCLUDED,
+        json_schema_extra={"uniqueItems": True},
+        description="types of challenges that the applicant cannot do and is not asked for; stored encrypted",
+    )
 
 
 class SendChallenge(Request):
@@ -76,6 +82,13 @@ class UploadFrame(Request):
 
     session_id: SessionIdField
     frame: str = Field(description="a data URL: data:image/jpeg;base64,… (JPEG, PNG or WebP)")
+    cannot: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="id of the open challenge, where the applicant cannot do it: it is voided, and another "
+        "type takes its place",
+    )
 
 
 class SessionReference(Request):

@@ -216,6 +216,10 @@ class SessionStatus(OriginalAnswer):
     locale: str | None = Field(description="as given to `start-session`")
     return_url: str | None = Field(description="as given to `start-session`")
     metadata: dict[str, str] = Field(description="as given to `start-session`")
+    exclude: list[ChallengeTypeName] = Field(
+        description="types of challenges that are not asked for: as given to `start-session`, and what the "
+        "applicant said that they cannot do"
+    )
 
 
 class ListedVerification(Answer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import numpy as np
 from aiohttp import ClientSession
 
 from kyc_rtc.liveness.catalogue import ChallengeType
@@ -39,6 +40,23 @@ async def test_the_portrait_answers_all_five_challenges_and_passes(
     assert numbers == sorted(set(numbers))
     stored = await call.status()
     assert (stored["status"], stored["verified"]) == ("PASSED", True)
+
+
+async def test_a_camera_that_mirrors_its_picture_fails_nobody(
+    serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
+) -> None:
+    detection = DetectionSettings(weights_dir=tmp_path)
+    base_url = await serve(Settings(data_dir=tmp_path, liveness=ALL_FIVE, detection=detection))
+    applicant = PortraitApplicant(face_model)
+    call = Call(http, base_url, lambda ms: np.ascontiguousarray(applicant.draw(ms)[:, ::-1]))
+    call.on_challenge = lambda challenge: applicant.act(obey(challenge))
+    try:
+        await call.start()
+        verdict = await call.verdict(within_s=90)
+    finally:
+        await call.aclose()
+    assert verdict["status"] != "FAILED", call.account()
+    assert [m["reason"] for m in call.of_type("challenge_voided")] == ["calibration"]
 
 
 async def test_a_portrait_that_only_sits_there_does_not_pass(

@@ -37,6 +37,7 @@ class FakeSessions:
         self.alerts: dict[str, AlertView] = {}
         self.calls: list[tuple[str, Any]] = []
         self.clients: list[ClientView] = []
+        self.refused_challenges: list[str] = []
         self.orders: list[Order] = []
         self.refusal: KycError | None = None
         self.problems: tuple[str, ...] = ()
@@ -77,6 +78,7 @@ class FakeSessions:
             locale=order.locale,
             return_url=order.return_url,
             metadata=order.metadata,
+            exclude=order.exclude,
         )
         self.sessions[view.session_id] = view
         return view
@@ -133,8 +135,11 @@ class FakeSessions:
         self._check("hang_up", peer_id)
         await self.status(session_id)
 
-    async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
+    async def upload(
+        self, session_id: str, picture: bytes, client: ClientView, cannot: str | None = None
+    ) -> FrameView:
         self._check("upload", picture)
+        self.refused_challenges += [] if cannot is None else [cannot]
         self.clients.append(client)
         return FrameView(
             session=await self.status(session_id),

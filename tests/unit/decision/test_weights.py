@@ -15,7 +15,7 @@ from kyc_rtc.decision.policy import HARD_SIGNS, decide, reason_for_sign
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus, WeightWord, weight_word
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.vision.quality import QualityIssue
-from tests.unit.decision.test_policy import (
+from tests.unit.decision.cases import (
     CALM,
     LIMITS,
     LIVE,
@@ -100,7 +100,8 @@ def test_of_two_that_tell_one_sign_the_heavier_counts() -> None:
 @pytest.mark.parametrize("confidence", [0.01, 0.9])
 def test_a_hard_sign_decides_or_stands_in_the_way_alone(sign: Sign, confidence: float) -> None:
     told = (*CALM, statement(AnalyserName.BLINK, 0.6, confidence, sign))
-    assert weights_of(replace(LIVE, evidence=told)) == {reason_for_sign(sign): 1.0}
+    weights = weights_of(replace(PASSIVE, evidence=told))
+    assert weights == {reason_for_sign(sign): 1.0, R.NOT_ASKED: 0.0}
 
 
 def test_what_decides_alone_stands_before_what_was_measured() -> None:

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import random
 from itertools import islice, pairwise
+from pathlib import Path
 
 import pytest
 
-from kyc_rtc.evaluation.chance import Recording, _Film, _played, _Same, _Voids, challenges
+from kyc_rtc.evaluation.chance import (
+    Job,
+    Recording,
+    _at_plan,
+    _Film,
+    _played,
+    _Same,
+    _Voids,
+    challenges,
+    exclusions,
+)
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.settings import LivenessSettings
@@ -15,6 +26,7 @@ from tests.unit.liveness.fakes.actor import Actor, Pulse
 from tests.unit.liveness.fakes.faces import make_face, make_observation
 
 SETTINGS = LivenessSettings()
+UNCALIBRATED = LivenessSettings(calibrating_turn=False)
 LENGTH_MS = 6_000
 
 
@@ -27,9 +39,14 @@ def blinking(every_ms: int) -> Recording:
     return recorded(*(Pulse("shut", 1.0, at, 250) for at in range(500, LENGTH_MS - 300, every_ms)))
 
 
-def met(recording: Recording, challenge: Challenge, tries: int = 4) -> int:
+def met(
+    recording: Recording,
+    challenge: Challenge,
+    tries: int = 4,
+    settings: LivenessSettings = UNCALIBRATED,
+) -> int:
     chance = random.Random(1)  # noqa: S311  # the same in every run
-    issuer = _Same(challenge, SETTINGS, chance)
+    issuer = _Same(challenge, settings, chance)
     outcomes = [_played(recording, (challenge,), issuer, chance) for _ in range(tries)]
     return sum(outcome.passed for outcome in outcomes)
 
@@ -84,6 +101,32 @@ def test_everything_that_the_settings_allow_is_asked() -> None:
         "mouth_open 0.7 s",
     ]
     assert list(challenges(few)) == names
+
+
+def test_each_type_and_each_pair_is_left_out() -> None:
+    found = exclusions(SETTINGS)
+    assert found[0] == ()
+    assert [len(left_out) for left_out in found] == [0] + [1] * 5 + [2] * 10
+    few = LivenessSettings(challenges=1, challenge_types=("head_turn", "nod"))
+    assert exclusions(few) == [(), (ChallengeType.HEAD_TURN,), (ChallengeType.NOD,)]
+
+
+def test_footage_that_blinks_meets_the_plans_from_which_all_else_is_left_out() -> None:
+    recording = blinking(every_ms=700)
+    settings = LivenessSettings(challenges=1, challenge_types=("head_turn", "nod", "blink"))
+    job = Job(Path(), settings, tries=1)
+    chance = random.Random(1)  # noqa: S311  # the same in every run
+    others = (ChallengeType.HEAD_TURN, ChallengeType.NOD)
+    assert all(_at_plan(recording, chance, job, excluded=others).met for _ in range(4))
+    assert not any(_at_plan(recording, chance, job).met for _ in range(4))
+
+
+def test_footage_that_turns_to_one_side_gains_by_the_calibrating_turn() -> None:
+    """What a mirrored picture is granted, an attacker has too: that is what its row measures."""
+    turn = recorded(Pulse("yaw_deg", 30.0, 2_000, 1_400))
+    right = challenges(SETTINGS)["head_turn right"]
+    assert met(turn, right) == 0
+    assert met(turn, right, settings=SETTINGS) == 4
 
 
 def test_time_goes_on_where_the_recording_begins_again() -> None:

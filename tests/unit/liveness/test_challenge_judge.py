@@ -113,16 +113,16 @@ def test_who_is_already_there_must_come_to_rest_first(challenge: Challenge) -> N
     ("challenge", "pulses", "hint"),
     [
         (LEFT, [], Hint.TOO_LATE),
-        (LEFT, [Pulse("yaw_deg", 11, 1_500, 1_000)], Hint.MORE_CLEARLY),
+        (LEFT, [Pulse("yaw_deg", 11, 1_500, 1_000)], Hint.TURN_FURTHER),
         (LEFT, [Pulse("yaw_deg", -17, 1_500, 1_000)], Hint.WRONG_DIRECTION),
         (LEFT, [Pulse("yaw_deg", 30, 1_500, 20_000)], Hint.COME_BACK),
         (NODS, pulses_for(NOD, 1_500), Hint.MORE_TIMES),
         (BLINKS, [*pulses_for(BLINK, 1_500), *pulses_for(BLINK, 2_000)], Hint.MORE_TIMES),
         (BLINK, [Pulse("shut", 1.0, 1_500, 20_000)], Hint.COME_BACK),
-        (SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.MORE_CLEARLY),
+        (SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.SMILE_WIDER),
         (MOUTH, [Pulse("jaw", 1.0, 1_500, 200)], Hint.HOLD_LONGER),
         (LONG_SMILE, [Pulse("smile", 0.8, 1_500, 900)], Hint.HOLD_LONGER),
-        (LONG_SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.MORE_CLEARLY),
+        (LONG_SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.SMILE_WIDER),
     ],
 )
 def test_the_hint_tells_what_was_missing(

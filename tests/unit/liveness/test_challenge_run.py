@@ -10,7 +10,6 @@ import pytest
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.run import (
-    REST_LIMIT_MS,
     ChallengeEnded,
     ChallengeIssued,
     ChallengeProgressed,
@@ -18,6 +17,7 @@ from kyc_rtc.liveness.run import (
     LivenessEvent,
     RunFinished,
 )
+from kyc_rtc.liveness.waiting import REST_LIMIT_MS
 from kyc_rtc.settings import LivenessSettings
 from tests.unit.liveness.fakes.actor import Actor, Pulse, obey, play, pulses_for, show
 from tests.unit.liveness.fakes.chance import seeded_issuer
@@ -148,19 +148,6 @@ def test_who_does_what_nobody_asked_for_gets_no_more_second_attempts() -> None:
     ended = of_type(play(run, Actor(), nods), ChallengeEnded)
     assert [one.will_retry for one in ended] == [True, False, False, False]
     assert run.outcome.failed_wrong == 3
-
-
-def test_mixing_up_left_and_right_is_no_unasked_action() -> None:
-    def other_side(prompt: ChallengeIssued, sent_ms: int) -> list[Pulse]:
-        start_ms = sent_ms + 500
-        left = prompt.challenge.direction is Direction.LEFT
-        side = Direction.RIGHT if left else Direction.LEFT
-        return pulses_for(Challenge(ChallengeType.HEAD_TURN, side), start_ms)
-
-    run = new_run(LEFT, settings=LivenessSettings(attempts=3))
-    ended = of_type(play(run, Actor(), other_side), ChallengeEnded)
-    assert [one.hint for one in ended] == [Hint.WRONG_DIRECTION] * 3
-    assert run.outcome.unasked_actions == 0
 
 
 def test_an_action_between_prompts_is_counted() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,11 +109,10 @@ def test_a_lasting_smile_and_narrow_eyes_leave_room_for_the_action() -> None:
         (Look(jaw=0.5), set(ChallengeType) - {ChallengeType.MOUTH_OPEN}),
     ],
 )
-def test_near_neutral_is_what_the_next_challenge_needs(
-    look: Look, near: set[ChallengeType]
-) -> None:
+def test_near_enough_is_what_the_next_challenge_needs(look: Look, near: set[ChallengeType]) -> None:
     neutral, signals = make_neutral(), make_signals(look)
-    assert {kind for kind in ChallengeType if neutral.is_near(signals, kind)} == near
+    assert {kind for kind in ChallengeType if neutral.is_near_enough(signals, kind)} == near
+    assert neutral.is_near(signals) is (look == Look())
 
 
 @pytest.mark.parametrize(
@@ -125,12 +122,25 @@ def test_the_pose_follows_a_shift_but_not_a_turn(
     yaw_deg: float, pitch_deg: float, moves: bool
 ) -> None:
     neutral = make_neutral()
-    later = make_neutral(Look(yaw_deg=yaw_deg, pitch_deg=pitch_deg, smile=0.5))
-    shifted = neutral.with_pose_of(later)
-    expected = (
-        replace(neutral, yaw_deg=later.yaw_deg, pitch_deg=later.pitch_deg) if moves else neutral
-    )
-    assert shifted == expected
+    later = make_neutral(Look(yaw_deg=yaw_deg, pitch_deg=pitch_deg))
+    assert neutral.renewed_by(later) == (later if moves else neutral)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "rests_at"), [(0.0, 0.2, 0.2), (0.0, 0.9, 0.25), (0.3, 0.0, 0.0)]
+)
+def test_the_smile_follows_what_is_left_of_it_but_not_a_smile(
+    first: float, later: float, rests_at: float
+) -> None:
+    renewed = make_neutral(Look(smile=first)).renewed_by(make_neutral(Look(smile=later)))
+    assert renewed.smile == pytest.approx(rests_at)
+
+
+def test_the_mouth_follows_what_is_left_of_it_but_no_open_mouth() -> None:
+    renewed = make_neutral().renewed_by(make_neutral(Look(jaw=1.0)))
+    wide = make_neutral(Look(jaw=1.0))
+    assert make_neutral().jaw_open < renewed.jaw_open < wide.jaw_open / 2
+    assert make_neutral().mouth_gap < renewed.mouth_gap < wide.mouth_gap / 2
 
 
 @settings(deadline=None)

@@ -6,7 +6,7 @@ import pytest
 
 from kyc_rtc.vision.quality import QualityIssue
 from tests.unit.liveness.fakes.actor import Actor
-from tests.unit.pipeline.test_verification import FRAME_MS, new_verification, result, step
+from tests.unit.pipeline.staged import FRAME_MS, new_verification, result, step
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,18 @@ async def test_the_original_flow_keeps_its_fields(client: Client) -> None:
     assert {"recommendations", "alerts"} <= body.keys()
 
 
+async def test_a_picture_may_say_which_challenge_the_applicant_cannot_do(
+    client: Client, sessions: FakeSessions
+) -> None:
+    body = {"session_id": (await start(client))["session_id"], "frame": PIXEL}
+    for cannot in (None, "the-challenge"):
+        answer = await client.post("/api/v1/kyc/upload-video-frame", json=body | {"cannot": cannot})
+        assert answer.status == 200
+    assert sessions.refused_challenges == ["the-challenge"]
+    refused = await client.post("/api/v1/kyc/upload-video-frame", json=body | {"cannot": ""})
+    assert refused.status == 400
+
+
 @pytest.mark.parametrize(
     ("path", "raw", "status"),
     [

@@ -190,10 +190,13 @@ async def test_an_order_reaches_the_sessions_and_comes_back(
         "metadata": {"case": "7"},
         "locale": "de-CH",
         "profile": "short",
+        "exclude": ["nod", "smile"],
     }
     _, text = await created(client, {}, **order, expires_in=60)
     body = json.loads(text)
-    expected = Order("https://bank.example/back", {"case": "7"}, "de-CH", "short", 60)
+    expected = Order(
+        "https://bank.example/back", {"case": "7"}, "de-CH", "short", 60, ("nod", "smile")
+    )
     assert sessions.orders == [expected]
     status = await client.get(f"{KYC}/get-session-status?session_id={body['session_id']}")
     seen = await status.json()
@@ -201,7 +204,7 @@ async def test_an_order_reaches_the_sessions_and_comes_back(
     url = f"{KYC}/sessions/{body['session_id']}"
     applicant = await (await client.get(url, headers=bearer(body["client_token"]))).json()
     assert (applicant["return_url"], applicant["locale"]) == (order["return_url"], "de-CH")
-    assert not {"metadata", "profile", "user_id"} & applicant.keys()
+    assert not {"metadata", "profile", "user_id", "exclude"} & applicant.keys()
 
 
 @pytest.mark.parametrize(
@@ -222,6 +225,9 @@ async def test_an_order_reaches_the_sessions_and_comes_back(
         ("expires_in", 59),
         ("expires_in", 7 * 86_400 + 1),
         ("expires_in", "60"),
+        ("exclude", ["dance"]),
+        ("exclude", ["nod", "smile", "blink"]),
+        ("exclude", "nod"),
         ("return_url", ""),
         ("return_url", "https://bank.example/" + "x" * 2_000),
     ],

@@ -26,11 +26,18 @@ from tests.unit.storage.stores import (
 )
 
 TERMS = Terms(
-    "thorough", "de-CH", "https://bank.example/back?c=4711", {"case": "Ada & Böb", "empty": ""}
+    "thorough",
+    "de-CH",
+    "https://bank.example/back?c=4711",
+    {"case": "Ada & Böb", "empty": ""},
+    ("head_turn", "nod"),
 )
 
 
-@pytest.mark.parametrize("terms", [TERMS, Terms(), Terms(locale="en"), Terms(metadata={"a": "b"})])
+@pytest.mark.parametrize(
+    "terms",
+    [TERMS, Terms(), Terms(locale="en"), Terms(metadata={"a": "b"}), Terms(exclude=("blink",))],
+)
 async def test_terms_come_back_with_every_attempt(store: Store, terms: Terms) -> None:
     first = a_session(terms=terms)
     await store.sessions.open(first, [])
@@ -52,7 +59,7 @@ async def test_what_may_be_personal_is_encrypted(database: Database) -> None:
     async with database.begin() as connection:
         row = (await connection.execute(select(verifications))).mappings().one()
     stored = " ".join(map(repr, row.values()))
-    for personal in ("4711", "bank.example", "Ada", "case"):
+    for personal in ("4711", "bank.example", "Ada", "case", "head_turn"):
         assert personal not in stored
     assert (row["profile"], row["locale"]) == ("thorough", "de-CH")
 
