@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from kyc_rtc.cores import usable_cores
 from kyc_rtc.keys import Scope
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -256,10 +257,22 @@ class MediaSettings(Group):
         return self
 
 
+SESSIONS_PER_CORE = 5
+"""At 7.5 analysed pictures a second each, with a third of the core to spare (docs/deployment.md, Sizing)."""
+
+CORES_OF_A_PROCESS = 2.0
+"""One interpreter uses 1.5 of them for sessions; the rest is the pool's, which computes without its lock."""
+
+
 class LimitSettings(Group):
     """What an instance admits."""
 
-    max_live_sessions: int = Field(100, ge=1, description="sessions with a camera at one time")
+    max_live_sessions: int | None = Field(
+        None,
+        ge=1,
+        description="sessions with a camera at one time; None: five for each core that the process may use, "
+        "of which one process uses two at most",
+    )
     max_pending_per_address: int = Field(
         8, ge=1, description="peers of one address whose DTLS is not up yet"
     )
@@ -307,7 +320,13 @@ class LimitSettings(Group):
     min_free_disk_mb: int = Field(
         100, ge=0, description="free space of data_dir (10^6 bytes) below which it is not ready"
     )
-    analysis_threads: int = Field(0, ge=0, description="0: one for each processor")
+    analysis_threads: int = Field(0, ge=0, description="0: one for each core that it may use")
+
+    @property
+    def live_sessions(self) -> int:
+        """`max_live_sessions`, or what the cores of this process are enough for."""
+        cores = min(usable_cores(), CORES_OF_A_PROCESS)
+        return self.max_live_sessions or max(2, round(SESSIONS_PER_CORE * cores))
 
 
 class HttpSettings(Group):
