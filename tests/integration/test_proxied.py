@@ -3,65 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import structlog
-from aiohttp import ClientSession, TCPConnector
 from aiortc import RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
 
-import server
-from kyc_rtc.clock import SystemClock
-from kyc_rtc.settings import DetectionSettings, Settings
 from kyc_rtc.turn import turn_credentials
-from signaling.https import server_context
-from signaling.listening import serving
 from tests.support.applicant import Call, PortraitApplicant, obey
-from tests.support.browser_server import free_port
-from tests.support.proxied import coturn, host_address, nginx
-
-SECRET = "a secret of coturn and the server"
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """A server behind both programs."""
-
-    url: str
-    plain_url: str
-    turn_log: Path
-    http: ClientSession
+from tests.support.deployed import SECRET, Deployed, deployment
 
 
 @pytest.fixture
 async def deployed(face_model: Path, tmp_path: Path) -> AsyncIterator[Deployed]:
     del face_model  # fetched, or the test is skipped
-    address, turn_port, port, plain_port = host_address(), free_port(), free_port(), free_port()
-    settings = Settings.model_validate(
-        {
-            "data_dir": tmp_path,
-            "port": 0,
-            # The portrait is an animated photograph, which the classifiers find: without them.
-            "detection": DetectionSettings(weights_dir=tmp_path),
-            "trusted_proxies": ["127.0.0.1/32"],
-            "media": {
-                "ice_servers": [{"urls": [f"turn:{address}:{turn_port}"]}],
-                "turn_secret": SECRET,
-            },
-        }
-    )
-    server_context(settings, SystemClock(), self_signed=True)
-    pem = tmp_path / "tls" / "self-signed.pem"
-    trusting = ssl.create_default_context(cafile=str(pem))
-    with coturn(tmp_path, address, turn_port, SECRET) as turn_log:
-        async with serving(server.build(settings), settings, SystemClock()) as (app_port,):
-            with nginx(tmp_path, port, plain_port, app_port, pem):
-                async with ClientSession(connector=TCPConnector(ssl=trusting)) as http:
-                    url, plain = f"https://127.0.0.1:{port}", f"http://127.0.0.1:{plain_port}"
-                    yield Deployed(url, plain, turn_log, http)
+    async with deployment(tmp_path) as made:
+        yield made
 
 
 async def relay_only(deployed: Deployed, call: Call) -> RTCConfiguration:
@@ -120,5 +78,6 @@ async def test_an_expired_credential_gives_no_relay_and_is_logged(
         finally:
             await call.aclose()
     assert not call.messages
-    assert "ALLOCATE processed, success" not in deployed.turn_log.read_text().split("late>")[-1]
+    late = [line for line in deployed.turn_log.read_text().splitlines() if ":late>" in line]
+    assert not any("success" in line for line in late)
     assert SECRET not in str(logs)
