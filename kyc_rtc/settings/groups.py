@@ -257,8 +257,8 @@ class MediaSettings(Group):
         return self
 
 
-SESSIONS_PER_CORE = 5
-"""At 7.5 analysed pictures a second each, with a third of the core to spare (docs/deployment.md, Sizing)."""
+SESSIONS_PER_CORE = 4
+"""At 7.5 analysed pictures a second each, with 30% of the core to spare (docs/deployment.md, Sizing)."""
 
 CORES_OF_A_PROCESS = 2.0
 """One interpreter uses 1.5 of them for sessions; the rest is the pool's, which computes without its lock."""
@@ -270,7 +270,7 @@ class LimitSettings(Group):
     max_live_sessions: int | None = Field(
         None,
         ge=1,
-        description="sessions with a camera at one time; None: five for each core that the process may use, "
+        description="sessions with a camera at one time; None: four for each core that the process may use, "
         "of which one process uses two at most",
     )
     max_pending_per_address: int = Field(

@@ -59,7 +59,7 @@ async def test_the_page_and_its_pictures_come_through_nginx_and_the_relay(
     await tab.until("window.kycTest.messages.some((m) => m.type === 'challenge')", within_s=60)
     frames = await tab.messages("frame")
     assert any(frame["face_detected"] for frame in frames), await tab.summary()
-    assert "peer " in deployed.turn_log.read_text()
+    assert "ALLOCATE processed, success" in deployed.turn_log.read_text()
 
 
 async def test_an_expired_credential_ends_in_words(

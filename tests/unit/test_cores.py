@@ -33,7 +33,7 @@ def test_the_quota_of_a_control_group(
 
 
 @pytest.mark.parametrize(
-    ("usable", "sessions"), [(0.25, 2), (0.5, 2), (1.0, 5), (1.5, 8), (2.0, 10), (64.0, 10)]
+    ("usable", "sessions"), [(0.25, 2), (0.5, 2), (1.0, 4), (1.5, 6), (2.0, 8), (64.0, 8)]
 )
 def test_sessions_follow_the_cores_of_one_interpreter(
     usable: float, sessions: int, monkeypatch: pytest.MonkeyPatch
