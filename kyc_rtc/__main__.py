@@ -18,7 +18,7 @@ from kyc_rtc.settings import load_settings
 from kyc_rtc.vision.model_store import ModelStore
 
 FACE_MODEL = "face_landmarker"
-_OF_CLIPS = ("codec", "kbps", "fps", "loss", "limit", "images")
+_OF_CLIPS = ("codec", "kbps", "fps", "loss", "path", "quality", "limit", "images")
 """Options of `evaluate` that say how clips are shown."""
 
 
@@ -77,6 +77,10 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--kbps", type=int, help="kbit/s of the codec (600)")
     evaluate.add_argument("--fps", type=float, help="at most so many frames a second")
     evaluate.add_argument("--loss", type=float, default=0.0, help="share of packets lost, 0 to 1")
+    evaluate.add_argument(
+        "--path", choices=("webrtc", "rest"), help="rest: as single pictures (webrtc)"
+    )
+    evaluate.add_argument("--quality", type=int, help="of their JPEG, 1 to 100; without it: PNG")
     evaluate.add_argument("--jobs", type=int, default=1, help="processes")
     evaluate.add_argument("--limit", type=int, help="so many clips, spread over the species")
     evaluate.add_argument("--images", action="store_true", help="pictures too, as still videos")
@@ -176,6 +180,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         kbps=options.kbps,
         fps=options.fps,
         loss=options.loss,
+        path=options.path or "webrtc",
+        quality=options.quality,
     )
     command.evaluate(clips, job, options.out, processes=options.jobs)
     print(options.out / "report.md")

@@ -176,7 +176,7 @@ def bound_datagrams(connection: RTCPeerConnection) -> None:
     aioice keeps every datagram other than STUN, whoever sent it, until somebody reads; before ICE is
     done nobody does. There is no upstream issue. Goes away when aioice bounds its queue.
     """
-    for transport in _ice_transports(connection):
+    for transport in ice_transports(connection):
         transport._connection._queue = DatagramQueue()  # noqa: SLF001
 
 
@@ -185,7 +185,8 @@ def _dtls_transports(connection: RTCPeerConnection) -> set[RTCDtlsTransport]:
     return found | ({connection.sctp.transport} if connection.sctp is not None else set())
 
 
-def _ice_transports(connection: RTCPeerConnection) -> set[RTCIceTransport]:
+def ice_transports(connection: RTCPeerConnection) -> set[RTCIceTransport]:
+    """Those of a connection. There is no upstream issue. Goes away when aiortc has a method for it."""
     return {dtls.transport for dtls in _dtls_transports(connection)}
 
 
@@ -241,7 +242,7 @@ async def close_parts(connection: RTCPeerConnection, limit_s: float) -> None:
     There is no upstream issue. Goes away when `close` closes every part.
     """
     sctp = [connection.sctp] if connection.sctp is not None else []
-    ice = _ice_transports(connection)
+    ice = ice_transports(connection)
     parts = [*connection.getTransceivers(), *sctp, *_dtls_transports(connection), *ice]
     stopping = [asyncio.create_task(_stop(part)) for part in parts]
     if stopping:

@@ -9,12 +9,9 @@ import structlog
 from aiortc import (
     MediaStreamError,
     MediaStreamTrack,
-    RTCConfiguration,
     RTCDataChannel,
     RTCIceCandidate,
-    RTCIceServer,
     RTCPeerConnection,
-    RTCRtpCodecCapability,
     RTCRtpReceiver,
     RTCSessionDescription,
 )
@@ -31,24 +28,27 @@ from kyc_rtc.errors import (
 from kyc_rtc.frames import Frame
 from kyc_rtc.frames.sizes import LARGEST
 from kyc_rtc.ids import PeerId
-from kyc_rtc.settings import MediaSettings, Settings
+from kyc_rtc.settings import Settings
 from media.aiortc_quirks import (
     bound_datagrams,
     bound_decoder,
     bound_pictures,
     close_parts,
     expect_dead_link,
+    ice_transports,
     mend_buffer,
     request_keyframe,
     resolve_mdns,
     skip_lost_packets,
 )
 from media.candidates import CandidateRule
+from media.configuration import configuration, lacks_relay, preferred_codecs
 from media.rtp_bounds import bound_nacks, bound_sources
 from media.sctp_bounds import bound_association
 from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
 from media.sdp_lines import MAX_CANDIDATES
 from media.timeline import MediaTimeline
+from media.udp_ports import use_ports
 from media.video_size import Size
 from media.video_track import FrameSink, VerificationTrack
 
@@ -145,8 +145,8 @@ class Peer:
         self._waiting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._too_large: VideoTooLarge | None = None
-        self._is_connected = self._has_channel = False
-        self._connection = RTCPeerConnection(_configuration(settings.media))
+        self._is_connected = self._has_channel = self._is_relayed = False
+        self._connection = RTCPeerConnection(configuration(settings.media, clock.now_ms()))
         self._ice_ufrag = ""
         self.last_heard_ms = clock.monotonic_ms()
         self._connection.on("track", self._on_track)
@@ -162,7 +162,7 @@ class Peer:
         self._ice_ufrag = offer.ice_ufrag
         self._has_channel = offer.has_data_channel
         camera = self._connection.addTransceiver("video", direction="recvonly")
-        camera.setCodecPreferences(_preferred_codecs(self._settings.video_codecs))
+        camera.setCodecPreferences(preferred_codecs(self._settings.video_codecs))
         try:
             await self._connection.setRemoteDescription(
                 RTCSessionDescription(offer.bare_sdp, "offer")
@@ -172,6 +172,8 @@ class Peer:
                 bound_decoder(receiver, self._on_too_large)
                 bound_nacks(receiver)
             bound_datagrams(self._connection)
+            if self._settings.port_range is not None:
+                use_ports(ice_transports(self._connection), self._settings.port_range)
             expect_dead_link(self._connection)
             bound_sources(self._connection)
             bound_association(self._connection, self._clock, self._on_flood)
@@ -182,9 +184,10 @@ class Peer:
             answer = await self._connection.createAnswer()
             await self._connection.setLocalDescription(answer)
             self._waiting = asyncio.create_task(self._wait(), name=f"peer-wait-{self.peer_id}")
-            return with_start_bitrate(
-                self._connection.localDescription.sdp, self._settings.start_bitrate_kbps
-            )
+            sdp = self._connection.localDescription.sdp
+            if lacks_relay(self._settings, sdp):
+                log.warning("turn_unavailable", peer_id=self.peer_id)
+            return with_start_bitrate(sdp, self._settings.start_bitrate_kbps)
         except SDP_ERRORS:
             raise BadSdp("the offer cannot be answered", hint="offer H.264 or VP8 video") from None
 
@@ -212,6 +215,7 @@ class Peer:
         It is also held back while another message's names are being resolved.
         """
         candidates = candidates[: MAX_CANDIDATES - self._candidates_taken]
+        self._is_relayed |= any(candidate.type == "relay" for candidate in candidates)
         self._candidates_taken += len(candidates)  # before any await: other messages come meanwhile
         names = self._rule.names_of(candidates)
         addresses = await resolve_mdns(names, NAMES_LIMIT_S) if names else {}
@@ -262,6 +266,8 @@ class Peer:
         if self._is_connected:
             return
         log.info("peer_never_connected", peer_id=self.peer_id)
+        if self._settings.has_turn and not self._is_relayed:
+            log.warning("client_without_relay", peer_id=self.peer_id)
         if self._candidates_refused and not self._candidates_tried:
             log.warning("candidates_refused", peer_id=self.peer_id, setting=_PRIVATE_SETTING)
             self._inbox.put_nowait(Refused(_candidates_refused()))
@@ -381,18 +387,3 @@ def _candidates_refused() -> CandidatesRefused:
         "none of the connection's ICE candidates may be tried, and none of its checks arrived",
         hint=f"use a STUN or TURN server; where clients share the server's network, set {_PRIVATE_SETTING}",
     )
-
-
-def _configuration(settings: MediaSettings) -> RTCConfiguration:
-    servers = [
-        RTCIceServer(urls=list(s.urls), username=s.username, credential=s.credential)
-        for s in settings.ice_servers
-    ]
-    return RTCConfiguration(iceServers=servers)
-
-
-def _preferred_codecs(names: tuple[str, ...]) -> list[RTCRtpCodecCapability]:
-    supported = RTCRtpReceiver.getCapabilities("video")
-    capabilities = supported.codecs if supported else []
-    wanted = [c for name in names for c in capabilities if c.name.upper() == name]
-    return wanted + [c for c in capabilities if c.name.lower() == "rtx"]

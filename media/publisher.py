@@ -104,10 +104,16 @@ class Publisher:
     """The applicant's side of a session: a camera track and the two data channels.
 
     Answers `hello` with `ready`. `on_message` gets every message of the server, decoded from JSON.
+    `configuration`: its STUN and TURN servers; without it none.
     """
 
-    def __init__(self, track: MediaStreamTrack, on_message: ChannelHandler) -> None:
-        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    def __init__(
+        self,
+        track: MediaStreamTrack,
+        on_message: ChannelHandler,
+        configuration: RTCConfiguration | None = None,
+    ) -> None:
+        self._connection = RTCPeerConnection(configuration or RTCConfiguration(iceServers=[]))
         self._connection.addTrack(track)
         self._on_message = on_message
         self.reliable = self._open("kyc")

@@ -9,6 +9,7 @@ import re
 from aiohttp import web
 
 from kyc_rtc import __version__
+from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadImage, BadRequest
 from kyc_rtc.ids import parse_session_id
 from kyc_rtc.keys import Scope
@@ -21,6 +22,7 @@ from kyc_rtc.sessions.interface import (
     VerificationFilter,
 )
 from kyc_rtc.settings import Settings
+from kyc_rtc.turn import ice_servers
 from signaling import answers, schemas
 from signaling.auth import Access, Principal
 from signaling.bodies import UploadPlaces
@@ -49,7 +51,9 @@ class KycApi:
         links: Links,
         settings: Settings,
         creations: Creations,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._sessions = sessions
         self._links = links
         self._settings = settings
@@ -172,11 +176,12 @@ class KycApi:
         body = schemas.Readiness(ready=not causes, causes=causes)
         return answer(body, status=503 if causes else 200)
 
-    async def client_config(self, _request: web.Request, _principal: Principal) -> web.Response:
-        servers = [s.model_dump(exclude_none=True) for s in self._settings.media.ice_servers]
+    async def client_config(self, _request: web.Request, principal: Principal) -> web.Response:
+        caller = principal.session_id or f"key-{principal.key_id}"
+        servers = ice_servers(self._settings.media, self._clock.now_ms(), caller)
         return answer(
             schemas.ClientConfig(
-                ice_servers=servers,
+                ice_servers=[server.model_dump(exclude_none=True) for server in servers],
                 expose_scores=self._settings.scores_exposed,
                 environment=self._settings.environment,
             )

@@ -50,10 +50,10 @@ def create_app(
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     repeatable, links = Creations(creations), Links(tokens, settings)
     described = (
-        *KycApi(sessions, links, settings, repeatable).endpoints(),
+        *KycApi(sessions, links, settings, repeatable, clock).endpoints(),
         *LinkApi(sessions, links, clock).endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
-        *Whip(sessions, settings).endpoints(),
+        *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )
     pages = Pages(STATIC, development=settings.development)

@@ -48,7 +48,7 @@ async def serving(
     app: web.Application, settings: Settings, clock: Clock, tls: SSLContext | None = None
 ) -> AsyncIterator[tuple[int, ...]]:
     """Serve meanwhile, on the settings' host and port; gives the ports. Raises `OSError` where that fails."""
-    limits, live = settings.http, settings.limits.max_live_sessions
+    limits, live = settings.http, settings.limits.live_sessions
     places = Places(
         connection_limit(limits.max_connections, descriptors(), live),
         limits.max_connections_per_address,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
+from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadSdp, UnsupportedContentType
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
+from kyc_rtc.turn import ice_servers
 from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, client_of, read_bytes
 
@@ -17,9 +19,10 @@ FRAGMENT = "application/trickle-ice-sdpfrag"
 class Whip:
     """The WHIP endpoint of a session and the resources that it makes."""
 
-    def __init__(self, sessions: SessionInterface, settings: Settings) -> None:
+    def __init__(self, sessions: SessionInterface, settings: Settings, clock: Clock) -> None:
         self._sessions = sessions
-        self._links = ice_links(settings.media.ice_servers)
+        self._media = settings.media
+        self._clock = clock
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """All of them, as they are routed and described."""
@@ -62,7 +65,8 @@ class Whip:
             content_type=SDP,
             headers={hdrs.LOCATION: location, "Accept-Patch": FRAGMENT},
         )
-        response.headers.extend(self._links)
+        servers = ice_servers(self._media, self._clock.now_ms(), session_id)
+        response.headers.extend(ice_links(servers))
         return response
 
     async def trickle(self, request: web.Request, principal: Principal) -> web.Response:

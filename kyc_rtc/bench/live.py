@@ -187,6 +187,7 @@ def _server() -> Iterator[_Server]:
             "KYC_RTC_LOG_LEVEL": "error",
             # Nobody answers the challenges here: they must not end the session.
             "KYC_RTC_LIVENESS__TIME_LIMIT_MS": "60000",
+            "KYC_RTC_LIMITS__MAX_LIVE_SESSIONS": "1000",
             "KYC_RTC_LIMITS__MAX_PENDING_PER_ADDRESS": "1000",  # all come from this machine
         }
         command = [sys.executable, str(ROOT / "server.py"), "--port", str(port)]

@@ -89,7 +89,7 @@ class Sample:
     `luma` the same in grey, (height, width) uint8, and `thumbnail` that reduced. `quality.judgeable`
     is False where detection must not judge (too dark, blurred, small, occluded…). `received_at_ms`:
     the monotonic clock when the frame was delivered; beside `observation.captured_at_ms` it tells how
-    the source's clock runs.
+    the source's clock runs. `is_picture`: it came as a single picture, and not out of a video stream.
     """
 
     image_bgr: BgrImage
@@ -98,6 +98,7 @@ class Sample:
     observation: FaceObservation
     quality: FaceQuality
     received_at_ms: float
+    is_picture: bool = False
 
 
 class Analyser(Protocol):

@@ -27,10 +27,11 @@ _MIN_ANSWERS = 4
 class Expert(Protocol):
     """Judges one species."""
 
-    def probability(self, measures: dict[str, float]) -> float:
+    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
         """How probably the stream is an attack of the species, were half of all streams attacks.
 
-        `measures` has a value for each of `MEASURE_NAMES`, NaN where too little was seen.
+        `measures` has a value for each of `MEASURE_NAMES`, NaN where too little was seen. `pictures`: some
+        frames came as single pictures, and not out of a video codec as those that it learned on.
         """
 
 
@@ -52,7 +53,9 @@ class ExpertAnalyser:
         ):
             return
         self._asked_ms = now_ms
-        found = self._expert.probability(self._measures.values())
+        found = self._expert.probability(
+            self._measures.values(), pictures=self._measures.has_pictures
+        )
         self._probability = min(1.0, max(0.0, found)) if math.isfinite(found) else 0.5
 
     def _enough(self) -> bool:

@@ -81,6 +81,7 @@ class Measures:
         self._flow = FlowMeter()
         self._constancy = ConstancyMeter()
         self._answers = Ledger()
+        self.has_pictures = False
         self._before: tuple[int, Face] | None = None
         self._first_ms: int | None = None
         self._last_ms = 0
@@ -104,6 +105,7 @@ class Measures:
             self._pairs.reset()
             return
         now_ms = sample.observation.captured_at_ms
+        self.has_pictures |= sample.is_picture
         self._values = None
         self._first_ms = now_ms if self._first_ms is None else self._first_ms
         self._last_ms = now_ms

@@ -13,7 +13,7 @@ from kyc_rtc.evaluation.manifest import Clip, read_manifest, spread
 from kyc_rtc.evaluation.markdown import plot_names, to_markdown
 from kyc_rtc.evaluation.plots import draw_det, draw_scores
 from kyc_rtc.evaluation.report import build_report, sections
-from kyc_rtc.evaluation.results import ClipResult, Conditions
+from kyc_rtc.evaluation.results import ClipResult, Conditions, Entrance
 from kyc_rtc.evaluation.runner import Job, run_clips
 from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.settings import load_settings
@@ -61,9 +61,11 @@ def new_job(
     kbps: int | None = None,
     fps: float | None = None,
     loss: float = 0.0,
+    path: str = Entrance.WEBRTC,
+    quality: int | None = None,
 ) -> Job:
     """The job under the settings of this machine. A codec's rate is 600 kbit/s unless asked for,
-    the frames a second those that a server takes.
+    the frames a second those that a server takes; `quality` None: single pictures are PNG.
 
     Raises:
         SettingsError: the settings are wrong. BadRequest: the conditions are.
@@ -76,6 +78,8 @@ def new_job(
         loss=loss,
         confidence_threshold=settings.confidence_threshold,
         deepfake_threshold=settings.failing_deepfake_score,
+        path=Entrance(path),
+        quality=quality,
     )
     return Job(model, settings, conditions, settings.detection.weights_dir or SHIPPED)
 
@@ -105,6 +109,9 @@ def write_report(
 
 
 def _title(conditions: Conditions) -> str:
+    if conditions.path is Entrance.REST:
+        kind = "PNG" if conditions.quality is None else f"JPEG, quality {conditions.quality}"
+        return f"single pictures ({kind}), {conditions.fps:g} a second"
     if conditions.codec is None:
         return "as recorded"
     title = f"{conditions.codec.upper()} at {conditions.kbps} kbit/s"

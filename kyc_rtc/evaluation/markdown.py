@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kyc_rtc.evaluation.results import Entrance
+
 _TITLES = {
     "video": "Videos",
     "still": "Pictures, shown as a video",
@@ -37,7 +39,10 @@ APCER at a BPCER are of the score, over clips that have one; its threshold is fo
 def _conditions(report: Mapping[str, Any]) -> str:
     told = report["conditions"]
     coded = "as recorded"
-    if told["codec"]:
+    if told["path"] == Entrance.REST:
+        kind = "PNG" if told["quality"] is None else f"JPEG, quality {told['quality']}"
+        coded = f"Single pictures ({kind})"
+    elif told["codec"]:
         coded = f"{told['codec'].upper()} at {told['kbps']} kbit/s, {told['loss']:.1%} packet loss"
     return f"Version {report['version']}. {coded}, at most {told['fps']:g} frames a second."
 

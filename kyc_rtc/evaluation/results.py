@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from kyc_rtc.decision.findings import Findings
@@ -17,15 +18,25 @@ UNREADABLE = "unreadable"
 """The reason of a clip that could not be decoded: a non-response, told apart in the report."""
 
 
+class Entrance(StrEnum):
+    """By which of the server's entrances the frames come."""
+
+    WEBRTC = "webrtc"
+    REST = "rest"
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """What lies between the recording and the analysis.
 
-    `codec` None: the frames as recorded. `fps`: the highest rate. `loss`: chance, 0 to 1, that an
-    RTP packet is lost. `seed` is that of the loss. The thresholds are those of the settings.
+    `path`: WEBRTC, a video stream; REST, single pictures as a browser's canvas makes them. `codec` None:
+    the frames as recorded. `fps`: the highest rate. `loss`: chance, 0 to 1, that an RTP packet is lost.
+    `seed` is that of the loss. `quality`: of the pictures' JPEG, 1 to 100; None: PNG. The thresholds are
+    those of the settings.
 
     Raises:
-        BadRequest: a number is out of range, or a rate or loss is given without a codec.
+        BadRequest: a number is out of range, a rate or loss is given without a codec, a codec with single
+            pictures, or a quality without them.
     """
 
     codec: str | None = None
@@ -35,8 +46,16 @@ class Conditions:
     seed: int = 0
     confidence_threshold: float = 0.3
     deepfake_threshold: float = 0.65
+    path: Entrance = Entrance.WEBRTC
+    quality: int | None = None
 
     def __post_init__(self) -> None:
+        if self.path is Entrance.REST and self.codec is not None:
+            raise BadRequest("single pictures pass through no video codec")
+        if self.quality is not None and not (
+            self.path is Entrance.REST and 1 <= self.quality <= 100
+        ):
+            raise BadRequest("a quality is that of single pictures' JPEG: 1 to 100")
         if self.codec is None and (self.kbps is not None or self.loss > 0):
             raise BadRequest("a bit rate or a loss needs a codec")
         if self.codec is not None and not (self.kbps and 10 <= self.kbps <= 100_000):

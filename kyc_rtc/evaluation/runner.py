@@ -24,10 +24,12 @@ from kyc_rtc.evaluation.results import (
     UNREADABLE,
     ClipResult,
     Conditions,
+    Entrance,
     FaceMeasures,
     FrameCounts,
     Statement,
 )
+from kyc_rtc.evaluation.uploads import as_uploaded
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.frames.orientation import turn_quarters
 from kyc_rtc.frames.pictures import decode_picture
@@ -141,6 +143,8 @@ def _frames(clip: Clip, job: Job, clock: Clock) -> Iterator[Frame]:
         recorded = _still_frames(pixels, conditions.fps)
     else:
         recorded = read_frames(clip.path, clock)
+    if conditions.path is Entrance.REST:
+        return as_uploaded(at_rate(recorded, conditions.fps), conditions.quality)
     if conditions.codec is None or conditions.kbps is None:
         return at_rate(recorded, conditions.fps)
     return through_codec(

@@ -21,10 +21,12 @@ class Frame:
 
     `captured_at_ms` is media time: from the RTP timestamp (RFC 3550, 5.1), 0 at the first frame.
     `received_at_ms` is the monotonic clock when the decoder delivered it (for latency only).
-    `sequence` counts the frames of a source from 0, dropped ones included.
+    `sequence` counts the frames of a source from 0, dropped ones included. `is_picture`: it came by itself,
+    as JPEG, PNG or WebP, and not out of a video stream.
     """
 
     captured_at_ms: int
     received_at_ms: float
     sequence: int
     to_bgr: PixelSource
+    is_picture: bool = False

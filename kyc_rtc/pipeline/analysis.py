@@ -117,7 +117,9 @@ class FrameAnalysis:
             issues = self._gate.update(quality, frame.captured_at_ms)
         with self._timed(cpu_ms, Stage.TRACK):
             track = self._tracker.update(observation, image, usable=quality.judgeable)
-        sample = Sample(image, luma, small, observation, quality, frame.received_at_ms)
+        sample = Sample(
+            image, luma, small, observation, quality, frame.received_at_ms, frame.is_picture
+        )
         with self._timed(cpu_ms, Stage.MEASURES):
             self._measures.update(sample)
         for analyser in self._analysers:

@@ -28,6 +28,11 @@ _MOST_LOG_ODDS = 6.0
 _MOST_BEYOND = 10.0
 """Log-odds: beyond, a net is not surer but lost."""
 
+MOST_IN_PICTURES = {AnalyserName.GENERATED: 2.0}
+"""Log-odds that constancy adds at most where the frames are single pictures. It was fitted on frames out
+of VP8, whose noise makes two looks at the same skin differ; JPEG brings no such noise. The value is from
+`evaluate --path rest` (docs/detection.md, Single pictures)."""
+
 
 class OnnxFaceNet:
     """The face net on onnxruntime: one thread, shared by all sessions (its `run` is thread-safe)."""
@@ -56,8 +61,10 @@ class Curve:
     offset: float
     witnesses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
-    def probability(self, share: float, measures: Mapping[str, float]) -> float:
-        """0..1, from the share of trees that say attack."""
+    def probability(
+        self, share: float, measures: Mapping[str, float], most: float = math.inf
+    ) -> float:
+        """0..1, from the share of trees that say attack. `most`: log-odds that the witnesses add at most."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
         beyond = {name: measures[name] - usual for name, (_, usual) in self.witnesses.items()}
@@ -66,21 +73,23 @@ class Curve:
             for name, value in beyond.items()
             if math.isfinite(value)
         )
-        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + told)))
+        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, told))))
 
 
 class OnnxExpert:
     """Trees on the measures, and the curve that makes a probability of what they and the net say."""
 
-    def __init__(self, path: Path, curve: Curve) -> None:
+    def __init__(self, path: Path, curve: Curve, most_in_pictures: float = math.inf) -> None:
         self._session = _session(path)
         self._curve = curve
+        self._most_in_pictures = most_in_pictures
 
-    def probability(self, measures: dict[str, float]) -> float:
+    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
         """See `Expert.probability`."""
         row = np.array([[measures[name] for name in MEASURE_NAMES]], np.float32)
         _, shares = self._session.run(None, {"X": row})
-        return self._curve.probability(float(np.asarray(shares)[0, 1]), measures)
+        most = self._most_in_pictures if pictures else math.inf
+        return self._curve.probability(float(np.asarray(shares)[0, 1]), measures, most)
 
 
 @lru_cache(maxsize=8)
@@ -98,7 +107,11 @@ def load_learned(folder: Path = SHIPPED) -> Learned:
         return Learned(net, colours=colours)
     curves = _curves(folder / CALIBRATION)
     experts = {
-        name: OnnxExpert(folder / f"{name.value}.onnx", curves[name.value])
+        name: OnnxExpert(
+            folder / f"{name.value}.onnx",
+            curves[name.value],
+            MOST_IN_PICTURES.get(name, math.inf),
+        )
         for name in SIGNS
         if name.value in curves
     }

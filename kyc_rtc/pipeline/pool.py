@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from kyc_rtc.cores import usable_cores
 
 T = TypeVar("T")
 
 
 class AnalysisPool:
-    """Threads shared by all sessions, one for each processor unless told otherwise.
+    """Threads shared by all sessions, one for each usable core unless another number is given.
 
     The queue in front of the threads is bounded by its callers: a session has at most one call in
     flight (design rule 1). The libraries behind it release the interpreter's lock while they compute.
@@ -20,7 +22,7 @@ class AnalysisPool:
 
     def __init__(self, threads: int = 0) -> None:
         self._executor = ThreadPoolExecutor(
-            max_workers=threads or os.cpu_count() or 1, thread_name_prefix="analysis"
+            max_workers=threads or math.ceil(usable_cores()), thread_name_prefix="analysis"
         )
 
     async def run(self, work: Callable[[], T]) -> T:

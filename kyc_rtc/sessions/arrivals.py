@@ -76,7 +76,7 @@ class Arrivals:
         since_ms, media_ms = self._upload_anchor
         captured_at_ms = max(round(now_ms - since_ms) + media_ms, self._media_ms + 1)
         self._uploads += 1
-        return Frame(captured_at_ms, now_ms, self._uploads - 1, decode)
+        return Frame(captured_at_ms, now_ms, self._uploads - 1, decode, is_picture=True)
 
     def tick(self) -> Tick:
         """When something last came; a peer that has just connected counts as a frame."""

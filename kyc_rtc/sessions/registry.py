@@ -67,7 +67,7 @@ class SessionRegistry:
 
     @property
     def is_full(self) -> bool:
-        return self.places_taken >= self._services.settings.limits.max_live_sessions
+        return self.places_taken >= self._services.settings.limits.live_sessions
 
     @property
     def places_taken(self) -> int:
@@ -141,7 +141,7 @@ class SessionRegistry:
             pending.update(map(self._client_key, actor.pending.addresses))
         if session_id not in self._with_a_place() and self.is_full:
             problem = _FULL
-        elif pending.total() >= PENDING_PER_PLACE * limits.max_live_sessions:
+        elif pending.total() >= PENDING_PER_PLACE * limits.live_sessions:
             problem = "too many connections are on their way"
         elif key and pending[key] >= limits.max_pending_per_address:
             problem = "too many connections are on their way from this address"

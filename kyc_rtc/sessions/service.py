@@ -299,7 +299,7 @@ class SessionService:
         problems = dict.fromkeys((*steps, *(c.value for c in causes if c is not Cause.SWEEPERS)))
         return HealthView(
             live_sessions=self._registry.live_sessions,
-            max_live_sessions=self._settings.limits.max_live_sessions,
+            max_live_sessions=self._settings.limits.live_sessions,
             waiting_sessions=waiting,
             problems=tuple(problems),
         )

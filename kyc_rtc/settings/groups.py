@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from kyc_rtc.cores import usable_cores
 from kyc_rtc.keys import Scope
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -149,8 +150,21 @@ class IceServer(Group):
         description="addresses of the server (RFC 7064, RFC 7065)",
         examples=['["stun:stun.example.net"]'],
     )
-    username: str | None = Field(None, description="of a TURN server")
-    credential: str | None = Field(None, description="password of a TURN server")
+    username: str | None = Field(
+        None, description="of a TURN server; without it: one made of `media.turn_secret`"
+    )
+    credential: str | None = Field(None, repr=False, description="password of a TURN server")
+
+    @property
+    def takes_secret(self) -> bool:
+        """Whether it is a TURN server that has no credential of its own."""
+        return self.username is None and any(url.startswith("turn") for url in self.urls)
+
+    @model_validator(mode="after")
+    def _credential_is_whole(self) -> IceServer:
+        if (self.username is None) is not (self.credential is None):
+            raise ValueError("username and credential: set both, or none")
+        return self
 
 
 class ApiKeySettings(Group):
@@ -162,6 +176,21 @@ class ApiKeySettings(Group):
     scopes: tuple[Scope, ...] = Field(tuple(Scope), min_length=1)
 
 
+_PORTS = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)
+
+
+def _check_ports(text: str) -> str:
+    found = _PORTS.fullmatch(text)
+    first, last = map(int, found.groups()) if found else (0, 0)
+    if not 1_024 <= first <= last <= 65_535:
+        raise ValueError("is not a range of ports within 1024-65535; write it like 40000-40999")
+    return text
+
+
+UdpPorts = Annotated[str, AfterValidator(_check_ports)]
+"""First and last port."""
+
+
 class MediaSettings(Group):
     """The WebRTC side."""
 
@@ -169,6 +198,23 @@ class MediaSettings(Group):
         (),
         description="STUN and TURN servers, for both sides",
         examples=['[{urls = ["stun:stun.example.net"]}]'],
+    )
+    turn_secret: SecretStr = Field(
+        SecretStr(""),
+        description="shared with the TURN servers that have no username here (coturn: "
+        "`static-auth-secret`); credentials made of it expire",
+    )
+    turn_ttl_s: int = Field(
+        3_600,
+        ge=60,
+        le=7 * 86_400,
+        description="life of these credentials; at least that of a session with its reconnects",
+    )
+    udp_ports: UdpPorts | None = Field(
+        None,
+        description="ports that cameras connect to, one for each camera and address of the host; None: the "
+        "operating system's ephemeral range",
+        examples=['"40000-40999"'],
     )
     video_codecs: tuple[Literal["VP8", "H264"], ...] = Field(
         ("VP8", "H264"),
@@ -192,11 +238,46 @@ class MediaSettings(Group):
         "network; None: on in development, off in production",
     )
 
+    @property
+    def has_turn(self) -> bool:
+        return any(url.startswith("turn") for server in self.ice_servers for url in server.urls)
+
+    @property
+    def port_range(self) -> range | None:
+        """The ports of `udp_ports`."""
+        if self.udp_ports is None:
+            return None
+        first, last = map(int, self.udp_ports.split("-"))
+        return range(first, last + 1)
+
+    @model_validator(mode="after")
+    def _turn_servers_have_credentials(self) -> MediaSettings:
+        takes_secret = any(server.takes_secret for server in self.ice_servers)
+        if takes_secret and not self.turn_secret.get_secret_value():
+            raise ValueError(
+                "ice_servers: a TURN server needs username and credential, or media.turn_secret"
+            )
+        if self.turn_secret.get_secret_value() and not takes_secret:
+            raise ValueError("turn_secret: no TURN server without a username is in ice_servers")
+        return self
+
+
+SESSIONS_PER_CORE = 4
+"""At 7.5 analysed pictures a second each, with 30% of the core to spare (docs/deployment.md, Sizing)."""
+
+CORES_OF_A_PROCESS = 2.0
+"""One interpreter uses 1.5 of them for sessions; the rest is the pool's, which computes without its lock."""
+
 
 class LimitSettings(Group):
     """What an instance admits."""
 
-    max_live_sessions: int = Field(100, ge=1, description="sessions with a camera at one time")
+    max_live_sessions: int | None = Field(
+        None,
+        ge=1,
+        description="sessions with a camera at one time; None: four for each core that the process may use, "
+        "of which one process uses two at most",
+    )
     max_pending_per_address: int = Field(
         8, ge=1, description="peers of one address whose DTLS is not up yet"
     )
@@ -244,7 +325,13 @@ class LimitSettings(Group):
     min_free_disk_mb: int = Field(
         100, ge=0, description="free space of data_dir (10^6 bytes) below which it is not ready"
     )
-    analysis_threads: int = Field(0, ge=0, description="0: one for each processor")
+    analysis_threads: int = Field(0, ge=0, description="0: one for each core that it may use")
+
+    @property
+    def live_sessions(self) -> int:
+        """`max_live_sessions`, or what the cores of this process are enough for."""
+        cores = min(usable_cores(), CORES_OF_A_PROCESS)
+        return self.max_live_sessions or max(2, round(SESSIONS_PER_CORE * cores))
 
 
 class HttpSettings(Group):

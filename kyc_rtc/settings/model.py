@@ -222,6 +222,16 @@ class Settings(Group):
         return self
 
     @model_validator(mode="after")
+    def _turn_outlives_sessions(self) -> Settings:
+        longest_ms = self.limits.session_time_limit_ms + self.media.reconnect_grace_ms
+        if self.media.turn_secret.get_secret_value() and self.media.turn_ttl_s * 1_000 < longest_ms:
+            raise ValueError(
+                "media.turn_ttl_s: is less than limits.session_time_limit_ms and media.reconnect_grace_ms, "
+                "so that a camera could not connect again"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _bodies_fit(self) -> Settings:
         share, of = LARGEST_SHARE
         if self.limits.max_body_bytes * of > self.http.body_bytes_in_flight * share:

@@ -68,8 +68,6 @@ export class KycClient extends EventTarget {
   #camera;
   /** @type {Peer | null} */
   #peer = null;
-  /** @type {RTCIceServer[] | null} */
-  #iceServers = null;
   #closing = new AbortController();
   #budget = new RetryBudget();
   #pause = new Pause();
@@ -176,10 +174,11 @@ export class KycClient extends EventTarget {
   async #servePeer() {
     const { signal } = this.#closing;
     if (this.#link === null) this.#setLink('connecting', 'start');
-    this.#iceServers ??= (await this.#api.clientConfig(signal)).ice_servers ?? [];
+    // Asked for each peer: the credentials of TURN servers expire.
+    const { ice_servers: iceServers } = await this.#api.clientConfig(signal);
     if (this.#isDone()) return;
     const peer = new Peer({
-      iceServers: this.#iceServers,
+      iceServers: iceServers ?? [],
       stream: /** @type {MediaStream} */ (this.#camera.stream),
       onMessage: (message) => this.#onMessage(message),
       mediaTimeMs: () => this.#clock.at(performance.now()),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import ClientSession
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCConfiguration
 
 from kyc_rtc.frames import BgrImage
 from media.publisher import PictureTrack, Publisher
@@ -105,7 +105,8 @@ class Call:
         self._draw, self._new_track = draw, new_track
         self._verdict: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.on_challenge: Callable[[dict[str, Any]], None] = lambda _message: None
-        self._publishers = [Publisher(self._new_track(self._draw), self._take)]
+        self.configuration: RTCConfiguration | None = None
+        self._publishers: list[Publisher] = []
 
     @property
     def publisher(self) -> Publisher:
@@ -121,24 +122,30 @@ class Call:
 
     async def start(self, user_id: str = "portrait") -> None:
         """Open the session, connect, and let the server begin."""
+        await self.open(user_id)
+        await self.join()
+
+    async def open(self, user_id: str = "portrait") -> None:
+        """Open the session."""
         async with self._http.post(
             f"{self._url}/start-session", json={"user_id": user_id}
         ) as response:
             started = await response.json()
         self.session_id, self.token = started["session_id"], started["client_token"]
-        await self._connect()
 
     async def connect(self) -> None:
         """Connect again, as a client that knows nothing of the connection before; in vain where the
         session is over by now."""
-        self._publishers.append(Publisher(self._new_track(self._draw), self._take))
         if (await self.status())["status"] == "active":
-            await self._connect()
+            await self.join()
 
     async def hang_up(self) -> None:
         await self.publisher.aclose()
 
-    async def _connect(self) -> None:
+    async def join(self) -> None:
+        """Connect, by the servers of `configuration`."""
+        track = self._new_track(self._draw)
+        self._publishers.append(Publisher(track, self._take, self.configuration))
         offer = {"type": "offer", "sdp": await self.publisher.offer()}
         headers = {"Authorization": f"Bearer {self.token}"}
         path = f"{self._url}/sessions/{self.session_id}/offer"

@@ -21,7 +21,7 @@ LUMA = synthetic.as_luma(synthetic.texture())
 class Alarmed:
     """An expert that is sure of everything it is asked about."""
 
-    def probability(self, measures: dict[str, float]) -> float:
+    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
         return 1.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -200,23 +201,32 @@ class Opinion:
 
     def __init__(self, probability: float) -> None:
         self.asked = 0
+        self.of_pictures: bool | None = None
         self._probability = probability
 
-    def probability(self, measures: dict[str, float]) -> float:
+    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
         assert list(measures) == list(MEASURE_NAMES)
         self.asked += 1
+        self.of_pictures = pictures
         return self._probability
 
 
-def judged(expert: Opinion, seconds: float) -> ExpertAnalyser:
+def judged(expert: Opinion, seconds: float, picture_at_ms: int = -1) -> ExpertAnalyser:
     measures = Measures(Asked(0, 0, 0, 0, 0, 0))
     analyser = ExpertAnalyser(AnalyserName.SWAP, measures, expert)
     face = synthetic.face(synthetic.face_mesh())
     for now_ms in range(0, round(1_000 * seconds), 100):
         sample = synthetic.sample(now_ms, PICTURE[..., 0], face)
-        measures.update(sample)
+        measures.update(replace(sample, is_picture=now_ms == picture_at_ms))
         analyser.update(sample)
     return analyser
+
+
+@pytest.mark.parametrize(("picture_at_ms", "expected"), [(-1, False), (0, True), (2_000, True)])
+def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected: bool) -> None:
+    expert = Opinion(0.2)
+    judged(expert, 8, picture_at_ms)
+    assert expert.of_pictures is expected
 
 
 @pytest.mark.parametrize(

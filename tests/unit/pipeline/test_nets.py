@@ -34,12 +34,12 @@ def test_what_is_shipped_answers() -> None:
     assert logits.shape == (len(VIEWS), len(QUESTIONS))
     assert np.isfinite(logits).all()
     for expert in learned.experts.values():
-        assert 0.0 <= expert.probability(UNSEEN) <= 1.0
+        assert 0.0 <= expert.probability(UNSEEN, pictures=False) <= 1.0
 
 
 def test_nobody_is_accused_for_what_was_not_seen() -> None:
     for expert in load_learned().experts.values():
-        assert expert.probability(UNSEEN) < 0.5
+        assert expert.probability(UNSEEN, pictures=False) < 0.5
 
 
 def test_what_is_shipped_is_small() -> None:
@@ -184,6 +184,25 @@ def test_an_answer_counts_by_its_weight_beyond_the_usual() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.5)})
     assert curve.probability(0.5, {"answer": 1.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
     assert curve.probability(0.5, {"answer": 0.5}) == 0.5
+
+
+def test_what_measures_beside_the_trees_may_add_has_a_limit() -> None:
+    curve = Curve(1.0, 0.0, {"answer": (2.0, 0.0)})
+    limited = curve.probability(0.5, {"answer": 5.0}, 2.0)
+    assert limited == pytest.approx(1 / (1 + math.exp(-2.0)))
+    assert curve.probability(0.5, {"answer": 0.5}, 2.0) == curve.probability(0.5, {"answer": 0.5})
+    assert curve.probability(0.5, {"answer": -5.0}, 2.0) == curve.probability(0.5, {"answer": -5.0})
+
+
+def test_only_the_detector_of_heads_is_limited_on_pictures() -> None:
+    alike = UNSEEN | dict.fromkeys((n for n in MEASURE_NAMES if n.startswith("same_")), 4.0)
+    experts = load_learned().experts
+    said = {
+        n: [e.probability(alike, pictures=p) for p in (False, True)] for n, e in experts.items()
+    }
+    assert {name for name, (video, pictures) in said.items() if pictures < video} == {
+        AnalyserName.GENERATED
+    }
 
 
 def test_the_shipped_files_are_those_that_were_released() -> None:

@@ -10,7 +10,9 @@ from aiohttp.test_utils import TestClient
 
 from kyc_rtc.errors import BadSdp, Conflict, KycError, RestartUnsupported
 from kyc_rtc.settings import IceServer, MediaSettings, Settings
+from kyc_rtc.turn import turn_credentials
 from signaling.whip import ice_links
+from tests.support.clock import ManualClock
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import MakeClient
 
@@ -148,3 +150,28 @@ async def test_options_says_what_may_be_posted(
 def test_servers_without_credentials_give_plain_links() -> None:
     assert ice_links(()) == []
     assert ice_links((STUN,)) == [("Link", '<stun:stun.example.net>; rel="ice-server"')]
+
+
+async def test_credentials_of_turn_servers_are_made_for_each_answer(
+    make_client: MakeClient, tmp_path: Path, clock: ManualClock
+) -> None:
+    turn = {"urls": ("turn:t.example.net",)}
+    media = MediaSettings.model_validate({"ice_servers": (turn,), "turn_secret": "north"})
+    client: Client = await make_client(Settings(data_dir=tmp_path, media=media))
+    started = await (await client.post("/api/v1/kyc/start-session", json={"user_id": "x"})).json()
+    session_id, token = started["session_id"], started["client_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    config = await (await client.get("/api/v1/kyc/client-config", headers=headers)).json()
+    expires_at_s = clock.now_ms() // 1_000 + media.turn_ttl_s
+    # Development without keys takes everybody for the institution.
+    username, credential = turn_credentials("north", expires_at_s, "key-development")
+    assert config["ice_servers"] == [
+        {"urls": ["turn:t.example.net"], "username": username, "credential": credential}
+    ]
+    posted = await client.post(
+        f"/whip/{session_id}", data="v=0\r\n", headers=headers | {"Content-Type": "application/sdp"}
+    )
+    username, credential = turn_credentials("north", expires_at_s, session_id)
+    assert f'username="{username}"; credential="{credential}"' in posted.headers["Link"]
+    refused = await client.options(f"/whip/{session_id}")
+    assert "Link" not in refused.headers
