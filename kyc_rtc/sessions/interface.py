@@ -48,6 +48,15 @@ class ChallengeView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What an applicant agreed to: the version of the text, its language, and Unix milliseconds."""
+
+    version: str
+    locale: str
+    agreed_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertView:
     """An alert on a session."""
 
@@ -100,7 +109,8 @@ class SessionView:
     `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
     for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
     where there is none, and the reason for an end without one is its state. `link_number`: of the link
-    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification.
+    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification. `consent`: of the
+    applicant, on the page; None where none was given.
     """
 
     session_id: str
@@ -128,6 +138,7 @@ class SessionView:
     needs_review: bool = False
     link_number: int = 1
     withdrawn: bool = False
+    consent: ConsentView | None = None
     profile: str | None = None
     locale: str | None = None
     return_url: str | None = None
@@ -297,6 +308,10 @@ class SessionInterface(Protocol):
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         """Whether an applicant's token of this link still counts, for an attempt that is over only with
         `after_end`. Raises `Unauthorised`, `LinkReplaced`, `Conflict`."""
+
+    async def agree(self, session_id: str, version: str, locale: str) -> ConsentView:
+        """The applicant agrees to a text in a language; the first time for one text is kept.
+        Raises `BadRequest`."""
 
     async def renew_link(self, session_id: str) -> SessionView:
         """End the link of a verification; its latest attempt, with the number of the next link.
