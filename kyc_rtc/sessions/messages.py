@@ -54,7 +54,10 @@ def refusal(error: KycError) -> Outbound:
 
 
 STORAGE_WAITING = "storage_waiting"
-"""The one notice so far: the server waits for its database."""
+"""The server waits for its database."""
+
+NO_PICTURE = "no_picture"
+"""The camera is connected, and no picture of it arrives that can be decoded."""
 
 
 def notice(code: str | None) -> Outbound:

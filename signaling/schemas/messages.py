@@ -124,10 +124,10 @@ class FrameMessage(_Message):
 
 
 class NoticeMessage(_Message):
-    """The server waits for its database, or no longer."""
+    """The server waits for its database, or for a picture of the camera, or no longer."""
 
     type: Literal["notice"] = Field(description=_TYPE)
-    code: str | None = Field(description="`storage_waiting`; null when it is over")
+    code: str | None = Field(description="`storage_waiting`, `no_picture`; null when it is over")
     hint: str | None = Field(description="key of the sentence in the catalogue")
 
 
