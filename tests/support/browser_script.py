@@ -12,7 +12,10 @@ from typing import Any
 
 from playwright.async_api import Browser, Route, ViewportSize
 
+from kyc_rtc.settings import ConsentSettings, Settings
+from signaling.consent import consent_text as make_consent_text
 from tests.support.browser import PHONE, ApplicantPage
+from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_server import REPOSITORY
 
 ORIGIN = "http://127.0.0.1:9"
@@ -47,6 +50,13 @@ def report(state: str, **fields: Any) -> Answer:
     return Answer(200, {"session_id": "first", "state": state, **nothing, **fields})
 
 
+def consent_text(**changes: Any) -> dict[str, Any]:
+    """Of `GET …/consent`, as the server makes it of its settings."""
+    own = {"institution": "Rheinbank", "privacy_url": "https://rheinbank.example/privacy"}
+    settings = Settings(consent=ConsentSettings(**(own | changes)))
+    return make_consent_text(settings, CATALOGUE).model_dump()
+
+
 STORAGE_AWAY = problem(503, "storage_unavailable", 2)
 
 
@@ -72,6 +82,7 @@ class ScriptedServer:
             "renew": Answer(200, opened),
             "client-config": Answer(200, {"ice_servers": [], "expose_scores": False}),
             "session": report("created"),
+            "consent": Answer(200, consent_text()),
             "offer": Answer(200, {"type": "answer", "sdp": "v=0"}),
             "retry": Answer(
                 201, {**invitation, "join_url": f"{ORIGIN}/apply/second#{NEXT_LINK_TOKEN}"}
