@@ -4,6 +4,7 @@ import { Catalogue } from '../sdk/i18n.js';
 import { ApiError, KycApi, Pause, askPatiently, hasJoined, stopStream } from '../sdk/kyc-rtc.js';
 import { adoptInvitation, readInvitation, showInvitation } from './address.js';
 import { CameraStep } from './camera-step.js';
+import { copyLinkOn } from './copy-link.js';
 import { ConsentStep } from './consent-step.js';
 import { byId, mark, showStep } from './dom.js';
 import { Endings } from './endings.js';
@@ -70,6 +71,7 @@ class ApplyPage {
     this.#view = new LiveView(words);
     this.#scores = new Scores(words);
     this.#endings = new Endings(words, this.#scores);
+    copyLinkOn('live-copy', words);
     byId('agree').addEventListener('click', () => this.#agree());
     byId('decline').addEventListener('click', () => this.#endings.declined());
   }
