@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from playwright.async_api import ViewportSize, async_playwright
 
 from tests.support.browser import chromium_path, launch
-from tests.support.browser_situations import SITUATIONS
 from tests.support.browser_script import ScriptedPage
+from tests.support.browser_situations import SITUATIONS
 
 SIZES = ((375, 553), (390, 844), (844, 390), (1280, 800))
 GAP_PX = 24
@@ -29,7 +29,6 @@ Picture = NDArray[np.uint8]
 
 async def make_sheets(folder: Path, wanted: set[str]) -> None:
     """One sheet for each situation, in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = chromium_path()
     if path is None:
         raise SystemExit("no Chromium here: install the system's package `chromium`")
@@ -72,4 +71,5 @@ def sheet(rows: list[list[Picture]]) -> Picture:
 
 
 if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
     asyncio.run(make_sheets(Path(sys.argv[1]), set(sys.argv[2:])))

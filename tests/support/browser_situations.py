@@ -85,7 +85,7 @@ async def troubled(browser: Browser, size: ViewportSize, code: str) -> ScriptedP
 async def asked(browser: Browser, size: ViewportSize) -> ScriptedPage:
     tab = await checking(browser, size)
     await tab.tell("state", state="challenging", previous="checking_quality")
-    await tab.ask("a", "mouth_open.hold")
+    await tab.ask("a", "mouth_open")
     await tab.say("quality", ok=False, issues=[{"code": "too_dark", "hint": "hint.too_dark"}])
     await tab.say("challenge_progress", challenge_id="a", progress=0.4, remaining_ms=6_000)
     return tab
