@@ -10,7 +10,8 @@
  * @property {boolean} isBlind the camera gives no picture
  * @property {string} state of the session
  * @property {boolean} isAsked something is asked and neither done nor out of time
- * @property {boolean} hasChallenge
+ * @property {boolean} isOpen a challenge is open
+ * @property {boolean} hasBegun something was asked already
  * @property {boolean} hasLeftOver whether the last action was not done
  * @property {{code: string, hint: string} | null} issue what is wrong with the picture
  * @property {boolean} hasWaitedLong for the connection
@@ -32,7 +33,7 @@ export function headingOf(now, has) {
   if (now.notice && !now.isAsked) return { icon: 'busy', key: 'live.storage_waiting' };
   if (now.isBlind) return { icon: 'camera', key: 'live.no_picture', tone: 'warn' };
   if (now.state === 'created' || now.state === 'connecting') return { icon: 'wait', key: 'live.connecting' };
-  if (now.state === 'challenging' && now.hasChallenge) return null;
+  if (now.state === 'challenging' && now.isOpen) return null;
   if (now.state === 'challenging' || now.state === 'checking_quality') return problemOf(now, has);
   // Deciding, or final with the verdict on its way.
   return { icon: 'wait', key: now.hasLeftOver ? 'live.deciding_left' : 'live.deciding' };
@@ -43,8 +44,8 @@ export function headingOf(now, has) {
  * @param {(key: string) => boolean} has
  * @returns {Heading | null}
  */
-function problemOf({ issue, state }, has) {
-  if (issue !== null) {
+function problemOf({ issue, state, hasBegun }, has) {
+  if (issue !== null && (!hasBegun || state === 'checking_quality')) {
     const short = `problem.${issue.code}`;
     return { icon: 'problem', key: has(short) ? short : issue.hint, tone: 'warn' };
   }
@@ -76,7 +77,7 @@ export function urgentHintOf(now) {
 export function lastHintOf(now) {
   if (now.isSlow) return calm('live.slow');
   if (now.state === 'deciding') return calm('live.deciding_hint');
-  if (now.issue && now.hasChallenge) return { key: now.issue.hint, tone: 'warn' };
+  if (now.issue && now.state === 'challenging' && now.hasBegun) return { key: now.issue.hint, tone: 'warn' };
   if (now.link === 'weak') return now.isSilent ? calm('live.silent') : { key: 'hint.link_weak', tone: 'warn' };
   const isConnecting = now.state === 'created' || now.state === 'connecting';
   return isConnecting && now.hasWaitedLong ? calm('live.connecting_hint') : null;

@@ -324,7 +324,8 @@ export class LiveStep {
       isSlow: expectsWord && this.#health.isSlow(phase),
       state: this.#state,
       isAsked: this.#isAsked(),
-      hasChallenge: this.#challenge !== null,
+      isOpen: this.#challenge !== null,
+      hasBegun: this.#total > 0,
       hasLeftOver: this.#hasLeftOver,
       issue: this.#issue,
     };

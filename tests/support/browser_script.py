@@ -71,7 +71,7 @@ class Call:
 
 class ScriptedServer:
     """Answers the page's calls with what `answers` holds now, by the last word of the path. `asked`: the
-    calls so far, with what they carried. `missing`: files that do not arrive; `held`:
+    calls so far, with what they carried. `later`: answers that hold after the next one. `missing`: files that do not arrive; `held`:
     those that wait for `release`. `refuse`: tokens that have run out."""
 
     def __init__(self) -> None:
@@ -88,6 +88,7 @@ class ScriptedServer:
                 201, {**invitation, "join_url": f"{ORIGIN}/apply/second#{NEXT_LINK_TOKEN}"}
             ),
         }
+        self.later: dict[str, Answer] = {}
         self.missing: set[str] = set()
         self.held: set[str] = set()
         self.refuse: set[str] = set()
@@ -124,6 +125,7 @@ class ScriptedServer:
         token = route.request.headers.get("authorization", "").removeprefix("Bearer ")
         self.asked.append(Call(name, token, json.loads(route.request.post_data or "{}")))
         answer = problem(401, "unauthorised") if token in self.refuse else self.answers[name]
+        self.answers.update({name: self.later.pop(name)} if name in self.later else {})
         if answer.status == 0:
             await route.abort("connectionfailed")
             return
