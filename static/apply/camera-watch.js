@@ -14,7 +14,9 @@ export class CameraWatch {
   #onFound;
   #context;
   #shownAtMs = performance.now();
-  #lastTimeS = -1;
+  /** Frames that were shown; null where the browser does not count them. @type {number | null} */
+  #frames = null;
+  #lastPlace = 0;
   #isLost = false;
 
   /**
@@ -33,6 +35,17 @@ export class CameraWatch {
     const timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
     signal.addEventListener('abort', () => clearInterval(timer), { once: true });
     document.addEventListener('visibilitychange', () => this.restart(), { signal });
+    if ('requestVideoFrameCallback' in video) this.#countFrames(signal);
+  }
+
+  /** @param {AbortSignal} signal */
+  #countFrames(signal) {
+    this.#frames = 0;
+    const count = () => {
+      this.#frames = (this.#frames ?? 0) + 1;
+      if (!signal.aborted) this.#video.requestVideoFrameCallback(count);
+    };
+    this.#video.requestVideoFrameCallback(count);
   }
 
   /** A new stream, or a page that comes back, gets its full time. */
@@ -57,8 +70,9 @@ export class CameraWatch {
   /** A paused preview says nothing of the camera: iOS pauses it by itself. */
   #hasMoved() {
     const { currentTime, paused, srcObject } = this.#video;
-    const moved = currentTime !== this.#lastTimeS;
-    this.#lastTimeS = currentTime;
+    const place = this.#frames ?? currentTime; // the time goes on without frames in some browsers
+    const moved = place !== this.#lastPlace;
+    this.#lastPlace = place;
     return srcObject !== null && (moved || (paused && currentTime > 0));
   }
 

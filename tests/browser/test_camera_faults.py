@@ -8,7 +8,7 @@ from playwright.async_api import Browser
 from tests.support.browser import PHONE
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_script import ScriptedPage
-from tests.support.browser_situations import NO_FRAMES, NOT_ASKED, checking, unanswered
+from tests.support.browser_situations import NO_CAMERA, NO_FRAMES, NOT_ASKED, checking, unanswered
 
 pytestmark = pytest.mark.browser
 
@@ -115,7 +115,7 @@ async def test_a_blocked_camera_is_explained_for_each_family(
 ) -> None:
     lack = f"""{NOT_ASKED}
         Object.defineProperty(navigator, 'userAgent', {{ value: '{agent}' }});
-        navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', 'NotAllowedError'); }};"""
+        {NO_CAMERA.format(name="NotAllowedError")}"""
     tab = await ScriptedPage.visit(browser, lack=lack)
     await tab.step("consent")
     await tab.page.click("#agree")

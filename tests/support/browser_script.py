@@ -71,8 +71,9 @@ class Call:
 
 class ScriptedServer:
     """Answers the page's calls with what `answers` holds now, by the last word of the path. `asked`: the
-    calls so far, with what they carried. `later`: answers that hold after the next one. `missing`: files that do not arrive; `held`:
-    those that wait for `release`. `refuse`: tokens that have run out."""
+    calls so far, with what they carried. `later`: answers that hold after the next one.
+    `missing`: files that do not arrive; `held`: those that wait for `release`.
+    `refuse`: tokens that have run out."""
 
     def __init__(self) -> None:
         invitation = {"session_id": "second", "verification_id": "first", "client_token": "c2"}
