@@ -3,6 +3,8 @@
 const LOOK_EVERY_MS = 500;
 /** The server notices the same after 2.5 s; whoever is first opens the camera again. */
 const LOST_AFTER_MS = 2_500;
+/** A stream that stalls may begin with one picture. */
+const STEADY_LOOKS = 4;
 /** No pixel of a picture is brighter than this (of 255): the camera is closed, not the room dark. */
 const BLACK_LEVEL = 6;
 const SAMPLE_WIDTH = 16;
@@ -17,12 +19,12 @@ export class CameraWatch {
   /** Frames that were shown; null where the browser does not count them. @type {number | null} */
   #frames = null;
   #lastPlace = 0;
-  #isLost = false;
+  #steadyLooks = 0;
 
   /**
    * @param {HTMLVideoElement} video plays the camera
    * @param {() => void} onLost no picture came for a while; told again after each such time
-   * @param {() => void} onFound there is a picture again
+   * @param {() => void} onFound pictures come steadily
    * @param {AbortSignal} signal ends the watch
    */
   constructor(video, onLost, onFound, signal) {
@@ -58,11 +60,12 @@ export class CameraWatch {
     if (document.visibilityState !== 'visible') return this.restart();
     if (this.#hasMoved() && !this.#isBlack()) {
       this.#shownAtMs = nowMs;
-      if (this.#isLost) this.#onFound();
-      this.#isLost = false;
-    } else if (nowMs - this.#shownAtMs >= LOST_AFTER_MS) {
+      this.#steadyLooks += 1;
+      if (this.#steadyLooks === STEADY_LOOKS) this.#onFound();
+    } else {
+      this.#steadyLooks = 0;
+      if (nowMs - this.#shownAtMs < LOST_AFTER_MS) return;
       this.restart();
-      this.#isLost = true;
       this.#onLost();
     }
   }

@@ -42,7 +42,7 @@ export class LiveHealth {
     this.#watch = new CameraWatch(
       view.video,
       () => this.setBlind(true),
-      () => this.setBlind(false),
+      () => this.#onSteady(),
       signal,
     );
     const connecting = setTimeout(() => (this.hasWaitedLong = true), LONG_CONNECTING_MS);
@@ -90,7 +90,7 @@ export class LiveHealth {
   setBlind(isBlind) {
     this.isBlind = isBlind;
     if (isBlind) this.#cure.lost();
-    else this.#onSight();
+    else this.#view.hideTrouble();
     this.#onChange();
   }
 
@@ -114,8 +114,9 @@ export class LiveHealth {
     return this.link === 'up' && !this.isBlind && heardMs > SLOW_AFTER_MS[phase];
   }
 
-  #onSight() {
+  /** One picture may be all that comes; after some of them the next loss is another one. */
+  #onSteady() {
     this.#cure.found();
-    this.#view.hideTrouble();
+    if (this.isBlind) this.setBlind(false);
   }
 }
