@@ -13,6 +13,7 @@ from tests.support.browser_situations import NO_CAMERA, NO_FRAMES, NOT_ASKED, ch
 pytestmark = pytest.mark.browser
 
 COUNTED = """
+    kycScript.realFrames = true;
     const good = navigator.mediaDevices.getUserMedia;
     window.opened = [];
     window.mood = 'good';

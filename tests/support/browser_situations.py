@@ -23,7 +23,8 @@ NO_CAMERA = """navigator.mediaDevices.getUserMedia = async () => {{
 }};"""
 NO_ANSWER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => undefined);"
 NOT_ASKED = "navigator.permissions.query = async () => ({ state: 'prompt' });"
-NO_FRAMES = """const canvas = document.createElement('canvas');
+NO_FRAMES = """kycScript.realFrames = true;
+    const canvas = document.createElement('canvas');
     navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(0);"""
 
 
