@@ -124,6 +124,10 @@ class Withdrawn(Conflict):
     code = "withdrawn"
 
 
+class ConsentChanged(Conflict):
+    code = "consent_changed"
+
+
 class RestartUnsupported(Conflict):
     code = "restart_unsupported"
 

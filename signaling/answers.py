@@ -11,6 +11,7 @@ from kyc_rtc.decision.verdict import VerdictStatus, weight_word
 from kyc_rtc.sessions.interface import (
     AlertView,
     AttemptView,
+    ConsentView,
     FrameView,
     HealthView,
     JournalView,
@@ -71,6 +72,12 @@ def new_link(view: SessionView, join_url: str) -> schemas.NewLink:
     )
 
 
+def consent(view: ConsentView) -> schemas.ConsentRecord:
+    return schemas.ConsentRecord(
+        version=view.version, locale=view.locale, agreed_at=iso(view.agreed_at_ms)
+    )
+
+
 def session_status(view: SessionView, warnings: Sequence[str] = ()) -> schemas.SessionStatus:
     return schemas.SessionStatus(
         session_id=view.session_id,
@@ -93,6 +100,7 @@ def session_status(view: SessionView, warnings: Sequence[str] = ()) -> schemas.S
         attempts=[_attempt(attempt) for attempt in view.attempts],
         transport=view.transport,
         connection=None if view.connection is None else dict(view.connection),
+        consent=None if view.consent is None else consent(view.consent),
         withdrawn=view.withdrawn,
         needs_review=view.needs_review,
         profile=view.profile,

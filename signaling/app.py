@@ -20,6 +20,7 @@ from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
 from signaling.auth import Access, Authenticator, Principal, Tokens
 from signaling.bodies import Bodies
+from signaling.consent import ConsentApi
 from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
 from signaling.headers import security_headers
@@ -52,6 +53,7 @@ def create_app(
     described = (
         *KycApi(sessions, links, settings, repeatable, clock).endpoints(),
         *LinkApi(sessions, links, clock).endpoints(),
+        *ConsentApi(sessions, settings, STATIC / "i18n" / "en.json").endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
         *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),

@@ -50,6 +50,15 @@ class ChallengeView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What an applicant agreed to: the version of the text, its language, and Unix milliseconds."""
+
+    version: str
+    locale: str
+    agreed_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlertView:
     """An alert on a session."""
 
@@ -103,7 +112,8 @@ class SessionView:
     for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
     where there is none, and the reason for an end without one is its state. `link_number`: of the link
     that is valid, from 1 on. `withdrawn`: the institution cancelled the verification. `exclude`: types of
-    challenges that are not asked for, by the order or because the applicant cannot do them.
+    challenges that are not asked for, by the order or because the applicant cannot do them. `consent`: of the
+    applicant, on the page; None where none was given.
     """
 
     session_id: str
@@ -131,6 +141,7 @@ class SessionView:
     needs_review: bool = False
     link_number: int = 1
     withdrawn: bool = False
+    consent: ConsentView | None = None
     profile: str | None = None
     locale: str | None = None
     return_url: str | None = None
@@ -301,6 +312,10 @@ class SessionInterface(Protocol):
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         """Whether an applicant's token of this link still counts, for an attempt that is over only with
         `after_end`. Raises `Unauthorised`, `LinkReplaced`, `Conflict`."""
+
+    async def agree(self, session_id: str, version: str, locale: str) -> ConsentView:
+        """The applicant agrees to a text in a language; the first time for one text is kept.
+        Raises `BadRequest`."""
 
     async def renew_link(self, session_id: str) -> SessionView:
         """End the link of a verification; its latest attempt, with the number of the next link.

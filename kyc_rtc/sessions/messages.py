@@ -60,6 +60,9 @@ STORAGE_WAITING = "storage_waiting"
 REST_FIRST = Hint.REST_FIRST.value.removeprefix("hint.")
 """A notice: the next prompt waits for the face to come to rest."""
 
+NO_PICTURE = "no_picture"
+"""A notice: the camera is connected, and no picture of it arrives that can be decoded."""
+
 
 def notice(code: str | None) -> Outbound:
     """Something that the applicant should know and that no journal entry says; None: it is over."""

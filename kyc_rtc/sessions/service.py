@@ -41,6 +41,7 @@ from kyc_rtc.sessions.interface import (
     ClientView,
     Command,
     CommandType,
+    ConsentView,
     FrameView,
     HealthView,
     JournalView,
@@ -65,10 +66,12 @@ from kyc_rtc.sessions.views import (
     address_prefix,
     alert_view,
     applicants_view,
+    consent_view,
     journal_view,
     session_view,
 )
 from kyc_rtc.storage.alerts import AlertRepository
+from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.records import SessionRecord
 from media.fingerprint import mismatch
 from media.sdp import parse_fragment, parse_offer
@@ -187,6 +190,14 @@ class SessionService:
         asked, _ = await self._look_up(session_id)
         attempts = await self._links.renew(asked.verification_id)
         return self._view(attempts[-1], attempts)
+
+    async def agree(self, session_id: str, version: str, locale: str) -> ConsentView:
+        asked, _ = await self._look_up(session_id)
+        consent = Consent(version, locale, self._clock.now_ms())
+        if asked.consent is not None and consent.is_to_the_same(asked.consent):
+            return consent_view(asked.consent)
+        await self._store.agree(asked.verification_id, consent)
+        return consent_view(consent)
 
     async def journal(self, session_id: str, after: int) -> tuple[JournalView, ...]:
         record = await self._store.get(parse_session_id(session_id))

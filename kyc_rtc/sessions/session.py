@@ -57,10 +57,10 @@ from kyc_rtc.sessions.events import (
 )
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
+from kyc_rtc.sessions.notices import Notices
 from kyc_rtc.sessions.refusals import after_the_end, of_a_newcomer, over
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
-from kyc_rtc.sessions.storage_wait import StorageWait
 from kyc_rtc.sessions.wire import InboundType, Outbound, Throttle, parse_message
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import EventRecord, SessionRecord
@@ -96,7 +96,7 @@ class Session:
         self._alone_since_ms = 0.0
         self._uploader: Client | None = None
         self._gap_ms = 0.0
-        self._storage_wait, self._pace = StorageWait(), Throttle(PACE / settings.target_fps)
+        self._notices, self._pace = Notices(), Throttle(PACE / settings.target_fps)
         self._replies = Replies(self._ledger)
 
     @property
@@ -128,7 +128,7 @@ class Session:
         if commit is not None:
             effects.append(Store(commit))
         if self._ledger.unstored:
-            self._storage_wait.begins(now.monotonic_ms)
+            self._notices.storing(now.monotonic_ms)
         return tuple(effects)
 
     def _dispatch(self, event: SessionEvent, now: Now) -> list[Effect]:  # noqa: C901, PLR0911, PLR0912 - one flat table
@@ -185,8 +185,8 @@ class Session:
             farewell = self._devices.farewell(event.client)
             effects.append(DropPeer(self._peer_id, self._send(farewell) if farewell else None))
         took_over = self._devices.join(event.client, occupied=self._peer_id is not None)
-        self._peer_id = event.peer_id
-        self._uploader = None
+        self._peer_id, self._uploader = event.peer_id, None
+        self._notices.peer_changed()
         self._enter(now)
         peer = self._course.connection.joined(event.client, now, took_over=took_over)
         self._ledger.add(EntryType.PEER, peer, now, APPLICANT if took_over else SERVER)
@@ -224,7 +224,7 @@ class Session:
             self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
-        return self._all((hello, *self._storage_wait.repeat()))
+        return self._all((hello, *self._notices.repeat()))
 
     def _read(self, data: str | bytes, now: Now) -> list[Effect]:
         try:
@@ -319,7 +319,9 @@ class Session:
     # Time
 
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
-        effects = self._all(self._storage_wait.look(now.monotonic_ms))
+        is_watched = self._peer_id is not None and not self.is_over and not self._course.is_decided
+        blind_since_ms = event.last_frame_ms if is_watched else None
+        effects = self._all(self._notices.look(now.monotonic_ms, blind_since_ms))
         if self.is_over:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
@@ -365,7 +367,7 @@ class Session:
     def _publish(self, seq: int, now: Now) -> list[Effect]:
         """Send what is stored now, answer who waited for it, and end after the last entry."""
         more_waits = self._ledger.last_seq > seq
-        effects = self._all(self._storage_wait.stored(now.monotonic_ms, more_waits=more_waits))
+        effects = self._all(self._notices.stored(now.monotonic_ms, more_waits=more_waits))
         for entry in self._ledger.stored(seq):
             effects += self._send_entry(entry, now)
         self._ended = self._ledger.is_final and not self._ledger.unstored

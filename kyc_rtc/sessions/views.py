@@ -14,11 +14,13 @@ from kyc_rtc.sessions.interface import (
     AlertView,
     AttemptView,
     ChallengeView,
+    ConsentView,
     JournalView,
     SessionView,
 )
 from kyc_rtc.sessions.reason_classes import classes_of, is_left_open
 from kyc_rtc.sessions.states import WITHOUT_VERDICT, applicants_state, applicants_status
+from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 
 _PREFIX_BITS = {4: 24, 6: 48}
@@ -79,6 +81,7 @@ def session_view(
         exclude=tuple(kind.value for kind in excluded(_until(record, attempts))),
         link_number=record.link_number,
         withdrawn=record.withdrawn,
+        consent=None if record.consent is None else consent_view(record.consent),
     )
 
 
@@ -105,6 +108,11 @@ def applicants_view(view: SessionView) -> SessionView:
 def _until(record: SessionRecord, attempts: Sequence[SessionRecord]) -> list[SessionRecord]:
     """The attempts before this one, and it."""
     return [*(one for one in attempts if one.attempt < record.attempt), record]
+
+
+def consent_view(consent: Consent) -> ConsentView:
+    """A consent as others may know it."""
+    return ConsentView(consent.version, consent.locale, consent.agreed_at_ms)
 
 
 def _attempt_view(record: SessionRecord) -> AttemptView:

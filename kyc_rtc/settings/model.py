@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from kyc_rtc.keys import ApiKey, Scope
+from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     STRICT_DEEPFAKE_SCORE,
     STRICT_REVIEW_SCORE,
@@ -138,6 +139,7 @@ class Settings(Group):
     media: MediaSettings = MediaSettings()
     limits: LimitSettings = LimitSettings()
     http: HttpSettings = HttpSettings()
+    consent: ConsentSettings = ConsentSettings()
 
     @property
     def development(self) -> bool:

@@ -3,6 +3,7 @@ lists and idempotency keys, in SQLite or PostgreSQL, behind small protocols."""
 
 from kyc_rtc.storage.alerts import MAX_ALERTS_LISTED, AlertRepository, SqlAlertRepository
 from kyc_rtc.storage.commands import CommandStore, SqlCommandStore
+from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.footage import (
     MAX_FOOTAGE_BYTES,
@@ -59,6 +60,7 @@ __all__ = [
     "CommandRecord",
     "CommandStore",
     "Commit",
+    "Consent",
     "Database",
     "EarlierFootage",
     "EventRecord",

@@ -12,6 +12,7 @@ from typing import Final
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId
+from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.terms import NO_TERMS, Terms
 from kyc_rtc.storage.values import (
     MAX_ID_LENGTH,
@@ -45,7 +46,7 @@ class SessionRecord:
     runs the session, by its id and its lease; `last_seq` is the number of the newest journal entry.
     `terms` are the verification's. `link_number` counts the links of the verification from 1; it changes by
     `SessionStore.renew_link` only. `withdrawn`: the institution cancelled the verification, by
-    `SessionStore.withdraw`.
+    `SessionStore.withdraw`. `consent`: what the applicant agreed to, by `SessionStore.agree`.
 
     Raises:
         BadRequest: a field is longer, larger or other than what can be stored.
@@ -78,6 +79,7 @@ class SessionRecord:
     terms: Terms = NO_TERMS
     link_number: int = 1
     withdrawn: bool = False
+    consent: Consent | None = None
 
     def __post_init__(self) -> None:
         self._check_texts()

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kyc_rtc.errors import KycError, NotFound, SettingsError
 from kyc_rtc.ids import SessionId
+from kyc_rtc.storage.consents import consent_of, consent_row
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import AlertRecord, EventRecord, SessionRecord
 from kyc_rtc.storage.seal import Sealer, user_context
@@ -29,16 +30,18 @@ FIXED_FIELDS: Final = frozenset(
         "terms",
         "link_number",
         "withdrawn",
+        "consent",
     }
 )
 """Fields of a session that a commit never changes."""
 
 _TERMS: Final = ("profile", "locale", "terms_sealed")
+_CONSENT: Final = ("consent_version", "consent_locale", "consent_at_ms")
 
 
 def session_row(record: SessionRecord) -> dict[str, Any]:
     row = _row(record)
-    for name in ("user_id", "terms", "link_number", "withdrawn"):  # of the verification
+    for name in ("user_id", "terms", "link_number", "withdrawn", "consent"):  # of the verification
         del row[name]
     return row
 
@@ -57,6 +60,7 @@ def verification_row(record: SessionRecord, sealer: Sealer) -> dict[str, Any]:
         "terms_sealed": seal_terms(record.terms, record.verification_id, sealer),
         "link_number": record.link_number,
         "withdrawn": record.withdrawn,
+        **consent_row(record.consent),
     }
 
 
@@ -74,7 +78,8 @@ def event_of(row: RowMapping) -> EventRecord:
 
 def sessions_with_people() -> Select[Any]:
     """Sessions with what `session_of` needs."""
-    own = (verifications.c[name] for name in ("user_sealed", "link_number", "withdrawn", *_TERMS))
+    names = ("user_sealed", "link_number", "withdrawn", *_TERMS, *_CONSENT)
+    own = (verifications.c[name] for name in names)
     return select(sessions, *own).join(
         verifications, verifications.c.verification_id == sessions.c.verification_id
     )
@@ -87,8 +92,12 @@ def session_of(row: RowMapping, sealer: Sealer) -> SessionRecord:
     key = values["verification_id"]
     user_id = sealer.unseal(sealed, user_context(key))
     profile, locale, terms = (values.pop(name) for name in _TERMS)
+    consent = consent_of(*(values.pop(name) for name in _CONSENT))
     return SessionRecord(
-        user_id=user_id, terms=unseal_terms(profile, locale, terms, key, sealer), **values
+        user_id=user_id,
+        terms=unseal_terms(profile, locale, terms, key, sealer),
+        consent=consent,
+        **values,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 from sqlalchemy import delete, exists, func, insert, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from kyc_rtc.errors import Conflict, NotFound, OwnershipLost
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.checks import check_first_attempt, check_further_attempt, was_committed
+from kyc_rtc.storage.consents import Consent, consent_row
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.endings import MAX_AT_ONCE, end_sessions
 from kyc_rtc.storage.leases import has_epoch, holds_lease
@@ -30,6 +32,7 @@ from kyc_rtc.storage.rows import (
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.tables import alerts, session_events, sessions, verifications
 from kyc_rtc.storage.values import can_be_id, check_limit
+from kyc_rtc.storage.verifications import change_verification
 
 CREATED: Final = "created"
 EXPIRED: Final = "expired"
@@ -128,6 +131,13 @@ class SessionStore(Protocol):
 
     async def withdraw(self, verification_id: SessionId) -> None:
         """Note that the institution cancelled a verification: nothing of it may begin any more.
+
+        Raises:
+            NotFound: no such verification.
+        """
+
+    async def agree(self, verification_id: SessionId, consent: Consent) -> None:
+        """Note what the applicant agreed to, in the place of an earlier consent.
 
         Raises:
             NotFound: no such verification.
@@ -352,12 +362,13 @@ class SqlSessionStore:
         return number
 
     async def withdraw(self, verification_id: SessionId) -> None:
-        if not await self._change_verification(verification_id, withdrawn=True):
-            raise NotFound("no such verification")
+        await change_verification(self._database, verification_id, withdrawn=True)
+
+    async def agree(self, verification_id: SessionId, consent: Consent) -> None:
+        await change_verification(self._database, verification_id, **consent_row(consent))
 
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
-        if not await self._change_verification(verification_id, face_sealed=sealed):
-            raise NotFound("no such verification")
+        await change_verification(self._database, verification_id, face_sealed=sealed)
 
     async def face(self, verification_id: SessionId) -> bytes | None:
         if not can_be_id(verification_id):
@@ -369,19 +380,8 @@ class SqlSessionStore:
             return await connection.scalar(statement)
 
     async def erase_face(self, verification_id: SessionId) -> None:
-        await self._change_verification(verification_id, face_sealed=None)
-
-    async def _change_verification(self, verification_id: SessionId, **values: object) -> bool:
-        """False where there is none."""
-        if not can_be_id(verification_id):
-            return False
-        statement = (
-            update(verifications)
-            .where(verifications.c.verification_id == verification_id)
-            .values(**values)
-        )
-        async with self._database.begin(write=True) as connection:
-            return bool((await connection.execute(statement)).rowcount)
+        with suppress(NotFound):
+            await change_verification(self._database, verification_id, face_sealed=None)
 
     async def prune_events(self, before_ms: int) -> int:
         due = (

@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
 )
 
+from kyc_rtc.storage.consents import MAX_CONSENT_VERSION_LENGTH
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
     MAX_NOTE_LENGTH,
@@ -54,6 +55,9 @@ verifications = Table(
     Column("expires_at_ms", BigInteger, nullable=False),
     Column("link_number", BigInteger, nullable=False, server_default="1"),
     Column("withdrawn", Boolean, nullable=False, server_default=false()),
+    Column("consent_version", String(MAX_CONSENT_VERSION_LENGTH), nullable=True),
+    Column("consent_locale", String(MAX_LOCALE_LENGTH), nullable=True),
+    Column("consent_at_ms", BigInteger, nullable=True),
     Index(None, "tenant_id", "user_hmac"),
     Index(None, "tenant_id", "created_at_ms", "verification_id"),
 )

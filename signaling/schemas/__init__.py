@@ -16,6 +16,7 @@ from signaling.schemas.records import (
 )
 from signaling.schemas.requests import (
     Acknowledge,
+    Agreement,
     LabelSession,
     Offer,
     SendChallenge,
@@ -30,6 +31,9 @@ from signaling.schemas.sessions import (
     ChallengeAnswer,
     ClientConfig,
     ClientToken,
+    ConsentPoint,
+    ConsentRecord,
+    ConsentText,
     FrameAnswer,
     Health,
     Journal,
@@ -47,6 +51,7 @@ from signaling.schemas.sessions import (
 
 __all__ = [
     "Acknowledge",
+    "Agreement",
     "AlertBody",
     "AlertList",
     "AlertStatistics",
@@ -57,6 +62,9 @@ __all__ = [
     "ChallengeAnswer",
     "ClientConfig",
     "ClientToken",
+    "ConsentPoint",
+    "ConsentRecord",
+    "ConsentText",
     "ErrorAnswer",
     "ErrorBody",
     "FrameAnswer",

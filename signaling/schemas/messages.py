@@ -125,11 +125,12 @@ class FrameMessage(_Message):
 
 
 class NoticeMessage(_Message):
-    """What the applicant should know meanwhile: the server waits for its database, or the next prompt for
-    a face at rest."""
+    """The server waits for its database, for a picture of the camera or for a face at rest, or no longer."""
 
     type: Literal["notice"] = Field(description=_TYPE)
-    code: str | None = Field(description="`storage_waiting`, `rest_first`; null when it is over")
+    code: str | None = Field(
+        description="`storage_waiting`, `rest_first`, `no_picture`; null when it is over"
+    )
     hint: str | None = Field(description="key of the sentence in the catalogue")
 
 

@@ -112,6 +112,15 @@ class Offer(Request):
     )
 
 
+class Agreement(Request):
+    """That the applicant agrees."""
+
+    version: str = Field(min_length=1, max_length=64, description="of the text that was shown")
+    locale: str = Field(
+        min_length=1, max_length=MAX_LOCALE_LENGTH, description="language tag of that text (BCP 47)"
+    )
+
+
 class Acknowledge(Request):
     """That somebody has seen an alert."""
 

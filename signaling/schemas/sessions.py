@@ -184,6 +184,33 @@ class Journal(Answer):
     events: list[JournalEntry] = Field(description="at most 1,000, in order; empty at the end")
 
 
+class ConsentRecord(Answer):
+    """What an applicant agreed to."""
+
+    version: str = Field(description="of the text and its facts")
+    locale: str = Field(description="language tag of the text (BCP 47)")
+    agreed_at: Time = Field(description="when, the first time for this text")
+
+
+class ConsentPoint(Answer):
+    """One point of the text."""
+
+    topic: Literal[
+        "purpose", "actions", "biometric", "kept", "kept_for", "watched", "refusal", "other_way"
+    ] = Field(description="what it is about")
+    text: str = Field(description="to be shown as it is")
+
+
+class ConsentText(Answer):
+    """What the applicant is asked to agree to."""
+
+    version: str = Field(description="names the text, its language and its facts")
+    locale: str = Field(description="language tag of the text (BCP 47)")
+    institution: str | None = Field(description="who asks; null where the settings name nobody")
+    privacy_url: str | None = Field(description="of the privacy notice; null where there is none")
+    points: list[ConsentPoint] = Field(description="in the order in which they are read")
+
+
 class SessionStatus(OriginalAnswer):
     """A verification, with the fields of the attempt that counts; or an attempt, where a later one is
     named."""
@@ -210,6 +237,9 @@ class SessionStatus(OriginalAnswer):
     attempts: list[Attempt] = Field(description="all of the verification, the first one first")
     transport: TransportName | None = Field(description=_TRANSPORT)
     connection: Connection | None = Field(description="facts; null before the first picture")
+    consent: ConsentRecord | None = Field(
+        description="of the applicant, on the page; null where none was given, as with uploaded pictures"
+    )
     withdrawn: bool = Field(description=_WITHDRAWN)
     needs_review: bool = Field(description=_REVIEW)
     profile: str | None = Field(description="as given to `start-session`")

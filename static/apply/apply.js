@@ -4,6 +4,8 @@ import { Catalogue } from '../sdk/i18n.js';
 import { ApiError, KycApi, Pause, askPatiently, hasJoined, stopStream } from '../sdk/kyc-rtc.js';
 import { adoptInvitation, readInvitation, showInvitation } from './address.js';
 import { CameraStep } from './camera-step.js';
+import { copyLinkOn } from './copy-link.js';
+import { ConsentStep } from './consent-step.js';
 import { byId, mark, showStep } from './dom.js';
 import { Endings } from './endings.js';
 import { LiveStep } from './live-step.js';
@@ -34,6 +36,7 @@ const WAITING = {
 class ApplyPage {
   #words;
   #camera;
+  #consent;
   #view;
   #scores;
   #endings;
@@ -64,9 +67,11 @@ class ApplyPage {
     this.#invitation = invitation;
     this.#api = new KycApi('', invitation.sessionId, '', invitation.token);
     this.#camera = new CameraStep(words);
+    this.#consent = new ConsentStep(words);
     this.#view = new LiveView(words);
     this.#scores = new Scores(words);
     this.#endings = new Endings(words, this.#scores);
+    copyLinkOn('live-copy', words);
     byId('agree').addEventListener('click', () => this.#agree());
     byId('decline').addEventListener('click', () => this.#endings.declined());
   }
@@ -100,8 +105,7 @@ class ApplyPage {
   /** The link's check broke off earlier: a new one, and the applicant is told before consenting. */
   async #enterAgain() {
     if (!(await this.#renew())) return;
-    byId('consent-again').hidden = false;
-    showStep('consent');
+    await this.#askForConsent('consent.again');
   }
 
   /** @param {string} state */
@@ -115,17 +119,35 @@ class ApplyPage {
   async #toCamera(takeOver) {
     this.#takeOver = takeOver;
     if (this.#agreed) await this.#openCamera();
-    else showStep('consent');
+    else await this.#askForConsent('');
+  }
+
+  /** @param {string} note key of a sentence above the text; may be empty */
+  async #askForConsent(note) {
+    await this.#consent.load(this.#api, (trouble) => this.#showWaiting(trouble));
+    this.#consent.setNote(note && this.#words.text(note));
+    showStep('consent');
   }
 
   async #agree() {
-    this.#agreed = true;
+    try {
+      await this.#takeConsent();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 409) await this.#resume();
+      else this.#showRefusal(error, () => this.#resume());
+    }
+  }
+
+  async #takeConsent() {
+    this.#showLoading('page.loading');
     if (performance.now() - this.#seenAtMs > FRESH_MS) {
-      this.#showLoading('page.loading');
       const report = await this.#api.session().catch(() => null); // no answer: the client finds out why
       const isTaken = report !== null && !this.#takeOver && (await this.#isElsewhere(report.state));
       if (report !== null && (isTaken || isFinal(report.state))) return this.#enter(report);
     }
+    const isCurrent = await this.#consent.agree(this.#api, (trouble) => this.#showWaiting(trouble));
+    if (!isCurrent) return showStep('consent');
+    this.#agreed = true;
     await this.#openCamera();
   }
 

@@ -1,12 +1,15 @@
 /** The step that opens the camera, and says what to do when it does not open. */
 
-import { CameraError, classifyCameraError, openCamera } from '../sdk/camera.js';
+import { CameraError, classifyCameraError, openCamera, stopStream } from '../sdk/camera.js';
+import { copyLinkOn } from './copy-link.js';
 import { deviceFamily } from './device.js';
 import { byId, focusHeading, showStep } from './dom.js';
 
-/** A permission question may stay open for long; after this its place is pointed out. */
+/** A permission question may stay open for long; after this its place is pointed out, with another way. */
 const LONG_WAIT_MS = 8_000;
-const COPIED_FOR_MS = 2_500;
+
+/** Where another browser or device may help. */
+const ELSEWHERE = new Set(['unsupported', 'no_answer', 'not_found', 'in_use', 'overconstrained', 'failed', 'denied']);
 
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
 
@@ -16,12 +19,13 @@ export class CameraStep {
   #waiting = byId('camera-waiting');
   /** @type {(stream: MediaStream) => void} */
   #onOpen = () => undefined;
+  #isDone = false;
 
   /** @param {Catalogue} words */
   constructor(words) {
     this.#words = words;
     this.#button.addEventListener('click', () => this.#open());
-    byId('camera-copy').addEventListener('click', () => this.#copyLink());
+    copyLinkOn('camera-copy', words);
   }
 
   /**
@@ -31,28 +35,39 @@ export class CameraStep {
    */
   async run() {
     const opened = new Promise((resolve) => (this.#onOpen = resolve));
+    this.#isDone = false;
     this.#showAsk();
     showStep('camera');
     if (await isPermitted()) this.#open();
     return opened;
   }
 
+  /** Ask for the camera. Whoever asks again while a question stands takes the first stream that comes. */
   async #open() {
     this.#button.disabled = true;
     this.#waiting.textContent = this.#words.text('camera.waiting');
-    const timer = setTimeout(() => {
-      this.#waiting.textContent = this.#words.text('camera.waiting_long');
-    }, LONG_WAIT_MS);
+    const timer = setTimeout(() => this.#showTrouble('no_answer'), LONG_WAIT_MS);
     try {
-      this.#onOpen(await openCamera());
+      this.#take(await openCamera());
     } catch (error) {
       if (!(error instanceof CameraError)) throw error;
-      this.#showTrouble(classifyCameraError(error));
+      if (!this.#isDone) this.#showTrouble(classifyCameraError(error));
     } finally {
       clearTimeout(timer);
-      this.#button.disabled = false;
-      this.#waiting.textContent = '';
+      this.#release();
     }
+  }
+
+  /** @param {MediaStream} stream */
+  #take(stream) {
+    if (this.#isDone) return stopStream(stream);
+    this.#isDone = true;
+    this.#onOpen(stream);
+  }
+
+  #release() {
+    this.#button.disabled = false;
+    this.#waiting.textContent = '';
   }
 
   #showAsk() {
@@ -64,10 +79,11 @@ export class CameraStep {
 
   /** @param {import('../sdk/camera.js').CameraCode} code */
   #showTrouble(code) {
+    this.#release();
     byId('camera-ask').hidden = true;
     byId('camera-trouble').hidden = false;
     byId('camera-trouble').dataset.code = code;
-    byId('camera-copy').hidden = code !== 'unsupported' || !navigator.clipboard;
+    byId('camera-copy').hidden = !ELSEWHERE.has(code);
     byId('camera-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('camera-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
     byId('camera-trouble-help').replaceChildren(...this.#helpItems(code));
@@ -91,12 +107,6 @@ export class CameraStep {
       items.push(item);
     }
     return items;
-  }
-
-  async #copyLink() {
-    await navigator.clipboard.writeText(window.location.href).catch(() => undefined);
-    this.#waiting.textContent = this.#words.text('camera.copied');
-    setTimeout(() => (this.#waiting.textContent = ''), COPIED_FOR_MS);
   }
 }
 

@@ -5,6 +5,8 @@ import { isJournalled } from '../sdk/messages.js';
 import { Countdown } from './countdown.js';
 import { buzz, keepAwake } from './device.js';
 import { byId } from './dom.js';
+import { LiveHealth } from './live-health.js';
+import { headingOf, lastHintOf, urgentHintOf } from './live-prompt.js';
 import { Refusal } from './refusal.js';
 import { StopQuestion } from './stop-question.js';
 
@@ -12,13 +14,9 @@ import { StopQuestion } from './stop-question.js';
 const RESULT_HINT_MS = 3_000;
 /** A void is told for so long beside the next challenge, which may come at once. */
 const VOID_HINT_MS = 1_500;
-/** Whoever waits longer for the connection is told that it goes on. */
-const LONG_CONNECTING_MS = 8_000;
 
 /** @typedef {import('../sdk/messages.js').Message} Message */
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
-/** @typedef {import('./live-view.js').LiveView} LiveView */
-/** @typedef {import('./scores.js').Scores} Scores */
 
 /**
  * How a check ended.
@@ -44,21 +42,22 @@ export class LiveStep {
   /** What stands there between two challenges. @type {import('./live-view.js').Prompt & {hint: string}} */
   #between;
   #state = 'connecting';
-  #qualityHint = '';
-  /** The server waits for its database: a sentence, else empty. */
-  #notice = '';
+  /** @type {{code: string, hint: string} | null} */
+  #issue = null;
+  /** @type {LiveHealth} */
+  #health;
+  #hasLeftOver = false;
+  #counted = 0;
+  #total = 0;
   /** @type {{text: string, tone: 'warn' | 'calm', untilMs: number}} */
   #resultHint = { text: '', tone: 'warn', untilMs: 0 };
-  /** @type {string} */
-  #link = 'connecting';
-  #hasWaitedLong = false;
   #refusal = new Refusal(() => this.#onRefusalTick());
 
   /**
    * @param {object} options
    * @param {Catalogue} options.words
-   * @param {LiveView} options.view
-   * @param {Scores} options.scores
+   * @param {import('./live-view.js').LiveView} options.view
+   * @param {import('./scores.js').Scores} options.scores
    * @param {import('../sdk/api.js').KycApi} options.api
    * @param {boolean} options.takeOver
    * @param {MediaStream | null} options.stream
@@ -68,6 +67,8 @@ export class LiveStep {
     this.#view = view;
     this.#scores = scores;
     this.#client = new KycClient({ api, takeOver, stream, getStream: openCamera });
+    const onChange = () => this.#done.signal.aborted || this.#showState();
+    this.#health = new LiveHealth({ view, client: this.#client, onChange, signal: this.#done.signal });
     this.#between = { icon: 'look', text: words.text('live.ready'), hint: '' };
   }
 
@@ -85,8 +86,6 @@ export class LiveStep {
     this.#showState();
     this.#listen();
     keepAwake(this.#done.signal);
-    const timer = setTimeout(() => this.#onLongConnecting(), LONG_CONNECTING_MS);
-    this.#done.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
     this.#client.start().catch((error) => {
       console.error(error);
       this.#end({ kind: 'fatal', detail: { code: 'failed', status: 0 }, stream: null });
@@ -116,9 +115,9 @@ export class LiveStep {
       challenge_progress: (progress) => this.#onProgress(progress),
       challenge_voided: (voided) => this.#onVoided(voided),
       challenge_result: (result) => this.#onResult(result),
-      notice: ({ code, hint }) => this.#onNotice(code ? (hint ?? 'hint.storage_waiting') : null),
+      notice: ({ code, hint }) => this.#health.setNotice(code, hint),
       frame: (frame) => this.#scores.add(frame),
-      link: ({ state }) => this.#onLink(state),
+      link: ({ state, reason }) => this.#onLink(state, reason),
       busy: ({ retryInMs }) => this.#onRefusal('busy', retryInMs),
       waiting: ({ retryInMs }) => this.#onRefusal('waiting', retryInMs),
       camera: (camera) => this.#onCamera(camera),
@@ -127,7 +126,8 @@ export class LiveStep {
     for (const [type, handle] of Object.entries(handlers)) {
       const take = (/** @type {Event} */ event) => {
         const { detail } = /** @type {CustomEvent} */ (event);
-        if (this.#notice && isJournalled(detail)) this.#onNotice(null); // what is told was stored
+        if (isJournalled(detail)) this.#health.notice = ''; // what is told was stored
+        if (detail.t_ms !== undefined) this.#health.heard();
         handle(detail);
       };
       this.#client.addEventListener(type, take, { signal });
@@ -141,6 +141,7 @@ export class LiveStep {
     }
     new StopQuestion(() => this.#stop(), signal);
     byId('live-camera-retry').addEventListener('click', () => this.#client.restoreCamera(), { signal });
+    byId('cannot').addEventListener('click', () => this.#sayCannot(), { signal });
     window.addEventListener('pagehide', () => this.#client.close(), { signal });
   }
 
@@ -153,7 +154,7 @@ export class LiveStep {
   #onHello({ state, expose_scores: exposeScores }) {
     this.#refusal.end();
     this.#view.setSeconds('');
-    this.#notice = ''; // told again where it still holds
+    this.#health.greeted();
     // A new peer voids what was asked of the old one; how it ended is told in a moment.
     if (this.#challenge) this.#awaitNext({ icon: 'look', text: this.#words.text('live.go_on'), hint: '' });
     if (exposeScores) this.#scores.show();
@@ -169,9 +170,8 @@ export class LiveStep {
 
   /** @param {{ok: boolean, issues: {code: string, hint: string}[]}} quality */
   #onQuality({ ok, issues }) {
-    const worst = ok ? undefined : issues?.[0];
-    this.#qualityHint = worst ? this.#words.text(worst.hint) : '';
-    this.#showHint();
+    this.#issue = ok ? null : (issues?.[0] ?? null);
+    this.#showState();
   }
 
   /** @param {Message} challenge */
@@ -179,7 +179,12 @@ export class LiveStep {
     this.#state = 'challenging';
     this.#challenge = challenge;
     this.#awaitedId = challenge.challenge_id;
+    this.#hasLeftOver = false;
+    this.#counted = 0;
     this.#view.setNotice('');
+    if (this.#resultHint.tone === 'warn') this.#resultHint.untilMs = 0; // it was about the last try
+    if (this.#total > 0 && challenge.total > this.#total) this.#showResultHint(this.#words.text('live.one_more'), 'calm');
+    this.#total = challenge.total;
     this.#setProgress(0);
     this.#view.setDone('');
     const leftMs = challenge.deadline_t_ms - challenge.t_ms;
@@ -193,16 +198,26 @@ export class LiveStep {
     if (challenge === null || progress.challenge_id !== challenge.challenge_id) return;
     this.#setProgress(progress.progress);
     this.#countdown.hear(progress.remaining_ms);
-    if (this.#notice) this.#showState(); // with the action done, only the wait is left to tell
+    if (this.#health.notice) this.#showState(); // with the action done, only the wait is left to tell
     const { count } = challenge;
     const done = Math.min(progress.count_done ?? 0, count ?? 1);
+    if (done < this.#counted) this.#showResultHint(this.#words.text(`live.count_again.${challenge.challenge_type}`));
+    this.#counted = done;
     this.#view.setDone(count > 1 ? this.#words.text('live.done_of', { done, count }) : '');
+  }
+
+  #sayCannot() {
+    const challenge = this.#challenge;
+    if (challenge === null || !this.#client.cannot(challenge.challenge_id)) return;
+    this.#view.setCannot(false);
+    this.#showResultHint(this.#words.text('live.cannot_said'), 'calm');
   }
 
   /** @param {Message} result */
   #onResult(result) {
     if (this.#awaitedId !== result.challenge_id) return;
     this.#awaitedId = '';
+    this.#hasLeftOver = !result.passed;
     if (result.passed) {
       this.#awaitNext({ icon: 'passed', text: this.#words.text('live.passed'), tone: 'good', hint: '' });
       buzz();
@@ -229,12 +244,6 @@ export class LiveStep {
     if (!voided.will_redraw) this.#state = 'deciding';
     this.#awaitNext({ icon: 'look', text: this.#words.text('live.checking'), hint });
     this.#showResultHint(hint, 'calm', VOID_HINT_MS);
-  }
-
-  /** @param {string | null} key of the sentence; null when the server goes on */
-  #onNotice(key) {
-    this.#notice = key === null ? '' : this.#words.text(key);
-    this.#showState();
   }
 
   /**
@@ -264,21 +273,18 @@ export class LiveStep {
 
   /** @param {{remainingMs: number, limitMs: number}} time of the open challenge */
   #onTime(time) {
-    if (this.#notice && !this.#isAsked()) this.#showState();
-    else this.#view.setTime(time.remainingMs <= 0 && this.#link === 'down' ? null : time);
+    if (this.#health.notice && !this.#isAsked()) this.#showState();
+    else this.#view.setTime(time.remainingMs <= 0 && this.#health.link === 'down' ? null : time);
   }
 
-  /** @param {import('../sdk/link.js').LinkState} state */
-  #onLink(state) {
-    this.#link = state;
+  /**
+   * @param {import('../sdk/link.js').LinkState} state
+   * @param {string} reason
+   */
+  #onLink(state, reason) {
     this.#view.setLink(state);
     this.#view.setDim(state === 'down');
-    this.#showState();
-  }
-
-  #onLongConnecting() {
-    this.#hasWaitedLong = true;
-    this.#showHint();
+    this.#health.setLink(state, reason);
   }
 
   /**
@@ -300,6 +306,7 @@ export class LiveStep {
   #onCamera({ state, stream, code }) {
     if (state === 'live') {
       this.#view.showPreview(stream);
+      this.#health.cameraChanged();
       this.#view.hideTrouble();
       this.#showResultHint(this.#words.text('live.camera_back'), 'calm');
     } else {
@@ -307,33 +314,42 @@ export class LiveStep {
     }
   }
 
+  /** @returns {import('./live-prompt.js').Situation} */
+  #situation() {
+    const phase = this.#challenge !== null ? 'asked' : 'deciding';
+    const expectsWord = this.#challenge !== null || this.#state === 'deciding';
+    return {
+      refusal: this.#refusal.kind,
+      ...this.#health.facts,
+      isSlow: expectsWord && this.#health.isSlow(phase),
+      state: this.#state,
+      isAsked: this.#isAsked(),
+      isOpen: this.#challenge !== null,
+      hasBegun: this.#total > 0,
+      hasLeftOver: this.#hasLeftOver,
+      issue: this.#issue,
+    };
+  }
+
   /** The prompt that belongs to the present state. */
   #showState() {
+    const now = this.#situation();
+    const heading = headingOf(now, (key) => this.#words.has(key));
+    const isOpen = heading === null && this.#challenge !== null;
     this.#view.setDirection(null);
-    if (this.#refusal.kind === 'busy') {
-      this.#view.setPrompt({ icon: 'busy', text: this.#words.text('live.busy') });
-    } else if (this.#refusal.kind) {
-      this.#view.setPrompt({ icon: 'busy', text: this.#words.text('live.storage_waiting') });
-    } else if (this.#link === 'down') {
-      this.#view.setPrompt({ icon: 'link', text: this.#words.text('live.reconnecting'), tone: 'warn' });
-    } else if (this.#notice && !this.#isAsked()) {
-      this.#view.setPrompt({ icon: 'busy', text: this.#words.text('live.storage_waiting') });
-      this.#view.setProgress(0);
-      this.#view.setTime(null);
-      this.#view.setDone('');
-    } else if (this.#state === 'challenging' && this.#challenge) {
-      this.#showChallenge(this.#challenge);
-    } else if (this.#state === 'challenging') {
-      this.#view.setPrompt(this.#between);
-    } else if (this.#state === 'checking_quality') {
-      this.#view.setPrompt({ icon: 'look', text: this.#words.text('live.checking') });
-    } else if (this.#state === 'created' || this.#state === 'connecting') {
-      this.#view.setPrompt({ icon: 'wait', text: this.#words.text('live.connecting') });
-    } else {
-      // Deciding, or final with the verdict on its way.
-      this.#view.setPrompt({ icon: 'wait', text: this.#words.text('live.deciding') });
-    }
+    this.#view.setIssue(heading?.icon === 'problem' ? (this.#issue?.code ?? null) : null);
+    this.#view.setCannot(isOpen);
+    if (now.notice && !now.isAsked) this.#clearProgress();
+    if (heading) this.#view.setPrompt({ ...heading, text: this.#words.text(heading.key) });
+    else if (this.#challenge) this.#showChallenge(this.#challenge);
+    else this.#view.setPrompt(this.#between);
     this.#showHint();
+  }
+
+  #clearProgress() {
+    this.#view.setProgress(0);
+    this.#view.setTime(null);
+    this.#view.setDone('');
   }
 
   /** Whether something is left to do: what was asked is neither done nor out of time. */
@@ -353,21 +369,18 @@ export class LiveStep {
     });
   }
 
-  /** One hint at a time: the way in, then the server's wait, the last action, the picture, the weak link. */
+  /** One hint at a time: what keeps the check from going on, the last action, then the rest. */
   #showHint() {
+    const now = this.#situation();
+    const urgent = urgentHintOf(now);
     const recent = this.#resultHint;
-    const isConnecting = this.#state === 'created' || this.#state === 'connecting';
-    if (this.#refusal.kind === 'busy') this.#view.setHint(this.#words.text('live.busy_hint'), 'calm');
-    else if (this.#refusal.kind) this.#view.setHint(this.#words.text('hint.storage_waiting'), 'calm');
-    else if (this.#link === 'down') this.#view.setHint(this.#words.text('live.reconnecting_hint'), 'calm');
-    else if (this.#notice) this.#view.setHint(this.#notice, 'calm');
-    else if (recent.text && performance.now() < recent.untilMs) this.#view.setHint(recent.text, recent.tone);
-    else if (this.#state === 'deciding') this.#view.setHint(this.#words.text('live.deciding_hint'), 'calm');
-    else if (this.#qualityHint) this.#view.setHint(this.#qualityHint);
-    else if (this.#link === 'weak') this.#view.setHint(this.#words.text('hint.link_weak'));
-    else if (this.#state === 'challenging' && !this.#challenge) this.#view.setHint(this.#between.hint, 'calm');
-    else if (isConnecting && this.#hasWaitedLong) this.#view.setHint(this.#words.text('live.connecting_hint'), 'calm');
-    else this.#view.setHint('');
+    if (urgent === null && recent.text && performance.now() < recent.untilMs) {
+      return this.#view.setHint(recent.text, recent.tone);
+    }
+    const hint = urgent ?? lastHintOf(now);
+    const isBetween = this.#state === 'challenging' && !this.#challenge;
+    if (hint) this.#view.setHint(this.#words.text(hint.key), hint.tone);
+    else this.#view.setHint(isBetween ? this.#between.hint : '', 'calm');
   }
 
   /**

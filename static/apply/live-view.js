@@ -9,6 +9,17 @@ const HURRY_RATIO = 0.3;
 /** Below this the ring counts as not begun: a round line cap would draw a dot. */
 const VISIBLE_PROGRESS = 0.01;
 
+/** @type {Record<string, string>} how the oval shows what is wrong with the picture */
+const ISSUES = {
+  too_dark: 'light',
+  too_bright: 'light',
+  face_too_small: 'closer',
+  face_too_large: 'back',
+  off_centre: 'place',
+  cut_off: 'place',
+  no_face: 'place',
+};
+
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
 
 /**
@@ -44,6 +55,11 @@ export class LiveView {
     this.#keepPlaying();
   }
 
+  /** Plays the camera. */
+  get video() {
+    return this.#video;
+  }
+
   /** Everything as at the start of a check. */
   reset() {
     clearTimeout(this.#flashTimer);
@@ -55,6 +71,8 @@ export class LiveView {
     this.hideTrouble();
     this.setNotice('');
     this.setDim(false);
+    this.setIssue(null);
+    this.setCannot(false);
     this.releaseHint();
     this.setHint('');
   }
@@ -130,6 +148,16 @@ export class LiveView {
     mark(this.#stage, 'dim', dim);
   }
 
+  /** @param {string | null} code what is wrong with the picture; null where nothing is */
+  setIssue(code) {
+    mark(this.#stage, 'issue', code === null ? null : (ISSUES[code] ?? 'other'));
+  }
+
+  /** @param {boolean} shown whether something is asked that a person may be unable to do */
+  setCannot(shown) {
+    byId('cannot').hidden = !shown;
+  }
+
   /** @param {string} text empty to hide */
   setNotice(text) {
     const notice = byId('live-notice');
@@ -140,7 +168,7 @@ export class LiveView {
   /** @param {import('../sdk/link.js').LinkState | null} state null hides it */
   setLink(state) {
     const link = byId('link');
-    link.hidden = state === null;
+    link.hidden = state !== 'weak' && state !== 'down'; // what works needs no word
     if (state === null) return;
     link.dataset.state = state;
     byId('link-text').textContent = this.#words.text(`link.${state}`);
@@ -150,6 +178,7 @@ export class LiveView {
   showTrouble(code) {
     byId('live-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('live-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
+    if (!byId('live-trouble').hidden) return;
     byId('live-trouble').hidden = false;
     mark(byId('side'), 'trouble', true);
     this.setDim(true);

@@ -73,6 +73,15 @@ export class ApiError extends Error {
  */
 
 /**
+ * @typedef {object} ConsentText what the applicant is asked to agree to, to be shown as it is
+ * @property {string} version
+ * @property {string} locale
+ * @property {string | null} institution
+ * @property {string | null} privacy_url
+ * @property {{topic: string, text: string}[]} points
+ */
+
+/**
  * Which device offers its camera.
  *
  * @typedef {object} Device
@@ -166,6 +175,28 @@ export class KycApi {
    */
   retry(signal) {
     return this.#call('POST', () => this.#path('/retry'), undefined, signal);
+  }
+
+  /**
+   * What the applicant is asked to agree to.
+   *
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<ConsentText>}
+   */
+  consentText(signal) {
+    return this.#call('GET', () => this.#path('/consent'), undefined, signal);
+  }
+
+  /**
+   * The applicant agrees to the text of this version.
+   *
+   * @param {string} version
+   * @param {string} locale
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<{version: string, locale: string, agreed_at: string}>}
+   */
+  agree(version, locale, signal) {
+    return this.#call('POST', () => this.#path('/consent'), { version, locale }, signal);
   }
 
   /** @param {string} rest */

@@ -5,6 +5,8 @@ import { CameraError, classifyCameraError, stopStream, watchTrack } from './came
 /** A camera that ends more often than this is reported to the applicant; it is not opened again for ever. */
 const ATTEMPTS_PER_MINUTE = 5;
 const MINUTE_MS = 60_000;
+/** A browser may never answer, such as one that asks for the permission again in another window. */
+const OPEN_LIMIT_MS = 8_000;
 
 /** @typedef {import('./camera.js').CameraCode} CameraCode */
 
@@ -18,6 +20,7 @@ export class CameraKeeper {
   #opening = null;
   /** @type {number[]} */
   #attemptsAtMs = [];
+  #openings = 0;
 
   /**
    * @param {object} options
@@ -64,18 +67,38 @@ export class CameraKeeper {
       this.#countAttempt();
       this.#stopWatching();
       stopStream(this.stream); // phones refuse a second capture while the first one holds the camera
-      const stream = await this.#open();
-      if (this.#closed) {
-        stopStream(stream);
-        return false;
-      }
-      this.stream = stream;
+      return this.#take(await this.#openInTime());
     } catch (error) {
       if (!this.#closed) this.#onFailed(classifyCameraError(error));
       return false;
     }
+  }
+
+  /** @returns {Promise<MediaStream>} a stream that comes too late is taken all the same, unless there is another */
+  #openInTime() {
+    const number = ++this.#openings;
+    const opening = this.#open();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new CameraError('no_answer'));
+        opening.then((late) => (number === this.#openings ? this.#take(late) : stopStream(late)), () => undefined);
+      }, OPEN_LIMIT_MS);
+      opening.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  /**
+   * @param {MediaStream} stream
+   * @returns {boolean} false where nobody needs it any more
+   */
+  #take(stream) {
+    if (this.#closed) {
+      stopStream(stream);
+      return false;
+    }
+    this.stream = stream;
     this.#watch();
-    this.#onLive(this.stream);
+    this.#onLive(stream);
     return true;
   }
 

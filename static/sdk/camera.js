@@ -18,7 +18,7 @@ const CONSTRAINTS = [
 const MUTE_GRACE_MS = 2_000;
 
 /**
- * @typedef {'denied' | 'not_found' | 'in_use' | 'insecure' | 'unsupported' | 'overconstrained' | 'failed'} CameraCode
+ * @typedef {'denied' | 'not_found' | 'in_use' | 'insecure' | 'unsupported' | 'overconstrained' | 'no_answer' | 'no_picture' | 'failed'} CameraCode
  */
 
 /** The camera could not be opened; `code` says why. */

@@ -130,13 +130,14 @@ export class KycClient extends EventTarget {
     await Promise.race([peer.lost, new Pause().wait(FAREWELL_MS, this.#closing.signal)]);
   }
 
-  /**
-   * Try to open the camera again after a `camera` event that reports a failure.
-   *
-   * @returns {Promise<boolean>} whether it is live again
-   */
+  /** Open the camera again, on request or without a picture. @returns {Promise<boolean>} whether it is live */
   restoreCamera() {
     return this.#camera.reopenOnRequest();
+  }
+
+  /** The applicant cannot do what is asked. @param {string} challengeId @returns {boolean} whether it was sent */
+  cannot(challengeId) {
+    return this.#peer?.send('cannot', { challenge_id: challengeId }) ?? false;
   }
 
   /**
@@ -232,7 +233,7 @@ export class KycClient extends EventTarget {
     peer.sendTelemetry('stats', reading.stats);
     if (performance.now() > provenAtMs) this.#budget.reset();
     if (!navigator.onLine) this.#setLink('down', 'offline');
-    else this.#setLink(peer.isConnected ? reading.state : 'weak', 'measured');
+    else this.#setLink(peer.isConnected ? reading.state : 'weak', reading.silentMs > 0 ? 'silent' : 'measured');
     if (reading.silentMs >= DEAD_SILENCE_MS) peer.close('silent');
   }
 

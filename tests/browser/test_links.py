@@ -91,7 +91,7 @@ async def test_a_link_opens_the_latest_attempt(browser: Browser) -> None:
     )
     tab = await ScriptedPage.visit(browser, server)
     await tab.step("consent")
-    assert server.paths[-1].endswith("/sessions/third")
+    assert server.paths[-1].endswith("/sessions/third/consent")
 
 
 @pytest.mark.parametrize(

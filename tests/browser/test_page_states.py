@@ -56,7 +56,7 @@ async def test_a_voided_challenge_goes_at_once_and_calmly(browser: Browser, reas
     assert await tab.page.evaluate(TONES) == ["neutral", "calm"]
     assert not await tab.page.evaluate(FLASHES)
     await tab.ask("b", "nod")
-    await tab.pass_time(4)
+    await tab.pass_time(2)
     assert await shown(tab) == (NOD, "")
 
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from playwright.async_api import Browser, Route, ViewportSize
 
+from kyc_rtc.settings import ConsentSettings, Settings
+from signaling.consent import consent_text as make_consent_text
 from tests.support.browser import PHONE, ApplicantPage
+from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_server import REPOSITORY
 
 ORIGIN = "http://127.0.0.1:9"
@@ -47,6 +50,13 @@ def report(state: str, **fields: Any) -> Answer:
     return Answer(200, {"session_id": "first", "state": state, **nothing, **fields})
 
 
+def consent_text(**changes: Any) -> dict[str, Any]:
+    """Of `GET …/consent`, as the server makes it of its settings."""
+    own = {"institution": "Rheinbank", "privacy_url": "https://rheinbank.example/privacy"}
+    settings = Settings(consent=ConsentSettings(**(own | changes)))
+    return make_consent_text(settings, CATALOGUE).model_dump()
+
+
 STORAGE_AWAY = problem(503, "storage_unavailable", 2)
 
 
@@ -61,8 +71,9 @@ class Call:
 
 class ScriptedServer:
     """Answers the page's calls with what `answers` holds now, by the last word of the path. `asked`: the
-    calls so far, with what they carried. `missing`: files that do not arrive; `held`:
-    those that wait for `release`. `refuse`: tokens that have run out."""
+    calls so far, with what they carried. `later`: answers that hold after the next one.
+    `missing`: files that do not arrive; `held`: those that wait for `release`.
+    `refuse`: tokens that have run out."""
 
     def __init__(self) -> None:
         invitation = {"session_id": "second", "verification_id": "first", "client_token": "c2"}
@@ -72,11 +83,13 @@ class ScriptedServer:
             "renew": Answer(200, opened),
             "client-config": Answer(200, {"ice_servers": [], "expose_scores": False}),
             "session": report("created"),
+            "consent": Answer(200, consent_text()),
             "offer": Answer(200, {"type": "answer", "sdp": "v=0"}),
             "retry": Answer(
                 201, {**invitation, "join_url": f"{ORIGIN}/apply/second#{NEXT_LINK_TOKEN}"}
             ),
         }
+        self.later: dict[str, Answer] = {}
         self.missing: set[str] = set()
         self.held: set[str] = set()
         self.refuse: set[str] = set()
@@ -113,6 +126,7 @@ class ScriptedServer:
         token = route.request.headers.get("authorization", "").removeprefix("Bearer ")
         self.asked.append(Call(name, token, json.loads(route.request.post_data or "{}")))
         answer = problem(401, "unauthorised") if token in self.refuse else self.answers[name]
+        self.answers.update({name: self.later.pop(name)} if name in self.later else {})
         if answer.status == 0:
             await route.abort("connectionfailed")
             return

@@ -17,6 +17,7 @@ from kyc_rtc.sessions.interface import (
     ClientView,
     Command,
     CommandType,
+    ConsentView,
     FrameView,
     HealthView,
     JournalView,
@@ -100,6 +101,13 @@ class FakeSessions:
             raise LinkReplaced("there is a newer link")
         if view.state in FINAL and not after_end:
             raise Conflict(f"the session is {view.state}")
+
+    async def agree(self, session_id: str, version: str, locale: str) -> ConsentView:
+        self._check("agree", (session_id, version, locale))
+        view = await self.status(session_id)
+        consent = ConsentView(version, locale, 1_700_000_000_000)
+        self.sessions[session_id] = dataclasses.replace(view, consent=consent)
+        return consent
 
     async def renew_link(self, session_id: str) -> SessionView:
         self._check("renew_link", session_id)

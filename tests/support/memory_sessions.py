@@ -14,6 +14,7 @@ from kyc_rtc.storage import (
     EXPIRED,
     MAX_EVENTS_LISTED,
     Commit,
+    Consent,
     EventRecord,
     SessionRecord,
 )
@@ -53,6 +54,7 @@ class MemorySessionStore:
             terms=first.terms,
             link_number=first.link_number,
             withdrawn=first.withdrawn,
+            consent=first.consent,
         )
         self._add(known, events)
 
@@ -158,6 +160,14 @@ class MemorySessionStore:
             raise NotFound("no such verification")
         for row in attempts:
             self._store.put(replace(row, withdrawn=True))
+
+    async def agree(self, verification_id: SessionId, consent: Consent) -> None:
+        await self._store.reached()
+        attempts = self._attempts(verification_id)
+        if not attempts:
+            raise NotFound("no such verification")
+        for row in attempts:
+            self._store.put(replace(row, consent=consent))
 
     async def keep_face(self, verification_id: SessionId, sealed: bytes) -> None:
         await self._store.reached()

@@ -54,6 +54,8 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /api/v1/kyc/sessions": keys("verifications"),
     "GET /api/v1/kyc/sessions/{session_id}": OWN,
     "GET /api/v1/kyc/sessions/{session_id}/events": keys("verifications"),
+    "GET /api/v1/kyc/sessions/{session_id}/consent": OWN,
+    "POST /api/v1/kyc/sessions/{session_id}/consent": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/offer": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/retry": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/open": LINK,
@@ -78,6 +80,7 @@ BODIES: dict[str, Callable[[str], Any]] = {
     "upload-video-frame": lambda key: {"session_id": key, "frame": "data:image/png;base64,AAAA"},
     "complete-verification": lambda key: {"session_id": key},
     "offer": lambda _id: {"type": "offer", "sdp": "v=0"},
+    "consent": lambda _id: {"version": "x", "locale": "en"},
     "label": lambda _id: {"label": "bona_fide", "source": "agent", "labelled_by": "x"},
     "acknowledge": lambda _id: {"acknowledged_by": "x"},
 }

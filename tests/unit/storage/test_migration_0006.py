@@ -132,7 +132,9 @@ async def test_a_session_comes_over_with_all_that_is_its(database: Database) -> 
     (alert,) = await store.alerts.of_session(record.session_id)
     assert (alert.alert_id, alert.tenant_id) == ("alert-1", "default")
     labels = SqlLabelRepository(database)
-    label = LabelRecord(record.session_id, "attack", "agent", "agent-7", 5)
+    label = LabelRecord(  # the name that the caller gave proves nobody's doing
+        record.session_id, "attack", "agent", "unknown", 5, labelled_note="agent-7"
+    )
     assert await labels.history(record.session_id) == [label]
     await labels.add(label)  # numbers go on
     assert len(await labels.history(record.session_id)) == 2

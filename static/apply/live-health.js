@@ -1,0 +1,122 @@
+/** What keeps a check from going on: the link, the server's waits, the camera. */
+
+import { CameraCure, CameraWatch } from './camera-watch.js';
+
+/** Whoever waits longer for the connection is told that it goes on. */
+const LONG_CONNECTING_MS = 8_000;
+/** While something is asked the server says how it goes, several times a second; a verdict takes a few seconds. */
+const SLOW_AFTER_MS = { asked: 3_000, deciding: 10_000 };
+const LOOK_EVERY_MS = 500;
+const STORAGE_NOTICE = 'storage_waiting';
+
+export class LiveHealth {
+  /** @type {string} */
+  link = 'connecting';
+  /** The server waits for its database: the key of a sentence, else empty. */
+  notice = '';
+  /** The camera gives no picture, as the page or the server sees it. */
+  isBlind = false;
+  /** Nothing at all arrives from the server. */
+  isSilent = false;
+  hasWaitedLong = false;
+  #heardAtMs = performance.now();
+  #cure;
+  #watch;
+  #view;
+  #onChange;
+
+  /**
+   * @param {object} options
+   * @param {import('./live-view.js').LiveView} options.view
+   * @param {import('../sdk/kyc-rtc.js').KycClient} options.client
+   * @param {() => void} options.onChange told on every change, and in between
+   * @param {AbortSignal} options.signal ends it
+   */
+  constructor({ view, client, onChange, signal }) {
+    this.#view = view;
+    this.#onChange = onChange;
+    this.#cure = new CameraCure(
+      () => client.restoreCamera(),
+      () => view.showTrouble('no_picture'),
+    );
+    this.#watch = new CameraWatch(
+      view.video,
+      () => this.setBlind(true),
+      () => this.#onSteady(),
+      signal,
+    );
+    const connecting = setTimeout(() => (this.hasWaitedLong = true), LONG_CONNECTING_MS);
+    const looking = setInterval(onChange, LOOK_EVERY_MS);
+    signal.addEventListener('abort', () => {
+      clearTimeout(connecting);
+      clearInterval(looking);
+    });
+  }
+
+  /** For the choice of words. */
+  get facts() {
+    const { link, notice, isBlind, isSilent, hasWaitedLong } = this;
+    return { link, notice, isBlind, isSilent, hasWaitedLong };
+  }
+
+  /** A message of the server came. */
+  heard() {
+    this.#heardAtMs = performance.now();
+  }
+
+  /** Another connection: what still holds is told again. */
+  greeted() {
+    this.notice = '';
+    this.isBlind = false;
+  }
+
+  /** A new stream of the camera. */
+  cameraChanged() {
+    this.#watch.restart();
+  }
+
+  /**
+   * @param {string | null} code null when it is over
+   * @param {string | null} hint key of the sentence
+   */
+  setNotice(code, hint) {
+    if (code !== null && code !== STORAGE_NOTICE) return this.setBlind(true);
+    this.notice = code === null ? '' : (hint ?? 'hint.storage_waiting');
+    if (code === null && this.isBlind) this.setBlind(false);
+    else this.#onChange();
+  }
+
+  /** @param {boolean} isBlind */
+  setBlind(isBlind) {
+    this.isBlind = isBlind;
+    if (isBlind) this.#cure.lost();
+    else this.#view.hideTrouble();
+    this.#onChange();
+  }
+
+  /**
+   * @param {string} link
+   * @param {string} reason
+   */
+  setLink(link, reason) {
+    this.link = link;
+    this.isSilent = reason === 'silent';
+    this.#onChange();
+  }
+
+  /**
+   * Whether the connection works and the server does not say what it should.
+   *
+   * @param {'asked' | 'deciding'} phase
+   */
+  isSlow(phase) {
+    const heardMs = performance.now() - this.#heardAtMs;
+    return this.link === 'up' && !this.isBlind && heardMs > SLOW_AFTER_MS[phase];
+  }
+
+  /** One picture may be all that comes; after some of them the next loss is another one. */
+  #onSteady() {
+    this.#cure.found();
+    if (this.isBlind) this.setBlind(false);
+  }
+}

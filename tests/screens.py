@@ -1,0 +1,75 @@
+"""Screenshots of each step and each failure of the applicant's page, on sheets to be looked at.
+
+    python -m tests.screens OUT [NAME …]
+
+One PNG for each situation: the sizes next to each other, light above dark. The server is scripted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from playwright.async_api import ViewportSize, async_playwright
+
+from tests.support.browser import chromium_path, launch
+from tests.support.browser_script import ScriptedPage
+from tests.support.browser_situations import SITUATIONS
+
+SIZES = ((375, 553), (390, 844), (844, 390), (1280, 800))
+GAP_PX = 24
+BACKGROUND = 128
+
+Picture = NDArray[np.uint8]
+
+
+async def make_sheets(folder: Path, wanted: set[str]) -> None:
+    """One sheet for each situation, in `folder`."""
+    path = chromium_path()
+    if path is None:
+        raise SystemExit("no Chromium here: install the system's package `chromium`")
+    async with async_playwright() as playwright:
+        browser = await launch(playwright, path)
+        for name, situation in SITUATIONS.items():
+            if wanted and name not in wanted:
+                continue
+            rows: list[list[Picture]] = [[], []]
+            for width, height in SIZES:
+                size = ViewportSize(width=width, height=height)
+                tab = await situation(browser, size)
+                for row, scheme in zip(rows, ("light", "dark"), strict=True):
+                    row.append(await picture_of(tab, scheme))
+                await tab.page.context.close()
+            cv2.imwrite(str(folder / f"{name}.png"), sheet(rows))
+            print(name)  # noqa: T201 - a command
+        await browser.close()
+
+
+async def picture_of(tab: ScriptedPage, scheme: str) -> Picture:
+    """What is on the screen, in BGR."""
+    await tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    data = await tab.page.screenshot(animations="disabled")
+    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+
+
+def sheet(rows: list[list[Picture]]) -> Picture:
+    """Rows of pictures, one below the other."""
+    width = sum(p.shape[1] + GAP_PX for p in rows[0])
+    height = max(p.shape[0] for p in rows[0]) + GAP_PX
+    whole = np.full((height * len(rows), width, 3), BACKGROUND, np.uint8)
+    for number, row in enumerate(rows):
+        left = 0
+        for picture in row:
+            top = number * height
+            whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+            left += picture.shape[1] + GAP_PX
+    return whole
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
+    asyncio.run(make_sheets(Path(sys.argv[1]), set(sys.argv[2:])))
