@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import structlog
 from aiortc import (
@@ -24,7 +23,6 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.errors import (
     BadSdp,
     CandidatesRefused,
-    KycError,
     RestartUnsupported,
     VideoTooLarge,
 )
@@ -44,6 +42,15 @@ from media.aiortc_quirks import (
     skip_lost_packets,
 )
 from media.candidates import CandidateRule
+from media.peer_events import (
+    CameraStarted,
+    ChannelOpened,
+    Connected,
+    MessageReceived,
+    PeerClosed,
+    PeerEvent,
+    Refused,
+)
 from media.rtp_bounds import bound_nacks, bound_sources
 from media.sctp_bounds import bound_association
 from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
@@ -69,46 +76,6 @@ NAMES_LIMIT_S = 1.0
 """The longest time for resolving all mDNS names of one message."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelOpened:
-    """A known data channel is open for writing."""
-
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class MessageReceived:
-    """Text or bytes came over a data channel; nothing has checked them yet."""
-
-    label: str
-    data: str | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """ICE and DTLS are up."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraStarted:
-    """The first picture was decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Something that the client sent is not used; `error` says why."""
-
-    error: KycError
-
-
-@dataclass(frozen=True, slots=True)
-class PeerClosed:
-    """The transport is gone; nothing follows."""
-
-
-PeerEvent = ChannelOpened | MessageReceived | Connected | CameraStarted | Refused | PeerClosed
 
 
 class Peer:

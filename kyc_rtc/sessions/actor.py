@@ -52,7 +52,14 @@ from kyc_rtc.sessions.refusals import not_running
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.writer import Writer
 from kyc_rtc.storage.records import SessionRecord
-from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed, Refused
+from media.peer_events import (
+    CameraStarted,
+    ChannelOpened,
+    Connected,
+    MessageReceived,
+    PeerClosed,
+    Refused,
+)
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 

@@ -19,7 +19,7 @@ from kyc_rtc.storage.footage import FootageRepository
 from kyc_rtc.storage.measures import MeasuresRepository
 from kyc_rtc.storage.sessions import SessionStore
 from kyc_rtc.telemetry import Metrics
-from media.peer import PeerEvent
+from media.peer_events import PeerEvent
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink

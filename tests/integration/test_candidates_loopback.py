@@ -15,7 +15,8 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadSdp
 from kyc_rtc.settings import Settings
 from media import peer as peer_module
-from media.peer import CONNECT_LIMIT_MS, Connected, PeerClosed, Refused
+from media.peer import CONNECT_LIMIT_MS
+from media.peer_events import Connected, PeerClosed, Refused
 from media.sdp import parse_fragment
 from media.sdp_lines import MAX_CANDIDATES
 from tests.support.clock import ManualClock

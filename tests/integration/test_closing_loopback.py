@@ -15,7 +15,7 @@ from OpenSSL import SSL
 
 from media import peer as peer_module
 from media.aiortc_quirks import PictureQueue
-from media.peer import ChannelOpened, PeerClosed
+from media.peer_events import ChannelOpened, PeerClosed
 from tests.support.loopback import Loopback
 
 

@@ -17,7 +17,7 @@ from av.frame import Frame as AvFrame
 
 from kyc_rtc.settings import MediaSettings, Settings
 from media.decoder_queue import DecoderQueue
-from media.peer import CameraStarted
+from media.peer_events import CameraStarted
 from media.publisher import EncodedTrack, encode_vp8
 from tests.support.encoders import h264, vp8_that_says
 from tests.support.loopback import Loopback

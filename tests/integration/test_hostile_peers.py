@@ -11,7 +11,7 @@ import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 from structlog.testing import capture_logs
 
-from media.peer import MessageReceived, PeerClosed
+from media.peer_events import MessageReceived, PeerClosed
 from media.publisher import EncodedTrack, encode_vp8
 from media.rtp_bounds import MAX_SOURCES, BoundedNacks
 from media.sctp_bounds import MAX_HELD, MAX_MISORDERED, MAX_STREAMS, BoundedAssociation

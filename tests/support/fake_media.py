@@ -19,7 +19,7 @@ from kyc_rtc.pipeline.analysis import FrameResult, Stage
 from kyc_rtc.vision.observation import FaceObservation
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
-from media.peer import (
+from media.peer_events import (
     CameraStarted,
     ChannelOpened,
     Connected,

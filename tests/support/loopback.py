@@ -12,7 +12,8 @@ from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import new_peer_id
 from kyc_rtc.settings import Settings
-from media.peer import Peer, PeerClosed, PeerEvent, Refused
+from media.peer import Peer
+from media.peer_events import PeerClosed, PeerEvent, Refused
 from media.publisher import Publisher
 from media.sdp import parse_offer
 from media.timeline import MediaTimeline

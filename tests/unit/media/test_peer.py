@@ -19,7 +19,8 @@ from kyc_rtc.ids import new_peer_id
 from kyc_rtc.settings import Settings
 from media import peer as peer_module
 from media.aiortc_quirks import PictureQueue
-from media.peer import CameraStarted, Peer, PeerClosed
+from media.peer import Peer
+from media.peer_events import CameraStarted, PeerClosed
 from media.sdp import Fragment, parse_fragment
 from media.sdp_lines import MAX_CANDIDATES
 from media.timeline import MediaTimeline
