@@ -16,6 +16,7 @@ from OpenSSL import SSL
 from media import peer as peer_module
 from media.aiortc_quirks import PictureQueue
 from media.peer_events import ChannelOpened, PeerClosed
+from media.peer_setup import video_receivers
 from tests.support.loopback import Loopback
 
 
@@ -43,7 +44,7 @@ async def fail() -> None:
 
 
 async def test_pictures_come_through_the_bounded_queue(call: Loopback) -> None:
-    (receiver,) = call.peer._receivers()
+    (receiver,) = video_receivers(call.peer._connection)
     assert isinstance(getattr(receiver.track, "_queue", None), PictureQueue)
 
 
@@ -57,7 +58,7 @@ async def test_what_does_not_close_is_closed_part_by_part(
     before = decoders()
     call = await connected()
     assert decoders() - before
-    (receiver,) = call.peer._receivers()
+    (receiver,) = video_receivers(call.peer._connection)
     dtls = receiver.transport
     ice = dtls.transport._connection
     sockets = [protocol.transport for protocol in ice._protocols]
@@ -103,7 +104,9 @@ class Unretrieved:
             refused.set()
             raise error
 
-        self._patch.setattr(call.peer._receivers()[0].transport, "_send_data", refuse)
+        self._patch.setattr(
+            video_receivers(call.peer._connection)[0].transport, "_send_data", refuse
+        )
         assert call.peer.send("kyc", "hello")
         async with asyncio.timeout(5):
             await refused.wait()

@@ -50,6 +50,8 @@ class FakePeer:
         self.keyframes_requested = 0
         self.closed = False
         self.refuses = False
+        self.answers = 0
+        self.connection: tuple[str, ...] = ()
         self.is_open = False
         self.last_heard_ms = clock.monotonic_ms()
         self._sink = sink
@@ -60,7 +62,12 @@ class FakePeer:
     async def answer(self, offer: Offer) -> str:
         if self.refuses:
             raise BadSdp("the offer cannot be answered")
+        self.connection = offer.connection
+        self.answers += 1
         return "an answer"
+
+    def is_continued_by(self, offer: Offer) -> bool:
+        return offer.connection == self.connection and self.is_open
 
     async def add_candidates(self, fragment: Fragment) -> None:
         self.fragments.append(fragment)

@@ -17,6 +17,7 @@ from kyc_rtc.errors import RestartUnsupported
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import new_peer_id
 from kyc_rtc.settings import Settings
+from kyc_rtc.telemetry import Metrics
 from media import peer as peer_module
 from media.aiortc_quirks import PictureQueue
 from media.peer import Peer
@@ -40,7 +41,14 @@ async def new_peer() -> AsyncIterator[NewPeer]:
     def make(sink: Callable[[Frame], None] = ignore) -> Peer:
         clock, timeline = ManualClock(), MediaTimeline()
         made.append(
-            Peer(new_peer_id(), settings=Settings(), clock=clock, timeline=timeline, sink=sink)
+            Peer(
+                new_peer_id(),
+                settings=Settings(),
+                clock=clock,
+                timeline=timeline,
+                sink=sink,
+                metrics=Metrics(),
+            )
         )
         return made[-1]
 
