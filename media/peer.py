@@ -18,7 +18,6 @@ from aiortc.exceptions import InvalidStateError
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import (
     BadSdp,
-    CandidatesRefused,
     RestartUnsupported,
     VideoTooLarge,
 )
@@ -35,7 +34,7 @@ from media.aiortc_quirks import (
     resolve_mdns,
     skip_lost_packets,
 )
-from media.candidates import CandidateRule
+from media.candidates import PRIVATE_SETTING, CandidateRule, no_candidates
 from media.dtls_watch import DtlsFailure
 from media.peer_events import (
     CameraStarted,
@@ -274,8 +273,8 @@ class Peer:
         if any(one.state == "connecting" for one in dtls_transports(self._connection)):
             self._on_dtls_failure(DtlsFailure.TIMEOUT, "the handshake did not end")
         if self._candidates_refused and not self._candidates_tried:
-            log.warning("candidates_refused", peer_id=self.peer_id, setting=_PRIVATE_SETTING)
-            self._inbox.put_nowait(Refused(_candidates_refused()))
+            log.warning("candidates_refused", peer_id=self.peer_id, setting=PRIVATE_SETTING)
+            self._inbox.put_nowait(Refused(no_candidates()))
         self._begin_closing()
 
     async def _close(self) -> None:
@@ -389,13 +388,3 @@ class Peer:
         )
         if RELIABLE in self._channels or not self._has_channel:
             self._inbox.put_nowait(Refused(self._too_large))
-
-
-_PRIVATE_SETTING = "media.allow_private_candidates"
-
-
-def _candidates_refused() -> CandidatesRefused:
-    return CandidatesRefused(
-        "none of the connection's ICE candidates may be tried, and none of its checks arrived",
-        hint=f"use a STUN or TURN server; where clients share the server's network, set {_PRIVATE_SETTING}",
-    )

@@ -31,7 +31,7 @@ _UNPROFILED = "42000a"
 
 _MAX_NAMED = 8
 _NAME = re.compile(r"a=rtpmap:\d{1,3} ([A-Za-z0-9.-]{1,32})/")
-_HINT = "offer VP8, or H.264 in 8 bits and 4:2:0 (profile Baseline, Main or High) with packetization-mode 0 or 1"
+_HINT = "offer VP8, or H.264 in 8 bits and 4:2:0 (Baseline, Main or High) with packetization-mode 0 or 1"
 
 
 def negotiable(lines: Iterable[str]) -> tuple[list[str], Offered]:

@@ -14,6 +14,7 @@ from aiortc import VideoStreamTrack
 from OpenSSL import SSL
 
 from media import peer as peer_module
+from media import peer_setup
 from media.aiortc_quirks import PictureQueue
 from media.peer_events import ChannelOpened, PeerClosed
 from media.peer_setup import video_receivers
@@ -127,7 +128,7 @@ async def test_a_message_to_a_dead_link_is_not_reported(
 
 @pytest.mark.parametrize("error", DEAD, ids=["connection", "ssl"])
 async def test_aiortc_still_reports_it(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(peer_module, "expect_dead_link", lambda _connection: None)
+    monkeypatch.setattr(peer_setup, "expect_dead_link", lambda _connection: None)
     assert error in await Unretrieved(monkeypatch).of(await connected(), error)
 
 
