@@ -34,6 +34,7 @@ from kyc_rtc.sessions.events import (
     AnalysisFailed,
     ChannelReady,
     Client,
+    Completed,
     FrameAnalysed,
     MessageArrived,
     Now,
@@ -152,6 +153,9 @@ class SessionActor:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
             raise StorageUnavailable("too many connections at once", hint="try again")
+        present = self._present()
+        if present is not None and present.is_continued_by(offer):
+            return present.peer_id, await present.answer(offer)
         peer_id = new_peer_id()
         peer = self._services.new_peer(peer_id, self._timeline, lambda f: self._receive(peer_id, f))
         self._peers[peer_id] = peer
@@ -179,9 +183,22 @@ class SessionActor:
             raise NotFound("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
 
-    def is_present(self, peer_id: str) -> bool:
-        """Whether this is the peer that counts."""
-        return self._peer_id == peer_id
+    async def hang_up(self, peer_id: str) -> None:
+        """Conclude with what was seen, unless another peer counts by now. Raises `NotFound`."""
+        if self._peer_id == peer_id:
+            await self.ask(Completed)
+        elif not self.pending.knows(PeerId(peer_id)):
+            raise NotFound("there was no such peer", hint="see the Location of the answer to POST")
+
+    def follow(self, after: int) -> Follower | None:
+        """A reader of all messages from now on, and of those that it missed since the journal's entry
+        `after`; None where too many read already."""
+        now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
+        return self.outbox.follow_after(self._session.missed_by_reader(after, now))
+
+    @property
+    def has_few_pictures(self) -> bool:
+        return self._session.has_few_pictures
 
     async def upload(
         self, decode: PixelSource, client: Client

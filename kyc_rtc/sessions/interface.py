@@ -7,6 +7,7 @@ or on other machines without a change on either side.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -100,7 +101,8 @@ class SessionView:
     `connection`: facts on peers, gaps and answers (`sessions/link.py`). `reason_weights`: one of 0..1
     for each of `reasons`, as in a `Verdict`; None where it is not known. `status`: the verdict's; None
     where there is none, and the reason for an end without one is its state. `link_number`: of the link
-    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification.
+    that is valid, from 1 on. `withdrawn`: the institution cancelled the verification. `challenge`: the open
+    one for its applicant, as the message of that name, with `deadline_ms` (Unix time); else None.
     """
 
     session_id: str
@@ -132,6 +134,7 @@ class SessionView:
     locale: str | None = None
     return_url: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    challenge: Mapping[str, Any] | None = None
 
     @property
     def outcome(self) -> str:
@@ -316,7 +319,8 @@ class SessionInterface(Protocol):
         """Add ICE candidates to a peer. Raises `BadSdp`, `NotFound`, `RestartUnsupported`."""
 
     async def hang_up(self, session_id: str, peer_id: str) -> None:
-        """Close a peer; the session is cancelled unless it is over."""
+        """The client of a peer ends: the session is concluded with what was seen. Nothing happens where it
+        is over, or where another peer counts. Raises `NotFound` for a peer that it never had."""
 
     async def upload(self, session_id: str, picture: bytes, client: ClientView) -> FrameView:
         """Analyse one picture of a client without WebRTC.
@@ -326,6 +330,15 @@ class SessionInterface(Protocol):
 
     async def command(self, session_id: str, command: Command) -> SessionView:
         """Carry out a command and return the verification as it stands then. Raises `Conflict`."""
+
+    def following(
+        self, session_id: str, after: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """The session's messages as its applicant's client gets them, until it closes: those that are in
+        the journal after the entry `after`, the open challenge, and what follows.
+
+        Raises `NotFound` where it is not live, `RateLimited` where too many read it.
+        """
 
     def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
         """The session's messages as they are sent, until it closes. Slow readers miss old ones."""

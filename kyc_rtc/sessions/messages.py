@@ -54,12 +54,22 @@ def refusal(error: KycError) -> Outbound:
 
 
 STORAGE_WAITING = "storage_waiting"
-"""The one notice so far: the server waits for its database."""
+"""The server waits for its database."""
+
+FEW_PICTURES = "few_pictures"
+"""Too few pictures a second come for the actions to be seen."""
+
+READY_EXPECTED = "ready_expected"
 
 
 def notice(code: str | None) -> Outbound:
     """Something that the applicant should know and that no journal entry says; None: it is over."""
     return Outbound("notice", {"code": code, "hint": f"hint.{code}" if code else None})
+
+
+def ready_expected() -> Outbound:
+    """To a client whose check waits for it."""
+    return error(READY_EXPECTED, "the check begins when the client says `ready` on this channel")
 
 
 def replaced(*, can_take_over: bool) -> Outbound:

@@ -23,6 +23,8 @@ from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
+from kyc_rtc.sessions.catch_up import CatchUp
+from kyc_rtc.sessions.channel_wait import ChannelWait, Due
 from kyc_rtc.sessions.course import Course
 from kyc_rtc.sessions.deadlines import UNJOINED_LIMIT_MS, Facts, Step, next_step
 from kyc_rtc.sessions.devices import Devices
@@ -60,6 +62,7 @@ from kyc_rtc.sessions.events import (
 )
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
+from kyc_rtc.sessions.picture_rate import PictureRate
 from kyc_rtc.sessions.refusals import after_the_end, of_a_newcomer, over
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
@@ -94,6 +97,8 @@ class Session:
         self._gap_ms = 0.0
         self._storage_wait, self._pace = StorageWait(), Throttle(PACE / settings.target_fps)
         self._replies = Replies(self._ledger)
+        self._catch_up = CatchUp(self._ledger, self._exposure)
+        self._channel_wait, self._rate = ChannelWait(), PictureRate()
 
     @property
     def record(self) -> SessionRecord:
@@ -104,6 +109,11 @@ class Session:
     def seen(self) -> SessionRecord:
         """`record`, with what was measured since."""
         return dataclasses.replace(self.record, **self._course.measured())
+
+    @property
+    def has_few_pictures(self) -> bool:
+        """Whether its client sends too few a second."""
+        return self._rate.is_low
 
     @property
     def joined(self) -> bool:
@@ -143,7 +153,7 @@ class Session:
             case PeerRefused(peer_id, error):
                 return [self._send(messages.refusal(error))] if peer_id == self._peer_id else []
             case ChannelReady(peer_id):
-                return self._greet(peer_id)
+                return self._greet(peer_id, now)
             case MessageArrived(peer_id, data):
                 return self._read(data, now) if peer_id == self._peer_id else []
             case FrameArrived():
@@ -186,6 +196,8 @@ class Session:
         if event.client.mismatch:
             self._course.advice.note(Sign.CLIENT_MISMATCH)
         self._ready = not event.has_data_channel
+        self._channel_wait.joined(now.monotonic_ms, has_channel=event.has_data_channel)
+        self._rate.restart()
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
 
     def refusal_of_peer(self, client: Client) -> KycError | None:
@@ -206,9 +218,12 @@ class Session:
                 self._ledger.add(EntryType.PEER, {"number": self._devices.joins, "left": True}, now)
         return []
 
-    def _greet(self, peer_id: PeerId) -> list[Effect]:
+    def _greet(self, peer_id: PeerId, now: Now) -> list[Effect]:
         if peer_id != self._peer_id:
             return []
+        again = self._channel_wait.opened(now.monotonic_ms) and not self.is_over
+        self._ready = self._ready and not again
+        voided = self._course.peer_changed(now) if again else []  # its client knows of no prompt
         self._greeted_seq = self._ledger.stored_seq
         hello = messages.hello(
             self.record.session_id,
@@ -217,7 +232,7 @@ class Session:
             self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
-        return self._all((hello, *self._storage_wait.repeat()))
+        return [*voided, *self._all((hello, *self._storage_wait.repeat()))]
 
     def _read(self, data: str | bytes, now: Now) -> list[Effect]:
         try:
@@ -227,6 +242,7 @@ class Session:
         match inbound.type if inbound else None:
             case InboundType.READY if inbound:
                 self._ready = True
+                self._channel_wait.ready()
                 return self._resume(inbound.fields.get("last_event"))
             case InboundType.CANCEL:
                 return self._end_as(SessionState.CANCELLED, APPLICANT, now)
@@ -235,12 +251,10 @@ class Session:
         return []  # of `stats`, that something came is noted by the peer
 
     def _resume(self, last_event: object) -> list[Effect]:
-        """What the client missed: since the event that it names, or since its greeting. A prompt among
-        it is void, or over, by now."""
+        """What the client missed: since the event that it names, or since its greeting."""
         if isinstance(last_event, bool) or not isinstance(last_event, int):
             last_event = self._greeted_seq
-        missed = self._ledger.after(last_event)
-        return self._messages([entry for entry in missed if entry.type != EntryType.CHALLENGE])
+        return self._all(self._catch_up.missed(last_event))
 
     # Frames
 
@@ -268,6 +282,7 @@ class Session:
             return self._replies.answer(event.request, refusal)
         self._devices.join(client, occupied=False)
         self._uploader = client
+        self._rate.restart()
         self._enter(now)
         self._course.uploads_begin()
         self._ledger.add(EntryType.PEER, self._course.connection.joined(client, now), now)
@@ -322,6 +337,7 @@ class Session:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
             return self._wait_for_anybody(now)
+        effects += self._look_at_client(event, now)
         effects += self._course.check(event.last_frame_ms, now)
         facts = Facts(
             joined_at_ms=self._joined_at_ms,
@@ -342,6 +358,20 @@ class Session:
             case Step.NOTHING | Step.DROP_PEER:
                 pass
         return effects
+
+    def _look_at_client(self, event: Tick, now: Now) -> list[Effect]:
+        """What its client should know of itself."""
+        due = self._channel_wait.look(now.monotonic_ms) if self._peer_id is not None else None
+        self._ready = self._ready or due is Due.BEGIN
+        reminder = [messages.ready_expected()] if due is Due.REMIND else []
+        return self._all((*reminder, *self._rate.look(now.monotonic_ms, event.pictures)))
+
+    def missed_by_reader(self, after: int, now: Now) -> list[Send]:
+        """What somebody has to be sent who reads the session's messages from now on, and knows the
+        journal up to the entry `after`."""
+        media_ms = self._course.media_ms
+        found = self._catch_up.for_a_reader(after, media_ms, now.wall_ms)
+        return [Send(message, media_ms) for message in found]
 
     def _end_alone(self, now: Now) -> list[Effect]:
         """Nobody came back. Who only ever found every place taken has spent no attempt."""
