@@ -44,23 +44,17 @@ from kyc_rtc.sessions.events import (
     Request,
     SessionEvent,
 )
-from kyc_rtc.sessions.farewells import FAREWELL_MS, linger
+from kyc_rtc.sessions.farewells import linger, part
 from kyc_rtc.sessions.inbox import Inbox
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.pending import PendingPeers
 from kyc_rtc.sessions.ports import PeerPort, Services, TakePlace
+from kyc_rtc.sessions.reading import Reading
 from kyc_rtc.sessions.refusals import not_running
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.writer import Writer
 from kyc_rtc.storage.records import SessionRecord
-from media.peer_events import (
-    CameraStarted,
-    ChannelOpened,
-    Connected,
-    MessageReceived,
-    PeerClosed,
-    Refused,
-)
+from media import peer_events
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 
@@ -85,6 +79,7 @@ class SessionActor:
         self._arrivals = Arrivals(services.clock.monotonic_ms())
         self._writer = Writer(services, self._inbox.put)
         self.outbox = Outbox()
+        self.reading = Reading(session, self.outbox, services.clock)
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
         self.pending = PendingPeers()
@@ -189,16 +184,6 @@ class SessionActor:
             await self.ask(Completed)
         elif not self.pending.knows(PeerId(peer_id)):
             raise NotFound("there was no such peer", hint="see the Location of the answer to POST")
-
-    def follow(self, after: int) -> Follower | None:
-        """A reader of all messages from now on, and of those that it missed since the journal's entry
-        `after`; None where too many read already."""
-        now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
-        return self.outbox.follow_after(self._session.missed_by_reader(after, now))
-
-    @property
-    def has_few_pictures(self) -> bool:
-        return self._session.has_few_pictures
 
     async def upload(
         self, decode: PixelSource, client: Client
@@ -320,7 +305,7 @@ class SessionActor:
             case RequestKeyframe() if (peer := self._present()) is not None:
                 self._spawn(self._quietly(peer.request_keyframe()))
             case DropPeer(peer_id, farewell) if (peer := self._peers.get(peer_id)) is not None:
-                self._spawn(self._quietly(self._part(peer, farewell)))
+                self._spawn(self._quietly(part(peer, farewell, self.outbox, self._clock)))
             case RequestKeyframe() | DropPeer():
                 pass
             case Reply():
@@ -345,13 +330,6 @@ class SessionActor:
         except Exception:  # whatever the transport raises
             log.exception("peer_call_failed", session_id=self.record.session_id)
 
-    async def _part(self, peer: PeerPort, farewell: Send | None) -> None:
-        """Close a peer; one that is sent the reason has a moment to read it."""
-        if farewell is not None:
-            self.outbox.send(farewell.message, farewell.media_ms, peer.send)
-            await self._clock.sleep_ms(FAREWELL_MS)
-        await peer.aclose()
-
     async def _read(self, peer: PeerPort) -> None:
         """A peer's events, until it is gone."""
         peer_id = peer.peer_id
@@ -360,20 +338,20 @@ class SessionActor:
             if peer_id == self._peer_id:
                 self._arrivals.heard(peer.last_heard_ms)
             match event:
-                case PeerClosed():
+                case peer_events.PeerClosed():
                     self._forget(peer_id)
                     await self._inbox.deliver(PeerLost(peer_id))
                     return
-                case ChannelOpened(label="kyc"):
+                case peer_events.ChannelOpened(label="kyc"):
                     await self._inbox.deliver(ChannelReady(peer_id))
-                case MessageReceived(data=data):
+                case peer_events.MessageReceived(data=data):
                     await self._inbox.deliver(MessageArrived(peer_id, data))
-                case Connected():
+                case peer_events.Connected():
                     await self._come_in(peer)
-                case Refused(error):
+                case peer_events.Refused(error):
                     self.pending.refused(peer_id, error)
                     await self._inbox.deliver(PeerRefused(peer_id, error))
-                case CameraStarted() | ChannelOpened():
+                case peer_events.CameraStarted() | peer_events.ChannelOpened():
                     log.info("peer", peer_id=peer_id, event_type=type(event).__name__)
 
     async def _come_in(self, peer: PeerPort) -> None:

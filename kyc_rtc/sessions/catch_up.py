@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kyc_rtc.sessions.course import Course
+from kyc_rtc.sessions.effects import Send
+from kyc_rtc.sessions.events import Now
 from kyc_rtc.sessions.journal import EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.messages import Exposure
@@ -42,7 +45,7 @@ def challenge_at(entries: Iterable[EventRecord], now_ms: int) -> OpenChallenge |
     entry = open_challenge(entries)
     if entry is None:
         return None
-    limit_ms = int(entry.payload["time_limit_ms"])
+    limit_ms = int(str(entry.payload["time_limit_ms"]))
     left_ms = min(limit_ms, max(0, entry.at_ms + limit_ms - now_ms))
     fields = {**entry.payload, "event": entry.seq, "time_limit_ms": left_ms}
     return OpenChallenge(fields, now_ms + left_ms)
@@ -51,8 +54,9 @@ def challenge_at(entries: Iterable[EventRecord], now_ms: int) -> OpenChallenge |
 class CatchUp:
     """The stored entries of a live session as messages."""
 
-    def __init__(self, ledger: Ledger, exposure: Exposure) -> None:
+    def __init__(self, ledger: Ledger, course: Course, exposure: Exposure) -> None:
         self._ledger = ledger
+        self._course = course
         self._exposure = exposure
 
     def missed(self, after: int) -> list[Outbound]:
@@ -60,16 +64,16 @@ class CatchUp:
         entries = self._ledger.after(after)
         return self._messages([entry for entry in entries if entry.type != EntryType.CHALLENGE])
 
-    def for_a_reader(self, after: int, media_ms: int, now_ms: int) -> list[Outbound]:
+    def for_a_reader(self, after: int, now: Now) -> list[Send]:
         """For somebody who begins to read a session that goes on: what was missed, in order, and with it
         the challenge that is open, with the time that is left."""
-        found = self.missed(after)
-        challenge = challenge_at(self._ledger.after(0), now_ms)
+        found, media_ms = self.missed(after), self._course.media_ms
+        challenge = challenge_at(self._ledger.after(0), now.wall_ms)
         if challenge is not None:
             deadline = {"deadline_t_ms": media_ms + challenge.fields["time_limit_ms"]}
             found.append(Outbound(EntryType.CHALLENGE, challenge.fields | deadline))
             found.sort(key=lambda message: int(message.fields["event"]))
-        return found
+        return [Send(message, media_ms) for message in found]
 
     def _messages(self, entries: Sequence[EventRecord]) -> list[Outbound]:
         made = (message_of(entry, self._exposure, 0) for entry in entries)

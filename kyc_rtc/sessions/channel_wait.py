@@ -8,8 +8,8 @@ READY_EXPECTED_MS = 5_000.0
 """After so long with an open channel the client is reminded that the check waits for its `ready`."""
 
 NO_CHANNEL_MS = 15_000.0
-"""After so long without a channel the check begins, as for an offer without data channels. A channel that both
-ends agreed on beforehand (`negotiated`, RFC 8832, 6) is never announced, so nobody here can know of it."""
+"""After so long without a channel the check begins, as for an offer without data channels. A channel that
+both ends agreed on beforehand (`negotiated`, RFC 8832, 6) is never announced: nobody here knows of it."""
 
 
 class Due(StrEnum):

@@ -21,3 +21,11 @@ async def linger(gone: asyncio.Event, clock: Clock, *, verdict: bool) -> None:
     """Wait until the peer has gone, for a bounded time; the longer one after a verdict."""
     with contextlib.suppress(TimeoutError):
         await within(LINGER_MS if verdict else SHORT_LINGER_MS, gone.wait(), clock)
+
+
+async def part(peer: PeerPort, farewell: Send | None, outbox: Outbox, clock: Clock) -> None:
+    """Close a peer; one that is sent the reason has a moment to read it."""
+    if farewell is not None:
+        outbox.send(farewell.message, farewell.media_ms, peer.send)
+        await clock.sleep_ms(FAREWELL_MS)
+    await peer.aclose()

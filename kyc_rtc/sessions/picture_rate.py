@@ -1,7 +1,7 @@
 """Whether a camera, or a client that uploads, sends too few pictures a second. Pure.
 
-A blink lasts 100 to 400 ms (Stern et al., Psychophysiology 21, 1984): below some eight pictures a second it can
-fall between two of them. Who sends too few is told so; it never counts against anybody.
+A blink lasts 100 to 400 ms: below some eight pictures a second it can fall between two of them. Who sends
+too few hears it; it never counts against anybody.
 """
 
 from __future__ import annotations

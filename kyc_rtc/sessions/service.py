@@ -240,7 +240,7 @@ class SessionService:
             session=self._view(actor.seen, attempts),
             analysed=result is not None,
             face_detected=result is not None and result.observation.face is not None,
-            issues=issues_of(result, few=actor.has_few_pictures),
+            issues=issues_of(result, few=actor.reading.has_few_pictures),
             messages=messages,
         )
 
@@ -249,7 +249,7 @@ class SessionService:
         self, session_id: str, after: int
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         actor = await self._require_live(session_id)
-        follower = actor.follow(after)
+        follower = actor.reading.follow(after)
         if follower is None:
             raise RateLimited("too many read this session", retry_after_s=5, hint="read it once")
         try:

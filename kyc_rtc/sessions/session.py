@@ -13,20 +13,15 @@ from collections.abc import Iterable
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
-from kyc_rtc.errors import (
-    AtCapacity,
-    BadMessage,
-    Conflict,
-    KycError,
-)
+from kyc_rtc.errors import AtCapacity, BadMessage, Conflict, KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.catch_up import CatchUp
-from kyc_rtc.sessions.channel_wait import ChannelWait, Due
+from kyc_rtc.sessions.client_watch import ClientWatch
 from kyc_rtc.sessions.course import Course
-from kyc_rtc.sessions.deadlines import UNJOINED_LIMIT_MS, Facts, Step, next_step
+from kyc_rtc.sessions.deadlines import Facts, Step, Unjoined, next_step
 from kyc_rtc.sessions.devices import Devices
 from kyc_rtc.sessions.effects import (
     Analyse,
@@ -62,7 +57,6 @@ from kyc_rtc.sessions.events import (
 )
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
-from kyc_rtc.sessions.picture_rate import PictureRate
 from kyc_rtc.sessions.refusals import after_the_end, of_a_newcomer, over
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
@@ -90,15 +84,15 @@ class Session:
         self._devices = Devices()
         self._greeted_seq = 0
         self._ready = self._ended = self._is_crowded_out = False
-        self._began_at_ms: float | None = None
+        self._unjoined = Unjoined()
         self._joined_at_ms: float | None = None
         self._alone_since_ms = 0.0
         self._uploader: Client | None = None
         self._gap_ms = 0.0
         self._storage_wait, self._pace = StorageWait(), Throttle(PACE / settings.target_fps)
         self._replies = Replies(self._ledger)
-        self._catch_up = CatchUp(self._ledger, self._exposure)
-        self._channel_wait, self._rate = ChannelWait(), PictureRate()
+        self.catch_up = CatchUp(self._ledger, self._course, self._exposure)
+        self.client_watch = ClientWatch()
 
     @property
     def record(self) -> SessionRecord:
@@ -109,11 +103,6 @@ class Session:
     def seen(self) -> SessionRecord:
         """`record`, with what was measured since."""
         return dataclasses.replace(self.record, **self._course.measured())
-
-    @property
-    def has_few_pictures(self) -> bool:
-        """Whether its client sends too few a second."""
-        return self._rate.is_low
 
     @property
     def joined(self) -> bool:
@@ -196,8 +185,7 @@ class Session:
         if event.client.mismatch:
             self._course.advice.note(Sign.CLIENT_MISMATCH)
         self._ready = not event.has_data_channel
-        self._channel_wait.joined(now.monotonic_ms, has_channel=event.has_data_channel)
-        self._rate.restart()
+        self.client_watch.joined(now.monotonic_ms, has_channel=event.has_data_channel)
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
 
     def refusal_of_peer(self, client: Client) -> KycError | None:
@@ -221,7 +209,7 @@ class Session:
     def _greet(self, peer_id: PeerId, now: Now) -> list[Effect]:
         if peer_id != self._peer_id:
             return []
-        again = self._channel_wait.opened(now.monotonic_ms) and not self.is_over
+        again = self.client_watch.channel.opened(now.monotonic_ms) and not self.is_over
         self._ready = self._ready and not again
         voided = self._course.peer_changed(now) if again else []  # its client knows of no prompt
         self._greeted_seq = self._ledger.stored_seq
@@ -242,7 +230,7 @@ class Session:
         match inbound.type if inbound else None:
             case InboundType.READY if inbound:
                 self._ready = True
-                self._channel_wait.ready()
+                self.client_watch.channel.ready()
                 return self._resume(inbound.fields.get("last_event"))
             case InboundType.CANCEL:
                 return self._end_as(SessionState.CANCELLED, APPLICANT, now)
@@ -254,7 +242,7 @@ class Session:
         """What the client missed: since the event that it names, or since its greeting."""
         if isinstance(last_event, bool) or not isinstance(last_event, int):
             last_event = self._greeted_seq
-        return self._all(self._catch_up.missed(last_event))
+        return self._all(self.catch_up.missed(last_event))
 
     # Frames
 
@@ -282,7 +270,7 @@ class Session:
             return self._replies.answer(event.request, refusal)
         self._devices.join(client, occupied=False)
         self._uploader = client
-        self._rate.restart()
+        self.client_watch.joined(now.monotonic_ms, has_channel=False)
         self._enter(now)
         self._course.uploads_begin()
         self._ledger.add(EntryType.PEER, self._course.connection.joined(client, now), now)
@@ -337,7 +325,10 @@ class Session:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
             return self._wait_for_anybody(now)
-        effects += self._look_at_client(event, now)
+        present = self._peer_id is not None
+        begins, said = self.client_watch.look(event, now.monotonic_ms, has_peer=present)
+        self._ready = self._ready or begins
+        effects += self._all(said)
         effects += self._course.check(event.last_frame_ms, now)
         facts = Facts(
             joined_at_ms=self._joined_at_ms,
@@ -359,20 +350,6 @@ class Session:
                 pass
         return effects
 
-    def _look_at_client(self, event: Tick, now: Now) -> list[Effect]:
-        """What its client should know of itself."""
-        due = self._channel_wait.look(now.monotonic_ms) if self._peer_id is not None else None
-        self._ready = self._ready or due is Due.BEGIN
-        reminder = [messages.ready_expected()] if due is Due.REMIND else []
-        return self._all((*reminder, *self._rate.look(now.monotonic_ms, event.pictures)))
-
-    def missed_by_reader(self, after: int, now: Now) -> list[Send]:
-        """What somebody has to be sent who reads the session's messages from now on, and knows the
-        journal up to the entry `after`."""
-        media_ms = self._course.media_ms
-        found = self._catch_up.for_a_reader(after, media_ms, now.wall_ms)
-        return [Send(message, media_ms) for message in found]
-
     def _end_alone(self, now: Now) -> list[Effect]:
         """Nobody came back. Who only ever found every place taken has spent no attempt."""
         if self._is_crowded_out and self._ledger.state is SessionState.CONNECTING:
@@ -381,9 +358,7 @@ class Session:
 
     def _wait_for_anybody(self, now: Now) -> list[Effect]:
         """Nobody joined: after a while the session is given back, as if it had never begun."""
-        if self._began_at_ms is None:
-            self._began_at_ms = now.monotonic_ms
-        if now.monotonic_ms - self._began_at_ms <= UNJOINED_LIMIT_MS:
+        if not self._unjoined.is_over(now.monotonic_ms):
             return []
         self._ended = True
         return [End(linger=False)]

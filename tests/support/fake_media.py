@@ -50,6 +50,7 @@ class FakePeer:
         self.keyframes_requested = 0
         self.closed = False
         self.refuses = False
+        self.continues = False
         self.answers = 0
         self.connection: tuple[str, ...] = ()
         self.is_open = False
@@ -67,7 +68,7 @@ class FakePeer:
         return "an answer"
 
     def is_continued_by(self, offer: Offer) -> bool:
-        return offer.connection == self.connection and self.is_open
+        return self.continues and offer.connection == self.connection
 
     async def add_candidates(self, fragment: Fragment) -> None:
         self.fragments.append(fragment)
