@@ -53,7 +53,7 @@ def create_app(
         *KycApi(sessions, links, settings, repeatable).endpoints(),
         *LinkApi(sessions, links, clock).endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
-        *Whip(sessions, settings).endpoints(),
+        *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )
     pages = Pages(STATIC, development=settings.development)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, assert_never
 
 import structlog
@@ -134,11 +135,11 @@ class SessionActor:
             self._closing = asyncio.ensure_future(self._close())
             await asyncio.shield(self._closing)
 
+    # What comes from outside
+
     async def started(self) -> None:
         """Wait until `run` takes calls."""
         await self._started.wait()
-
-    # What comes from outside
 
     async def connect(self, offer: Offer, client: Client, address: str = "") -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
@@ -156,8 +157,7 @@ class SessionActor:
         self._peers[peer_id] = peer
         try:
             answer = await peer.answer(offer)
-            channel = offer.has_data_channel
-            await self.ask(lambda number: PeerJoined(peer_id, channel, client, number))
+            await self.ask(partial(PeerJoined, peer_id, offer.has_data_channel, client))
             tasks = self._require_running()
         except BaseException:
             self._peers.pop(peer_id, None)

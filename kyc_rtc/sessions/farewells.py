@@ -6,6 +6,9 @@ import asyncio
 import contextlib
 
 from kyc_rtc.clock import Clock, within
+from kyc_rtc.sessions.effects import Send
+from kyc_rtc.sessions.outbox import Outbox
+from kyc_rtc.sessions.ports import PeerPort
 
 LINGER_MS = 4_000.0
 """After the verdict, how long the peer may stay, so that it surely arrives."""

@@ -105,11 +105,6 @@ class Session:
         return dataclasses.replace(self.record, **self._course.measured())
 
     @property
-    def joined(self) -> bool:
-        """Whether it ever had a peer or an uploaded picture."""
-        return self._joined_at_ms is not None
-
-    @property
     def is_over(self) -> bool:
         """Whether its outcome is formed, stored or not."""
         return self._ended or self._ledger.is_final
