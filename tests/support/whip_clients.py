@@ -41,7 +41,7 @@ Draw = Callable[[float], BgrImage]
 def has_gstreamer() -> bool:
     """Whether the system has GStreamer with WebRTC, its encoders and its Python bindings."""
     try:
-        tried = subprocess.run(
+        tried = subprocess.run(  # noqa: S603 - a command of our own
             [SYSTEM_PYTHON, "-c", _NEEDS], capture_output=True, timeout=60, check=False
         )
     except OSError:
@@ -120,7 +120,7 @@ class Gstreamer(_Paced):
         self._environment.pop("LD_LIBRARY_PATH", None)  # the virtual environment's own
 
     def run(self) -> None:
-        with subprocess.Popen(
+        with subprocess.Popen(  # noqa: S603 - a command of our own
             self._command,
             env=self._environment,
             stdin=subprocess.PIPE,

@@ -41,6 +41,11 @@ CAMERA = (
 )
 
 
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 class Client:
     """One connection."""
 
@@ -69,7 +74,7 @@ class Client:
             self._call("DELETE", self._location)
 
     def _on_error(self, _bus: Any, message: Any) -> None:
-        print("error", message.parse_error()[0].message, flush=True)
+        _say("error", message.parse_error()[0].message)
         self._loop.quit()
 
     def _offer(self, _peer: Any) -> None:
@@ -127,10 +132,10 @@ class Client:
         )
         try:
             with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
-                print(method, answer.status, flush=True)
+                _say(method, answer.status)
                 return answer.headers, answer.read().decode()
         except urllib.error.HTTPError as error:
-            print(method, error.code, flush=True)
+            _say(method, error.code)
             raise
 
 
