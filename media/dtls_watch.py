@@ -48,13 +48,13 @@ class _Noting:
         except SSL.WantReadError:
             raise
         except SSL.Error as error:
-            self.why = _words(error)
+            self.why = _words(error) or f"in {self.inner.get_state_string().decode()}"
             raise
 
 
 def _words(error: SSL.Error) -> str:
     stack = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    return "; ".join(str(entry[-1]) for entry in stack) or type(error).__name__
+    return "; ".join(str(entry[-1]) for entry in stack)
 
 
 def watch_dtls(connection: RTCPeerConnection, report: Report) -> None:

@@ -111,7 +111,7 @@ class Peer:
         self._waiting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._too_large: VideoTooLarge | None = None
-        self._is_connected = self._has_channel = False
+        self._is_connected = self._has_channel = self._is_left = False
         self._connection = new_connection(settings.media)
         self._first_offer: Offer | None = None
         self._channels_opened = 0
@@ -256,6 +256,7 @@ class Peer:
 
     async def aclose(self) -> None:
         """Close the transport, the track and the pump."""
+        self._is_left = True
         self._begin_closing()
         if self._closing is not None:
             await asyncio.shield(self._closing)
@@ -369,7 +370,7 @@ class Peer:
             self._begin_closing()
 
     def _on_dtls_failure(self, failure: DtlsFailure, why: str) -> None:
-        if self._closing is None:  # else it is our own doing
+        if not self._is_left:  # else it is our own doing
             self._metrics.dtls_failures.labels(failure.value).inc()
             log.warning("dtls_failed", peer_id=self.peer_id, failure=failure.value, why=why)
 

@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from kyc_rtc.settings import DetectionSettings, LivenessSettings, Settings
 from tests.integration.conftest import Serve
 from tests.support.applicant import PortraitApplicant, obey
-from tests.support.whip_clients import Ffmpeg, Gstreamer, events_of, has_gstreamer
+from tests.support.whip_clients import WhipClient, events_of, ffmpeg, gstreamer, has_gstreamer
 
 TWO = LivenessSettings(challenges=2)
 needs_gstreamer = pytest.mark.skipif(not has_gstreamer(), reason="no GStreamer with WebRTC")
@@ -37,7 +37,7 @@ class Whip:
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.heard if message["type"] == kind]
 
-    async def play(self, client: Ffmpeg | Gstreamer, until: str = "verdict") -> None:
+    async def play(self, client: WhipClient, until: str = "verdict") -> None:
         """Let the client send, and the portrait do what the event stream asks."""
         sending = asyncio.create_task(asyncio.to_thread(client.run))
         try:
@@ -84,13 +84,13 @@ def check_passed(whip: Whip, status: Any) -> None:
 
 
 async def test_ffmpeg_passes(whip: Whip, tmp_path: Path) -> None:
-    client = Ffmpeg(whip.url, whip.token, tmp_path, whip.applicant.draw)
+    client = ffmpeg(whip.url, whip.token, tmp_path, whip.applicant.draw)
     await whip.play(client)
     check_passed(whip, await whip.status())
 
 
 async def test_ffmpeg_that_stops_in_the_middle_concludes(whip: Whip, tmp_path: Path) -> None:
-    client = Ffmpeg(whip.url, whip.token, tmp_path, whip.applicant.draw)
+    client = ffmpeg(whip.url, whip.token, tmp_path, whip.applicant.draw)
     await whip.play(client, until="challenge")
     status = await whip.status()
     assert status["status"] == "INCONCLUSIVE"
@@ -100,7 +100,7 @@ async def test_ffmpeg_that_stops_in_the_middle_concludes(whip: Whip, tmp_path: P
 @needs_gstreamer
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 async def test_gstreamer_passes(whip: Whip, codec: str) -> None:
-    client = Gstreamer(whip.url, whip.token, whip.applicant.draw, codec)
+    client = gstreamer(whip.url, whip.token, whip.applicant.draw, codec)
     await whip.play(client)
     check_passed(whip, await whip.status())
     assert client.said[0] == "POST 201"
@@ -110,6 +110,6 @@ async def test_gstreamer_passes(whip: Whip, codec: str) -> None:
 
 @needs_gstreamer
 async def test_gstreamer_that_insists_on_being_the_dtls_server_connects(whip: Whip) -> None:
-    client = Gstreamer(whip.url, whip.token, whip.applicant.draw, "VP8", "passive")
+    client = gstreamer(whip.url, whip.token, whip.applicant.draw, "VP8", "passive")
     await whip.play(client, until="challenge")
     assert (await whip.status())["frames_processed"] > 0

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import av
 from aiohttp import ClientSession
 from aiortc import RTCCertificate
-from av.video.stream import VideoStream
 from cryptography.hazmat.primitives import serialization
 
 from kyc_rtc.frames import BgrImage
@@ -49,50 +48,58 @@ def has_gstreamer() -> bool:
     return tried.returncode == 0
 
 
-class _Paced:
-    """Calls `send` with a picture `FPS` times a second, on a thread, until it is stopped."""
+class WhipClient:
+    """A client as a process of its own, which gets `FPS` pictures a second by standard input. `said`: what it
+    wrote, such as `POST 201`."""
 
-    def __init__(self, draw: Draw) -> None:
+    def __init__(self, command: list[str], token: str, draw: Draw) -> None:
+        self.said: list[str] = []
+        self._command = command
+        self._environment = {**os.environ, "WHIP_TOKEN": token}
         self._draw = draw
         self._stop = threading.Event()
 
     def stop(self) -> None:
+        """End the pictures, and with them the client."""
         self._stop.set()
 
-    def pictures(self) -> Any:
+    def run(self) -> None:
+        """Until it is stopped, or the client gives up. Blocks."""
+        with subprocess.Popen(  # noqa: S603 - a command of our own
+            self._command,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with contextlib.suppress(BrokenPipeError):  # it gave up: what it said shows why
+                self._feed(process.stdin)
+            self.said = process.stdout.read().decode().splitlines()
+
+    def _feed(self, pipe: IO[bytes]) -> None:
         began_s, number = time.monotonic(), 0
         while not self._stop.wait(max(0.0, began_s + number / FPS - time.monotonic())):
-            yield number, self._draw(1_000 * number / FPS)
+            pipe.write(self._draw(1_000 * number / FPS).tobytes())
+            pipe.flush()
             number += 1
+        pipe.close()
 
 
-class Ffmpeg(_Paced):
-    """FFmpeg's WHIP muxer: H.264, a P-256 certificate (its own would be RSA), and DELETE at its end."""
+def ffmpeg(url: str, token: str, folder: Path, draw: Draw) -> WhipClient:
+    """FFmpeg's muxer, with a P-256 certificate: its own would be RSA."""
+    script = str(Path(__file__).with_name("whip_ffmpeg.py"))
+    cert, key = _certificate(folder)
+    return WhipClient([sys.executable, script, url, str(cert), str(key)], token, draw)
 
-    def __init__(self, url: str, token: str, folder: Path, draw: Draw) -> None:
-        super().__init__(draw)
-        self._url, self._token = url, token
-        self._cert, self._key = _certificate(folder)
 
-    def run(self) -> None:
-        options = {
-            "authorization": self._token,
-            "cert_file": str(self._cert),
-            "key_file": str(self._key),
-            "handshake_timeout": "10000",
-        }
-        with av.open(self._url, "w", format="whip", options=options) as output:
-            stream = output.add_stream("libx264", rate=FPS)
-            assert isinstance(stream, VideoStream)
-            stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
-            stream.codec_context.gop_size = 2 * FPS
-            stream.codec_context.bit_rate = 900_000
-            stream.options = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline"}
-            for number, image in self.pictures():
-                picture = av.VideoFrame.from_ndarray(image, format="bgr24")
-                picture.pts, picture.time_base = number, Fraction(1, FPS)
-                for packet in stream.encode(picture):
-                    output.mux(packet)
+def gstreamer(url: str, token: str, draw: Draw, *arguments: str) -> WhipClient:
+    """GStreamer's webrtcbin. `arguments`: the codec, and perhaps `passive`."""
+    codec, *others = arguments
+    made = WhipClient([SYSTEM_PYTHON, str(_SCRIPT), codec, url, *others], token, draw)
+    made._environment.pop("LD_LIBRARY_PATH", None)
+    return made
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
@@ -107,36 +114,6 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         )
     )
     return cert, key
-
-
-class Gstreamer(_Paced):
-    """webrtcbin; `said`: what the client wrote, such as `POST 201`."""
-
-    def __init__(self, url: str, token: str, draw: Draw, *arguments: str) -> None:
-        super().__init__(draw)
-        self.said: list[str] = []
-        self._command = [SYSTEM_PYTHON, str(_SCRIPT), arguments[0], url, *arguments[1:]]
-        self._environment = {**os.environ, "WHIP_TOKEN": token}
-        self._environment.pop("LD_LIBRARY_PATH", None)  # the virtual environment's own
-
-    def run(self) -> None:
-        with subprocess.Popen(  # noqa: S603 - a command of our own
-            self._command,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                for _, image in self.pictures():
-                    process.stdin.write(image.tobytes())
-                    process.stdin.flush()
-                process.stdin.close()
-            except BrokenPipeError:
-                pass  # the client gave up: what it said shows why
-            self.said = process.stdout.read().decode().splitlines()
 
 
 async def events_of(

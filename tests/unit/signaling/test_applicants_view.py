@@ -169,6 +169,8 @@ async def attack_over_whip(applicant: Applicant) -> str:
     made = await applicant.call("POST", whip, session_id, data=offer, headers=sdp)
     assert made.status == 201
     stage = applicant.stage
+    stage.peer.connect()
+    stage.peer.say("ready")
     stage.seat()
     stage.analysis.evidence = suspicious()
     for _ in range(200):  # until a challenge is open
