@@ -1,7 +1,7 @@
 """FFmpeg's WHIP muxer, as a process of its own: `python whip_ffmpeg.py URL CERTIFICATE KEY`.
 
 The token is in the environment (`WHIP_TOKEN`). Pictures come as raw BGR, 480x360 at 15 a second, by standard
-input; at its end the muxer deletes its resource. It sends H.264 only. A process: PyAV may hold the interpreter
+input; at its end the muxer deletes its resource. It sends H.264 only. A process: PyAV holds the interpreter
 while it waits for the server, which in a test is the same one.
 """
 
