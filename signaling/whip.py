@@ -40,12 +40,12 @@ class Whip:
             Endpoint(
                 "POST", whip, self.create, "Connect the camera", Access.APPLICANT, status=201,
                 problems=(401, 403, 404, 409, 421), creates=True, consumes=SDP, produces=SDP,
-                headers=(hdrs.LOCATION, hdrs.ETAG, hdrs.LINK, "Accept-Patch"),
+                headers=(hdrs.LOCATION, "ETag", hdrs.LINK, "Accept-Patch"),
             ),
             Endpoint(
                 "PATCH", peer, self.trickle, "More candidates", Access.APPLICANT, status=204,
                 problems=(401, 403, 404, 409, 412, 421, 422, 428), consumes=FRAGMENT,
-                headers=(hdrs.ETAG,),
+                headers=("ETag",),
             ),
             Endpoint(
                 "GET", f"{whip}/messages", self.messages, "The session's messages as events",

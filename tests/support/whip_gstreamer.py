@@ -54,6 +54,7 @@ class Client:
         self._passive = passive
         self._location = self._etag = self._ufrag = self._pwd = ""
         self._waiting: list[str] = []
+        self._kept: list[Any] = []  # the bindings of GStreamer 1.22 free what is still in use
         self._lock = threading.Lock()
         self._loop = GLib.MainLoop()
         self._pipe = Gst.parse_launch(
@@ -83,7 +84,9 @@ class Client:
 
     def _offered(self, promise: Any, *_: Any) -> None:
         promise.wait()
-        offer = promise.get_reply().get_value("offer")
+        reply = promise.get_reply()
+        offer = reply.get_value("offer")
+        self._kept += [promise, reply, offer]
         text = offer.sdp.as_text()
         self._peer.emit("set-local-description", offer, Gst.Promise.new())
         threading.Thread(target=self._post, args=(text,)).start()
@@ -99,6 +102,7 @@ class Client:
         _, parsed = GstSdp.SDPMessage.new_from_text(text)
         kind = GstWebRTC.WebRTCSDPType.ANSWER
         answer = GstWebRTC.WebRTCSessionDescription.new(kind, parsed)
+        self._kept += [parsed, answer]
         self._peer.emit("set-remote-description", answer, Gst.Promise.new())
         with self._lock:
             self._location = urllib.parse.urljoin(self._url, headers["Location"])
