@@ -36,7 +36,7 @@ ENCODERS = {
     f"aggregate-mode=zero-latency ! {PAYLOAD}H264",
 }
 CAMERA = (
-    "fdsrc fd=0 blocksize=518400 ! rawvideoparse format=bgr width=480 height=360 framerate=15/1 ! "
+    "fdsrc fd=0 name=camera blocksize=518400 ! rawvideoparse format=bgr width=480 height=360 framerate=15/1 ! "
     "videoconvert ! queue max-size-buffers=2 leaky=downstream"
 )
 
@@ -65,7 +65,9 @@ class Client:
         self._peer.connect("on-ice-candidate", self._on_candidate)
         bus = self._pipe.get_bus()
         bus.add_signal_watch()
-        bus.connect("message::eos", lambda *_: self._loop.quit())
+        # webrtcbin posts no end of the stream, so it is seen where it begins.
+        camera = self._pipe.get_by_name("camera").get_static_pad("src")
+        camera.add_probe(Gst.PadProbeType.EVENT_DOWNSTREAM, self._on_camera_event)
         bus.connect("message::error", self._on_error)
 
     def run(self) -> None:
@@ -73,6 +75,11 @@ class Client:
         self._loop.run()
         if self._location:
             self._call("DELETE", self._location)
+
+    def _on_camera_event(self, _pad: Any, info: Any) -> Any:
+        if info.get_event().type == Gst.EventType.EOS:
+            self._loop.quit()
+        return Gst.PadProbeReturn.OK
 
     def _on_error(self, _bus: Any, message: Any) -> None:
         _say("error", message.parse_error()[0].message)
