@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives import serialization
 from kyc_rtc.frames import BgrImage
 
 FPS = 15
+END_LIMIT_S = 20.0
+"""For so long a client may take to end after its last picture."""
+
 SYSTEM_PYTHON = "/usr/bin/python3"
 """Debian's: GStreamer's bindings are not on PyPI."""
 
@@ -76,7 +79,10 @@ class WhipClient:
             assert process.stdout is not None
             with contextlib.suppress(BrokenPipeError):  # it gave up: what it said shows why
                 self._feed(process.stdin)
+            hung = threading.Timer(END_LIMIT_S, process.kill)
+            hung.start()
             self.said = process.stdout.read().decode().splitlines()
+            hung.cancel()
 
     def _feed(self, pipe: IO[bytes]) -> None:
         began_s, number = time.monotonic(), 0
