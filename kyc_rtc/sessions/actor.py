@@ -149,8 +149,7 @@ class SessionActor:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
             raise StorageUnavailable("too many connections at once", hint="try again")
-        present = self._present()
-        if present is not None and present.is_continued_by(offer):
+        if (present := self._present()) is not None and present.is_continued_by(offer):
             return present.peer_id, await present.answer(offer)
         peer_id = new_peer_id()
         peer = self._services.new_peer(peer_id, self._timeline, lambda f: self._receive(peer_id, f))

@@ -37,7 +37,8 @@ ENCODERS = {
 }
 CAMERA = (
     "fdsrc fd=0 name=camera blocksize=518400 ! "
-    "rawvideoparse format=bgr width=480 height=360 framerate=15/1 ! videoconvert ! queue max-size-buffers=2 leaky=downstream"
+    "rawvideoparse format=bgr width=480 height=360 framerate=15/1 ! "
+    "videoconvert ! queue max-size-buffers=2 leaky=downstream"
 )
 
 
