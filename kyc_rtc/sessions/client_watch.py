@@ -21,8 +21,14 @@ class ClientWatch:
         self.channel.joined(now_ms, has_channel=has_channel)
         self.rate.restart()
 
-    def look(self, tick: Tick, now_ms: float, *, has_peer: bool) -> tuple[bool, list[Outbound]]:
-        """Whether the check begins without a channel, and the messages that are due."""
+    def look(
+        self, tick: Tick, now_ms: float, has_peer: bool, waits: bool
+    ) -> tuple[bool, list[Outbound]]:
+        """Whether the check begins without a channel, and the messages that are due. While the session
+        waits for its database, that is the notice which stands, and nothing is said of pictures."""
         due = self.channel.look(now_ms) if has_peer else None
         reminder = [messages.ready_expected()] if due is Due.REMIND else []
+        if waits:
+            self.rate.restart()
+            return due is Due.BEGIN, reminder
         return due is Due.BEGIN, reminder + self.rate.look(now_ms, tick.pictures)

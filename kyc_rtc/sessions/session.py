@@ -320,8 +320,8 @@ class Session:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
             return self._wait_for_anybody(now)
-        present = self._peer_id is not None
-        begins, said = self.client_watch.look(event, now.monotonic_ms, has_peer=present)
+        present, waits = self._peer_id is not None, bool(self._storage_wait.repeat())
+        begins, said = self.client_watch.look(event, now.monotonic_ms, present, waits)
         self._ready = self._ready or begins
         effects += self._all(said)
         effects += self._course.check(event.last_frame_ms, now)
