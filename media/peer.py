@@ -273,6 +273,7 @@ class Peer:
         log.info("peer_never_connected", peer_id=self.peer_id)
         if any(one.state == "connecting" for one in dtls_transports(self._connection)):
             self._on_dtls_failure(DtlsFailure.TIMEOUT, "the handshake did not end")
+        self._is_left = True
         if self._candidates_refused and not self._candidates_tried:
             log.warning("candidates_refused", peer_id=self.peer_id, setting=PRIVATE_SETTING)
             self._inbox.put_nowait(Refused(no_candidates()))
