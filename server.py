@@ -100,7 +100,14 @@ def build(
     command_rows = SqlCommandStore(database)
 
     def new_peer(peer_id: PeerId, timeline: MediaTimeline, sink: FrameSink) -> Peer:
-        return Peer(peer_id, settings=settings, clock=clock, timeline=timeline, sink=sink)
+        return Peer(
+            peer_id,
+            settings=settings,
+            clock=clock,
+            timeline=timeline,
+            sink=sink,
+            metrics=metrics,
+        )
 
     services = Services(
         settings=settings,

@@ -22,6 +22,8 @@
     │   ├── RestartUnsupported    an ICE restart: only a new offer makes another connection
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
     ├── IdempotencyMismatch       an idempotency key that came with another request before
+    ├── PreconditionRequired      a request that has to name the version that it is for
+    ├── PreconditionFailed        a request for another version than there is
     ├── Misdirected               the session lives in another process
     ├── PayloadTooLarge           more bytes than allowed
     ├── UnsupportedContentType    another content type than the endpoint takes
@@ -138,6 +140,14 @@ class OwnershipLost(Conflict):
 
 class IdempotencyMismatch(KycError):
     code = "idempotency_mismatch"
+
+
+class PreconditionRequired(KycError):
+    code = "precondition_required"
+
+
+class PreconditionFailed(KycError):
+    code = "precondition_failed"
 
 
 class Misdirected(KycError):

@@ -84,6 +84,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.dtls_failures = Counter(
+            "kyc_dtls_failures",
+            "Connections that got as far as DTLS and not through it, by the step that failed",
+            ["failure"],
+            registry=self.registry,
+        )
         self._add_labels()
 
     def _add_labels(self) -> None:

@@ -7,12 +7,13 @@ import queue
 import threading
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from aioice.ice import get_or_create_mdns_protocol, unref_mdns_protocol
 from aiortc import MediaStreamTrack, RTCIceTransport, RTCPeerConnection, RTCRtpReceiver
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
-from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, SRTPProtectionProfile
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtcsctptransport import Chunk
 from aiortc.rtp import RtpPacket
@@ -157,6 +158,41 @@ def bound_pictures(track: MediaStreamTrack) -> None:
     track._queue = PictureQueue()  # noqa: SLF001
 
 
+_SUITES = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-ECDSA-AES128-SHA",
+    "ECDHE-ECDSA-AES256-SHA",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-AES128-SHA",
+)
+"""aiortc's own, and three with which a DTLS server may have an RSA certificate."""
+
+
+class Certificate(RTCCertificate):
+    """A certificate, P-256 as aiortc's, whose connections reach DTLS servers with RSA certificates too."""
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        context = super()._create_ssl_context(srtp_profiles)
+        context.set_cipher_list(":".join(_SUITES).encode())
+        return context
+
+
+_CERTIFICATES = "_RTCPeerConnection__certificates"
+
+
+def admit_rsa(connection: RTCPeerConnection) -> None:
+    """Let a client with an RSA certificate be the DTLS server. To be called before anything is negotiated.
+
+    GStreamer's certificates are RSA, and aiortc offers ECDSA suites only, so the handshake fails for clients
+    that insist on `a=setup:passive` (aiortc pull requests 1392, 1421). Goes away when aiortc has ECDHE-RSA.
+    """
+    if not isinstance(getattr(connection, _CERTIFICATES, None), list):
+        raise RuntimeError("this version of aiortc keeps its certificate elsewhere")
+    setattr(connection, _CERTIFICATES, [Certificate.generateCertificate()])
+
+
 class DatagramQueue(asyncio.Queue[tuple[bytes, int] | None]):
     """Received datagrams, at most `MOST`: further ones are dropped, as UDP may. So is what aiortc cannot
     read: nothing at all, or more than `MOST_BYTES`. Either would end its transport, whoever sent it."""
@@ -180,14 +216,26 @@ def bound_datagrams(connection: RTCPeerConnection) -> None:
         transport._connection._queue = DatagramQueue()  # noqa: SLF001
 
 
-def _dtls_transports(connection: RTCPeerConnection) -> set[RTCDtlsTransport]:
+def bound_gathering(connection: RTCPeerConnection, limit_s: int) -> None:
+    """Bound the time in which STUN and TURN servers may answer. To be called before it gathers.
+
+    aioice waits 5 s for a server that is out of reach, and so would the client. There is no upstream issue.
+    Goes away when aiortc answers before it has gathered, or has a setting for the time.
+    """
+    for transport in ice_transports(connection):
+        ice = transport._connection  # noqa: SLF001
+        gather = partial(ice.get_component_candidates, timeout=limit_s)
+        setattr(ice, "get_component_candidates", gather)  # noqa: B010 - mypy takes no assignment to a method
+
+
+def dtls_transports(connection: RTCPeerConnection) -> set[RTCDtlsTransport]:
     found = {receiver.transport for receiver in connection.getReceivers()}
     return found | ({connection.sctp.transport} if connection.sctp is not None else set())
 
 
 def ice_transports(connection: RTCPeerConnection) -> set[RTCIceTransport]:
     """Those of a connection. There is no upstream issue. Goes away when aiortc has a method for it."""
-    return {dtls.transport for dtls in _dtls_transports(connection)}
+    return {dtls.transport for dtls in dtls_transports(connection)}
 
 
 _SCTP_TASKS = (
@@ -243,7 +291,7 @@ async def close_parts(connection: RTCPeerConnection, limit_s: float) -> None:
     """
     sctp = [connection.sctp] if connection.sctp is not None else []
     ice = ice_transports(connection)
-    parts = [*connection.getTransceivers(), *sctp, *_dtls_transports(connection), *ice]
+    parts = [*connection.getTransceivers(), *sctp, *dtls_transports(connection), *ice]
     stopping = [asyncio.create_task(_stop(part)) for part in parts]
     if stopping:
         _, late = await asyncio.wait(stopping, timeout=limit_s)

@@ -14,6 +14,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from aioice.mdns import is_mdns_hostname
 from aiortc import RTCIceCandidate
 
+from kyc_rtc.errors import CandidatesRefused
+
+PRIVATE_SETTING = "media.allow_private_candidates"
+
 MAX_NAMES = 8
 """The most mDNS names that are resolved for one message. A browser makes one for each address."""
 
@@ -106,4 +110,12 @@ def _is_usable(candidate: RTCIceCandidate) -> bool:
         and candidate.component == 1
         and 0 < candidate.port < 65_536
         and candidate.type in ("host", "srflx", "relay")
+    )
+
+
+def no_candidates() -> CandidatesRefused:
+    """What a client hears that came with none that may be tried."""
+    return CandidatesRefused(
+        "none of the connection's ICE candidates may be tried, and none of its checks arrived",
+        hint=f"use a STUN or TURN server; where clients share the server's network, set {PRIVATE_SETTING}",
     )

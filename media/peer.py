@@ -3,57 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import structlog
+from aioice.mdns import is_mdns_hostname
 from aiortc import (
     MediaStreamError,
     MediaStreamTrack,
     RTCDataChannel,
     RTCIceCandidate,
-    RTCPeerConnection,
-    RTCRtpReceiver,
     RTCSessionDescription,
 )
 from aiortc.exceptions import InvalidStateError
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import (
-    BadSdp,
-    CandidatesRefused,
-    KycError,
-    RestartUnsupported,
-    VideoTooLarge,
-)
+from kyc_rtc.errors import BadSdp, RestartUnsupported, VideoTooLarge
 from kyc_rtc.frames import Frame
 from kyc_rtc.frames.sizes import LARGEST
 from kyc_rtc.ids import PeerId
 from kyc_rtc.settings import Settings
+from kyc_rtc.telemetry import Metrics
 from media.aiortc_quirks import (
-    bound_datagrams,
-    bound_decoder,
     bound_pictures,
     close_parts,
-    expect_dead_link,
-    ice_transports,
-    mend_buffer,
+    dtls_transports,
     request_keyframe,
     resolve_mdns,
     skip_lost_packets,
 )
-from media.candidates import CandidateRule
-from media.configuration import configuration, lacks_relay, preferred_codecs
-from media.rtp_bounds import bound_nacks, bound_sources
-from media.sctp_bounds import bound_association
+from media.candidates import PRIVATE_SETTING, CandidateRule, no_candidates
+from media.dtls_watch import DtlsFailure
+from media.peer_events import (
+    CameraStarted,
+    ChannelOpened,
+    Connected,
+    MessageReceived,
+    PeerClosed,
+    PeerEvent,
+    Refused,
+)
+from media.peer_setup import lacks_relay, new_connection, preferred_codecs, prepare, video_receivers
 from media.sdp import SDP_ERRORS, Fragment, Offer, with_start_bitrate
+from media.sdp_codecs import as_offered
 from media.sdp_lines import MAX_CANDIDATES
 from media.timeline import MediaTimeline
-from media.udp_ports import use_ports
 from media.video_size import Size
 from media.video_track import FrameSink, VerificationTrack
 
 RELIABLE = "kyc"
 CHANNEL_LABELS = (RELIABLE, "kyc-telemetry")
+MAX_CHANNELS = 32
+"""That a client may open, one after another: a page may close one and open it again."""
+
 MAX_INBOX = 64
 MAX_BUFFERED_BYTES = {RELIABLE: 256 * 1024, "kyc-telemetry": 16 * 1024}
 CLOSE_TIMEOUT_MS = 5_000
@@ -69,46 +69,6 @@ NAMES_LIMIT_S = 1.0
 """The longest time for resolving all mDNS names of one message."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelOpened:
-    """A known data channel is open for writing."""
-
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class MessageReceived:
-    """Text or bytes came over a data channel; nothing has checked them yet."""
-
-    label: str
-    data: str | bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """ICE and DTLS are up."""
-
-
-@dataclass(frozen=True, slots=True)
-class CameraStarted:
-    """The first picture was decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Something that the client sent is not used; `error` says why."""
-
-    error: KycError
-
-
-@dataclass(frozen=True, slots=True)
-class PeerClosed:
-    """The transport is gone; nothing follows."""
-
-
-PeerEvent = ChannelOpened | MessageReceived | Connected | CameraStarted | Refused | PeerClosed
 
 
 class Peer:
@@ -128,6 +88,7 @@ class Peer:
         clock: Clock,
         timeline: MediaTimeline,
         sink: FrameSink,
+        metrics: Metrics,
     ) -> None:
         self.peer_id = peer_id
         self.messages_dropped = 0
@@ -139,15 +100,17 @@ class Peer:
         self._candidates_taken = self._candidates_tried = self._candidates_refused = 0
         self._timeline = timeline
         self._sink = sink
+        self._metrics = metrics
         self._inbox: asyncio.Queue[PeerEvent] = asyncio.Queue()
         self._channels: dict[str, RTCDataChannel] = {}
         self._pump: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._too_large: VideoTooLarge | None = None
-        self._is_connected = self._has_channel = self._is_relayed = False
-        self._connection = RTCPeerConnection(configuration(settings.media, clock.now_ms()))
-        self._ice_ufrag = ""
+        self._is_connected = self._has_channel = self._is_relayed = self._is_left = False
+        self._connection = new_connection(settings.media, clock.now_ms())
+        self._first_offer: Offer | None = None
+        self._channels_opened = 0
         self.last_heard_ms = clock.monotonic_ms()
         self._connection.on("track", self._on_track)
         self._connection.on("datachannel", self._on_channel)
@@ -159,7 +122,9 @@ class Peer:
         Raises:
             BadSdp: aiortc refuses the offer, for instance for lack of a common codec.
         """
-        self._ice_ufrag = offer.ice_ufrag
+        if self._first_offer is not None:
+            return await self._answer_again(offer, self._first_offer)
+        self._first_offer = offer
         self._has_channel = offer.has_data_channel
         camera = self._connection.addTransceiver("video", direction="recvonly")
         camera.setCodecPreferences(preferred_codecs(self._settings.video_codecs))
@@ -167,29 +132,62 @@ class Peer:
             await self._connection.setRemoteDescription(
                 RTCSessionDescription(offer.bare_sdp, "offer")
             )
-            for receiver in self._receivers():
-                mend_buffer(receiver)
-                bound_decoder(receiver, self._on_too_large)
-                bound_nacks(receiver)
-            bound_datagrams(self._connection)
-            if self._settings.port_range is not None:
-                use_ports(ice_transports(self._connection), self._settings.port_range)
-            expect_dead_link(self._connection)
-            bound_sources(self._connection)
-            bound_association(self._connection, self._clock, self._on_flood)
+            prepare(
+                self._connection,
+                self._settings,
+                self._clock,
+                on_too_large=self._on_too_large,
+                on_flood=self._on_flood,
+                on_dtls_failure=self._on_dtls_failure,
+            )
             await self._add(offer.candidates, ended=offer.ended)
             for transceiver in self._connection.getTransceivers():
                 if transceiver.kind == "audio":
                     transceiver.direction = "inactive"
-            answer = await self._connection.createAnswer()
-            await self._connection.setLocalDescription(answer)
-            self._waiting = asyncio.create_task(self._wait(), name=f"peer-wait-{self.peer_id}")
-            sdp = self._connection.localDescription.sdp
-            if lacks_relay(self._settings, sdp):
-                log.warning("turn_unavailable", peer_id=self.peer_id)
-            return with_start_bitrate(sdp, self._settings.start_bitrate_kbps)
+            answer = await self._local_answer(offer)
         except SDP_ERRORS:
-            raise BadSdp("the offer cannot be answered", hint="offer H.264 or VP8 video") from None
+            raise self._unanswerable() from None
+        self._waiting = asyncio.create_task(self._wait(), name=f"peer-wait-{self.peer_id}")
+        if lacks_relay(self._settings, answer):
+            log.warning("turn_unavailable", peer_id=self.peer_id)
+        return answer
+
+    def is_continued_by(self, offer: Offer) -> bool:
+        """Whether an offer negotiates anew on this connection, which is up (RFC 8829, 5.2.2)."""
+        return (
+            self._is_connected
+            and self._closing is None
+            and self._first_offer is not None
+            and offer.connection == self._first_offer.connection
+        )
+
+    async def _answer_again(self, offer: Offer, first: Offer) -> str:
+        """The same media sections, with what changed in them, such as another camera in the same one.
+        Candidates are those of an ICE session that is up already: none of them is used."""
+        if offer.sections != first.sections:
+            raise BadSdp(
+                "the offer adds or removes a media section of a connection that is up",
+                hint="offer the camera and the data channels at once, or make a new connection",
+            )
+        try:
+            await self._connection.setRemoteDescription(
+                RTCSessionDescription(offer.bare_sdp, "offer")
+            )
+            return await self._local_answer(offer)
+        except SDP_ERRORS:
+            raise self._unanswerable() from None
+
+    async def _local_answer(self, offer: Offer) -> str:
+        await self._connection.setLocalDescription(await self._connection.createAnswer())
+        answered = as_offered(self._connection.localDescription.sdp, offer.h264)
+        return with_start_bitrate(answered, self._settings.start_bitrate_kbps)
+
+    def _unanswerable(self) -> BadSdp:
+        codecs = " or ".join(self._settings.video_codecs)
+        return BadSdp(
+            "the offer cannot be answered",
+            hint=f"offer {codecs} video; audio, if any, as Opus, PCMU or PCMA",
+        )
 
     async def add_candidates(self, fragment: Fragment) -> None:
         """Add trickled candidates; those that may not be tried are left out.
@@ -198,7 +196,8 @@ class Peer:
             RestartUnsupported: the fragment belongs to another ICE session.
             BadSdp: aiortc refuses one.
         """
-        if fragment.ice_ufrag and fragment.ice_ufrag != self._ice_ufrag:
+        ours = self._first_offer.ice_ufrag if self._first_offer is not None else ""
+        if fragment.ice_ufrag and fragment.ice_ufrag != ours:
             raise RestartUnsupported(
                 "an ICE restart is not supported", hint="send a new offer instead"
             )
@@ -210,22 +209,27 @@ class Peer:
     async def _add(self, candidates: tuple[RTCIceCandidate, ...], *, ended: bool) -> None:
         """Try the candidates that the rule admits, of `MAX_CANDIDATES` for a peer at most.
 
-        Their end (RFC 8838, 14) is held back where one was left out: the client behind it may still come by
+        Those with an address come first; names are looked up afterwards, all together. The end of the
+        candidates (RFC 8838, 14) is held back where one was left out: the client behind it may still come by
         its own checks, as a peer-reflexive candidate (RFC 8445, 7.3.1.3), and at their end aioice gives up.
         It is also held back while another message's names are being resolved.
         """
         candidates = candidates[: MAX_CANDIDATES - self._candidates_taken]
         self._is_relayed |= any(candidate.type == "relay" for candidate in candidates)
         self._candidates_taken += len(candidates)  # before any await: other messages come meanwhile
-        names = self._rule.names_of(candidates)
-        addresses = await resolve_mdns(names, NAMES_LIMIT_S) if names else {}
+        hidden = [one for one in candidates if is_mdns_hostname(one.ip)]
+        await self._try([one for one in candidates if one not in hidden], {})
+        names = self._rule.names_of(hidden)
+        await self._try(hidden, await resolve_mdns(names, NAMES_LIMIT_S) if names else {})
+        if ended and 0 < self._candidates_tried == self._candidates_taken:
+            await self._connection.addIceCandidate(None)
+
+    async def _try(self, candidates: list[RTCIceCandidate], addresses: dict[str, str]) -> None:
         tried = self._rule.admitted(candidates, addresses)
         self._candidates_tried += len(tried)
         self._candidates_refused += len(candidates) - len(tried)
         for candidate in tried:
             await self._connection.addIceCandidate(candidate)
-        if ended and 0 < self._candidates_tried == self._candidates_taken:
-            await self._connection.addIceCandidate(None)
 
     async def next_event(self) -> PeerEvent:
         """The next event. `PeerClosed` is the last one."""
@@ -246,12 +250,13 @@ class Peer:
 
     async def request_keyframe(self) -> None:
         """Ask for a key frame on every camera track, and stop waiting for lost packets."""
-        for receiver in self._receivers():
+        for receiver in video_receivers(self._connection):
             skip_lost_packets(receiver)
             await request_keyframe(receiver)
 
     async def aclose(self) -> None:
         """Close the transport, the track and the pump."""
+        self._is_left = True
         self._begin_closing()
         if self._closing is not None:
             await asyncio.shield(self._closing)
@@ -268,9 +273,12 @@ class Peer:
         log.info("peer_never_connected", peer_id=self.peer_id)
         if self._settings.has_turn and not self._is_relayed:
             log.warning("client_without_relay", peer_id=self.peer_id)
+        if any(one.state == "connecting" for one in dtls_transports(self._connection)):
+            self._on_dtls_failure(DtlsFailure.TIMEOUT, "the handshake did not end")
+        self._is_left = True
         if self._candidates_refused and not self._candidates_tried:
-            log.warning("candidates_refused", peer_id=self.peer_id, setting=_PRIVATE_SETTING)
-            self._inbox.put_nowait(Refused(_candidates_refused()))
+            log.warning("candidates_refused", peer_id=self.peer_id, setting=PRIVATE_SETTING)
+            self._inbox.put_nowait(Refused(no_candidates()))
         self._begin_closing()
 
     async def _close(self) -> None:
@@ -300,10 +308,6 @@ class Peer:
                 return
             log.error("peer_close_failed", peer_id=self.peer_id, exc_info=error)
         await close_parts(self._connection, PARTS_LIMIT_S)
-
-    def _receivers(self) -> list[RTCRtpReceiver]:
-        receivers: list[RTCRtpReceiver] = self._connection.getReceivers()
-        return [r for r in receivers if r.track is not None and r.track.kind == "video"]
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         bound_pictures(track)
@@ -338,21 +342,27 @@ class Peer:
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
         label = channel.label
-        if label not in CHANNEL_LABELS or label in self._channels:
+        self._channels_opened += 1
+        if label not in CHANNEL_LABELS or self._channels_opened > MAX_CHANNELS:
             channel.close()
             return
+        former = self._channels.get(label)
         self._channels[label] = channel
-        channel.on("message", lambda data: self._on_message(label, data))
+        if former is not None and former.readyState == "open":
+            former.close()
+        channel.on("message", lambda data: self._on_message(channel, data))
         self._inbox.put_nowait(ChannelOpened(label))
         if label == RELIABLE and self._too_large is not None:
             self._inbox.put_nowait(Refused(self._too_large))
 
-    def _on_message(self, label: str, data: str | bytes) -> None:
+    def _on_message(self, channel: RTCDataChannel, data: str | bytes) -> None:
+        if self._channels.get(channel.label) is not channel:
+            return  # another one has its place
         self.last_heard_ms = self._clock.monotonic_ms()
         if self._inbox.qsize() >= MAX_INBOX:
             self.messages_dropped += 1
             return
-        self._inbox.put_nowait(MessageReceived(label, data))
+        self._inbox.put_nowait(MessageReceived(channel.label, data))
 
     def _on_connection_state(self) -> None:
         state = self._connection.connectionState
@@ -361,6 +371,11 @@ class Peer:
             self._inbox.put_nowait(Connected())
         elif state in ("failed", "closed"):
             self._begin_closing()
+
+    def _on_dtls_failure(self, failure: DtlsFailure, why: str) -> None:
+        if not self._is_left:  # else it is our own doing
+            self._metrics.dtls_failures.labels(failure.value).inc()
+            log.warning("dtls_failed", peer_id=self.peer_id, failure=failure.value, why=why)
 
     def _on_flood(self, reason: str) -> None:
         log.warning("peer_flooded", peer_id=self.peer_id, reason=reason)
@@ -377,13 +392,3 @@ class Peer:
         )
         if RELIABLE in self._channels or not self._has_channel:
             self._inbox.put_nowait(Refused(self._too_large))
-
-
-_PRIVATE_SETTING = "media.allow_private_candidates"
-
-
-def _candidates_refused() -> CandidatesRefused:
-    return CandidatesRefused(
-        "none of the connection's ICE candidates may be tried, and none of its checks arrived",
-        hint=f"use a STUN or TURN server; where clients share the server's network, set {_PRIVATE_SETTING}",
-    )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from aiortc import InvalidAccessError, InvalidStateError, RTCIceCandidate
 from aiortc.exceptions import OperationError
-from aiortc.sdp import SessionDescription, candidate_from_sdp
+from aiortc.sdp import MediaDescription, SessionDescription, candidate_from_sdp
 
 from kyc_rtc.errors import BadSdp
+from media.sdp_codecs import Offered, check_camera, negotiable
 from media.sdp_lines import MAX_CANDIDATES, MAX_MEDIA_SECTIONS, attribute_of, useful_lines
 
 MAX_FRAGMENT_CHARS = 16_384
@@ -35,7 +36,9 @@ SDP_ERRORS = (
 class Offer:
     """A checked offer. `sdp` is the offer as it came; aiortc gets `bare_sdp`: the lines that the answer
     depends on, without candidates. Which of `candidates` are tried is decided later; `ended` says that no
-    further ones follow. `ice_ufrag` names the ICE session (RFC 8839, 5.4)."""
+    further ones follow. `ice_ufrag` names the ICE session (RFC 8839, 5.4); `connection` is equal in two
+    offers of one connection (credentials of ICE, fingerprints), `sections` where they have the same ones.
+    `h264`: what was offered where `bare_sdp` has something that aiortc takes (see `sdp_codecs`)."""
 
     sdp: str
     has_data_channel: bool
@@ -43,6 +46,9 @@ class Offer:
     bare_sdp: str
     candidates: tuple[RTCIceCandidate, ...]
     ended: bool
+    connection: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    h264: Offered = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,18 @@ class Fragment:
     ended: bool
 
 
-def parse_offer(sdp: str, max_chars: int) -> Offer:
+def parse_offer(sdp: str, max_chars: int, *, as_dtls_server: bool = False) -> Offer:
     """Check an offer: one camera, at most eight sections, no flood of candidates.
+
+    `as_dtls_server`: where the client leaves the roles open (`a=setup:actpass`, RFC 8842, 5.2), it becomes
+    the DTLS client. aiortc reads the client's role out of the offer, so `bare_sdp` has `active` there.
 
     Raises:
         BadSdp: says what is wrong with it.
     """
     if len(sdp) > max_chars:
         raise BadSdp(f"the SDP has {len(sdp)} characters, more than {max_chars}")
-    lines = useful_lines(sdp)
+    lines, h264 = negotiable(useful_lines(sdp))
     try:
         description = SessionDescription.parse(_joined(lines))
     except SDP_ERRORS:
@@ -70,6 +79,7 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
             "the SDP cannot be parsed", hint="send the offer as createOffer() gave it"
         ) from None
     _check_sections(description)
+    check_camera(sdp, description)
     ufrags = [media.ice.usernameFragment if media.ice else None for media in description.media]
     if not all(ufrags):
         raise BadSdp("a media section lacks a=ice-ufrag")
@@ -77,9 +87,12 @@ def parse_offer(sdp: str, max_chars: int) -> Offer:
         sdp=sdp,
         has_data_channel=any(media.kind == "application" for media in description.media),
         ice_ufrag=str(ufrags[0]),
-        bare_sdp=_joined(filter(_is_no_candidate, lines)),
+        bare_sdp=_joined(_bare(lines, as_dtls_server=as_dtls_server)),
         candidates=_candidates_of(description),
         ended=any(media.ice_candidates_complete for media in description.media),
+        connection=_connection(description.media[0]),
+        sections=tuple(f"{media.kind} {media.rtp.muxId}" for media in description.media),
+        h264=h264,
     )
 
 
@@ -87,9 +100,21 @@ def _joined(lines: Iterable[str]) -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
-def _is_no_candidate(line: str) -> bool:
-    """RFC 8839, 5.1; RFC 8840, 8.2."""
-    return attribute_of(line)[0] not in ("candidate", "end-of-candidates")
+def _bare(lines: Iterable[str], *, as_dtls_server: bool) -> Iterator[str]:
+    """Without candidates (RFC 8839, 5.1) and their end (RFC 8840, 8.2)."""
+    for line in lines:
+        name, value = attribute_of(line)
+        if as_dtls_server and (name, value.strip()) == ("setup", "actpass"):
+            yield "a=setup:active"
+        elif name not in ("candidate", "end-of-candidates"):
+            yield line
+
+
+def _connection(media: MediaDescription) -> tuple[str, ...]:
+    if media.ice is None or media.dtls is None:
+        return ()
+    fingerprints = sorted(one.value.upper() for one in media.dtls.fingerprints)
+    return (str(media.ice.usernameFragment), str(media.ice.password), *fingerprints)
 
 
 def _candidates_of(description: SessionDescription) -> tuple[RTCIceCandidate, ...]:

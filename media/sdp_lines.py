@@ -68,7 +68,7 @@ def useful_lines(sdp: str) -> list[str]:
     lines = sdp.splitlines()
     if len(lines) > MAX_LINES:
         raise BadSdp(f"the SDP has {len(lines)} lines, more than {MAX_LINES}")
-    session, *sections = _groups(lines)
+    session, *sections = groups(lines)
     if len(sections) > MAX_MEDIA_SECTIONS:
         raise BadSdp(
             f"the SDP has {len(sections)} media sections; 1 to {MAX_MEDIA_SECTIONS} are accepted"
@@ -88,14 +88,14 @@ def attribute_of(line: str) -> tuple[str, str]:
     return name, value
 
 
-def _groups(lines: Iterable[str]) -> list[list[str]]:
+def groups(lines: Iterable[str]) -> list[list[str]]:
     """The session's lines, and then those of each section."""
-    groups: list[list[str]] = [[]]
+    found: list[list[str]] = [[]]
     for line in lines:
         if line.startswith("m="):
-            groups.append([])
-        groups[-1].append(line)
-    return groups
+            found.append([])
+        found[-1].append(line)
+    return found
 
 
 def _useful_of_section(section: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -127,7 +127,15 @@ def applicant_status(view: SessionView) -> schemas.ApplicantStatus:
         expires_at=iso(view.expires_at_ms),
         locale=view.locale,
         return_url=view.return_url,
+        challenge=_current(view.challenge),
     )
+
+
+def _current(challenge: Mapping[str, Any] | None) -> schemas.CurrentChallenge | None:
+    if challenge is None:
+        return None
+    fields = {name: value for name, value in challenge.items() if name != "deadline_ms"}
+    return schemas.CurrentChallenge(**fields, deadline=iso(challenge["deadline_ms"]))
 
 
 def frame(

@@ -39,7 +39,11 @@ from signaling.queries import (
 )
 
 V1 = "/api/v1"
-_DATA_URL = re.compile(r"data:image/(?:jpeg|jpg|png|webp);base64,", re.ASCII)
+_DATA_URL = re.compile(
+    r"data:image/(?:jpeg|jpg|png|webp)(?:;[\w.+-]{1,32}=[\w.+%-]{1,64}){0,4};base64,",
+    re.ASCII | re.IGNORECASE,
+)
+_LINE_BREAKS = str.maketrans("", "", "\r\n\t ")
 
 
 class KycApi:
@@ -319,11 +323,12 @@ class KycApi:
 
 
 def _picture(data_url: str) -> bytes:
-    """The bytes of a data URL (RFC 2397). Raises `BadImage`."""
+    """The bytes of a data URL (RFC 2397), with parameters or without. Encoders for MIME break base64 into
+    lines (RFC 2045, 6.8). Raises `BadImage`."""
     head = _DATA_URL.match(data_url)
     if head is None:
         raise BadImage("frame is not a data URL of a JPEG, PNG or WebP in base64")
     try:
-        return base64.b64decode(data_url[head.end() :], validate=True)
+        return base64.b64decode(data_url[head.end() :].translate(_LINE_BREAKS), validate=True)
     except (binascii.Error, ValueError):
         raise BadImage("frame is not valid base64") from None

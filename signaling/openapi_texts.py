@@ -64,10 +64,12 @@ PROBLEMS: Final = {
     404: "There is no such thing",
     408: "The body did not come in time",
     409: "Not possible in the present state",
+    412: "If-Match names another ICE session than there is",
     413: "More bytes or pixels than accepted",
     415: "Another content type than accepted",
     421: "The session lives in another process; Retry-After says when to ask again",
     422: "The Idempotency-Key came with another request within the last 24 h",
+    428: "If-Match is missing",
     429: "Too many calls; Retry-After says when to come back",
     503: "At capacity, or the database is away; Retry-After says when to come back",
 }
@@ -90,7 +92,12 @@ HEADERS: Final[dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Link": {
-        "description": 'one for each ICE server: <…>; rel="ice-server" (RFC 9725, 4.6)',
+        "description": 'one for each ICE server: <…>; rel="ice-server" (RFC 9725, 4.6); '
+        'the session\'s messages as events: rel="monitor"; its state: rel="status"',
+        "schema": {"type": "string"},
+    },
+    "ETag": {
+        "description": "of the ICE session, for If-Match of PATCH (RFC 9725, 4.3.1)",
         "schema": {"type": "string"},
     },
     "Accept-Patch": {"description": "what PATCH takes", "schema": {"type": "string"}},

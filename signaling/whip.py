@@ -5,12 +5,18 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import BadSdp, UnsupportedContentType
+from kyc_rtc.errors import (
+    BadSdp,
+    PreconditionFailed,
+    PreconditionRequired,
+    UnsupportedContentType,
+)
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
 from kyc_rtc.turn import ice_servers
 from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, client_of, read_bytes
+from signaling.event_stream import EVENT_STREAM, last_event_of, write_events
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -35,14 +41,20 @@ class Whip:
             Endpoint(
                 "POST", whip, self.create, "Connect the camera", Access.APPLICANT, status=201,
                 problems=(401, 403, 404, 409, 421), creates=True, consumes=SDP, produces=SDP,
-                headers=(hdrs.LOCATION, hdrs.LINK, "Accept-Patch"),
+                headers=(hdrs.LOCATION, "ETag", hdrs.LINK, "Accept-Patch"),
             ),
             Endpoint(
                 "PATCH", peer, self.trickle, "More candidates", Access.APPLICANT, status=204,
-                problems=(401, 403, 404, 409, 421, 422), consumes=FRAGMENT,
+                problems=(401, 403, 404, 409, 412, 421, 422, 428), consumes=FRAGMENT,
+                headers=("ETag",),
             ),
             Endpoint(
-                "DELETE", peer, self.delete, "Hang up", Access.APPLICANT,
+                "GET", f"{whip}/messages", self.messages, "The session's messages as events",
+                Access.APPLICANT, problems=(400, 401, 403, 404, 409, 421, 429, 503),
+                produces=EVENT_STREAM,
+            ),
+            Endpoint(
+                "DELETE", peer, self.delete, "Conclude with what was seen", Access.APPLICANT,
                 problems=(401, 403, 404, 421, 503), after_end=True,
             ),
         )  # fmt: skip
@@ -66,19 +78,30 @@ class Whip:
             headers={hdrs.LOCATION: location, "Accept-Patch": FRAGMENT},
         )
         servers = ice_servers(self._media, self._clock.now_ms(), session_id)
-        response.headers.extend(ice_links(servers))
+        response.etag = negotiated.peer_id
+        response.headers.extend([*ice_links(servers), *session_links(session_id)])
         return response
 
     async def trickle(self, request: web.Request, principal: Principal) -> web.Response:
         """More candidates of the same ICE session (4.3.2). An ICE restart is refused with 422 (4.3.1)."""
-        session_id = principal.session_id
+        session_id, peer_id = principal.session_id, request.match_info["peer_id"]
         _require_type(request, FRAGMENT)
+        _require_match(request, peer_id)
         fragment = await _text(request)
-        await self._sessions.trickle(session_id, request.match_info["peer_id"], fragment)
-        return web.Response(status=204)
+        await self._sessions.trickle(session_id, peer_id, fragment)
+        response = web.Response(status=204)
+        response.etag = peer_id
+        return response
+
+    async def messages(self, request: web.Request, principal: Principal) -> web.StreamResponse:
+        """What the data channel would say. It ends with the session, and resumes by Last-Event-ID."""
+        after = last_event_of(request)
+        async with self._sessions.following(principal.session_id, after) as messages:
+            return await write_events(request, messages, self._clock)
 
     async def delete(self, request: web.Request, principal: Principal) -> web.Response:
-        """The client hangs up (4.2)."""
+        """The client ends the session (4.2), which is concluded. Said again, it changes nothing. What
+        If-Match says is ignored (4.3.1)."""
         session_id = principal.session_id
         await self._sessions.hang_up(session_id, request.match_info["peer_id"])
         return web.Response(status=200)
@@ -95,6 +118,27 @@ def ice_links(servers: tuple[IceServer, ...]) -> list[tuple[str, str]]:
                 link += f'; credential="{_quoted(server.credential)}"; credential-type="password"'
             links.append((hdrs.LINK, link))
     return links
+
+
+def session_links(session_id: str) -> list[tuple[str, str]]:
+    """Where a client reads its challenges: relations of RFC 5989, 8.1 (`monitor`: what can be used to watch
+    a resource change) and RFC 8631, 4.4 (`status`)."""
+    messages = f'</whip/{session_id}/messages>; rel="monitor"; type="{EVENT_STREAM}"'
+    status = f'</api/v1/kyc/sessions/{session_id}>; rel="status"; type="application/json"'
+    return [(hdrs.LINK, messages), (hdrs.LINK, status)]
+
+
+def _require_match(request: web.Request, peer_id: str) -> None:
+    """Raises `PreconditionRequired` without If-Match, and `PreconditionFailed` where it names another ICE
+    session (RFC 9725, 4.3.1; RFC 6585, 3; RFC 9110, 13.1.1)."""
+    if hdrs.IF_MATCH not in request.headers:
+        raise PreconditionRequired(
+            "If-Match is missing", hint="send the ETag of the answer to POST"
+        )
+    if not any(tag.value in ("*", peer_id) and not tag.is_weak for tag in request.if_match or ()):
+        raise PreconditionFailed(
+            "If-Match is of another ICE session", hint="send the ETag of the answer to POST"
+        )
 
 
 def _quoted(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, assert_never
 
 import structlog
@@ -34,6 +35,7 @@ from kyc_rtc.sessions.events import (
     AnalysisFailed,
     ChannelReady,
     Client,
+    Completed,
     FrameAnalysed,
     MessageArrived,
     Now,
@@ -43,16 +45,17 @@ from kyc_rtc.sessions.events import (
     Request,
     SessionEvent,
 )
-from kyc_rtc.sessions.farewells import FAREWELL_MS, linger
+from kyc_rtc.sessions.farewells import linger, part
 from kyc_rtc.sessions.inbox import Inbox
 from kyc_rtc.sessions.outbox import Follower, Outbox
 from kyc_rtc.sessions.pending import PendingPeers
 from kyc_rtc.sessions.ports import PeerPort, Services, TakePlace
+from kyc_rtc.sessions.reading import Reading
 from kyc_rtc.sessions.refusals import not_running
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.writer import Writer
 from kyc_rtc.storage.records import SessionRecord
-from media.peer import CameraStarted, ChannelOpened, Connected, MessageReceived, PeerClosed, Refused
+from media import peer_events
 from media.sdp import Fragment, Offer
 from media.timeline import MediaTimeline
 
@@ -77,6 +80,7 @@ class SessionActor:
         self._arrivals = Arrivals(services.clock.monotonic_ms())
         self._writer = Writer(services, self._inbox.put)
         self.outbox = Outbox()
+        self.reading = Reading(session, self.outbox, services.clock)
         self._timeline = MediaTimeline()
         self._peers: dict[PeerId, PeerPort] = {}
         self.pending = PendingPeers()
@@ -131,11 +135,11 @@ class SessionActor:
             self._closing = asyncio.ensure_future(self._close())
             await asyncio.shield(self._closing)
 
+    # What comes from outside
+
     async def started(self) -> None:
         """Wait until `run` takes calls."""
         await self._started.wait()
-
-    # What comes from outside
 
     async def connect(self, offer: Offer, client: Client, address: str = "") -> tuple[PeerId, str]:
         """Connect a camera; an earlier peer makes way. Raises `BadSdp`, `Conflict`, `StorageUnavailable`."""
@@ -145,13 +149,14 @@ class SessionActor:
             raise refusal
         if len(self._peers) >= MAX_PEERS_AT_ONCE:
             raise StorageUnavailable("too many connections at once", hint="try again")
+        if (present := self._present()) is not None and present.is_continued_by(offer):
+            return present.peer_id, await present.answer(offer)
         peer_id = new_peer_id()
         peer = self._services.new_peer(peer_id, self._timeline, lambda f: self._receive(peer_id, f))
         self._peers[peer_id] = peer
         try:
             answer = await peer.answer(offer)
-            channel = offer.has_data_channel
-            await self.ask(lambda number: PeerJoined(peer_id, channel, client, number))
+            await self.ask(partial(PeerJoined, peer_id, offer.has_data_channel, client))
             tasks = self._require_running()
         except BaseException:
             self._peers.pop(peer_id, None)
@@ -172,9 +177,12 @@ class SessionActor:
             raise NotFound("this peer is gone", hint="send a new offer")
         await peer.add_candidates(fragment)
 
-    def is_present(self, peer_id: str) -> bool:
-        """Whether this is the peer that counts."""
-        return self._peer_id == peer_id
+    async def hang_up(self, peer_id: str) -> None:
+        """Conclude with what was seen, unless another peer counts by now. Raises `NotFound`."""
+        if self._peer_id == peer_id:
+            await self.ask(Completed)
+        elif not self.pending.knows(PeerId(peer_id)):
+            raise NotFound("there was no such peer", hint="see the Location of the answer to POST")
 
     async def upload(
         self, decode: PixelSource, client: Client
@@ -296,7 +304,7 @@ class SessionActor:
             case RequestKeyframe() if (peer := self._present()) is not None:
                 self._spawn(self._quietly(peer.request_keyframe()))
             case DropPeer(peer_id, farewell) if (peer := self._peers.get(peer_id)) is not None:
-                self._spawn(self._quietly(self._part(peer, farewell)))
+                self._spawn(self._quietly(part(peer, farewell, self.outbox, self._clock)))
             case RequestKeyframe() | DropPeer():
                 pass
             case Reply():
@@ -321,13 +329,6 @@ class SessionActor:
         except Exception:  # whatever the transport raises
             log.exception("peer_call_failed", session_id=self.record.session_id)
 
-    async def _part(self, peer: PeerPort, farewell: Send | None) -> None:
-        """Close a peer; one that is sent the reason has a moment to read it."""
-        if farewell is not None:
-            self.outbox.send(farewell.message, farewell.media_ms, peer.send)
-            await self._clock.sleep_ms(FAREWELL_MS)
-        await peer.aclose()
-
     async def _read(self, peer: PeerPort) -> None:
         """A peer's events, until it is gone."""
         peer_id = peer.peer_id
@@ -336,20 +337,20 @@ class SessionActor:
             if peer_id == self._peer_id:
                 self._arrivals.heard(peer.last_heard_ms)
             match event:
-                case PeerClosed():
+                case peer_events.PeerClosed():
                     self._forget(peer_id)
                     await self._inbox.deliver(PeerLost(peer_id))
                     return
-                case ChannelOpened(label="kyc"):
+                case peer_events.ChannelOpened(label="kyc"):
                     await self._inbox.deliver(ChannelReady(peer_id))
-                case MessageReceived(data=data):
+                case peer_events.MessageReceived(data=data):
                     await self._inbox.deliver(MessageArrived(peer_id, data))
-                case Connected():
+                case peer_events.Connected():
                     await self._come_in(peer)
-                case Refused(error):
+                case peer_events.Refused(error):
                     self.pending.refused(peer_id, error)
                     await self._inbox.deliver(PeerRefused(peer_id, error))
-                case CameraStarted() | ChannelOpened():
+                case peer_events.CameraStarted() | peer_events.ChannelOpened():
                     log.info("peer", peer_id=peer_id, event_type=type(event).__name__)
 
     async def _come_in(self, peer: PeerPort) -> None:

@@ -27,7 +27,7 @@ class Arrivals:
         self._gap_ms = 0.0
         self._media_ms = -1
         self._upload_anchor: tuple[float, int] | None = None
-        self._uploads = 0
+        self._uploads = self._pictures = 0
 
     @property
     def dropped(self) -> int:
@@ -55,6 +55,7 @@ class Arrivals:
         upload that is known only later: bytes that are no picture are no sign of a camera."""
         gap_ms = 0.0 if self._frame_ms is None else at_ms - self._frame_ms
         self._frame_ms = at_ms
+        self._pictures += 1
         self.heard(at_ms)
         return gap_ms
 
@@ -80,4 +81,5 @@ class Arrivals:
 
     def tick(self) -> Tick:
         """When something last came; a peer that has just connected counts as a frame."""
-        return Tick(self._heard_ms, max(self._frame_ms or 0.0, self._connected_ms))
+        frame_ms = max(self._frame_ms or 0.0, self._connected_ms)
+        return Tick(self._heard_ms, frame_ms, self._pictures)

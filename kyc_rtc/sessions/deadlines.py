@@ -14,6 +14,24 @@ UNJOINED_LIMIT_MS = 10_000.0
 """For so long a session without a peer, a picture or a verdict stays in this process."""
 
 
+class Unjoined:
+    """The time that a session has waited for anybody, from the first look on."""
+
+    def __init__(self) -> None:
+        self._since_ms: float | None = None
+
+    def is_over(self, now_ms: float) -> bool:
+        """Whether it is given back, as if it had never begun."""
+        if self._since_ms is None:
+            self._since_ms = now_ms
+        return now_ms - self._since_ms > UNJOINED_LIMIT_MS
+
+
+def pace_ms(fps: float) -> float:
+    """The least time between two analysed frames: a tenth is slack for a camera's jitter."""
+    return 900.0 / fps
+
+
 class Step(StrEnum):
     """What has to be done now."""
 

@@ -190,10 +190,12 @@ class OwnershipEnded:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passed. `last_heard_ms`, `last_frame_ms`: of the present peer, or of the last upload."""
+    """Time passed. `last_heard_ms`, `last_frame_ms`: of the present peer, or of the last upload; `pictures`:
+    how many have come, analysed or not."""
 
     last_heard_ms: float
     last_frame_ms: float
+    pictures: int = 0
 
 
 SessionEvent = (

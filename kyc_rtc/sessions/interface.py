@@ -7,6 +7,7 @@ or on other machines without a change on either side.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -113,7 +114,8 @@ class SessionView:
     where there is none, and the reason for an end without one is its state. `link_number`: of the link
     that is valid, from 1 on. `withdrawn`: the institution cancelled the verification. `exclude`: types of
     challenges that are not asked for, by the order or because the applicant cannot do them. `consent`: of the
-    applicant, on the page; None where none was given.
+    applicant, on the page; None where none was given. `challenge`: the open one for its applicant, as the
+    message of that name, with `deadline_ms` (Unix time); else None.
     """
 
     session_id: str
@@ -147,6 +149,7 @@ class SessionView:
     return_url: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
+    challenge: Mapping[str, Any] | None = None
 
     @property
     def outcome(self) -> str:
@@ -335,7 +338,8 @@ class SessionInterface(Protocol):
         """Add ICE candidates to a peer. Raises `BadSdp`, `NotFound`, `RestartUnsupported`."""
 
     async def hang_up(self, session_id: str, peer_id: str) -> None:
-        """Close a peer; the session is cancelled unless it is over."""
+        """The client of a peer ends: the session is concluded with what was seen. Nothing happens where it
+        is over, or where another peer counts. Raises `NotFound` for a peer that it never had."""
 
     async def upload(
         self, session_id: str, picture: bytes, client: ClientView, cannot: str | None = None
@@ -348,6 +352,15 @@ class SessionInterface(Protocol):
 
     async def command(self, session_id: str, command: Command) -> SessionView:
         """Carry out a command and return the verification as it stands then. Raises `Conflict`."""
+
+    def following(
+        self, session_id: str, after: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
+        """The session's messages as its applicant's client gets them, until it closes: those that are in
+        the journal after the entry `after`, the open challenge, and what follows.
+
+        Raises `NotFound` where it is not live, `RateLimited` where too many read it.
+        """
 
     def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
         """The session's messages as they are sent, until it closes. Slow readers miss old ones."""

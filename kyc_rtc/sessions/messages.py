@@ -63,10 +63,20 @@ REST_FIRST = Hint.REST_FIRST.value.removeprefix("hint.")
 NO_PICTURE = "no_picture"
 """A notice: the camera is connected, and no picture of it arrives that can be decoded."""
 
+FEW_PICTURES = "few_pictures"
+"""A notice: too few pictures a second come for the actions to be seen."""
+
+READY_EXPECTED = "ready_expected"
+
 
 def notice(code: str | None) -> Outbound:
     """Something that the applicant should know and that no journal entry says; None: it is over."""
     return Outbound("notice", {"code": code, "hint": f"hint.{code}" if code else None})
+
+
+def ready_expected() -> Outbound:
+    """To a client whose check waits for it."""
+    return error(READY_EXPECTED, "the check begins when the client says `ready` on this channel")
 
 
 def replaced(*, can_take_over: bool) -> Outbound:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from kyc_rtc.sessions.wire import TELEMETRY, Envelopes, Outbound, encode
+from kyc_rtc.sessions.effects import Send
+from kyc_rtc.sessions.wire import TELEMETRY, Envelopes, Outbound, encode, headed
 
 MAX_FOLLOWERS = 16
+MAX_READERS = 8
+"""Who may read a session from outside: the other places are for the institution."""
+
 MAX_PENDING = 64
 
 Transmit = Callable[[str, str], bool]
@@ -73,6 +77,16 @@ class Outbox:
             follower.close()
         else:
             self._followers.append(follower)
+        return follower
+
+    def follow_after(self, missed: Sequence[Send]) -> Follower | None:
+        """A new reader, who gets these first; None where there are too many, or where all is over. What it
+        missed has no number of the channel's: the peer had it already, or has no channel."""
+        if self._closed or len(self._followers) >= MAX_READERS:
+            return None
+        follower = self.follow()
+        for send in missed:
+            follower.put(headed(send.message, send.media_ms))
         return follower
 
     def unfollow(self, follower: Follower) -> None:

@@ -65,6 +65,10 @@ class PendingPeers:
         if error is not None:
             raise error
 
+    def knows(self, peer_id: PeerId) -> bool:
+        """Whether it is one of the latest peers of the session."""
+        return peer_id in self._instances
+
     def explain_peer(self, peer_id: PeerId) -> None:
         """As `explain`, for the device of a peer."""
         if peer_id in self._instances:

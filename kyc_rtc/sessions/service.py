@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from kyc_rtc.errors import (
     Conflict,
     Misdirected,
     NotFound,
+    RateLimited,
     StorageUnavailable,
     UploadsDisabled,
 )
@@ -29,8 +30,10 @@ from kyc_rtc.sessions.attempts import (
     may_retry,
     why_no_retry,
 )
+from kyc_rtc.sessions.catch_up import challenge_at
+from kyc_rtc.sessions.clients import client_of
 from kyc_rtc.sessions.commands import Commands
-from kyc_rtc.sessions.events import Cancelled, CannotDo, Client, Transport
+from kyc_rtc.sessions.events import CannotDo, Client, Transport
 from kyc_rtc.sessions.exclusions import excluded, refuse_excluded
 from kyc_rtc.sessions.interface import (
     NO_ORDER,
@@ -67,20 +70,18 @@ from kyc_rtc.sessions.views import (
     alert_view,
     applicants_view,
     consent_view,
+    issues_of,
     journal_view,
     session_view,
+    with_challenge,
 )
 from kyc_rtc.storage.alerts import AlertRepository
 from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.records import SessionRecord
-from media.fingerprint import mismatch
 from media.sdp import parse_fragment, parse_offer
 
 DRAIN_LOOK_MS = 200.0
 HEALTH_WAIT_MS = 800.0
-
-_SURE_MISMATCH = ("/other", "/firefox")
-"""Chromium and Safari write offers so alike that a mismatch between them may be a new version's."""
 
 log = structlog.get_logger(__name__)
 
@@ -174,9 +175,10 @@ class SessionService:
         counting = attempt_that_counts(attempts)
         record = counting if counting.state == SessionState.PASSED else asked
         view = self._view(record, attempts, asked.session_id)
-        if self._settings.scores_exposed:
-            return view
-        return applicants_view(view)
+        if record.state == SessionState.CHALLENGING:
+            entries = await self._store.events(record.session_id, 0)
+            view = with_challenge(view, challenge_at(entries, self._clock.now_ms()))
+        return view if self._settings.scores_exposed else applicants_view(view)
 
     async def verifications(
         self, wanted: VerificationFilter, after: str, limit: int
@@ -206,18 +208,9 @@ class SessionService:
     # Media
 
     async def offer(self, session_id: str, sdp: str, client: ClientView) -> AnswerView:
-        offer = parse_offer(sdp, self._settings.media.max_offer_bytes)
-        found = mismatch(offer.sdp, client.user_agent)
-        if found is not None:
-            log.info("client_mismatch", session_id=session_id, found=found)
-        described = Client(
-            transport=Transport.WHIP if client.whip else Transport.WEBRTC,
-            user_agent=client.user_agent,
-            address_prefix=address_prefix(client.address),
-            mismatch=found is not None and found.endswith(_SURE_MISMATCH),
-            instance=client.instance,
-            take_over=client.take_over,
-        )
+        limit = self._settings.media.max_offer_bytes
+        offer = parse_offer(sdp, limit, as_dtls_server=client.whip)
+        described = client_of(client, offer.sdp, session_id)
         key = self._key_while_not_draining(session_id)
         waiting = self._commands.take_waiting
         async with self._registry.connecting(key, waiting, client.address) as actor:
@@ -229,9 +222,11 @@ class SessionService:
         await (await self._require_live(session_id)).trickle(peer_id, parsed)
 
     async def hang_up(self, session_id: str, peer_id: str) -> None:
-        actor = await self._require_live(session_id)
-        if actor.is_present(peer_id):
-            await actor.ask(partial(Cancelled, APPLICANT))
+        key = parse_session_id(session_id)
+        actor = self._registry.find(key)
+        if actor is None and (await self._store.get(key)).state in FINAL:
+            return  # said again, or after the verdict
+        await (await self._require_live(session_id)).hang_up(peer_id)
 
     async def upload(
         self, session_id: str, picture: bytes, client: ClientView, cannot: str | None = None
@@ -249,9 +244,22 @@ class SessionService:
             session=self._view(actor.seen, attempts),
             analysed=result is not None,
             face_detected=result is not None and result.observation.face is not None,
-            issues=tuple(issue.value for issue in result.issues) if result else (),
+            issues=issues_of(result, few=actor.reading.has_few_pictures),
             messages=messages,
         )
+
+    @asynccontextmanager
+    async def following(
+        self, session_id: str, after: int
+    ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        actor = await self._require_live(session_id)
+        follower = actor.reading.follow(after)
+        if follower is None:
+            raise RateLimited("too many read this session", retry_after_s=5, hint="read it once")
+        try:
+            yield follower.messages()
+        finally:
+            actor.outbox.unfollow(follower)
 
     async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
         actor = await self._require_live(session_id)

@@ -19,8 +19,10 @@ from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.verification import Ending
 from kyc_rtc.sessions import messages
+from kyc_rtc.sessions.catch_up import CatchUp
+from kyc_rtc.sessions.client_watch import ClientWatch
 from kyc_rtc.sessions.course import Course
-from kyc_rtc.sessions.deadlines import UNJOINED_LIMIT_MS, Facts, Step, next_step
+from kyc_rtc.sessions.deadlines import Facts, Step, Unjoined, next_step, pace_ms
 from kyc_rtc.sessions.devices import Devices
 from kyc_rtc.sessions.effects import (
     Analyse,
@@ -65,9 +67,6 @@ from kyc_rtc.sessions.wire import InboundType, Outbound, Throttle, parse_message
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.records import EventRecord, SessionRecord
 
-PACE = 900.0
-"""Milliseconds of a second in which `target_fps` frames fit: a tenth is slack for a camera's jitter."""
-
 
 class Session:
     """`handle` never raises for what a client, or the storage, does."""
@@ -91,13 +90,15 @@ class Session:
         self._devices = Devices()
         self._greeted_seq = 0
         self._ready = self._ended = self._is_crowded_out = False
-        self._began_at_ms: float | None = None
+        self._unjoined = Unjoined()
         self._joined_at_ms: float | None = None
         self._alone_since_ms = 0.0
         self._uploader: Client | None = None
         self._gap_ms = 0.0
-        self._notices, self._pace = Notices(), Throttle(PACE / settings.target_fps)
+        self._notices, self._pace = Notices(), Throttle(pace_ms(settings.target_fps))
         self._replies = Replies(self._ledger)
+        self.catch_up = CatchUp(self._ledger, self._course, self._exposure)
+        self.client_watch = ClientWatch()
 
     @property
     def record(self) -> SessionRecord:
@@ -108,11 +109,6 @@ class Session:
     def seen(self) -> SessionRecord:
         """`record`, with what was measured since."""
         return dataclasses.replace(self.record, **self._course.measured())
-
-    @property
-    def joined(self) -> bool:
-        """Whether it ever had a peer or an uploaded picture."""
-        return self._joined_at_ms is not None
 
     @property
     def is_over(self) -> bool:
@@ -147,7 +143,7 @@ class Session:
             case PeerRefused(peer_id, error):
                 return [self._send(messages.refusal(error))] if peer_id == self._peer_id else []
             case ChannelReady(peer_id):
-                return self._greet(peer_id)
+                return self._greet(peer_id, now)
             case MessageArrived(peer_id, data):
                 return self._read(data, now) if peer_id == self._peer_id else []
             case FrameArrived():
@@ -193,6 +189,7 @@ class Session:
         if event.client.mismatch:
             self._course.advice.note(Sign.CLIENT_MISMATCH)
         self._ready = not event.has_data_channel
+        self.client_watch.joined(now.monotonic_ms, has_channel=event.has_data_channel)
         return [*effects, *self._course.peer_changed(now), Reply(event.request)]
 
     def refusal_of_peer(self, client: Client) -> KycError | None:
@@ -213,9 +210,12 @@ class Session:
                 self._ledger.add(EntryType.PEER, {"number": self._devices.joins, "left": True}, now)
         return []
 
-    def _greet(self, peer_id: PeerId) -> list[Effect]:
+    def _greet(self, peer_id: PeerId, now: Now) -> list[Effect]:
         if peer_id != self._peer_id:
             return []
+        again = self.client_watch.channel.opened(now.monotonic_ms) and not self.is_over
+        self._ready = self._ready and not again
+        voided = self._course.peer_changed(now) if again else []  # its client knows of no prompt
         self._greeted_seq = self._ledger.stored_seq
         hello = messages.hello(
             self.record.session_id,
@@ -224,7 +224,7 @@ class Session:
             self._greeted_seq,
             expose_scores=self._exposure.scores,
         )
-        return self._all((hello, *self._notices.repeat()))
+        return [*voided, *self._all((hello, *self._notices.repeat()))]
 
     def _read(self, data: str | bytes, now: Now) -> list[Effect]:
         try:
@@ -234,8 +234,9 @@ class Session:
         match inbound.type if inbound else None:
             case InboundType.READY if inbound:
                 self._ready = True
+                self.client_watch.channel.ready()
                 last_event = inbound.fields.get("last_event")
-                return self._messages(self._ledger.missed(last_event, self._greeted_seq))
+                return self._all(self.catch_up.missed(last_event, self._greeted_seq))
             case InboundType.CANNOT if inbound:
                 return self._course.cannot(inbound.fields.get("challenge_id"), now)
             case InboundType.CANCEL:
@@ -270,6 +271,7 @@ class Session:
             return self._replies.answer(event.request, refusal)
         self._devices.join(client, occupied=False)
         self._uploader = client
+        self.client_watch.joined(now.monotonic_ms, has_channel=False)
         self._enter(now)
         self._course.uploads_begin()
         self._ledger.add(EntryType.PEER, self._course.connection.joined(client, now), now)
@@ -284,8 +286,6 @@ class Session:
         if self._course.is_decided:  # the picture that leads to the verdict is answered with it
             return effects + self._replies.answer_at_the_end(event.request, event.result)
         return [*effects, *self._replies.answer(event.request, result=event.result)]
-
-    # Commands
 
     def _order(self, event: ChallengeOrdered) -> list[Effect]:
         try:
@@ -316,8 +316,6 @@ class Session:
             self._ledger.move(state, now, actor)
         return []
 
-    # Time
-
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
         is_watched = self._peer_id is not None and not self.is_over and not self._course.is_decided
         blind_since_ms = event.last_frame_ms if is_watched else None
@@ -326,6 +324,10 @@ class Session:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
             return self._wait_for_anybody(now)
+        present, noticed = self._peer_id is not None, bool(self._notices.repeat())
+        begins, said = self.client_watch.look(event, now.monotonic_ms, present, noticed)
+        self._ready = self._ready or begins
+        effects += self._all(said)
         effects += self._course.check(event.last_frame_ms, now)
         facts = Facts(
             joined_at_ms=self._joined_at_ms,
@@ -355,9 +357,7 @@ class Session:
 
     def _wait_for_anybody(self, now: Now) -> list[Effect]:
         """Nobody joined: after a while the session is given back, as if it had never begun."""
-        if self._began_at_ms is None:
-            self._began_at_ms = now.monotonic_ms
-        if now.monotonic_ms - self._began_at_ms <= UNJOINED_LIMIT_MS:
+        if not self._unjoined.is_over(now.monotonic_ms):
             return []
         self._ended = True
         return [End(linger=False)]

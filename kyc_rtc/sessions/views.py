@@ -8,7 +8,9 @@ from ipaddress import ip_network
 
 from kyc_rtc.addresses import parsed
 from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.attempts import may_retry
+from kyc_rtc.sessions.catch_up import OpenChallenge
 from kyc_rtc.sessions.exclusions import excluded
 from kyc_rtc.sessions.interface import (
     AlertView,
@@ -18,6 +20,7 @@ from kyc_rtc.sessions.interface import (
     JournalView,
     SessionView,
 )
+from kyc_rtc.sessions.messages import FEW_PICTURES
 from kyc_rtc.sessions.reason_classes import classes_of, is_left_open
 from kyc_rtc.sessions.states import WITHOUT_VERDICT, applicants_state, applicants_status
 from kyc_rtc.storage.consents import Consent
@@ -113,6 +116,20 @@ def _until(record: SessionRecord, attempts: Sequence[SessionRecord]) -> list[Ses
 def consent_view(consent: Consent) -> ConsentView:
     """A consent as others may know it."""
     return ConsentView(consent.version, consent.locale, consent.agreed_at_ms)
+
+
+def with_challenge(view: SessionView, challenge: OpenChallenge | None) -> SessionView:
+    """A session with its open challenge, where there is one."""
+    if challenge is None:
+        return view
+    shown = {**challenge.fields, "deadline_ms": challenge.deadline_ms}
+    return dataclasses.replace(view, challenge=shown)
+
+
+def issues_of(result: FrameResult | None, *, few: bool) -> tuple[str, ...]:
+    """What is wrong with an uploaded picture, the worst first; `few`: too few of them come a second."""
+    found = tuple(issue.value for issue in result.issues) if result else ()
+    return (*found, FEW_PICTURES) if few else found
 
 
 def _attempt_view(record: SessionRecord) -> AttemptView:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from kyc_rtc.liveness.catalogue import Direction
 from signaling.schemas.described import (
     SESSION_ID,
     ActorName,
@@ -112,7 +113,10 @@ class FrameAnswer(OriginalAnswer):
     liveness_score: float | None = Field(description=_LIVENESS)
     deepfake_score: float | None = Field(description=_DEEPFAKE)
     frames_processed: int = Field(description=_FRAMES)
-    issues: list[str] = Field(description="what is wrong with the picture, the worst first")
+    issues: list[str] = Field(
+        description="what is wrong with the picture, the worst first; at the end `few_pictures` where "
+        "too few come a second"
+    )
     messages: list[Message] = Field(
         description="what the data channel would have said since the last picture"
     )
@@ -277,6 +281,26 @@ class VerificationList(Answer):
     next: str | None = Field(description="`after` of the next page; null on the last")
 
 
+class CurrentChallenge(Answer):
+    """The challenge that is open, as the message `challenge` has it (docs/protocol.md)."""
+
+    event: int = Field(description="number of its entry in the journal")
+    challenge_id: str = Field(description="UUID")
+    challenge_type: ChallengeTypeName = Field(description="what is asked for")
+    direction: Direction | None = Field(
+        description="of a head turn, the applicant's own side; else null"
+    )
+    count: int = Field(description="how many blinks or nods are asked for, else 1")
+    hold_ms: int = Field(description="how long a smile or an open mouth is held, else 0")
+    instruction: str = Field(description="key of the sentence in the catalogue")
+    index: int = Field(description="its place among the challenges, from 1")
+    total: int = Field(description="how many there are")
+    attempt: int = Field(description="which go at it, from 1")
+    attempts: int = Field(description="how many there may be")
+    time_limit_ms: int = Field(description="time that is left, as of this answer")
+    deadline: Time = Field(description="when its time is over")
+
+
 class ApplicantStatus(Answer):
     """What the applicant may know of an attempt."""
 
@@ -295,6 +319,7 @@ class ApplicantStatus(Answer):
     expires_at: Time = Field(description=_EXPIRES)
     locale: str | None = Field(description="as given to `start-session`")
     return_url: str | None = Field(description="where the applicant goes afterwards")
+    challenge: CurrentChallenge | None = Field(description="the open one; null between challenges")
 
 
 class ClientConfig(Answer):

@@ -15,7 +15,9 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadSdp
 from kyc_rtc.settings import Settings
 from media import peer as peer_module
-from media.peer import CONNECT_LIMIT_MS, Connected, PeerClosed, Refused
+from media.peer import CONNECT_LIMIT_MS
+from media.peer_events import Connected, PeerClosed, Refused
+from media.peer_setup import video_receivers
 from media.sdp import parse_fragment
 from media.sdp_lines import MAX_CANDIDATES
 from tests.support.clock import ManualClock
@@ -139,7 +141,7 @@ async def test_a_peer_has_so_many_candidates_in_all(loopback: NewLoopback) -> No
     for at in range(0, 180, 60):
         text = "\n".join(["a=mid:0", *(line.replace("10.9.9.9", f"10.9.9.{at}") for line in lines)])
         await call.peer.add_candidates(parse_fragment(text))
-    ice = call.peer._receivers()[0].transport.transport
+    ice = video_receivers(call.peer._connection)[0].transport.transport
     assert len(ice.getRemoteCandidates()) == MAX_CANDIDATES
 
 
@@ -159,5 +161,5 @@ async def test_names_are_resolved_only_where_private_addresses_are_tried(
     names = ("known.local", "wrong.local", "unknown.local")
     await call.answer(with_candidates(*(f"1 1 udp 1 {n} 5000 typ host" for n in names)))
     assert asked == (list(names) if is_asked else [])
-    ice = call.peer._receivers()[0].transport.transport
+    ice = video_receivers(call.peer._connection)[0].transport.transport
     assert [c.ip for c in ice.getRemoteCandidates()] == (["10.1.2.3"] if is_asked else [])

@@ -14,8 +14,10 @@ from aiortc import VideoStreamTrack
 from OpenSSL import SSL
 
 from media import peer as peer_module
+from media import peer_setup
 from media.aiortc_quirks import PictureQueue
-from media.peer import ChannelOpened, PeerClosed
+from media.peer_events import ChannelOpened, PeerClosed
+from media.peer_setup import video_receivers
 from tests.support.loopback import Loopback
 
 
@@ -43,7 +45,7 @@ async def fail() -> None:
 
 
 async def test_pictures_come_through_the_bounded_queue(call: Loopback) -> None:
-    (receiver,) = call.peer._receivers()
+    (receiver,) = video_receivers(call.peer._connection)
     assert isinstance(getattr(receiver.track, "_queue", None), PictureQueue)
 
 
@@ -57,7 +59,7 @@ async def test_what_does_not_close_is_closed_part_by_part(
     before = decoders()
     call = await connected()
     assert decoders() - before
-    (receiver,) = call.peer._receivers()
+    (receiver,) = video_receivers(call.peer._connection)
     dtls = receiver.transport
     ice = dtls.transport._connection
     sockets = [protocol.transport for protocol in ice._protocols]
@@ -103,7 +105,9 @@ class Unretrieved:
             refused.set()
             raise error
 
-        self._patch.setattr(call.peer._receivers()[0].transport, "_send_data", refuse)
+        self._patch.setattr(
+            video_receivers(call.peer._connection)[0].transport, "_send_data", refuse
+        )
         assert call.peer.send("kyc", "hello")
         async with asyncio.timeout(5):
             await refused.wait()
@@ -124,7 +128,7 @@ async def test_a_message_to_a_dead_link_is_not_reported(
 
 @pytest.mark.parametrize("error", DEAD, ids=["connection", "ssl"])
 async def test_aiortc_still_reports_it(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(peer_module, "expect_dead_link", lambda _connection: None)
+    monkeypatch.setattr(peer_setup, "expect_dead_link", lambda _connection: None)
     assert error in await Unretrieved(monkeypatch).of(await connected(), error)
 
 

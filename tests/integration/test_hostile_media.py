@@ -17,7 +17,8 @@ from av.frame import Frame as AvFrame
 
 from kyc_rtc.settings import MediaSettings, Settings
 from media.decoder_queue import DecoderQueue
-from media.peer import CameraStarted
+from media.peer_events import CameraStarted
+from media.peer_setup import video_receivers
 from media.publisher import EncodedTrack, encode_vp8
 from tests.support.encoders import h264, vp8_that_says
 from tests.support.loopback import Loopback
@@ -116,7 +117,7 @@ async def parts_of_a_closed_call() -> dict[str, weakref.ref[object]]:
     call = Loopback(EncodedTrack(small_video(), FPS))
     await call.connect()
     await call.until(lambda: len(call.frames) > 3)
-    receiver = call.peer._receivers()[0]
+    receiver = video_receivers(call.peer._connection)[0]
     dtls = receiver.transport
     parts = [call.peer, call.peer._connection, receiver, receiver.track, dtls, dtls.transport]
     kept = {type(part).__name__: weakref.ref(part) for part in (*parts, queue_of(call))}
@@ -125,6 +126,8 @@ async def parts_of_a_closed_call() -> dict[str, weakref.ref[object]]:
 
 
 def queue_of(call: Loopback) -> DecoderQueue:
-    queue = getattr(call.peer._receivers()[0], "_RTCRtpReceiver__decoder_queue", None)
+    queue = getattr(
+        video_receivers(call.peer._connection)[0], "_RTCRtpReceiver__decoder_queue", None
+    )
     assert isinstance(queue, DecoderQueue)
     return queue

@@ -11,7 +11,8 @@ import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 from structlog.testing import capture_logs
 
-from media.peer import MessageReceived, PeerClosed
+from media.peer_events import MessageReceived, PeerClosed
+from media.peer_setup import video_receivers
 from media.publisher import EncodedTrack, encode_vp8
 from media.rtp_bounds import MAX_SOURCES, BoundedNacks
 from media.sctp_bounds import MAX_HELD, MAX_MISORDERED, MAX_STREAMS, BoundedAssociation
@@ -80,7 +81,7 @@ async def test_a_peer_that_floods_its_channels_is_closed(call: Loopback, name: s
 
 @pytest.mark.parametrize("name", OF_RTP)
 async def test_a_peer_that_floods_its_camera_closes(call: Loopback, name: str) -> None:
-    receiver = call.peer._receivers()[0]
+    receiver = video_receivers(call.peer._connection)[0]
     busy_s = await poured(call, name)
     await asyncio.sleep(1.6)  # aiortc's longest pause between receiver reports
     assert busy_s < FREE_S

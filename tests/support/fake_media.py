@@ -19,7 +19,7 @@ from kyc_rtc.pipeline.analysis import FrameResult, Stage
 from kyc_rtc.vision.observation import FaceObservation
 from kyc_rtc.vision.quality import FaceQuality, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
-from media.peer import (
+from media.peer_events import (
     CameraStarted,
     ChannelOpened,
     Connected,
@@ -50,6 +50,9 @@ class FakePeer:
         self.keyframes_requested = 0
         self.closed = False
         self.refuses = False
+        self.continues = False
+        self.answers = 0
+        self.connection: tuple[str, ...] = ()
         self.is_open = False
         self.last_heard_ms = clock.monotonic_ms()
         self._sink = sink
@@ -60,7 +63,12 @@ class FakePeer:
     async def answer(self, offer: Offer) -> str:
         if self.refuses:
             raise BadSdp("the offer cannot be answered")
+        self.connection = offer.connection
+        self.answers += 1
         return "an answer"
+
+    def is_continued_by(self, offer: Offer) -> bool:
+        return self.continues and offer.connection == self.connection
 
     async def add_candidates(self, fragment: Fragment) -> None:
         self.fragments.append(fragment)

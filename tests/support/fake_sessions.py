@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from kyc_rtc.errors import Conflict, KycError, LinkReplaced, NotFound, Unauthorised
@@ -43,6 +45,9 @@ class FakeSessions:
         self.refusal: KycError | None = None
         self.problems: tuple[str, ...] = ()
         self.causes: tuple[str, ...] = ()
+        self.messages: tuple[Mapping[str, Any], ...] = ()
+        self.over = asyncio.Event()
+        self.over.set()
 
     def _check(self, name: str, detail: Any = None) -> None:
         self.calls.append((name, detail))
@@ -169,6 +174,20 @@ class FakeSessions:
             view = dataclasses.replace(view, state="cancelled", reasons=("cancelled",))
             self.sessions[session_id] = view
         return view
+
+    @asynccontextmanager
+    async def following(
+        self, session_id: str, after: int
+    ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        self._check("following", after)
+        await self.status(session_id)
+        yield self._said()
+        self.calls.append(("unfollowed", session_id))
+
+    async def _said(self) -> AsyncIterator[Mapping[str, Any]]:
+        for message in self.messages:
+            yield message
+        await self.over.wait()
 
     async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
         await self.status(session_id)

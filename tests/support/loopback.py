@@ -12,7 +12,9 @@ from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.frames import Frame
 from kyc_rtc.ids import new_peer_id
 from kyc_rtc.settings import Settings
-from media.peer import Peer, PeerClosed, PeerEvent, Refused
+from kyc_rtc.telemetry import Metrics
+from media.peer import Peer
+from media.peer_events import PeerClosed, PeerEvent, Refused
 from media.publisher import Publisher
 from media.sdp import parse_offer
 from media.timeline import MediaTimeline
@@ -37,6 +39,7 @@ class Loopback:
         self.settings = settings or Settings()
         self.frames: list[Frame] = []
         self.events: list[PeerEvent] = []
+        self.metrics = Metrics()
         self.publisher = Publisher(track, lambda _message: None)
         self.peer = Peer(
             new_peer_id(),
@@ -44,6 +47,7 @@ class Loopback:
             clock=clock or SystemClock(),
             timeline=MediaTimeline(),
             sink=self.frames.append,
+            metrics=self.metrics,
         )
         self._reading = asyncio.create_task(self._read())
 

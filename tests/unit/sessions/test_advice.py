@@ -300,7 +300,7 @@ async def test_an_offer_of_another_program_than_the_browser_named(
 async def test_a_mismatch_that_a_new_version_may_explain_is_logged_only(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kyc_rtc.sessions.service.mismatch", lambda *_: "safari/chromium")
+    monkeypatch.setattr("kyc_rtc.sessions.clients.mismatch", lambda *_: "safari/chromium")
     session_id = (await stage.service.open("customer")).session_id
     with structlog.testing.capture_logs() as logs:
         await stage.service.offer(session_id, browser_like_offer(), ClientView(CHROME))

@@ -350,16 +350,23 @@ async def test_followers_read_along_until_the_end(stage: Stage) -> None:
     assert types == ["quality", "state", "state", "verdict"]
 
 
-async def test_hanging_up_cancels_and_after_the_end_changes_nothing(stage: Stage) -> None:
+async def test_hanging_up_concludes_and_after_the_end_changes_nothing(stage: Stage) -> None:
     session_id = (await stage.service.open("customer")).session_id
+    replaced = await stage.service.offer(session_id, browser_like_offer(), CLIENT)
     answer = await stage.service.offer(session_id, browser_like_offer(), CLIENT)
-    await stage.service.hang_up(session_id, "another peer")
+    with pytest.raises(NotFound):
+        await stage.service.hang_up(session_id, "another peer")
+    await stage.service.hang_up(session_id, replaced.peer_id)
     assert await stage.state(session_id) == "connecting"
     await stage.service.hang_up(session_id, answer.peer_id)
-    assert await stage.state(session_id) == "cancelled"
+    ended = await stage.service.status(session_id)
+    assert (ended.state, ended.status) == ("inconclusive", "INCONCLUSIVE")
+    assert "completed_early" in ended.reasons
     async with asyncio.timeout(1):  # the peer is still there, to read the last message
         await stage.service.hang_up(session_id, answer.peer_id)
-    assert await stage.state(session_id) == "cancelled"
+    await stage.clock.advance(10_000)
+    await stage.service.hang_up(session_id, answer.peer_id)  # and now it is not
+    assert await stage.service.status(session_id) == ended
 
 
 async def test_a_session_has_so_many_peers_and_no_more(stage: Stage) -> None:

@@ -69,6 +69,7 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "POST /api/v1/alerts/{alert_id}/acknowledge": keys("alerts"),
     "GET /metrics": keys("metrics"),
     "POST /whip/{session_id}": OWN,
+    "GET /whip/{session_id}/messages": OWN,
     "PATCH /whip/{session_id}/{peer_id}": OWN,
     "DELETE /whip/{session_id}/{peer_id}": OWN,
 }

@@ -168,7 +168,18 @@ async def attack_over_whip(applicant: Applicant) -> str:
     whip, offer = f"/whip/{session_id}", browser_like_offer()
     made = await applicant.call("POST", whip, session_id, data=offer, headers=sdp)
     assert made.status == 201
-    await applicant.call("DELETE", made.headers["Location"], session_id)
+    stage = applicant.stage
+    stage.peer.connect()
+    stage.peer.say("ready")
+    stage.seat()
+    stage.analysis.evidence = suspicious()
+    for _ in range(200):  # until a challenge is open
+        await stage.show(1)
+    await applicant.call("GET", f"{KYC}/sessions/{session_id}", session_id)
+    async with stage.service.following(session_id, 0) as messages:
+        await applicant.call("DELETE", made.headers["Location"], session_id)
+        await stage.clock.advance(10_000)
+        applicant.read["event stream"] = [message async for message in messages]
     await applicant.call("POST", whip, session_id, data="no SDP", headers=sdp)
     return session_id
 
@@ -191,6 +202,10 @@ async def test_in_production_an_attacker_learns_nothing(make_applicant: MakeAppl
     assert heard >= {"hello", "state", "challenge", "challenge_progress", "challenge_result"}
     assert heard >= {"quality", "verdict", "error"}
     assert "frame" not in heard
+    streamed = {message["type"] for message in applicant.read["event stream"]}
+    assert streamed >= {"state", "challenge", "verdict"}
+    shown = [one["challenge"] for one in applicant.read[f"GET {KYC}/sessions/{{id}}"]]
+    assert any(shown), "no challenge was ever shown"
     assert applicant.found() == []
 
 

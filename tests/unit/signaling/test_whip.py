@@ -46,7 +46,11 @@ async def test_create_answers_201_with_location_and_ice_servers(
     assert response.status == 201
     assert response.headers["Location"] == f"{url}/the-peer"
     assert response.content_type == "application/sdp"
-    stun, turn = response.headers.getall("Link")
+    assert response.headers["ETag"] == '"the-peer"'
+    stun, turn, messages, status = response.headers.getall("Link")
+    assert messages == f'<{url}/messages>; rel="monitor"; type="text/event-stream"'
+    session = url.replace("/whip/", "/api/v1/kyc/sessions/")
+    assert status == f'<{session}>; rel="status"; type="application/json"'
     assert stun == '<stun:stun.example.net>; rel="ice-server"'
     assert turn.startswith('<turn:t.example.net?transport=udp>; rel="ice-server"; ')
     assert turn.endswith('username="u\\"1"; credential="p\\\\w"; credential-type="password"')
@@ -99,9 +103,11 @@ async def test_patch_adds_candidates(
     client: Client, joined: tuple[str, dict[str, str]], sessions: FakeSessions
 ) -> None:
     url, headers = joined
-    headers["Content-Type"] = "application/trickle-ice-sdpfrag"
-    assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 204
+    headers |= {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": '"the-peer"'}
+    response = await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)
+    assert (response.status, response.headers["ETag"]) == (204, '"the-peer"')
     assert sessions.calls[-1] == ("trickle", "a=mid:0")
+    headers["If-Match"] = "*"
     assert (await client.patch(f"{url}/other", data="a=mid:0", headers=headers)).status == 404
     headers["Content-Type"] = "application/sdp"
     assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 415
@@ -123,11 +129,53 @@ async def test_a_refused_patch_says_why(
     code: str,
 ) -> None:
     url, headers = joined
-    headers["Content-Type"] = "application/trickle-ice-sdpfrag"
+    headers |= {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": "*"}
     sessions.refusal = refusal
     response = await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)
     said = {"code": code, "message": refusal.message, "hint": refusal.hint}
     assert (response.status, (await response.json())["error"]) == (status, said)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        ({}, 428, "precondition_required"),
+        ({"If-Match": ""}, 412, "precondition_failed"),
+        ({"If-Match": "junk"}, 412, "precondition_failed"),
+        ({"If-Match": '"nope"'}, 412, "precondition_failed"),
+        ({"If-Match": 'W/"the-peer"'}, 412, "precondition_failed"),
+    ],
+)
+async def test_candidates_are_for_the_ice_session_that_the_client_knows(
+    client: Client,
+    joined: tuple[str, dict[str, str]],
+    sessions: FakeSessions,
+    sent: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    url, headers = joined
+    headers |= {"Content-Type": "application/trickle-ice-sdpfrag"} | sent
+    response = await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)
+    assert (response.status, (await response.json())["error"]["code"]) == (status, code)
+    assert not sessions.calls or sessions.calls[-1][0] != "trickle"
+
+
+@pytest.mark.parametrize("sent", ['"the-peer"', "*", '"old", "the-peer"'])
+async def test_what_names_the_ice_session_is_taken(
+    client: Client, joined: tuple[str, dict[str, str]], sent: str
+) -> None:
+    url, headers = joined
+    headers |= {"Content-Type": "application/trickle-ice-sdpfrag", "If-Match": sent}
+    assert (await client.patch(f"{url}/the-peer", data="a=mid:0", headers=headers)).status == 204
+
+
+async def test_delete_ignores_what_it_is_said_to_match(
+    client: Client, joined: tuple[str, dict[str, str]]
+) -> None:
+    url, headers = joined
+    headers["If-Match"] = '"nope"'
+    assert (await client.delete(f"{url}/the-peer", headers=headers)).status == 200
 
 
 async def test_delete_ends_the_peer(

@@ -1,0 +1,95 @@
+"""A session's messages as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient
+
+from kyc_rtc.errors import RateLimited
+from kyc_rtc.settings import Settings
+from signaling.event_stream import KEEP_ALIVE_MS, as_event
+from tests.support.clock import ManualClock
+from tests.support.fake_sessions import FakeSessions
+from tests.unit.signaling.conftest import MakeClient
+
+Client = TestClient[Any, Any]
+STATE = {"v": 1, "seq": 0, "type": "state", "t_ms": 0, "event": 2, "state": "connecting"}
+QUALITY = {"v": 1, "seq": 1, "type": "quality", "t_ms": 40, "ok": True, "issues": []}
+
+
+@pytest.fixture
+async def client(make_client: MakeClient) -> Client:
+    made: Client = await make_client(Settings())
+    return made
+
+
+async def opened(client: Client, **headers: str) -> ClientResponse:
+    started = await (await client.post("/api/v1/kyc/start-session", json={"user_id": "x"})).json()
+    bearer = {"Authorization": f"Bearer {started['client_token']}"}
+    return await client.get(f"/whip/{started['session_id']}/messages", headers=bearer | headers)
+
+
+async def test_messages_are_events_and_the_journal_numbers_them(
+    client: Client, sessions: FakeSessions
+) -> None:
+    sessions.messages = (STATE, QUALITY)
+    response = await opened(client)
+    assert (response.status, response.content_type) == (200, "text/event-stream")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    _, state, quality, rest = (await response.text()).split("\n\n")
+    number, kind, data = state.split("\n")
+    assert (number, kind) == ("id: 2", "event: state")
+    assert json.loads(data.removeprefix("data: ")) == {k: v for k, v in STATE.items() if k != "seq"}
+    assert quality.startswith("event: quality\ndata: ")
+    assert rest == ""
+    assert sessions.calls[-1][0] == "unfollowed"
+
+
+async def test_it_resumes_after_the_event_that_the_client_names(
+    client: Client, sessions: FakeSessions
+) -> None:
+    await (await opened(client)).text()
+    await (await opened(client, **{"Last-Event-ID": "17"})).text()
+    assert [detail for name, detail in sessions.calls if name == "following"] == [0, 17]
+
+
+@pytest.mark.parametrize("junk", ["x", "-1", "1.5", "99999999999", "\u0661", "4294967296"])
+async def test_junk_for_the_last_event_is_400(client: Client, junk: str) -> None:
+    assert (await opened(client, **{"Last-Event-ID": junk})).status == 400
+
+
+async def test_it_is_kept_alive_while_nothing_is_said(
+    client: Client, sessions: FakeSessions, clock: ManualClock
+) -> None:
+    sessions.over.clear()
+    response = await opened(client)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            assert await response.content.readuntil(b"\n\n") == b": keep-alive\n\n"
+            await asyncio.sleep(0.01)  # until the handler waits again
+            await clock.advance(KEEP_ALIVE_MS)
+        sessions.over.set()
+        assert b"data" not in await response.read()
+
+
+async def test_a_refusal_is_an_error_and_not_a_stream(
+    client: Client, sessions: FakeSessions
+) -> None:
+    started = await (await client.post("/api/v1/kyc/start-session", json={"user_id": "x"})).json()
+    sessions.refusal = RateLimited("too many read this session", retry_after_s=5)
+    bearer = {"Authorization": f"Bearer {started['client_token']}"}
+    response = await client.get(f"/whip/{started['session_id']}/messages", headers=bearer)
+    assert (response.status, response.headers["Retry-After"]) == (429, "5")
+    assert (await response.json())["error"]["code"] == "rate_limited"
+
+
+def test_a_message_is_one_line_whatever_is_in_it() -> None:
+    event = as_event({"type": "error", "message": "a\n\nid: 9\r\ndata: forged"}).decode()
+    assert event.count("\n") == 3
+    assert "\r" not in event
