@@ -55,7 +55,7 @@ async def _until(condition: Any, within_s: float) -> None:
 async def test_a_thousand_mutated_offers_leave_the_server_well(
     serve: Serve, http: ClientSession, tmp_path: Path
 ) -> None:
-    limits = LimitSettings(max_pending_per_address=1_000)
+    limits = LimitSettings(max_pending_per_address=1_000, max_live_sessions=100)
     http_settings = HttpSettings(rate_limits=False)
     base_url = await serve(Settings(data_dir=tmp_path, limits=limits, http=http_settings))
     statuses: dict[int, int] = {}

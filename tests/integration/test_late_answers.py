@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
+from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.settings import DetectionSettings, LivenessSettings, Settings
 from tests.integration.conftest import Serve
 from tests.support.late_client import Cover, Habit, LateClient
 
-SHORT = LivenessSettings(challenges=2, voids=1)
+SHORT = LivenessSettings(
+    challenges=2, voids=1, challenge_types=(ChallengeType.HEAD_TURN, ChallengeType.MOUTH_OPEN)
+)
+"""Without a nod: a portrait that only turns and nods shows no life."""
 
 
 @pytest.mark.parametrize(
