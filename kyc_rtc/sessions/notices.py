@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from kyc_rtc.sessions import messages
 from kyc_rtc.sessions.storage_wait import StorageWait
 from kyc_rtc.sessions.wire import Outbound
 
 NO_PICTURE_AFTER_MS = 2_500.0
 """A connected camera that delivers no picture for so long: the applicant hears of it within 3 s."""
+
+SILENT_MS = 2_400.0
+"""A link over which nothing comes for so long is dark: the page sends its statistics every 2 s."""
 
 
 class Notices:
@@ -16,6 +21,7 @@ class Notices:
     def __init__(self) -> None:
         self._storage = StorageWait()
         self._is_blind = False
+        self._silent_at_ms = -math.inf
 
     def storing(self, now_ms: float) -> None:
         """Something waits to be stored, as before or from now on."""
@@ -30,10 +36,15 @@ class Notices:
         """What was said of the camera was said of another peer's."""
         self._is_blind = False
 
-    def look(self, now_ms: float, blind_since_ms: float | None) -> list[Outbound]:
+    def look(self, now_ms: float, blind_since_ms: float | None, heard_ms: float) -> list[Outbound]:
         """`blind_since_ms`: the last picture of the connected camera; None where none is connected, or
-        none is needed any more."""
+        none is needed any more. `heard_ms`: the last packet or message. While none comes the link is dark,
+        which says nothing of the camera."""
         due = self._storage.look(now_ms)
+        if now_ms - heard_ms > SILENT_MS:
+            self._silent_at_ms = now_ms
+        if blind_since_ms is not None:
+            blind_since_ms = max(blind_since_ms, self._silent_at_ms)
         was_blind = self._is_blind
         self._is_blind = (
             blind_since_ms is not None and now_ms - blind_since_ms >= NO_PICTURE_AFTER_MS

@@ -245,8 +245,6 @@ class Session:
                 self._course.advice.capture_reported(inbound.fields)
         return []  # of `stats`, that something came is noted by the peer
 
-    # Frames
-
     def _offer(self, event: FrameArrived, now: Now) -> list[Effect]:
         """Whether a frame is analysed: at most `target_fps` a second, and none after the end."""
         self._gap_ms = max(self._gap_ms, event.gap_ms)
@@ -319,7 +317,8 @@ class Session:
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
         is_watched = self._peer_id is not None and not self.is_over and not self._course.is_decided
         blind_since_ms = event.last_frame_ms if is_watched else None
-        effects = self._all(self._notices.look(now.monotonic_ms, blind_since_ms))
+        due = self._notices.look(now.monotonic_ms, blind_since_ms, event.last_heard_ms)
+        effects = self._all(due)
         if self.is_over:
             return effects
         if self._joined_at_ms is None and not self._course.is_decided:
