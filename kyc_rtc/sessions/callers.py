@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from typing import Any
 
-from kyc_rtc.clock import Clock
+from kyc_rtc.clock import Clock, within
 from kyc_rtc.errors import AtCapacity, Conflict, KycError, StorageUnavailable
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.effects import Reply
@@ -48,19 +47,12 @@ class Callers:
             StorageUnavailable, or an error like `late`: none came in time; what was asked may still happen.
             Besides, what the session answers with.
         """
-        waiting = self._waiting[number]
-        time_up: asyncio.Future[None] = asyncio.ensure_future(self._clock.sleep_ms(ANSWER_LIMIT_MS))
-        both: set[asyncio.Future[Any]] = {waiting, time_up}
         try:
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise late or StorageUnavailable("the database is away", hint="ask again")
-            return waiting.result()
+            return await within(ANSWER_LIMIT_MS, self._waiting[number], self._clock)
+        except TimeoutError:
+            raise late or StorageUnavailable("the database is away", hint="ask again") from None
         finally:
-            time_up.cancel()
             self.leave(number)
-            if not waiting.cancel() and not waiting.cancelled():
-                waiting.exception()  # retrieved, also where the caller was cancelled meanwhile
 
     def settle(self, reply: Reply) -> None:
         """Hand over an answer; ignored where the caller has gone."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import structlog
 
-from kyc_rtc.clock import Clock
+from kyc_rtc.clock import Clock, within
 from kyc_rtc.errors import StorageUnavailable
 
 ANSWER_LIMIT_MS = 2_000.0
@@ -43,7 +44,9 @@ class Probe(Generic[T]):
             self._task = asyncio.create_task(self._run(), name=f"probe-{self._name}")
         late_at_ms = self._asked_at_ms + ANSWER_LIMIT_MS
         if self._task is not None and now_ms < late_at_ms:
-            await self._wait(self._task, min(wait_ms, late_at_ms - now_ms))
+            with suppress(TimeoutError):
+                limit_ms = min(wait_ms, late_at_ms - now_ms)
+                await within(limit_ms, asyncio.shield(self._task), self._clock)
         if self._task is not None and self._clock.monotonic_ms() >= late_at_ms:
             self._answer = None
         return self._answer
@@ -54,13 +57,6 @@ class Probe(Generic[T]):
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _wait(self, task: asyncio.Task[None], wait_ms: float) -> None:
-        alarm = asyncio.ensure_future(self._clock.sleep_ms(wait_ms))
-        try:
-            await asyncio.wait({task, alarm}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            alarm.cancel()
 
     async def _run(self) -> None:
         try:
