@@ -16,6 +16,8 @@ from tests.support.browser_script import (
     ScriptedServer,
     problem,
     report,
+    title,
+    words,
 )
 
 pytestmark = pytest.mark.browser
@@ -30,15 +32,6 @@ OVERLAPS = """(selectors) => {
 }"""
 PASSED = report("passed", status="PASSED", verified=True)
 SMALL = ViewportSize(width=360, height=640)
-
-
-async def title(tab: ScriptedPage) -> str:
-    await tab.step("result")
-    return await tab.text("#result-title")
-
-
-def words(name: str) -> str:
-    return CATALOGUE[f"result.{name}.title"]
 
 
 def opened(session_id: str, token: str) -> Answer:

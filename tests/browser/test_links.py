@@ -16,6 +16,8 @@ from tests.support.browser_script import (
     ScriptedServer,
     problem,
     report,
+    title,
+    words,
 )
 
 pytestmark = pytest.mark.browser
@@ -33,15 +35,6 @@ def tokens(server: ScriptedServer, name: str) -> list[str]:
 
 def offers(server: ScriptedServer) -> list[dict[str, Any]]:
     return [dict(call.body) for call in server.asked if call.name == "offer"]
-
-
-async def title(tab: ScriptedPage) -> str:
-    await tab.step("result")
-    return await tab.text("#result-title")
-
-
-def words(name: str) -> str:
-    return CATALOGUE[f"result.{name}.title"]
 
 
 async def test_a_link_is_exchanged_and_its_token_is_used_for_nothing_else(browser: Browser) -> None:

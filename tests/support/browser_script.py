@@ -246,3 +246,14 @@ class ScriptedPage(ApplicantPage):
             "document.querySelector('section:not([hidden])').innerText"
         )
         return "\n".join([f"step: {step}", shown, *self.problems, *self.server.calls[-20:]])
+
+
+async def title(tab: ScriptedPage) -> str:
+    """The heading of the result, once that is shown."""
+    await tab.step("result")
+    return await tab.text("#result-title")
+
+
+def words(name: str) -> str:
+    """The catalogue's heading of a result."""
+    return CATALOGUE[f"result.{name}.title"]
