@@ -58,6 +58,7 @@ class PortraitApplicant:
         self._began_ms = 0.0
         self._now_ms = 0.0
         self._chance = random.Random(seed)  # noqa: S311 - repeatable movement, no secret
+        self._pace = random.Random(seed)  # noqa: S311 - likewise
         self._drift = [(0.0, 0.0)]
 
     def _sway(self, at_ms: float) -> actions.Expression:
@@ -72,7 +73,10 @@ class PortraitApplicant:
         return actions.Expression(yaw_deg=yaw, pitch_deg=0.6 * pitch)
 
     def act(self, action: actions.Action | None) -> None:
-        self._action, self._began_ms = action, self._now_ms + REACTION_MS
+        """Nobody turns twice alike: the same action done again to the frame would be a video loop."""
+        pace = self._pace.uniform(0.9, 1.15)
+        self._action = None if action is None else action.slowed(pace)
+        self._began_ms = self._now_ms + REACTION_MS
 
     def draw(self, at_ms: float) -> BgrImage:
         self._now_ms = at_ms

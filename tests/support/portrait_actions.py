@@ -87,6 +87,14 @@ class Action:
         moved = tuple(replace(pulse, start_ms=pulse.start_ms + by_ms) for pulse in self.pulses)
         return Action(self.duration_ms + by_ms, moved)
 
+    def slowed(self, factor: float) -> Action:
+        """The same action in `factor` times the time."""
+        pulses = tuple(
+            Pulse(p.peak, p.duration_ms * factor, p.hold_ms * factor, p.start_ms * factor)
+            for p in self.pulses
+        )
+        return Action(self.duration_ms * factor, pulses)
+
 
 def head_turn(direction: Literal["left", "right"], angle_deg: float = 30.0) -> Action:
     """To the person's own left or right and back, 1.4 s."""
