@@ -1,32 +1,37 @@
-"""What the table of exclusions is made of: how often a type is asked for, and counts with intervals."""
+"""What the table of exclusions is made of: how often types are asked for together, and what came of it.
+
+A plan asks for each type once as long as enough types are left, so that what comes of it depends on the
+set of its types alone, and an exclusion only says how often each set is drawn. So checks are made set by
+set.
+"""
 
 from __future__ import annotations
 
 import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kyc_rtc.evaluation.metrics import Interval, wilson_interval
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.settings import LivenessSettings
-from tests.support.browser_clips import Takes
 
 PLANS = 2_000
-"""Drawn for a share of plans; the same in every run."""
+"""Drawn for the shares of sets; the same in every run."""
 
-STATUSES = ("PASSED", "INCONCLUSIVE", "FAILED")
+Types = frozenset[ChallengeType]
+Plan = tuple[Challenge, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What came of one check. `part`: what stood before the camera; `excluded`: types left out, joined by
-    a comma; `unlearnt`: the status without the detectors that learnt from examples."""
+    """What came of one check. `part`: what stood before the camera; `asked`: the types that the plan asked
+    for, sorted; `unlearnt`: the status without the detectors that learnt from examples."""
 
     part: str
-    excluded: str
+    asked: tuple[str, ...]
     subject: str
     met: bool
     status: str
@@ -37,71 +42,81 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A share with its 95% interval."""
+    """A share with its 95% interval, of `n` that were tried. As a text: `.5 (.25–.75; 12)`."""
 
     value: float
     interval: Interval
+    n: int
+
+    def __str__(self) -> str:
+        low, high = (_short(bound) for bound in self.interval)
+        return f"{_short(self.value)} ({low}–{high}; {self.n})"
 
 
 def plans(
     settings: LivenessSettings, excluded: Sequence[ChallengeType], count: int = PLANS
-) -> Iterator[tuple[Challenge, ...]]:
+) -> Iterator[Plan]:
     """Plans as they are drawn under an exclusion."""
     issuer = Issuer(settings, random.Random(1), excluded)  # noqa: S311  # the same in every run
     return (issuer.plan() for _ in range(count))
 
 
-def answerable(takes: Takes, drawn: Iterable[tuple[Challenge, ...]]) -> float:
-    """The share of these plans for which a recording has every take."""
-    fits = [all(map(takes.shows, plan)) for plan in drawn]
-    return sum(fits) / len(fits)
+def types_of(plan: Plan) -> Types:
+    """The types that a plan asks for."""
+    return frozenset(challenge.type for challenge in plan)
+
+
+def combined(parts: Iterable[tuple[float, int, int]]) -> Estimate:
+    """The share in a population of strata, from `(weight, hits, n)` of each; the weights add up to 1.
+
+    The interval combines Wilson's of the strata by the variance estimates recovered from them (Zou and
+    Donner, Statistics in Medicine 27, 2008). Strata without weight do not count.
+
+    Raises:
+        ValueError: nothing was tried of a stratum that has a weight.
+    """
+    value = below = above = 0.0
+    tried = 0
+    for weight, hits, n in parts:
+        if weight <= 0:
+            continue
+        if n <= 0:
+            raise ValueError("a stratum of which nothing was tried")
+        share, (low, high) = hits / n, wilson_interval(hits, n)
+        value += weight * share
+        below += (weight * (share - low)) ** 2
+        above += (weight * (high - share)) ** 2
+        tried += n
+    interval = max(0.0, value - math.sqrt(below)), min(1.0, value + math.sqrt(above))
+    return Estimate(value, interval, tried)
+
+
+def share(
+    records: Sequence[Record], drawn: Iterable[Plan], counts: Callable[[Record], bool]
+) -> Estimate:
+    """The share of checks that count, if plans are drawn so.
+
+    Raises:
+        ValueError: of a set that is drawn nothing was tried.
+    """
+    sets = Counter(types_of(plan) for plan in drawn)
+    found: list[tuple[float, int, int]] = []
+    for types, number in sets.items():
+        tried = [counts(record) for record in records if frozenset(record.asked) == types]
+        found.append((number / sets.total(), sum(tried), len(tried)))
+    return combined(found)
 
 
 def prompts_met(
-    drawn: Iterable[tuple[Challenge, ...]], recognised: Mapping[ChallengeType, tuple[int, int]]
+    drawn: Iterable[Plan], recognised: Mapping[ChallengeType, tuple[int, int]]
 ) -> Estimate:
-    """The share of these plans' prompts that people meet who do everything once as it is asked, from how
-    many of their single actions were recognised, of how many shown.
-
-    All repetitions that a prompt asks for have to be recognised. The interval combines Wilson's of the
-    types by the variance estimates recovered from them (Zou and Donner, Statistics in Medicine 27, 2008).
-    """
-    asked = Counter((challenge.type, challenge.count) for plan in drawn for challenge in plan)
-    total = asked.total()
-    value = below = above = 0.0
-    for kind, (hits, n) in recognised.items():
-        weights = {count: asked[kind, count] / total for count in range(1, 6)}
-        mean, low, high = (
-            sum(weight * share**count for count, weight in weights.items())
-            for share in (hits / n, *wilson_interval(hits, n))
-        )
-        value, below, above = value + mean, below + (mean - low) ** 2, above + (high - mean) ** 2
-    return Estimate(value, (value - math.sqrt(below), min(1.0, value + math.sqrt(above))))
-
-
-def share(hits: int, n: int) -> str:
-    """`hits of n (low–high)`, with Wilson's 95% interval."""
-    low, high = wilson_interval(hits, n)
-    return f"{hits} of {n} ({_short(low)}–{_short(high)})"
-
-
-def cell(records: Sequence[Record]) -> str:
-    """Plans met; how many PASSED, went to review or without a verdict, FAILED; the median score; how many
-    PASSED without what was learnt. Empty where nothing was tried."""
-    if not records:
-        return ""
-    verdicts, unlearnt = Counter(r.status for r in records), Counter(r.unlearnt for r in records)
-    scores = sorted(record.score or 0.0 for record in records)
-    return "; ".join(
-        [
-            f"met {sum(record.met for record in records)} of {len(records)}",
-            " / ".join(str(verdicts[status]) for status in STATUSES),
-            _short(scores[len(scores) // 2]),
-            " / ".join(str(unlearnt[status]) for status in STATUSES),
-        ]
-    )
+    """The share of these plans' prompts that are met by people who do what is asked, once, from how many of
+    their single actions were recognised, of how many shown."""
+    asked = Counter(challenge.type for plan in drawn for challenge in plan)
+    return combined((asked[kind] / asked.total(), *counts) for kind, counts in recognised.items())
 
 
 def _short(fraction: float) -> str:
-    """Three digits, without a leading zero."""
-    return f"{fraction:.3f}".rstrip("0").rstrip(".").removeprefix("0") or "0"
+    """Two digits, without zeros that say nothing."""
+    text = f"{fraction:.2f}".rstrip("0").rstrip(".")
+    return text.removeprefix("0") or "0"

@@ -1,4 +1,4 @@
-"""A whole check without server and clock: pictures through VP8, the detectors, the challenges, the verdict."""
+"""A whole check without server and clock: pictures through VP8, detectors, challenges, the verdict."""
 
 from __future__ import annotations
 
@@ -22,11 +22,10 @@ from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.verification import Ending, Verification, thresholds_of
 from kyc_rtc.settings import Settings
 from media.transcode import Codec, through_codec
-from tests.support.browser_camera import PERIOD_MS
 from tests.support.clock import ManualClock
 
-KBPS = 1_000
-"""About what Chromium sends of such pictures."""
+FPS, KBPS = 15, 1_000
+"""A common rate of phones, and about what Chromium sends of such pictures."""
 
 Draw = Callable[[float], BgrImage]
 """The picture at a moment of the camera, in milliseconds."""
@@ -48,8 +47,7 @@ class Checked:
 
 
 def analysed(draw: Draw, model: Path, length_ms: int) -> Iterator[FrameResult]:
-    """What the detectors make of these pictures, 20 a second; each is drawn when it is needed, but for
-    the first ten."""
+    """What the detectors make of these pictures; each is drawn when it is needed, but for the first ten."""
     analysis = new_analysis(model, ManualClock())
     try:
         yield from map(analysis.analyse, through_codec(_filmed(draw, length_ms), Codec.VP8, KBPS))
@@ -58,7 +56,8 @@ def analysed(draw: Draw, model: Path, length_ms: int) -> Iterator[FrameResult]:
 
 
 def _filmed(draw: Draw, length_ms: int) -> Iterator[Frame]:
-    for number, at_ms in enumerate(range(0, length_ms, PERIOD_MS)):
+    for number in range(length_ms * FPS // 1_000):
+        at_ms = round(number * 1_000 / FPS)
         yield Frame(at_ms, float(at_ms), number, partial(draw, at_ms))
 
 
