@@ -241,22 +241,23 @@ COLUMNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
 
 def tables(lines: Iterable[str]) -> Iterator[str]:
     """Markdown of these results, line by line: by exclusion, then by the types that were asked for."""
-    found = [json.loads(line) for line in lines]
-    counts = next((one["recognised"] for one in found if "recognised" in one), {})
+    read = [json.loads(line) for line in lines]
+    counts: dict[str, tuple[int, int]] = next(
+        (one["recognised"] for one in read if "recognised" in one), {}
+    )
     records = [
         Record(**one | {"asked": tuple(one["asked"]), "reasons": tuple(one["reasons"])})
-        for one in found
+        for one in read
         if "part" in one
     ]
     yield HEAD
     for excluded in exclusions(LivenessSettings()):
         drawn = list(plans(LivenessSettings(), excluded))
-        cells = [" and ".join(excluded) or "nothing"]
         known = {ChallengeType(kind): (hits, n) for kind, (hits, n) in counts.items()}
-        cells.append(str(prompts_met(drawn, known)) if known else "")
+        found = [prompts_met(drawn, known)]
         for part, counted in COLUMNS:
-            of_part = [record for record in records if record.part == part]
-            cells.append(str(share(of_part, drawn, counted)) if of_part else "")
+            found.append(share([one for one in records if one.part == part], drawn, counted))
+        cells = [" and ".join(excluded) or "nothing", *(str(one or "") for one in found)]
         yield f"| {' | '.join(cells)} |"
     yield ""
     yield "| before the camera | asked for | met | PASSED | INCONCLUSIVE | FAILED | reasons (checks) |"

@@ -66,14 +66,12 @@ def types_of(plan: Plan) -> Types:
     return frozenset(challenge.type for challenge in plan)
 
 
-def combined(parts: Iterable[tuple[float, int, int]]) -> Estimate:
+def combined(parts: Iterable[tuple[float, int, int]]) -> Estimate | None:
     """The share in a population of strata, from `(weight, hits, n)` of each; the weights add up to 1.
 
     The interval combines Wilson's of the strata by the variance estimates recovered from them (Zou and
-    Donner, Statistics in Medicine 27, 2008). Strata without weight do not count.
-
-    Raises:
-        ValueError: nothing was tried of a stratum that has a weight.
+    Donner, Statistics in Medicine 27, 2008). Strata without weight do not count; None where nothing was
+    tried of one that has a weight.
     """
     value = below = above = 0.0
     tried = 0
@@ -81,7 +79,7 @@ def combined(parts: Iterable[tuple[float, int, int]]) -> Estimate:
         if weight <= 0:
             continue
         if n <= 0:
-            raise ValueError("a stratum of which nothing was tried")
+            return None
         share, (low, high) = hits / n, wilson_interval(hits, n)
         value += weight * share
         below += (weight * (share - low)) ** 2
@@ -93,12 +91,9 @@ def combined(parts: Iterable[tuple[float, int, int]]) -> Estimate:
 
 def share(
     records: Sequence[Record], drawn: Iterable[Plan], counts: Callable[[Record], bool]
-) -> Estimate:
-    """The share of checks that count, if plans are drawn so.
-
-    Raises:
-        ValueError: of a set that is drawn nothing was tried.
-    """
+) -> Estimate | None:
+    """The share of checks that count, if plans are drawn so; None where nothing was tried of a set that is
+    drawn."""
     sets = Counter(types_of(plan) for plan in drawn)
     found: list[tuple[float, int, int]] = []
     for types, number in sets.items():
@@ -109,11 +104,13 @@ def share(
 
 def prompts_met(
     drawn: Iterable[Plan], recognised: Mapping[ChallengeType, tuple[int, int]]
-) -> Estimate:
+) -> Estimate | None:
     """The share of these plans' prompts that are met by people who do what is asked, once, from how many of
     their single actions were recognised, of how many shown."""
     asked = Counter(challenge.type for plan in drawn for challenge in plan)
-    return combined((asked[kind] / asked.total(), *counts) for kind, counts in recognised.items())
+    return combined(
+        (number / asked.total(), *recognised.get(kind, (0, 0))) for kind, number in asked.items()
+    )
 
 
 def _short(fraction: float) -> str:
