@@ -112,13 +112,7 @@ class Verification:
     def __init__(self, run: ChallengeRun, settings: Settings, mode: Mode = Mode.LIVE) -> None:
         self._mode = mode
         self._settings = settings
-        self._thresholds = Thresholds(
-            liveness_threshold=settings.liveness_threshold,
-            deepfake_threshold=settings.failing_deepfake_score,
-            review_threshold=settings.reviewing_deepfake_score,
-            confidence_threshold=settings.confidence_threshold,
-            min_judgeable_frames=settings.detection.min_judgeable_frames,
-        )
+        self._thresholds = thresholds_of(settings)
         self._run = run
         self._phase = Phase.CHECKING_QUALITY
         self._verdict: Verdict | None = None
@@ -369,6 +363,17 @@ class Verification:
             challenges_unsettled=outcome.unsettled,
             cannot=len(outcome.excluded),
         )
+
+
+def thresholds_of(settings: Settings) -> Thresholds:
+    """What verdicts are measured against under these settings."""
+    return Thresholds(
+        liveness_threshold=settings.liveness_threshold,
+        deepfake_threshold=settings.failing_deepfake_score,
+        review_threshold=settings.reviewing_deepfake_score,
+        confidence_threshold=settings.confidence_threshold,
+        min_judgeable_frames=settings.detection.min_judgeable_frames,
+    )
 
 
 def _ending_of(aborted: VoidReason) -> Ending:

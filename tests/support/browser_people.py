@@ -40,10 +40,14 @@ class Obedient:
 
     def draw(self, at_ms: float) -> BgrImage:
         self._now_ms = at_ms
-        expression = actions.idle(at_ms).plus(_muttering(at_ms)).plus(self._blinks.at(at_ms))
+        expression = self.rests(at_ms)
         if self._action is not None:
             expression = expression.plus(self._action.at(at_ms - self._began_ms))
         return held_in_a_hand(self._portrait.render(expression), at_ms)
+
+    def rests(self, at_ms: float) -> actions.Expression:
+        """What the face does by itself."""
+        return actions.idle(at_ms).plus(_muttering(at_ms)).plus(self._blinks.at(at_ms))
 
     def _perform(self, challenge: Challenge) -> actions.Action:
         """The action with this person's variations: how far, how fast, and each time anew."""
@@ -101,6 +105,13 @@ def held_in_a_hand(picture: BgrImage, at_ms: float) -> BgrImage:
     matrix[1, 2] += height * (0.008 * math.sin(0.67 * t_s + 1) + 0.005 * math.sin(1.37 * t_s))
     moved = cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, dtype=np.uint8)
+
+
+class Sparing(Obedient):
+    """Does what the page asks and nothing else: eyes and mouth never move by themselves."""
+
+    def rests(self, at_ms: float) -> actions.Expression:
+        return actions.idle(at_ms)
 
 
 class Contrary(Obedient):
