@@ -10,12 +10,13 @@ from playwright.async_api import Browser
 from tests.support.browser import PHONE
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_script import Answer, ScriptedPage, ScriptedServer, consent_text, problem
-from tests.support.browser_situations import checking
+from tests.support.situations_live import checking
 
 pytestmark = pytest.mark.browser
 
 ISSUE = "document.querySelector('#stage').dataset.issue ?? null"
 CANNOT = "#cannot"
+FEW = "hint.few_pictures"
 TOO_DARK = {"code": "too_dark", "hint": "hint.too_dark"}
 
 
@@ -98,6 +99,48 @@ async def test_a_count_that_begins_anew_and_one_more_action_are_explained(browse
             count_done=done,
         )
     assert await tab.text("#hint") == CATALOGUE["live.count_again.blink"]
+
+
+async def test_a_movement_that_is_too_small_is_met_with_words(browser: Browser) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a")
+    for hint in ("hint.smile_wider", None):
+        fields = {"progress": 0.3, "remaining_ms": 7_000, "hint": hint}
+        await tab.say("challenge_progress", challenge_id="a", **fields)
+        assert await tab.text("#hint") == (CATALOGUE[hint] if hint else "")
+    await tab.say(
+        "challenge_progress", challenge_id="a", progress=0.3, remaining_ms=6_000, hint=FEW
+    )
+    await result(tab, "a", passed=True)
+    assert await tab.text("#hint") == ""
+
+
+async def test_a_face_that_has_to_rest_first_is_not_a_camera_without_a_picture(
+    browser: Browser,
+) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a")
+    await result(tab, "a", passed=True)
+    await tab.say("notice", code="rest_first", hint="hint.rest_first")
+    assert await tab.text("#prompt-text") == CATALOGUE["hint.rest_first"]
+    await tab.ask("b", "nod")
+    assert await tab.text("#prompt-text") == CATALOGUE["instruction.nod.one"]
+    await result(tab, "b", passed=True)
+    assert await tab.text("#prompt-text") == CATALOGUE["live.passed"]
+
+
+async def test_too_few_pictures_are_said_and_the_camera_stays_open(browser: Browser) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a")
+    stream = await tab.page.evaluate("document.querySelector('#preview').srcObject.id")
+    await tab.say("notice", code="few_pictures", hint=FEW)
+    assert await tab.text("#hint") == CATALOGUE[FEW]
+    assert await tab.text("#prompt-text") == CATALOGUE["instruction.smile"]
+    await tab.say("notice", code=None, hint=None)
+    assert await tab.text("#hint") == ""
+    await tab.say("notice", code="of_a_later_version", hint="hint.of_a_later_version")
+    assert await tab.text("#hint") == ""
+    assert await tab.page.evaluate("document.querySelector('#preview').srcObject.id") == stream
 
 
 @pytest.mark.parametrize(
