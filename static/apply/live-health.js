@@ -124,6 +124,11 @@ export class LiveHealth {
     this.#onChange();
   }
 
+  /** The server cannot say now how the action went. */
+  get isHeldUp() {
+    return this.link === 'down' || this.notice !== '' || this.isSlow('asked');
+  }
+
   /**
    * Whether the connection works and the server does not say what it should.
    *

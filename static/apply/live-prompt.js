@@ -36,10 +36,20 @@ export function headingOf(now, has) {
   if (now.notice && !now.isAsked) return { icon: 'busy', key: 'live.storage_waiting' };
   if (now.isBlind) return { icon: 'camera', key: 'live.no_picture', tone: 'warn' };
   if (now.state === 'created' || now.state === 'connecting') return { icon: 'wait', key: 'live.connecting' };
+  if (isOverdue(now)) return { icon: 'wait', key: 'live.slow' };
   if (now.state === 'challenging' && now.isOpen) return null;
   if (now.state === 'challenging' || now.state === 'checking_quality') return problemOf(now, has);
   // Deciding, or final with the verdict on its way.
   return { icon: 'wait', key: now.hasLeftOver ? 'live.deciding_left' : 'live.deciding' };
+}
+
+/**
+ * What was asked is done or out of time, and the server does not say how it went.
+ *
+ * @param {Situation} now
+ */
+function isOverdue({ state, isOpen, isAsked, isSlow }) {
+  return state === 'challenging' && isOpen && !isAsked && isSlow;
 }
 
 /**
@@ -80,7 +90,7 @@ export function urgentHintOf(now) {
  * @returns {Hint | null}
  */
 export function lastHintOf(now) {
-  if (now.isSlow) return calm('live.slow');
+  if (now.isSlow) return isOverdue(now) ? null : calm('live.slow');
   if (now.shortfall) return { key: now.shortfall, tone: 'more' };
   if (now.state === 'deciding') return calm('live.deciding_hint');
   if (now.issue && now.state === 'challenging' && now.hasBegun) return { key: now.issue.hint, tone: 'warn' };

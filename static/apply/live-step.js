@@ -279,8 +279,8 @@ export class LiveStep {
 
   /** @param {{remainingMs: number, limitMs: number}} time of the open challenge */
   #onTime(time) {
-    if (this.#health.notice && !this.#isAsked()) this.#showState();
-    else this.#view.setTime(time.remainingMs <= 0 && this.#health.link === 'down' ? null : time);
+    if (this.#health.isHeldUp && !this.#isAsked()) this.#showState();
+    else this.#view.setTime(time);
   }
 
   /**
@@ -346,7 +346,7 @@ export class LiveStep {
     this.#view.setDirection(isOpen ? (this.#challenge?.direction ?? null) : null);
     this.#view.setIssue(heading?.icon === 'problem' ? (this.#issue?.code ?? null) : null);
     this.#view.setCannot(isOpen);
-    if (now.notice && !now.isAsked) this.#clearProgress();
+    if (heading && now.isOpen && !now.isAsked) this.#clearProgress();
     if (heading) this.#view.setPrompt({ ...heading, text: this.#words.text(heading.key) });
     else if (this.#challenge) this.#view.setPrompt(promptOf(this.#challenge, this.#words));
     else this.#view.setPrompt(this.#between);

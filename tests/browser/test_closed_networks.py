@@ -1,4 +1,4 @@
-"""A network that lets no media through: the page says so soon, names what stands in the way, and has a button."""
+"""A network that lets no media through: the page says so soon, names what is in the way, and has a button."""
 
 from __future__ import annotations
 

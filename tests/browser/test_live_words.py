@@ -72,6 +72,19 @@ async def test_a_server_that_stands_still_is_not_the_applicants_link(browser: Br
     assert await tab.text("#hint") == CATALOGUE["live.silent"]
 
 
+async def test_a_task_whose_time_is_over_does_not_stand_there_while_the_server_is_silent(
+    browser: Browser,
+) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a", limit_ms=4_000)
+    await tab.pass_time(5)
+    assert await tab.text("#prompt-text") == CATALOGUE["live.slow"]
+    assert [await tab.text(part) for part in ("#hint", "#prompt-seconds")] == ["", ""]
+    await result(tab, "a", hint="hint.too_late", will_retry=True)
+    assert await tab.text("#prompt-text") == CATALOGUE["live.retry"]
+    assert await tab.text("#hint") == CATALOGUE["hint.too_late"]
+
+
 async def test_the_hint_of_the_last_try_goes_with_the_next_task(browser: Browser) -> None:
     tab = await challenging(browser)
     await tab.ask("a")

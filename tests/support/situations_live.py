@@ -108,7 +108,8 @@ async def asked(browser: Browser, size: ViewportSize) -> ScriptedPage:
 async def further(browser: Browser, size: ViewportSize, name: str) -> ScriptedPage:
     """The right movement, and too small."""
     tab = await prompted(browser, size, name)
-    await progressed(tab, hint=f"hint.{FURTHER[name]}")
+    done = PROMPTS[name][1].get("count", 1) - 1
+    await progressed(tab, hint=f"hint.{FURTHER[name]}", count_done=done)
     return tab
 
 
