@@ -7,10 +7,11 @@ import json
 import mimetypes
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, Route, ViewportSize
+from playwright.async_api import Browser, Error, Route, ViewportSize
 
 from kyc_rtc.settings import ConsentSettings, Settings
 from signaling.consent import consent_text as make_consent_text
@@ -239,8 +240,13 @@ class ScriptedPage(ApplicantPage):
             await asyncio.sleep(0.01)  # the calls that came due are answered
 
     async def freeze(self) -> None:
-        """Let no more time go by in the page."""
-        await self.page.clock.pause_at(await self.page.evaluate("Date.now() / 1000 + 0.05"))
+        """Let no more time go by in the page. Its clock can be stopped in the future only, and runs on
+        meanwhile."""
+        for ahead_s in (0.1, 0.5, 2, 8):
+            with suppress(Error):
+                now_s = await self.page.evaluate("Date.now() / 1000")
+                return await self.page.clock.pause_at(now_s + ahead_s)
+        raise TimeoutError("the page's clock is ahead of the test")
 
     async def ready_messages(self) -> list[dict[str, Any]]:
         said: list[dict[str, Any]] = await self.page.evaluate("kycScript.sent")
