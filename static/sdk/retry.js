@@ -9,10 +9,10 @@ const MAX_ASKED_DELAY_MS = 30_000;
 
 /** @typedef {Trouble | 'closed'} Hindrance `closed`: the server answers, and no media gets through to it */
 
-/** @type {Readonly<Record<Hindrance, number>>} how long to go on asking, by what stands in the way */
+/** @type {Readonly<Record<Hindrance, number>>} how long to go on asking after the first failure, by its cause */
 const BUDGET_MS = Object.freeze({
   link: 60_000,
-  closed: 40_000,
+  closed: 20_000,
   busy: 300_000,
   storage: 240_000,
   server: 240_000,
