@@ -214,7 +214,7 @@ export class LiveStep {
   #sayCannot() {
     const challenge = this.#challenge;
     if (challenge === null || !this.#client.cannot(challenge.challenge_id)) return;
-    this.#view.setCannot(false);
+    this.#awaitNext({ icon: 'look', text: this.#words.text('live.checking'), hint: '' });
     this.#showResultHint(this.#words.text('live.cannot_said'), 'calm');
   }
 

@@ -165,7 +165,10 @@ export class LiveView {
 
   /** @param {boolean} shown whether something is asked that a person may be unable to do */
   setCannot(shown) {
-    byId('cannot').hidden = !shown;
+    const button = byId('cannot');
+    const hadFocus = document.activeElement === button;
+    button.hidden = !shown;
+    if (!shown && hadFocus) this.#text.focus({ preventScroll: true });
   }
 
   /** @param {string} text empty to hide */

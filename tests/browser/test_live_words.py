@@ -26,6 +26,10 @@ async def challenging(browser: Browser) -> ScriptedPage:
     return tab
 
 
+async def shown(tab: ScriptedPage) -> tuple[str, str]:
+    return await tab.text("#prompt-text"), await tab.text("#hint")
+
+
 async def result(tab: ScriptedPage, challenge_id: str, **fields: Any) -> None:
     await tab.tell(
         "challenge_result", challenge_id=challenge_id, challenge_type="smile",
@@ -174,7 +178,10 @@ async def test_whoever_cannot_do_it_says_so_and_hears_what_happens(browser: Brow
     await tab.page.click(CANNOT)
     sent = await tab.page.evaluate("kycScript.sent.filter(({ type }) => type === 'cannot')")
     assert [message["challenge_id"] for message in sent] == ["a"]
-    assert await tab.text("#hint") == CATALOGUE["live.cannot_said"]
+    assert await shown(tab) == (CATALOGUE["live.checking"], CATALOGUE["live.cannot_said"])
+    assert not await tab.page.is_visible(CANNOT)
+    await tab.pass_time(1)  # what was asked does not come back
+    assert await shown(tab) == (CATALOGUE["live.checking"], CATALOGUE["live.cannot_said"])
     await tab.ask("b", "nod")
     assert await tab.page.is_visible(CANNOT)
 
