@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -47,9 +46,9 @@ async def make_sheets(folder: Path, wanted: set[str]) -> None:
         await browser.close()
 
 
-async def row_of(tab: ScriptedPage, scheme: Literal["light", "dark"]) -> list[Picture]:
+async def row_of(tab: ScriptedPage, scheme: str) -> list[Picture]:
     """What is on the screen at each size, in BGR."""
-    await tab.page.emulate_media(color_scheme=scheme)
+    await tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     row = []
     for width, height in SIZES:
         await tab.page.set_viewport_size(ViewportSize(width=width, height=height))

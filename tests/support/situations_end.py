@@ -89,15 +89,16 @@ async def lost(browser: Browser, size: ViewportSize) -> ScriptedPage:
     return tab
 
 
+_INCONCLUSIVE: dict[str, Situation] = {
+    f"inconclusive_{code}": partial(ended, status="INCONCLUSIVE", reasons=(code,))
+    for code in CLASSES
+}
 END: dict[str, Situation] = {
     "passed": partial(ended, status="PASSED"),
     "passed_return": partial(back_to_the_bank, status="PASSED"),
     "review": partial(ended, status="INCONCLUSIVE", needs_review=True, can_retry=False),
     "review_retry": partial(ended, status="INCONCLUSIVE", needs_review=True),
-    **{
-        f"inconclusive_{code}": partial(ended, status="INCONCLUSIVE", reasons=(code,))
-        for code in CLASSES
-    },
+    **_INCONCLUSIVE,
     "inconclusive_all": partial(ended, status="INCONCLUSIVE", reasons=CLASSES),
     "inconclusive_return": partial(back_to_the_bank, status="INCONCLUSIVE"),
     "inconclusive_spent": partial(

@@ -243,6 +243,15 @@ async def stopping(browser: Browser, size: ViewportSize) -> ScriptedPage:
     return tab
 
 
+_ISSUES: dict[str, Situation] = {
+    f"live_issue_{code}": partial(troubled, code=code) for code in ISSUES
+}
+_ASKED: dict[str, Situation] = {
+    f"live_asks_{name}": partial(prompted, name=name) for name in PROMPTS
+}
+_FURTHER: dict[str, Situation] = {
+    f"live_further_{name}": partial(further, name=name) for name in FURTHER
+}
 LIVE: dict[str, Situation] = {
     "live_connecting": connecting,
     "live_connecting_long": partial(connecting, for_s=9),
@@ -251,9 +260,9 @@ LIVE: dict[str, Situation] = {
     "live_started_over": started_over,
     "live_checking": checking,
     "live_scores": with_scores,
-    **{f"live_issue_{code}": partial(troubled, code=code) for code in ISSUES},
-    **{f"live_asks_{name}": partial(prompted, name=name) for name in PROMPTS},
-    **{f"live_further_{name}": partial(further, name=name) for name in FURTHER},
+    **_ISSUES,
+    **_ASKED,
+    **_FURTHER,
     "live_asks_in_the_dark": asked,
     "live_second_try": second_try,
     "live_action_passed": partial(answered, passed=True, will_retry=False),
