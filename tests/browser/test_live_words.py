@@ -65,10 +65,10 @@ async def test_a_good_link_is_not_praised(browser: Browser) -> None:
 
 async def test_a_server_that_stands_still_is_not_the_applicants_link(browser: Browser) -> None:
     tab = await challenging(browser)
-    await tab.ask("a")
+    await tab.ask("a", limit_ms=60_000)
     await tab.pass_time(4)
     assert await tab.text("#hint") == CATALOGUE["live.slow"]
-    await tab.say("challenge_progress", challenge_id="a", progress=0.1, remaining_ms=5_000)
+    await tab.say("challenge_progress", challenge_id="a", progress=0.1, remaining_ms=50_000)
     await tab.pass_time(1)
     assert await tab.text("#hint") == ""
     await tab.page.evaluate("kycScript.fallSilent()")
