@@ -90,6 +90,11 @@ class Metrics:
             ["failure"],
             registry=self.registry,
         )
+        self.without_relay = Counter(
+            "kyc_clients_without_relay",
+            "Clients that did not connect and had no relay of the TURN server",
+            registry=self.registry,
+        )
         self._add_labels()
 
     def _add_labels(self) -> None:

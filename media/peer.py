@@ -273,6 +273,7 @@ class Peer:
         log.info("peer_never_connected", peer_id=self.peer_id)
         if self._settings.has_turn and not self._is_relayed:
             log.warning("client_without_relay", peer_id=self.peer_id)
+            self._metrics.without_relay.inc()
         if any(one.state == "connecting" for one in dtls_transports(self._connection)):
             self._on_dtls_failure(DtlsFailure.TIMEOUT, "the handshake did not end")
         self._is_left = True

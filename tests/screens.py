@@ -37,23 +37,25 @@ async def make_sheets(folder: Path, wanted: set[str]) -> None:
         for name, situation in SITUATIONS.items():
             if wanted and name not in wanted:
                 continue
-            rows: list[list[Picture]] = [[], []]
-            for width, height in SIZES:
-                size = ViewportSize(width=width, height=height)
-                tab = await situation(browser, size)
-                for row, scheme in zip(rows, ("light", "dark"), strict=True):
-                    row.append(await picture_of(tab, scheme))
-                await tab.page.context.close()
+            tab = await situation(browser, ViewportSize(width=SIZES[0][0], height=SIZES[0][1]))
+            await tab.freeze()
+            rows = [await row_of(tab, scheme) for scheme in ("light", "dark")]
+            await tab.page.context.close()
             cv2.imwrite(str(folder / f"{name}.png"), sheet(rows))
             print(name)  # noqa: T201 - a command
         await browser.close()
 
 
-async def picture_of(tab: ScriptedPage, scheme: str) -> Picture:
-    """What is on the screen, in BGR."""
+async def row_of(tab: ScriptedPage, scheme: str) -> list[Picture]:
+    """What is on the screen at each size, in BGR."""
     await tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    data = await tab.page.screenshot(animations="disabled")
-    return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    row = []
+    for width, height in SIZES:
+        await tab.page.set_viewport_size(ViewportSize(width=width, height=height))
+        data = await tab.page.screenshot(animations="disabled")
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        row.append(np.asarray(picture, np.uint8))
+    return row
 
 
 def sheet(rows: list[list[Picture]]) -> Picture:

@@ -27,8 +27,8 @@ const OUTCOME_WITHIN_MS = 3_000;
 /** @type {Record<import('../sdk/api.js').Trouble, string>} what to say while the page goes on asking */
 const WAITING = {
   link: 'page.waiting_link',
-  busy: 'live.busy_hint',
-  storage: 'hint.storage_waiting',
+  busy: 'page.waiting_busy',
+  storage: 'page.waiting',
   server: 'page.waiting',
   elsewhere: 'page.waiting',
 };

@@ -74,6 +74,7 @@ export class CameraStep {
     byId('camera-ask').hidden = false;
     byId('camera-trouble').hidden = true;
     byId('camera-copy').hidden = true;
+    this.#button.hidden = false;
     this.#button.textContent = this.#words.text('camera.turn_on');
   }
 
@@ -84,6 +85,9 @@ export class CameraStep {
     byId('camera-trouble').hidden = false;
     byId('camera-trouble').dataset.code = code;
     byId('camera-copy').hidden = !ELSEWHERE.has(code);
+    // Where this browser cannot do it, trying again in it does not help.
+    this.#button.hidden = code === 'unsupported';
+    byId('camera-copy').classList.toggle('outlined', code !== 'unsupported');
     byId('camera-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('camera-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
     byId('camera-trouble-help').replaceChildren(...this.#helpItems(code));

@@ -13,6 +13,9 @@ const VERDICTS = {
   INCONCLUSIVE: { name: 'inconclusive', tone: 'warn' },
 };
 
+/** The reason that a failed check's own sentence says already. */
+const UNSAID = 'not_verified';
+
 /** @type {Record<string, string>} why there is no further attempt, by the code of a 409 */
 const CLOSED = { attempts_spent: 'spent', verification_expired: 'expired', withdrawn: 'withdrawn' };
 
@@ -21,6 +24,14 @@ const DEAD_LINKS = { link_expired: 'expired', link_replaced: 'link_replaced' };
 
 /** @type {Record<import('../sdk/api.js').Trouble, string>} the result when asking again did not help */
 const REFUSALS = { link: 'offline', busy: 'busy', storage: 'server', server: 'server', elsewhere: 'refused' };
+
+/** @type {Record<string, string>} what is said where no media gets through, by the reason */
+const OBSTACLES = {
+  candidates_refused: 'unreachable',
+  no_way: 'unreachable',
+  relay_refused: 'relay_refused',
+  relay_unreachable: 'relay_unreachable',
+};
 
 export class Endings {
   #result;
@@ -59,10 +70,12 @@ export class Endings {
   #decision({ status, reasons, can_retry: canRetry, withdrawn = false, ...scores }, again) {
     const { liveness_score: liveness, deepfake_score: deepfake } = scores;
     const passed = status === 'PASSED';
+    // That it was not confirmed is said above the reasons.
+    const shown = status === 'FAILED' ? reasons.filter((/** @type {{code: string}} */ { code }) => code !== UNSAID) : reasons;
     const exposed = liveness !== undefined || deepfake !== undefined;
     this.#show({
       ...(VERDICTS[status] ?? VERDICTS.INCONCLUSIVE),
-      reasons,
+      reasons: shown,
       tips: !passed && canRetry,
       attemptsSpent: !passed && !canRetry && !withdrawn,
       scores: exposed ? { liveness: this.#scores.format(liveness), deepfake: this.#scores.format(deepfake) } : null,
@@ -77,9 +90,10 @@ export class Endings {
   ended({ state, canRetry, withdrawn = false }, again) {
     if (withdrawn) return this.closed('withdrawn');
     this.#show({
-      name: state,
+      // What the server broke off is not counted as a try.
+      name: state === 'interrupted' && !canRetry ? 'interrupted_over' : state,
       tone: state === 'cancelled' ? 'neutral' : 'warn',
-      attemptsSpent: !canRetry && (state === 'cancelled' || state === 'interrupted'),
+      attemptsSpent: !canRetry && state === 'cancelled',
       action: canRetry ? tryAgain(again) : null,
     });
   }
@@ -134,8 +148,7 @@ export class Endings {
   failure({ code, status, reason }, again) {
     if (code === 'refused' && isDeadLink(status)) return this.invalid(reason);
     const known = ['link_lost', 'busy', 'server'].includes(code) ? code : 'refused';
-    const name = reason === 'candidates_refused' ? 'unreachable' : known;
-    this.#show({ name, tone: 'warn', action: tryAgain(again) });
+    this.#show({ name: OBSTACLES[reason ?? ''] ?? known, tone: 'warn', action: tryAgain(again) });
   }
 
   /**

@@ -7,7 +7,6 @@ const LONG_CONNECTING_MS = 8_000;
 /** While something is asked the server says how it goes, several times a second; a verdict takes a few seconds. */
 const SLOW_AFTER_MS = { asked: 3_000, deciding: 10_000 };
 const LOOK_EVERY_MS = 500;
-const STORAGE_NOTICE = 'storage_waiting';
 
 export class LiveHealth {
   /** @type {string} */
@@ -16,6 +15,10 @@ export class LiveHealth {
   notice = '';
   /** The camera gives no picture, as the page or the server sees it. */
   isBlind = false;
+  /** The next action waits for the face to be at rest. */
+  isRestAwaited = false;
+  /** Too few pictures a second reach the server. */
+  hasFewPictures = false;
   /** Nothing at all arrives from the server. */
   isSilent = false;
   hasWaitedLong = false;
@@ -55,8 +58,8 @@ export class LiveHealth {
 
   /** For the choice of words. */
   get facts() {
-    const { link, notice, isBlind, isSilent, hasWaitedLong } = this;
-    return { link, notice, isBlind, isSilent, hasWaitedLong };
+    const { link, notice, isBlind, isRestAwaited, hasFewPictures, isSilent, hasWaitedLong } = this;
+    return { link, notice, isBlind, isRestAwaited, hasFewPictures, isSilent, hasWaitedLong };
   }
 
   /** A message of the server came. */
@@ -66,8 +69,13 @@ export class LiveHealth {
 
   /** Another connection: what still holds is told again. */
   greeted() {
-    this.notice = '';
     this.isBlind = false;
+    this.#clearNotice();
+  }
+
+  /** Something is asked: what the wait for it said is over. */
+  asked() {
+    this.isRestAwaited = false;
   }
 
   /** A new stream of the camera. */
@@ -76,14 +84,26 @@ export class LiveHealth {
   }
 
   /**
+   * One notice stands at a time. One that this page does not know is not shown.
+   *
    * @param {string | null} code null when it is over
    * @param {string | null} hint key of the sentence
    */
   setNotice(code, hint) {
-    if (code !== null && code !== STORAGE_NOTICE) return this.setBlind(true);
-    this.notice = code === null ? '' : (hint ?? 'hint.storage_waiting');
-    if (code === null && this.isBlind) this.setBlind(false);
+    this.#clearNotice();
+    if (code === 'no_picture') return this.setBlind(true);
+    if (code === 'storage_waiting') this.notice = hint ?? 'hint.storage_waiting';
+    this.isRestAwaited = code === 'rest_first';
+    this.hasFewPictures = code === 'few_pictures';
+    const isSeen = code === null || this.isRestAwaited || this.hasFewPictures;
+    if (this.isBlind && isSeen) this.setBlind(false);
     else this.#onChange();
+  }
+
+  #clearNotice() {
+    this.notice = '';
+    this.isRestAwaited = false;
+    this.hasFewPictures = false;
   }
 
   /** @param {boolean} isBlind */
@@ -102,6 +122,11 @@ export class LiveHealth {
     this.link = link;
     this.isSilent = reason === 'silent';
     this.#onChange();
+  }
+
+  /** The server cannot say now how the action went. */
+  get isHeldUp() {
+    return this.link === 'down' || this.notice !== '' || this.isSlow('asked');
   }
 
   /**

@@ -6,7 +6,7 @@ import { Countdown } from './countdown.js';
 import { buzz, keepAwake } from './device.js';
 import { byId } from './dom.js';
 import { LiveHealth } from './live-health.js';
-import { headingOf, lastHintOf, urgentHintOf } from './live-prompt.js';
+import { headingOf, lastHintOf, promptOf, urgentHintOf } from './live-prompt.js';
 import { Refusal } from './refusal.js';
 import { StopQuestion } from './stop-question.js';
 
@@ -38,6 +38,8 @@ export class LiveStep {
   /** Id of the last challenge that has no outcome yet; it may be told after a reconnect. */
   #awaitedId = '';
   #progress = 0;
+  /** Key of what the open challenge still lacks, or empty. */
+  #shortfall = '';
   #countdown = new Countdown((time) => this.#onTime(time));
   /** What stands there between two challenges. @type {import('./live-view.js').Prompt & {hint: string}} */
   #between;
@@ -49,7 +51,7 @@ export class LiveStep {
   #hasLeftOver = false;
   #counted = 0;
   #total = 0;
-  /** @type {{text: string, tone: 'warn' | 'calm', untilMs: number}} */
+  /** @type {{text: string, tone: import('./live-view.js').HintTone, untilMs: number}} */
   #resultHint = { text: '', tone: 'warn', untilMs: 0 };
   #refusal = new Refusal(() => this.#onRefusalTick());
 
@@ -182,6 +184,7 @@ export class LiveStep {
     this.#hasLeftOver = false;
     this.#counted = 0;
     this.#view.setNotice('');
+    this.#health.asked();
     if (this.#resultHint.tone === 'warn') this.#resultHint.untilMs = 0; // it was about the last try
     if (this.#total > 0 && challenge.total > this.#total) this.#showResultHint(this.#words.text('live.one_more'), 'calm');
     this.#total = challenge.total;
@@ -197,8 +200,10 @@ export class LiveStep {
     const challenge = this.#challenge;
     if (challenge === null || progress.challenge_id !== challenge.challenge_id) return;
     this.#setProgress(progress.progress);
+    this.#shortfall = progress.hint ?? '';
     this.#countdown.hear(progress.remaining_ms);
     if (this.#health.notice) this.#showState(); // with the action done, only the wait is left to tell
+    else this.#showHint();
     const { count } = challenge;
     const done = Math.min(progress.count_done ?? 0, count ?? 1);
     if (done < this.#counted) this.#showResultHint(this.#words.text(`live.count_again.${challenge.challenge_type}`));
@@ -209,7 +214,7 @@ export class LiveStep {
   #sayCannot() {
     const challenge = this.#challenge;
     if (challenge === null || !this.#client.cannot(challenge.challenge_id)) return;
-    this.#view.setCannot(false);
+    this.#awaitNext({ icon: 'look', text: this.#words.text('live.checking'), hint: '' });
     this.#showResultHint(this.#words.text('live.cannot_said'), 'calm');
   }
 
@@ -259,6 +264,7 @@ export class LiveStep {
 
   #forgetChallenge() {
     this.#challenge = null;
+    this.#shortfall = '';
     this.#countdown.stop();
     this.#setProgress(0);
     this.#view.setTime(null);
@@ -273,8 +279,8 @@ export class LiveStep {
 
   /** @param {{remainingMs: number, limitMs: number}} time of the open challenge */
   #onTime(time) {
-    if (this.#health.notice && !this.#isAsked()) this.#showState();
-    else this.#view.setTime(time.remainingMs <= 0 && this.#health.link === 'down' ? null : time);
+    if (this.#health.isHeldUp && !this.#isAsked()) this.#showState();
+    else this.#view.setTime(time);
   }
 
   /**
@@ -327,6 +333,7 @@ export class LiveStep {
       isOpen: this.#challenge !== null,
       hasBegun: this.#total > 0,
       hasLeftOver: this.#hasLeftOver,
+      shortfall: this.#shortfall,
       issue: this.#issue,
     };
   }
@@ -336,12 +343,12 @@ export class LiveStep {
     const now = this.#situation();
     const heading = headingOf(now, (key) => this.#words.has(key));
     const isOpen = heading === null && this.#challenge !== null;
-    this.#view.setDirection(null);
+    this.#view.setDirection(isOpen ? (this.#challenge?.direction ?? null) : null);
     this.#view.setIssue(heading?.icon === 'problem' ? (this.#issue?.code ?? null) : null);
     this.#view.setCannot(isOpen);
-    if (now.notice && !now.isAsked) this.#clearProgress();
+    if (heading && now.isOpen && !now.isAsked) this.#clearProgress();
     if (heading) this.#view.setPrompt({ ...heading, text: this.#words.text(heading.key) });
-    else if (this.#challenge) this.#showChallenge(this.#challenge);
+    else if (this.#challenge) this.#view.setPrompt(promptOf(this.#challenge, this.#words));
     else this.#view.setPrompt(this.#between);
     this.#showHint();
   }
@@ -355,18 +362,6 @@ export class LiveStep {
   /** Whether something is left to do: what was asked is neither done nor out of time. */
   #isAsked() {
     return this.#challenge !== null && this.#progress < 1 && this.#countdown.remainingMs > 0;
-  }
-
-  /** @param {Message} challenge */
-  #showChallenge({ challenge_type: type, direction, instruction, count, index, total, attempt, attempts }) {
-    const place = this.#words.text('live.count', { index, total });
-    const again = attempt > 1 ? ` · ${this.#words.text('live.attempt', { attempt, attempts })}` : '';
-    this.#view.setDirection(direction ?? null);
-    this.#view.setPrompt({
-      icon: direction ? `${type}_${direction}` : type,
-      text: this.#words.text(instruction, { count: count ?? 1 }),
-      count: place + again,
-    });
   }
 
   /** One hint at a time: what keeps the check from going on, the last action, then the rest. */

@@ -18,9 +18,19 @@ const ISSUES = {
   off_centre: 'place',
   cut_off: 'place',
   no_face: 'place',
+  not_upright: 'upright',
+  blurred: 'sharp',
+  several_faces: 'alone',
+  occluded: 'covered',
 };
 
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
+
+/**
+ * How a hint looks: something is wrong, something goes on, or the action goes well and lacks a little.
+ *
+ * @typedef {'warn' | 'calm' | 'more'} HintTone
+ */
 
 /**
  * @typedef {object} Prompt
@@ -40,7 +50,7 @@ export class LiveView {
   #flashTimer = 0;
   #hintTimer = 0;
   #hintSinceMs = -Infinity;
-  /** @type {{text: string, tone: string}} */
+  /** @type {{text: string, tone: HintTone}} */
   #wantedHint = { text: '', tone: 'warn' };
 
   /** @param {Catalogue} words */
@@ -120,12 +130,12 @@ export class LiveView {
 
   /**
    * @param {string} text empty to clear
-   * @param {'warn' | 'calm'} [tone] a calm one tells what goes on, and ends with it
+   * @param {HintTone} [tone] a calm one ends with what it tells of; the others can be read first
    */
   setHint(text, tone = 'warn') {
     this.#wantedHint = { text, tone };
     clearTimeout(this.#hintTimer);
-    const isHeld = this.#hint.textContent !== '' && this.#hint.dataset.tone === 'warn' && tone === 'warn';
+    const isHeld = this.#hint.textContent !== '' && tone !== 'calm' && this.#hint.dataset.tone === tone;
     const waitMs = isHeld ? HINT_HOLD_MS - (performance.now() - this.#hintSinceMs) : 0;
     if (waitMs <= 0) this.#drawHint();
     else this.#hintTimer = setTimeout(() => this.#drawHint(), waitMs);
@@ -155,7 +165,10 @@ export class LiveView {
 
   /** @param {boolean} shown whether something is asked that a person may be unable to do */
   setCannot(shown) {
-    byId('cannot').hidden = !shown;
+    const button = byId('cannot');
+    const hadFocus = document.activeElement === button;
+    button.hidden = !shown;
+    if (!shown && hadFocus) this.#text.focus({ preventScroll: true });
   }
 
   /** @param {string} text empty to hide */

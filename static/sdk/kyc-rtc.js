@@ -20,6 +20,9 @@
  * | `elsewhere`   | `{replaced, canTakeOver}`       | another device or tab has the check; see `takeOver` |
  * | `fatal`       | `{code, status, reason}`        | the client gave up: `link_lost`, `busy`, `server`, `camera`, `refused` |
  *
+ * The `reason` of `fatal` is the code of the server's error, or, of `link_lost`, why no media got through
+ * to a server that answers: `no_way`, `relay_refused`, `relay_unreachable`; else null.
+ *
  * The client token is renewed while the client runs.
  * After a reconnect the server says again what it said meanwhile; nothing is dispatched twice.
  */
@@ -47,7 +50,6 @@ const PROVEN_AFTER_MS = 5_000;
 const FAREWELL_MS = 800;
 
 /** @typedef {import('./messages.js').Message} Message */
-/** @typedef {import('./api.js').SessionReport} SessionReport */
 /** @typedef {import('./link.js').LinkState} LinkState */
 
 /**
@@ -76,6 +78,8 @@ export class KycClient extends EventTarget {
   #journal = new JournalPlace();
   /** @type {LinkState | null} */
   #link = null;
+  /** Why the last peer did not connect. @type {import('./relay.js').Obstacle | null} */
+  #obstacle = null;
   #finished = false;
   #started = false;
   #takeOver;
@@ -174,6 +178,7 @@ export class KycClient extends EventTarget {
   /** One peer from offer to loss. */
   async #servePeer() {
     const { signal } = this.#closing;
+    this.#obstacle = null;
     if (this.#link === null) this.#setLink('connecting', 'start');
     // Asked for each peer: the credentials of TURN servers expire.
     const { ice_servers: iceServers } = await this.#api.clientConfig(signal);
@@ -206,6 +211,7 @@ export class KycClient extends EventTarget {
       timeout.wait(GREETING_TIMEOUT_MS, this.#closing.signal).then(() => 'timeout'),
     ]);
     timeout.wake();
+    if (outcome === 'timeout' || outcome === 'failed') this.#obstacle = peer.obstacle;
     if (outcome !== 'greeted') throw new Error(`no greeting: ${outcome}`);
     this.#setLink('up', 'greeted');
     await this.#capture.apply(peer.sender);
@@ -246,11 +252,13 @@ export class KycClient extends EventTarget {
     const { sessionId } = this.#api;
     try {
       const report = await this.#api.session(this.#closing.signal);
-      const isOver = this.#isDone() || this.#endFrom(report);
+      const ending = this.#isDone() ? null : endingOf(report);
+      if (ending) this.#finish(ending.type, ending.detail);
       // This client's place in the journal belongs to the attempt before; another client may take the next over.
-      if (!isOver && sessionId !== '' && this.#api.sessionId !== sessionId) this.#leave(false, true);
+      if (!this.#isDone() && sessionId !== '' && this.#api.sessionId !== sessionId) this.#leave(false, true);
       return { isOver: this.#isDone(), problem: null };
     } catch (error) {
+      this.#obstacle = null;
       if (troubleOf(error) !== null) return { isOver: this.#isDone(), problem: error };
       this.#fail('refused', refusalOf(error));
       return { isOver: true, problem: error };
@@ -258,21 +266,11 @@ export class KycClient extends EventTarget {
   }
 
   /**
-   * @param {SessionReport} report
-   * @returns {boolean} whether the session is over; if so, the event went out
-   */
-  #endFrom(report) {
-    const ending = endingOf(report);
-    if (ending) this.#finish(ending.type, ending.detail);
-    return ending !== null;
-  }
-
-  /**
    * @param {ApiError | null} refusal
    * @returns {number | null} milliseconds to wait; null where the client gave up
    */
   #nextDelay(refusal) {
-    const trouble = refusal?.trouble ?? 'link';
+    const trouble = refusal?.trouble ?? (this.#obstacle ? 'closed' : 'link');
     const retryInMs = this.#budget.next(performance.now(), trouble, refusal?.retryAfterS ?? 0);
     if (retryInMs === null) this.#fail(FATAL_CODES[trouble], refusal);
     else if (trouble === 'busy') this.#emit('busy', { retryInMs });
@@ -367,7 +365,8 @@ export class KycClient extends EventTarget {
    * @param {ApiError | null} refusal
    */
   #fail(code, refusal) {
-    if (!this.#isDone()) this.#finish('fatal', { code, status: refusal?.status ?? 0, reason: refusal?.code ?? null });
+    const reason = refusal?.code ?? this.#obstacle;
+    if (!this.#isDone()) this.#finish('fatal', { code, status: refusal?.status ?? 0, reason });
   }
 
   /**

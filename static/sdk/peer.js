@@ -1,6 +1,7 @@
 /** One peer connection: camera out, two data channels, one offer. A lost peer is never mended but replaced. */
 
 import { frameMessage, parseMessage } from './messages.js';
+import { RelayWatch } from './relay.js';
 
 const GATHERING_CAP_MS = 2_000;
 /** ICE often recovers by itself from a short gap. */
@@ -22,6 +23,7 @@ export class Peer {
   #kyc;
   #telemetry;
   #options;
+  #relays;
   #sent = { kyc: 0, telemetry: 0 };
   #latestTelemetrySeq = -1;
   #graceTimer = 0;
@@ -38,6 +40,7 @@ export class Peer {
     /** @type {Promise<void>} resolves with the server's `hello` */
     this.greeted = new Promise((resolve) => (this.#reportGreeting = resolve));
     this.#pc = new RTCPeerConnection({ iceServers: options.iceServers });
+    this.#relays = new RelayWatch(this.#pc, options.iceServers);
     // The channels stand before the offer, so that the first one already carries them.
     this.#kyc = this.#pc.createDataChannel('kyc', { ordered: true });
     this.#telemetry = this.#pc.createDataChannel('kyc-telemetry', { ordered: false, maxRetransmits: 0 });
@@ -90,6 +93,17 @@ export class Peer {
   /** @returns {Promise<RTCStatsReport>} */
   stats() {
     return this.#pc.getStats();
+  }
+
+  /**
+   * Why nothing gets through although the server has answered; null where something does.
+   *
+   * @returns {import('./relay.js').Obstacle | null}
+   */
+  get obstacle() {
+    const { iceConnectionState, remoteDescription, localDescription } = this.#pc;
+    const isReached = this.isConnected || ['connected', 'completed'].includes(iceConnectionState);
+    return remoteDescription === null || isReached ? null : this.#relays.obstacle(localDescription?.sdp ?? '');
   }
 
   /** Whether ICE and DTLS stand. */

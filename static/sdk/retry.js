@@ -7,9 +7,12 @@ const MAX_ASKED_DELAY_MS = 30_000;
 
 /** @typedef {import('./api.js').Trouble} Trouble */
 
-/** @type {Readonly<Record<Trouble, number>>} how long to go on asking, by what stands in the way */
+/** @typedef {Trouble | 'closed'} Hindrance `closed`: the server answers, and no media gets through to it */
+
+/** @type {Readonly<Record<Hindrance, number>>} how long to go on asking after the first failure, by its cause */
 const BUDGET_MS = Object.freeze({
   link: 60_000,
+  closed: 20_000,
   busy: 300_000,
   storage: 240_000,
   server: 240_000,
@@ -24,9 +27,10 @@ export function troubleOf(error) {
   return error instanceof ApiError ? error.trouble : 'link';
 }
 
-/** @type {Readonly<Record<Trouble, string>>} code of the client's `fatal` when the budget is spent */
+/** @type {Readonly<Record<Hindrance, string>>} code of the client's `fatal` when the budget is spent */
 export const FATAL_CODES = Object.freeze({
   link: 'link_lost',
+  closed: 'link_lost',
   busy: 'busy',
   storage: 'server',
   server: 'server',
@@ -44,7 +48,7 @@ export function refusalOf(error) {
 /** Counts attempts since the link was last good, and says how long to wait before the next. */
 export class RetryBudget {
   #attempt = 0;
-  /** @type {Map<Trouble, number>} when each began, in ms */
+  /** @type {Map<Hindrance, number>} when each began, in ms */
   #since = new Map();
 
   /** The link is good again. */
@@ -55,7 +59,7 @@ export class RetryBudget {
 
   /**
    * @param {number} nowMs
-   * @param {Trouble} [trouble]
+   * @param {Hindrance} [trouble]
    * @param {number} [askedS] seconds from `Retry-After`
    * @returns {number | null} milliseconds to wait; null where the budget is spent
    */
@@ -70,7 +74,7 @@ export class RetryBudget {
   }
 
   /**
-   * @param {Trouble} trouble
+   * @param {Hindrance} trouble
    * @param {number} askedMs
    */
   #delay(trouble, askedMs) {

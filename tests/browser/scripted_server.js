@@ -1,7 +1,7 @@
 // Put into the page before its own scripts: a peer connection without a network, whose other end is the
 // test. HTTP is answered by the test as well (see `browser_script.py`), so the page needs no server.
 (() => {
-  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0, silent: false };
+  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0, silent: false, mute: false, closed: null };
   window.kycScript = script;
 
   class Channel {
@@ -32,7 +32,13 @@
     localDescription = null;
     remoteDescription = null;
     onconnectionstatechange = null;
+    iceConnectionState = 'new';
     channels = {};
+
+    constructor({ iceServers }) {
+      super();
+      this.iceServers = iceServers;
+    }
 
     createDataChannel(label) {
       return (this.channels[label] = new Channel(label));
@@ -49,8 +55,12 @@
     }
 
     async setLocalDescription(description) {
-      this.localDescription = { ...description, toJSON: () => description };
+      const { sdp = description.sdp } = script.closed ?? {};
+      this.localDescription = { ...description, sdp, toJSON: () => description };
       this.signalingState = 'have-local-offer';
+      const { errorCode } = script.closed ?? {};
+      if (!errorCode) return;
+      this.dispatchEvent(Object.assign(new Event('icecandidateerror'), { url: 'turn:turn.example:3478', errorCode }));
     }
 
     async setRemoteDescription(description) {
@@ -77,10 +87,10 @@
     }
 
     #open() {
-      if (this.connectionState === 'closed') return;
+      if (this.connectionState === 'closed' || script.closed) return;
       this.connectionState = 'connected';
       for (const channel of Object.values(this.channels)) channel.readyState = 'open';
-      this.channels.kyc.say('hello', { session_id: 's', challenges_total: 3, ...script.hello });
+      if (!script.mute) this.channels.kyc.say('hello', { session_id: 's', challenges_total: 3, ...script.hello });
     }
   };
 

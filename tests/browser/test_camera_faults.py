@@ -8,7 +8,8 @@ from playwright.async_api import Browser
 from tests.support.browser import PHONE
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_script import ScriptedPage
-from tests.support.browser_situations import NO_CAMERA, NO_FRAMES, NOT_ASKED, checking, unanswered
+from tests.support.situations_live import NO_FRAMES, checking
+from tests.support.situations_start import NO_CAMERA, NOT_ASKED, unanswered
 
 pytestmark = pytest.mark.browser
 

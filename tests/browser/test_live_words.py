@@ -10,12 +10,13 @@ from playwright.async_api import Browser
 from tests.support.browser import PHONE
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_script import Answer, ScriptedPage, ScriptedServer, consent_text, problem
-from tests.support.browser_situations import checking
+from tests.support.situations_live import checking
 
 pytestmark = pytest.mark.browser
 
 ISSUE = "document.querySelector('#stage').dataset.issue ?? null"
 CANNOT = "#cannot"
+FEW = "hint.few_pictures"
 TOO_DARK = {"code": "too_dark", "hint": "hint.too_dark"}
 
 
@@ -23,6 +24,10 @@ async def challenging(browser: Browser) -> ScriptedPage:
     tab = await checking(browser, PHONE)
     await tab.tell("state", state="challenging", previous="checking_quality")
     return tab
+
+
+async def shown(tab: ScriptedPage) -> tuple[str, str]:
+    return await tab.text("#prompt-text"), await tab.text("#hint")
 
 
 async def result(tab: ScriptedPage, challenge_id: str, **fields: Any) -> None:
@@ -60,15 +65,28 @@ async def test_a_good_link_is_not_praised(browser: Browser) -> None:
 
 async def test_a_server_that_stands_still_is_not_the_applicants_link(browser: Browser) -> None:
     tab = await challenging(browser)
-    await tab.ask("a")
+    await tab.ask("a", limit_ms=60_000)
     await tab.pass_time(4)
     assert await tab.text("#hint") == CATALOGUE["live.slow"]
-    await tab.say("challenge_progress", challenge_id="a", progress=0.1, remaining_ms=5_000)
+    await tab.say("challenge_progress", challenge_id="a", progress=0.1, remaining_ms=50_000)
     await tab.pass_time(1)
     assert await tab.text("#hint") == ""
     await tab.page.evaluate("kycScript.fallSilent()")
     await tab.until("document.querySelector('#link').dataset.state === 'weak'")
     assert await tab.text("#hint") == CATALOGUE["live.silent"]
+
+
+async def test_a_task_whose_time_is_over_does_not_stand_there_while_the_server_is_silent(
+    browser: Browser,
+) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a", limit_ms=4_000)
+    await tab.pass_time(5)
+    assert await tab.text("#prompt-text") == CATALOGUE["live.slow"]
+    assert [await tab.text(part) for part in ("#hint", "#prompt-seconds")] == ["", ""]
+    await result(tab, "a", hint="hint.too_late", will_retry=True)
+    assert await tab.text("#prompt-text") == CATALOGUE["live.retry"]
+    assert await tab.text("#hint") == CATALOGUE["hint.too_late"]
 
 
 async def test_the_hint_of_the_last_try_goes_with_the_next_task(browser: Browser) -> None:
@@ -100,6 +118,48 @@ async def test_a_count_that_begins_anew_and_one_more_action_are_explained(browse
     assert await tab.text("#hint") == CATALOGUE["live.count_again.blink"]
 
 
+async def test_a_movement_that_is_too_small_is_met_with_words(browser: Browser) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a")
+    for hint in ("hint.smile_wider", None):
+        fields = {"progress": 0.3, "remaining_ms": 7_000, "hint": hint}
+        await tab.say("challenge_progress", challenge_id="a", **fields)
+        assert await tab.text("#hint") == (CATALOGUE[hint] if hint else "")
+    await tab.say(
+        "challenge_progress", challenge_id="a", progress=0.3, remaining_ms=6_000, hint=FEW
+    )
+    await result(tab, "a", passed=True)
+    assert await tab.text("#hint") == ""
+
+
+async def test_a_face_that_has_to_rest_first_is_not_a_camera_without_a_picture(
+    browser: Browser,
+) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a")
+    await result(tab, "a", passed=True)
+    await tab.say("notice", code="rest_first", hint="hint.rest_first")
+    assert await tab.text("#prompt-text") == CATALOGUE["hint.rest_first"]
+    await tab.ask("b", "nod")
+    assert await tab.text("#prompt-text") == CATALOGUE["instruction.nod.one"]
+    await result(tab, "b", passed=True)
+    assert await tab.text("#prompt-text") == CATALOGUE["live.passed"]
+
+
+async def test_too_few_pictures_are_said_and_the_camera_stays_open(browser: Browser) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a")
+    stream = await tab.page.evaluate("document.querySelector('#preview').srcObject.id")
+    await tab.say("notice", code="few_pictures", hint=FEW)
+    assert await tab.text("#hint") == CATALOGUE[FEW]
+    assert await tab.text("#prompt-text") == CATALOGUE["instruction.smile"]
+    await tab.say("notice", code=None, hint=None)
+    assert await tab.text("#hint") == ""
+    await tab.say("notice", code="of_a_later_version", hint="hint.of_a_later_version")
+    assert await tab.text("#hint") == ""
+    assert await tab.page.evaluate("document.querySelector('#preview').srcObject.id") == stream
+
+
 @pytest.mark.parametrize(
     ("passed", "said"), [(True, "live.deciding"), (False, "live.deciding_left")]
 )
@@ -118,7 +178,10 @@ async def test_whoever_cannot_do_it_says_so_and_hears_what_happens(browser: Brow
     await tab.page.click(CANNOT)
     sent = await tab.page.evaluate("kycScript.sent.filter(({ type }) => type === 'cannot')")
     assert [message["challenge_id"] for message in sent] == ["a"]
-    assert await tab.text("#hint") == CATALOGUE["live.cannot_said"]
+    assert await shown(tab) == (CATALOGUE["live.checking"], CATALOGUE["live.cannot_said"])
+    assert not await tab.page.is_visible(CANNOT)
+    await tab.pass_time(1)  # what was asked does not come back
+    assert await shown(tab) == (CATALOGUE["live.checking"], CATALOGUE["live.cannot_said"])
     await tab.ask("b", "nod")
     assert await tab.page.is_visible(CANNOT)
 

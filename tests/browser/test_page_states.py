@@ -171,7 +171,7 @@ async def test_an_offer_waits_for_the_database(browser: Browser) -> None:
     tab = await ScriptedPage.visit(browser, server)
     await tab.agree()
     server.answers["session"] = STORAGE_AWAY
-    expected = (CATALOGUE["live.storage_waiting"], CATALOGUE["hint.storage_waiting"])
+    expected = (CATALOGUE["live.storage_waiting"], CATALOGUE["live.connecting_hint"])
     await tab.until("document.querySelector('#prompt').dataset.icon === 'busy'")
     for _ in range(4):
         assert await shown(tab) == expected
@@ -190,7 +190,7 @@ async def test_the_first_look_waits_for_the_database(browser: Browser) -> None:
     assert await tab.text("#loading-hint") == CATALOGUE["page.waiting"]
     server.answers["session"] = STORAGE_AWAY
     await tab.pass_time(90)
-    assert await tab.text("#loading-hint") == CATALOGUE["hint.storage_waiting"]
+    assert await tab.text("#loading-hint") == CATALOGUE["page.waiting"]
     server.answers["session"] = report("created")
     await tab.pass_time(9)
     await tab.step("consent")
@@ -203,12 +203,12 @@ async def test_an_interrupted_check_starts_over_when_the_database_is_back(browse
     await tab.lose()
     await tab.pass_time(30)
     assert await tab.page.evaluate("document.body.dataset.step") == "live"
-    assert await tab.text("#hint") == CATALOGUE["hint.storage_waiting"]
+    assert await tab.text("#hint") == CATALOGUE["live.connecting_hint"]
     tab.server.answers["session"] = report("interrupted", can_retry=True)
     await tab.pass_time(9)
     await tab.step("loading")
     assert await tab.text("#loading-title") == CATALOGUE["live.starting_over"]
-    assert await tab.text("#loading-hint") == CATALOGUE["hint.storage_waiting"]
+    assert await tab.text("#loading-hint") == CATALOGUE["page.waiting"]
     tab.server.answers = ScriptedServer().answers
     await tab.greet_with(state="connecting")
     await tab.pass_time(9)

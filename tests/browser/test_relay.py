@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,19 +11,24 @@ from playwright.async_api import Browser, async_playwright
 
 from kyc_rtc.turn import turn_credentials
 from tests.support.browser import ApplicantPage, launch
+from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_people import Obedient
 from tests.support.deployed import SECRET, Deployed, deployment
+from tests.support.proxied import host_address
 
 RELAY_ONLY = """
 const Peer = window.RTCPeerConnection;
 window.RTCPeerConnection = class extends Peer {
     constructor(configuration) {
-        const iceServers = configuration.iceServers.map((one) => ({ ...one, ...window.kycTestCredential }));
+        const instead = (window.kycTestPeers ??= 0) < (window.kycTestTimes ?? 0) ? window.kycTestInstead : {};
+        window.kycTestPeers += 1;
+        const iceServers = configuration.iceServers.map((one) => ({ ...one, ...instead }));
         super({ ...configuration, iceServers, iceTransportPolicy: 'relay' });
     }
 };
 """
-"""A network that lets nothing through but TURN; `kycTestCredential` replaces the one that the server gave."""
+"""A network that lets nothing through but TURN; for the first `kycTestTimes` peers `kycTestInstead` replaces
+what the server gave."""
 
 
 @pytest.fixture
@@ -62,12 +68,47 @@ async def test_the_page_and_its_pictures_come_through_nginx_and_the_relay(
     assert "ALLOCATE processed, success" in deployed.turn_log.read_text()
 
 
-async def test_an_expired_credential_ends_in_words(
+def expired(times: str) -> str:
+    """A script: the first peers have a credential that ended long ago."""
+    username, credential = turn_credentials(SECRET, 1_700_000_000, "late")
+    fields = json.dumps({"username": username, "credential": credential})
+    return f"window.kycTestTimes = {times}; window.kycTestInstead = {fields};"
+
+
+async def ending(tab: ApplicantPage) -> tuple[str, str]:
+    """Title and sentence of the result, which has a button."""
+    await tab.step("result", within_s=120)
+    assert await tab.in_view("#result-action")
+    return await tab.text("#result-title"), await tab.text("#result-body")
+
+
+async def test_credentials_that_stay_expired_end_in_a_sentence_that_says_so(
     deployed: Deployed, trusting: Browser, face_model: Path
 ) -> None:
-    username, credential = turn_credentials(SECRET, 1_700_000_000, "late")
-    expired = f"window.kycTestCredential = {{username: '{username}', credential: '{credential}'}};"
-    tab = await join(deployed, trusting, face_model, expired)
-    await tab.step("result", within_s=150)
-    assert await tab.text("#result-title") == "The connection is lost", await tab.summary()
-    assert await tab.text("#result-body")
+    tab = await join(deployed, trusting, face_model, expired("Infinity"))
+    assert await ending(tab) == (
+        CATALOGUE["result.relay_refused.title"],
+        CATALOGUE["result.relay_refused.body"],
+    ), await tab.summary()
+    assert "401" in deployed.turn_log.read_text()
+
+
+async def test_a_credential_that_has_expired_is_replaced_by_itself(
+    deployed: Deployed, trusting: Browser, face_model: Path
+) -> None:
+    tab = await join(deployed, trusting, face_model, expired("1"))
+    await tab.until("window.kycTest.messages.some((m) => m.type === 'hello')", within_s=90)
+    assert await tab.page.evaluate("window.kycTestPeers") == 2
+    assert "ALLOCATE processed, success" in deployed.turn_log.read_text()
+
+
+async def test_a_relay_that_cannot_be_reached_ends_in_words(
+    deployed: Deployed, trusting: Browser, face_model: Path
+) -> None:
+    dead = json.dumps({"urls": [f"turn:{host_address()}:9"]})
+    script = f"window.kycTestTimes = Infinity; window.kycTestInstead = {dead};"
+    tab = await join(deployed, trusting, face_model, script)
+    assert await ending(tab) == (
+        CATALOGUE["result.relay_unreachable.title"],
+        CATALOGUE["result.relay_unreachable.body"],
+    ), await tab.summary()

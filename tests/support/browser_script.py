@@ -7,10 +7,11 @@ import json
 import mimetypes
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, Route, ViewportSize
+from playwright.async_api import Browser, Error, Route, ViewportSize
 
 from kyc_rtc.settings import ConsentSettings, Settings
 from signaling.consent import consent_text as make_consent_text
@@ -204,23 +205,25 @@ class ScriptedPage(ApplicantPage):
         await self.say(kind, event=self._event, **fields)
         return self._event
 
-    async def ask(self, challenge_id: str, kind: str = "smile", limit_ms: int = 10_000) -> int:
+    async def ask(
+        self, challenge_id: str, kind: str = "smile", limit_ms: int = 10_000, **more: Any
+    ) -> int:
         """The server asks for something; the number of the event."""
-        return await self.tell(
-            "challenge",
-            challenge_id=challenge_id,
-            challenge_type=kind,
-            direction=None,
-            count=1,
-            hold_ms=0,
-            instruction=f"instruction.{kind}",
-            index=1,
-            total=3,
-            attempt=1,
-            attempts=2,
-            time_limit_ms=limit_ms,
-            deadline_t_ms=1_000 + limit_ms,
-        )
+        fields = {
+            "challenge_id": challenge_id,
+            "challenge_type": kind,
+            "direction": None,
+            "count": 1,
+            "hold_ms": 0,
+            "instruction": f"instruction.{kind}",
+            "index": 1,
+            "total": 3,
+            "attempt": 1,
+            "attempts": 2,
+            "time_limit_ms": limit_ms,
+            "deadline_t_ms": 1_000 + limit_ms,
+        }
+        return await self.tell("challenge", **(fields | more))
 
     async def lose(self) -> None:
         """The connection breaks off."""
@@ -235,6 +238,15 @@ class ScriptedPage(ApplicantPage):
         for _ in range(round(seconds * 1_000 / _STEP_MS)):
             await self.page.clock.run_for(_STEP_MS)
             await asyncio.sleep(0.01)  # the calls that came due are answered
+
+    async def freeze(self) -> None:
+        """Let no more time go by in the page. Its clock can be stopped in the future only, and runs on
+        meanwhile."""
+        for ahead_s in (0.1, 0.5, 2, 8):
+            with suppress(Error):
+                now_s = await self.page.evaluate("Date.now() / 1000")
+                return await self.page.clock.pause_at(now_s + ahead_s)
+        raise TimeoutError("the page's clock is ahead of the test")
 
     async def ready_messages(self) -> list[dict[str, Any]]:
         said: list[dict[str, Any]] = await self.page.evaluate("kycScript.sent")
