@@ -34,7 +34,7 @@ async def focused(tab: ScriptedPage) -> str:
 
 async def tab_to(tab: ScriptedPage, control: str) -> None:
     """Press Tab until this control has the focus; every stop on the way can be seen."""
-    stops = []
+    stops: list[str] = []
     while await focused(tab) != control:
         assert len(stops) < MOST_STOPS, f"{control} is not among {stops}"
         await tab.page.keyboard.press("Tab")
