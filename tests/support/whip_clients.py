@@ -96,7 +96,7 @@ class WhipClient:
 def ffmpeg(url: str, token: str, folder: Path, draw: Draw) -> WhipClient:
     """FFmpeg's muxer, with a P-256 certificate: its own would be RSA."""
     script = str(Path(__file__).with_name("whip_ffmpeg.py"))
-    cert, key = _certificate(folder)
+    cert, key = new_certificate(folder)
     return WhipClient([sys.executable, script, url, str(cert), str(key)], token, draw)
 
 
@@ -108,9 +108,10 @@ def gstreamer(url: str, token: str, draw: Draw, *arguments: str) -> WhipClient:
     return made
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def new_certificate(folder: Path) -> tuple[Path, Path]:
+    """A P-256 certificate and its key, as `cert.pem` and `key.pem`."""
     made: Any = RTCCertificate.generateCertificate()
-    cert, key = folder / "whip-cert.pem", folder / "whip-key.pem"
+    cert, key = folder / "cert.pem", folder / "key.pem"
     cert.write_bytes(made._cert.public_bytes(serialization.Encoding.PEM))
     key.write_bytes(
         made._key.private_bytes(
