@@ -52,17 +52,24 @@ class Whip:
     async def play(self, client: WhipClient, until: str = "verdict") -> None:
         """Let the client send, and the portrait do what the event stream asks."""
         sending = asyncio.create_task(asyncio.to_thread(client.run))
+        reading = asyncio.create_task(self._read(until))
         try:
             async with asyncio.timeout(100):
-                async for message in events_of(self.http, f"{self.url}/messages", self.token):
-                    self.heard.append(message)
-                    if message["type"] == "challenge":
-                        self.applicant.act(obey(message))
-                    if message["type"] == until:
-                        break
+                await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+            assert reading.done(), f"the client gave up: {client.said}"
+            await reading
         finally:
             client.stop()
-            await sending
+            reading.cancel()
+            await asyncio.gather(sending, reading, return_exceptions=True)
+
+    async def _read(self, until: str) -> None:
+        async for message in events_of(self.http, f"{self.url}/messages", self.token):
+            self.heard.append(message)
+            if message["type"] == "challenge":
+                self.applicant.act(obey(message))
+            if message["type"] == until:
+                return
 
     async def status(self) -> Any:
         query = {"session_id": self.session_id}
