@@ -20,6 +20,7 @@ STALL_MS = 1_000
 OF_A_STALL = {
     "frozen_frames",
     "no_motion",
+    "life_not_seen",
     "needs_review",
     "poor_quality",
     "link_lost",
