@@ -95,13 +95,12 @@ async def whip(serve: Serve, http: ClientSession, face_model: Path, tmp_path: Pa
 
 def check_answered(whip: Whip, status: Any) -> None:
     asked = {message["challenge_id"] for message in whip.of_type("challenge")}
-    assert len(asked) >= 2
     passed = [message for message in whip.of_type("challenge_result") if message["passed"]]
     reasons = {reason["code"] for reason in status["reasons"]}
     account = (status["status"], reasons, status["connection"], whip.heard)
     if status["connection"]["longest_gap_ms"] < STALL_MS:
         assert (status["status"], reasons) == ("PASSED", {"challenges_passed"}), account
-        assert len(passed) >= 2, account
+        assert min(len(asked), len(passed)) >= 2, account
     else:
         # On a busy machine the pictures stood still, or did not come: who answered all the same is
         # verified or looked at by a person, and never FAILED.
