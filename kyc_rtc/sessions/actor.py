@@ -178,9 +178,9 @@ class SessionActor:
         await peer.add_candidates(fragment)
 
     async def hang_up(self, peer_id: str) -> None:
-        """Conclude with what was seen, unless another peer counts by now. Raises `NotFound`."""
-        if self._peer_id == peer_id:
-            await self.ask(Completed)
+        """Conclude with what was seen, unless another peer came since. Raises `NotFound`."""
+        if self.pending.latest == peer_id:
+            await self.ask(partial(Completed, left=PeerId(peer_id)))
         elif not self.pending.knows(PeerId(peer_id)):
             raise NotFound("there was no such peer", hint="see the Location of the answer to POST")
 

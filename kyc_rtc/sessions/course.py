@@ -40,6 +40,7 @@ from kyc_rtc.sessions.exclusions import refuse_excluded
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType
 from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.link import Connection
+from kyc_rtc.sessions.refusals import over
 from kyc_rtc.sessions.states import SessionState, state_of
 from kyc_rtc.sessions.wire import Outbound, Throttle
 from kyc_rtc.settings import Settings
@@ -143,8 +144,10 @@ class Course:
         """Ask for one more challenge.
 
         Raises:
-            Conflict: too many were asked for, its type is excluded, or the verdict is near.
+            Conflict: too many were asked for, its type is excluded, or the verdict is near, or there.
         """
+        if self._ledger.is_final:
+            raise over(self._ledger.state)
         refuse_excluded(challenge.type, tuple(self._verification.excluded))
         if (
             self._verification.phase in (Phase.DECIDING, Phase.DECIDED)

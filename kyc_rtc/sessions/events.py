@@ -158,9 +158,10 @@ class CannotDo:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The institution wants the verdict now."""
+    """The institution wants the verdict now, or a client hangs up: `left`, its peer."""
 
     request: Request | None = None
+    left: PeerId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ class PendingPeers:
         if error is not None:
             raise error
 
+    @property
+    def latest(self) -> PeerId | None:
+        """The peer that was answered last, up or gone."""
+        return next(reversed(self._instances), None)
+
     def knows(self, peer_id: PeerId) -> bool:
         """Whether it is one of the latest peers of the session."""
         return peer_id in self._instances

@@ -91,6 +91,11 @@ class SessionRegistry:
         """The actor of a session that runs here."""
         return self._actors.get(session_id)
 
+    def seen(self, record: SessionRecord) -> SessionRecord:
+        """The stored record, with what was measured since where its session runs here."""
+        actor = self._actors.get(SessionId(record.session_id))
+        return record if actor is None or record.state in FINAL else actor.seen
+
     @asynccontextmanager
     async def joining(
         self, session_id: SessionId, prepare: Callable[[SessionActor], Awaitable[None]]

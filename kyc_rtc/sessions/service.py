@@ -168,7 +168,7 @@ class SessionService:
     async def status(self, session_id: str) -> SessionView:
         asked, attempts = await self._look_up(session_id)
         record = attempt_that_counts(attempts) if asked.attempt == 1 else asked
-        return self._view(record, attempts, asked.session_id)
+        return self._view(self._registry.seen(record), attempts, asked.session_id)
 
     async def attempt(self, session_id: str) -> SessionView:
         asked, attempts = await self._look_up(session_id)

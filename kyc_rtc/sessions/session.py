@@ -60,7 +60,7 @@ from kyc_rtc.sessions.events import (
 from kyc_rtc.sessions.journal import APPLICANT, SERVER, EntryType, message_of
 from kyc_rtc.sessions.ledger import Ledger
 from kyc_rtc.sessions.notices import Notices
-from kyc_rtc.sessions.refusals import after_the_end, of_a_newcomer, over
+from kyc_rtc.sessions.refusals import after_the_end, of_a_newcomer
 from kyc_rtc.sessions.replies import Replies
 from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.sessions.wire import InboundType, Outbound, Throttle, parse_message
@@ -143,7 +143,7 @@ class Session:
             case PeerRefused(peer_id, error):
                 return [self._send(messages.refusal(error))] if peer_id == self._peer_id else []
             case ChannelReady(peer_id):
-                return self._greet(peer_id, now)
+                return self._greet(now) if peer_id == self._peer_id else []
             case MessageArrived(peer_id, data):
                 return self._read(data, now) if peer_id == self._peer_id else []
             case FrameArrived():
@@ -159,8 +159,8 @@ class Session:
             case CannotDo(challenge_id, request):
                 effects = self._course.cannot(challenge_id, now)
                 return [*effects, *self._replies.answer(request)]
-            case Completed(request):
-                return self._complete(request, now)
+            case Completed():
+                return self._complete(event, now)
             case Cancelled(actor, request):
                 return self._cancel(actor, request, now)
             case Interrupted():
@@ -210,9 +210,7 @@ class Session:
                 self._ledger.add(EntryType.PEER, {"number": self._devices.joins, "left": True}, now)
         return []
 
-    def _greet(self, peer_id: PeerId, now: Now) -> list[Effect]:
-        if peer_id != self._peer_id:
-            return []
+    def _greet(self, now: Now) -> list[Effect]:
         again = self.client_watch.channel.opened(now.monotonic_ms) and not self.is_over
         self._ready = self._ready and not again
         voided = self._course.peer_changed(now) if again else []  # its client knows of no prompt
@@ -287,16 +285,18 @@ class Session:
 
     def _order(self, event: ChallengeOrdered) -> list[Effect]:
         try:
-            if self._ledger.is_final:
-                raise over(self._ledger.state)
             self._course.order(event.challenge)
         except Conflict as error:
             return self._replies.answer(event.request, error)
         return self._replies.answer(event.request)
 
-    def _complete(self, request: Request | None, now: Now) -> list[Effect]:
-        """The caller is answered when the outcome is stored, whichever it is."""
-        waiting = self._replies.answer_at_the_end(request)
+    def _complete(self, event: Completed, now: Now) -> list[Effect]:
+        """The caller is answered when the outcome is stored, whichever it is. Who hangs up before its first
+        picture was seen only parts: it may have failed to connect, and come again."""
+        if event.left is not None and self._ledger.state is SessionState.CONNECTING:
+            self._lose(event.left, now)
+            return [DropPeer(event.left), *self._replies.answer(event.request)]
+        waiting = self._replies.answer_at_the_end(event.request)
         return [*waiting, *self._conclude(Ending.COMPLETED, now)]
 
     def _cancel(self, actor: str, request: Request | None, now: Now) -> list[Effect]:

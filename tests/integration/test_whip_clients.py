@@ -16,6 +16,19 @@ from tests.support.applicant import PortraitApplicant, obey
 from tests.support.whip_clients import WhipClient, events_of, ffmpeg, gstreamer, has_gstreamer
 
 TWO = LivenessSettings(challenges=2)
+STALL_MS = 1_000
+OF_A_STALL = {
+    "frozen_frames",
+    "no_motion",
+    "life_not_seen",
+    "needs_review",
+    "poor_quality",
+    "link_lost",
+    "too_few_frames",
+    "time_limit",
+    "challenge_timeout",
+}
+"""Reasons that a stall of the pictures can have."""
 needs_gstreamer = pytest.mark.skipif(not has_gstreamer(), reason="no GStreamer with WebRTC")
 
 
@@ -40,17 +53,24 @@ class Whip:
     async def play(self, client: WhipClient, until: str = "verdict") -> None:
         """Let the client send, and the portrait do what the event stream asks."""
         sending = asyncio.create_task(asyncio.to_thread(client.run))
+        reading = asyncio.create_task(self._read(until))
         try:
             async with asyncio.timeout(100):
-                async for message in events_of(self.http, f"{self.url}/messages", self.token):
-                    self.heard.append(message)
-                    if message["type"] == "challenge":
-                        self.applicant.act(obey(message))
-                    if message["type"] == until:
-                        break
+                await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+            assert reading.done(), f"the client gave up: {client.said}"
+            await reading
         finally:
             client.stop()
-            await sending
+            reading.cancel()
+            await asyncio.gather(sending, reading, return_exceptions=True)
+
+    async def _read(self, until: str) -> None:
+        async for message in events_of(self.http, f"{self.url}/messages", self.token):
+            self.heard.append(message)
+            if message["type"] == "challenge":
+                self.applicant.act(obey(message))
+            if message["type"] == until:
+                return
 
     async def status(self) -> Any:
         query = {"session_id": self.session_id}
@@ -75,11 +95,19 @@ async def whip(serve: Serve, http: ClientSession, face_model: Path, tmp_path: Pa
 
 def check_answered(whip: Whip, status: Any) -> None:
     asked = {message["challenge_id"] for message in whip.of_type("challenge")}
-    assert len(asked) >= 2
-    # On a busy machine pictures come late and void challenges: then it is inconclusive, and never FAILED.
-    assert any(message["passed"] for message in whip.of_type("challenge_result")), whip.heard
-    assert whip.of_type("verdict")[-1]["status"] in ("PASSED", "INCONCLUSIVE"), whip.heard
-    assert status["status"] in ("PASSED", "INCONCLUSIVE")
+    passed = [message for message in whip.of_type("challenge_result") if message["passed"]]
+    reasons = {reason["code"] for reason in status["reasons"]}
+    account = (status["status"], reasons, status["connection"], whip.heard)
+    if status["connection"]["longest_gap_ms"] < STALL_MS:
+        assert (status["status"], reasons) == ("PASSED", {"challenges_passed"}), account
+        assert min(len(asked), len(passed)) >= 2, account
+    else:
+        # On a busy machine the pictures stood still, or did not come: who answered all the same is
+        # verified or looked at by a person, and never FAILED.
+        assert status["status"] in ("PASSED", "INCONCLUSIVE"), account
+        assert reasons <= {"challenges_passed", *OF_A_STALL}, account
+        assert passed, account
+    assert whip.of_type("verdict")[-1]["status"] == status["status"]
     assert status["transport"] == "whip"
     assert status["frames_processed"] > 50
     numbers = [message["event"] for message in whip.heard if "event" in message]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from fractions import Fraction
 
 import av
@@ -34,14 +35,13 @@ def main(url: str, certificate: str, key: str) -> None:
         stream.codec_context.bit_rate = 900_000
         stream.codec_context.profile = "Baseline"
         stream.codec_context.options = {"preset": "veryfast", "tune": "zerolatency"}
-        number = 0
+        began_s, number = time.monotonic(), -1
         while len(data := sys.stdin.buffer.read(WIDTH * HEIGHT * 3)) == WIDTH * HEIGHT * 3:
             image = np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3)
             picture = av.VideoFrame.from_ndarray(image, format="bgr24")
+            number = max(number + 1, round((time.monotonic() - began_s) * FPS))
             picture.pts, picture.time_base = number, Fraction(1, FPS)
-            for packet in stream.encode(picture):
-                output.mux(packet)
-            number += 1
+            output.mux(stream.encode(picture))
 
 
 if __name__ == "__main__":

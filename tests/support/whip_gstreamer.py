@@ -1,8 +1,9 @@
 """GStreamer's webrtcbin as a WHIP client, run by the system's Python: `python3 whip_gstreamer.py CODEC URL`.
 
 The token is in the environment (`WHIP_TOKEN`). Pictures come as raw BGR, 480x360 at 15 a second, by standard
-input; at its end the client deletes its resource. It writes the statuses that it got, one a line. GStreamer's
-certificate is RSA. With `passive` as third argument the client insists on being the DTLS server.
+input, in real time; at its end the client deletes its resource. It writes the statuses that it got, one a
+line. GStreamer's certificate is RSA. With `passive` as third argument the client insists on being the DTLS
+server.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from gi.repository import (  # type: ignore[import-not-found,unused-ignore]  # n
     GstWebRTC,
 )
 
+PICTURE_BYTES = 480 * 360 * 3
 PAYLOAD = "application/x-rtp,media=video,payload=96,encoding-name="
 ENCODERS = {
     "VP8": "vp8enc deadline=1 cpu-used=8 target-bitrate=900000 keyframe-max-dist=60 ! rtpvp8pay pt=96 "
@@ -36,8 +38,8 @@ ENCODERS = {
     f"aggregate-mode=zero-latency ! {PAYLOAD}H264",
 }
 CAMERA = (
-    "fdsrc fd=0 name=camera blocksize=518400 ! "
-    "rawvideoparse format=bgr width=480 height=360 framerate=15/1 ! "
+    "appsrc name=camera is-live=true format=time do-timestamp=true "
+    "caps=video/x-raw,format=BGR,width=480,height=360,framerate=15/1 ! "
     "videoconvert ! queue max-size-buffers=2 leaky=downstream"
 )
 
@@ -66,21 +68,21 @@ class Client:
         self._peer.connect("on-ice-candidate", self._on_candidate)
         bus = self._pipe.get_bus()
         bus.add_signal_watch()
-        # webrtcbin posts no end of the stream, so it is seen where it begins.
-        camera = self._pipe.get_by_name("camera").get_static_pad("src")
-        camera.add_probe(Gst.PadProbeType.EVENT_DOWNSTREAM, self._on_camera_event)
         bus.connect("message::error", self._on_error)
 
     def run(self) -> None:
         self._pipe.set_state(Gst.State.PLAYING)
+        threading.Thread(target=self._film, daemon=True).start()
         self._loop.run()
         if self._location:
             self._call("DELETE", self._location)
 
-    def _on_camera_event(self, _pad: Any, info: Any) -> Any:
-        if info.get_event().type == Gst.EventType.EOS:
-            self._loop.quit()
-        return Gst.PadProbeReturn.OK
+    def _film(self) -> None:
+        """Each picture's time is that of its arrival. At the end of the input the client leaves."""
+        camera = self._pipe.get_by_name("camera")
+        while len(picture := sys.stdin.buffer.read(PICTURE_BYTES)) == PICTURE_BYTES:
+            camera.emit("push-buffer", Gst.Buffer.new_wrapped(picture))
+        self._loop.quit()
 
     def _on_error(self, _bus: Any, message: Any) -> None:
         _say("error", message.parse_error()[0].message)

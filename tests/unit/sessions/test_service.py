@@ -49,6 +49,18 @@ async def test_a_session_greets_its_peer_and_checks_the_picture(stage: Stage) ->
     assert quality["issues"] == [{"code": "no_face", "hint": "hint.no_face"}]
 
 
+async def test_the_status_of_a_session_moves_with_its_pictures(stage: Stage) -> None:
+    session_id = await stage.join()
+    counted = []
+    for _ in range(3):
+        await stage.show(5)
+        counted.append((await stage.service.status(session_id)).frames_processed)
+    assert counted == [5, 10, 15]
+    assert stage.store.row(SessionId(session_id)).frames_processed < 15  # not stored for that
+    await stage.service.command(session_id, COMPLETE)
+    assert (await stage.service.status(session_id)).frames_processed == 15
+
+
 async def test_nothing_is_analysed_before_the_applicant_is_ready(stage: Stage) -> None:
     session_id = (await stage.service.open("customer")).session_id
     await stage.service.offer(session_id, browser_like_offer(), CLIENT)
@@ -348,25 +360,6 @@ async def test_followers_read_along_until_the_end(stage: Stage) -> None:
     await stage.clock.advance(5_000)
     types = await reading
     assert types == ["quality", "state", "state", "verdict"]
-
-
-async def test_hanging_up_concludes_and_after_the_end_changes_nothing(stage: Stage) -> None:
-    session_id = (await stage.service.open("customer")).session_id
-    replaced = await stage.service.offer(session_id, browser_like_offer(), CLIENT)
-    answer = await stage.service.offer(session_id, browser_like_offer(), CLIENT)
-    with pytest.raises(NotFound):
-        await stage.service.hang_up(session_id, "another peer")
-    await stage.service.hang_up(session_id, replaced.peer_id)
-    assert await stage.state(session_id) == "connecting"
-    await stage.service.hang_up(session_id, answer.peer_id)
-    ended = await stage.service.status(session_id)
-    assert (ended.state, ended.status) == ("inconclusive", "INCONCLUSIVE")
-    assert "completed_early" in ended.reasons
-    async with asyncio.timeout(1):  # the peer is still there, to read the last message
-        await stage.service.hang_up(session_id, answer.peer_id)
-    await stage.clock.advance(10_000)
-    await stage.service.hang_up(session_id, answer.peer_id)  # and now it is not
-    assert await stage.service.status(session_id) == ended
 
 
 async def test_a_session_has_so_many_peers_and_no_more(stage: Stage) -> None:

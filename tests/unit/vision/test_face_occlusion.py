@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.face_quality import assess_face
+from kyc_rtc.vision.geometry import OUTER_LIPS
 from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import Face, FaceObservation, HeadPose
 from kyc_rtc.vision.occlusion import FacePart, covered_parts
@@ -97,6 +98,18 @@ def test_masks_are_seen(
     assert part in covered_parts(masked, free)
     seen, _ = observe(face_model, masked)
     assert QualityIssue.OCCLUDED in assess_face(seen, masked).issues
+
+
+@pytest.mark.parametrize("colour", [(130, 60, 50), (25, 20, 25), (60, 110, 50), (150, 170, 160)])
+def test_painted_lips_are_no_cover(
+    face_model: Path, portrait: AnimatedPortrait, colour: tuple[int, int, int]
+) -> None:
+    picture = portrait.render(Expression())
+    _, free = observe(face_model, picture)
+    painted = picture.copy()
+    lips = free.landmarks[list(OUTER_LIPS), :2].astype(np.int32)
+    cv2.fillPoly(painted, [cv2.convexHull(lips)], colour)
+    assert covered_parts(painted, free) == frozenset()
 
 
 def test_sunglasses_and_hands_are_seen(face_model: Path, portrait: AnimatedPortrait) -> None:
