@@ -23,25 +23,30 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from kyc_rtc.frames import BgrImage
+from tests.support.browser import AT_A_CHALLENGE
 from tests.support.browser_camera import Prompt
 from tests.support.browser_clips import PEOPLE, Footage, Recorded, Takes, read_footage
 from tests.support.browser_server import FEW, LiveServer, serving
 from tests.support.browser_tab import Tab
-from tests.support.browser_ways import WAYS, Browsers, Way
+from tests.support.browser_ways import WAYS, Browsers
+from tests.support.honest_faults import FAULTS, FaultyCamera
 from tests.support.honest_record import Job, Sitting, append, load, remaining, table
 
 DRAWS = 24
 """How often a session is begun anew at most."""
 
 RESULT_LIMIT_S = 150.0
+ANSWERING_S = 0.6
+"""From a prompt on the page to the fault: while the person moves."""
 
 POLL_S = 0.2
 AT_THE_END = "document.body.dataset.step === 'result'"
@@ -50,14 +55,16 @@ AT_THE_END = "document.body.dataset.step === 'result'"
 class Sitter:
     """A recorded person, who says as soon as something is asked that the recording does not show."""
 
-    def __init__(self, person: Recorded, takes: Takes) -> None:
+    def __init__(self, person: Recorded, takes: Takes, *, again: bool = False) -> None:
+        """`again`: a take may be shown a second time."""
         self._person = person
         self._takes = takes
+        self._again = again
         self._unfit = False
 
     @property
     def lacks(self) -> bool:
-        return self._unfit or self._person.lacks.is_set()
+        return self._unfit or (self._person.lacks.is_set() and not self._again)
 
     def sees(self, prompt: Prompt) -> None:
         asked = prompt.challenge
@@ -84,8 +91,19 @@ class Place:
             name = f"{job.person} {job.way} {job.run}.json"
             (self.traces / name).write_text(json.dumps(trace), "utf-8")
 
-    def sitter(self) -> Sitter:
-        return Sitter(Recorded(self.folder, self.takes, footage=self.footage), self.takes)
+    def sitter(self, seen: Callable[[], bool] = lambda: True, *, again: bool = False) -> Sitter:
+        person = Recorded(self.folder, self.takes, seen=seen, footage=self.footage)
+        return Sitter(person, self.takes, again=again)
+
+
+@dataclass(slots=True)
+class Check:
+    """One session under way. `happens`: once, while the first challenge is answered."""
+
+    tab: Tab
+    sitter: Sitter
+    session_id: str
+    happens: Callable[[], Awaitable[None]] | None = None
 
 
 def asking_for(takes: Takes) -> dict[str, str]:
@@ -99,36 +117,62 @@ def asking_for(takes: Takes) -> dict[str, str]:
     }
 
 
-async def check(way: Way, browsers: Browsers, place: Place, job: Job) -> Sitting:
+FAULTY = {"LIVENESS__QUALITY_TIME_LIMIT_MS": "15000"}
+"""Some faults nobody mends: there is no use in waiting 45 s for it."""
+
+
+async def outcome(job: Job, browsers: Browsers, place: Place) -> Sitting:
     """Take the check until a session asked for nothing but what the recording shows. Raises
     `RuntimeError` where none does."""
     for begun_anew in range(DRAWS):
-        session = place.server.start_session()
-        sitter = place.sitter()
-        tab = await browsers.open(way.browser, sitter)
-        await way.begin(tab, place.server, session)
+        begin = begin_with_fault if job.way in FAULTS else begin_plainly
+        check = await begin(job.way, browsers, place)
         began_s = time.monotonic()
-        ended = await _over(tab, sitter, began_s + RESULT_LIMIT_S)
+        ended = await _over(check, began_s + RESULT_LIMIT_S)
         seconds = time.monotonic() - began_s
+        tab = check.tab
         messages = await tab.messages()
         await tab.close()
         if ended:
-            status = place.server.status(session["session_id"])
+            status = place.server.status(check.session_id)
             place.keep(job, {"status": status, "messages": messages, "problems": tab.problems})
             return sitting(job, status, seconds, begun_anew)
     raise RuntimeError(f"no session in {DRAWS} asked only for what {place.takes.clip} shows")
 
 
-async def _over(tab: Tab, sitter: Sitter, deadline_s: float) -> bool:
+async def begin_plainly(name: str, browsers: Browsers, place: Place) -> Check:
+    """In one of the `WAYS`."""
+    way, session, sitter = WAYS[name], place.server.start_session(), place.sitter()
+    tab = await browsers.open(way.browser, sitter)
+    await way.begin(tab, place.server, session)
+    return Check(tab, sitter, session["session_id"])
+
+
+async def begin_with_fault(name: str, browsers: Browsers, place: Place) -> Check:
+    """In Chromium, over WebRTC, with one of the `FAULTS`."""
+    fault, session = FAULTS[name], place.server.start_session()
+    camera = FaultyCamera(fault.alter)
+    sitter = place.sitter(camera.sees_anything, again=fault.again)
+    camera.show(sitter)
+    tab = await browsers.open_chromium(camera)
+    await fault.begin(tab, camera, session["join_url"])
+    return Check(tab, sitter, session["session_id"], partial(fault.happens, tab, camera))
+
+
+async def _over(check: Check, deadline_s: float) -> bool:
     """Wait for the result; False as soon as something was asked that the recording lacks. Without a
     result within the limit, the record says that there is no verdict."""
-    while not await tab.evaluate(AT_THE_END):
-        if sitter.lacks:
+    while not await check.tab.evaluate(AT_THE_END):
+        if check.sitter.lacks:
             return False
         if time.monotonic() > deadline_s:
             break
+        if check.happens is not None and await check.tab.evaluate(AT_A_CHALLENGE):
+            await asyncio.sleep(ANSWERING_S)
+            await check.happens()
+            check.happens = None
         await asyncio.sleep(POLL_S)  # polling a page, bounded by the deadline
-    return not sitter.lacks
+    return not check.sitter.lacks
 
 
 def sitting(job: Job, status: Mapping[str, Any], seconds: float, begun_anew: int) -> Sitting:
@@ -154,18 +198,18 @@ def _told(challenge: Mapping[str, Any]) -> str:
     return f"{challenge['challenge_type']} {challenge['direction'] or ''}: {end}"
 
 
-async def run(jobs: Sequence[Job], folder: Path, out: Path, traces: Path | None) -> None:
+async def run(jobs: Sequence[Job], given: argparse.Namespace, settings: Mapping[str, str]) -> None:
     """Run the jobs, person by person, and write down what comes of each."""
     for number, of_one in groupby(jobs, lambda job: job.person):
         takes = PEOPLE[number - 1]
         async with AsyncExitStack() as stack:
             data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            server = stack.enter_context(serving(data, asking_for(takes)))
-            place = Place(folder, takes, read_footage(folder, takes), server, traces)
+            server = stack.enter_context(serving(data, asking_for(takes) | settings))
+            place = Place(given.data, takes, read_footage(given.data, takes), server, given.traces)
             browsers = Browsers(stack)
             for job in of_one:
-                found = await check(WAYS[job.way], browsers, place, job)
-                append(out, found)
+                found = await outcome(job, browsers, place)
+                append(given.out, found)
                 print(found, file=sys.stderr, flush=True)
 
 
@@ -190,17 +234,20 @@ def main() -> None:
         "--traces", type=Path, help="folder for what led to each verdict but PASSED"
     )
     given = parser.parse_args()
+    people = part_of(range(1, len(PEOPLE) + 1), given.part)
+    ways = [way for way in (FAULTS if given.faults else WAYS) if re.search(given.only, way)]
+    runs = 1 if given.faults else given.runs
     jobs = [
         Job(person, way, number)
-        for person in part_of(range(1, len(PEOPLE) + 1), given.part)
-        for way in WAYS
-        if re.search(given.only, way)
-        for number in range(1, given.runs + 1)
+        for person in people
+        for way in ways
+        for number in range(1, runs + 1)
     ]
-    asyncio.run(run(remaining(jobs, load(given.out)), given.data, given.out, given.traces))
+    settings = FAULTY if given.faults else {}
+    asyncio.run(run(remaining(jobs, load(given.out)), given, settings))
     asked = set(jobs)
     found = [one for one in load(given.out) if one.job in asked]
-    print(table("way", found, lambda job: job.way))
+    print(table("what happens" if given.faults else "way", found, lambda job: job.way))
     print(table("person", found, lambda job: str(job.person)))
 
 

@@ -41,9 +41,13 @@ class Browsers:
         """A tab whose camera shows `person`. Raises `RuntimeError` where the browser is not installed."""
         match maker:
             case Maker.CHROMIUM:
-                return await ApplicantPage.open(await self._started_chromium(), person)
+                return await self.open_chromium(person)
             case Maker.FIREFOX:
                 return await FirefoxTab.open(await self._started_firefox(), person)
+
+    async def open_chromium(self, person: Person) -> ApplicantPage:
+        """The same in Chromium."""
+        return await ApplicantPage.open(await self._started_chromium(), person)
 
     async def _started_chromium(self) -> Browser:
         if self._chromium is None:
