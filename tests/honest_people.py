@@ -137,6 +137,7 @@ async def outcome(job: Job, browsers: Browsers, place: Place) -> Sitting:
             status = place.server.status(check.session_id)
             place.keep(job, {"status": status, "messages": messages, "problems": tab.problems})
             return sitting(job, status, seconds, begun_anew)
+        place.server.complete(check.session_id)  # or it would keep its place among the live ones
     raise RuntimeError(f"no session in {DRAWS} asked only for what {place.takes.clip} shows")
 
 
@@ -198,7 +199,7 @@ def _told(challenge: Mapping[str, Any]) -> str:
     return f"{challenge['challenge_type']} {challenge['direction'] or ''}: {end}"
 
 
-async def run(jobs: Sequence[Job], given: argparse.Namespace, settings: Mapping[str, str]) -> None:
+async def run(jobs: Sequence[Job], given: argparse.Namespace, settings: dict[str, str]) -> None:
     """Run the jobs, person by person, and write down what comes of each."""
     for number, of_one in groupby(jobs, lambda job: job.person):
         takes = PEOPLE[number - 1]
