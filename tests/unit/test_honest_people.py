@@ -12,7 +12,7 @@ import pytest
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.issuer import Issuer
-from kyc_rtc.settings import Settings
+from kyc_rtc.settings import load_settings
 from tests.honest_people import Sitter, asking_for, part_of, sitting
 from tests.support.browser_camera import Prompt
 from tests.support.browser_clips import PEOPLE, Recorded, Takes
@@ -86,12 +86,10 @@ def test_a_take_that_was_seen_is_asked_for_again(again: bool, lacks: bool) -> No
 
 
 @pytest.mark.parametrize("takes", PEOPLE, ids=[str(n) for n in range(1, len(PEOPLE) + 1)])
-def test_only_what_the_recording_shows_is_drawn(
-    takes: Takes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in asking_for(takes).items():
-        monkeypatch.setenv(f"KYC_RTC_{name}", value)
-    plan = Issuer(Settings().liveness, random.Random(1)).plan()  # noqa: S311  # the same every time
+def test_only_what_the_recording_shows_is_drawn(takes: Takes) -> None:
+    environ = {f"KYC_RTC_{name}": value for name, value in asking_for(takes).items()}
+    settings = load_settings(environ).liveness
+    plan = Issuer(settings, random.Random(1)).plan()  # noqa: S311  # the same every time
     kinds = [challenge.type for challenge in plan]
     assert sorted(kinds) == sorted([ChallengeType.HEAD_TURN, *takes.kinds()])
     assert all(takes.shows(one) for one in plan if one.type is not ChallengeType.HEAD_TURN)
