@@ -39,7 +39,15 @@ from tests.support.browser_server import FEW, LiveServer, serving
 from tests.support.browser_tab import Tab
 from tests.support.browser_ways import WAYS, Browsers
 from tests.support.honest_faults import FAULTS, FaultyCamera
-from tests.support.honest_record import Job, Sitting, append, load, remaining, table
+from tests.support.honest_record import (
+    Job,
+    Sitting,
+    append,
+    failed_otherwise,
+    load,
+    remaining,
+    table,
+)
 
 DRAWS = 24
 """How often a session is begun anew at most."""
@@ -246,10 +254,17 @@ def main() -> None:
     ]
     settings = FAULTY if given.faults else {}
     asyncio.run(run(remaining(jobs, load(given.out)), given, settings))
-    asked = set(jobs)
-    found = [one for one in load(given.out) if one.job in asked]
-    print(table("what happens" if given.faults else "way", found, lambda job: job.way))
+    done = {one.job: one for one in load(given.out)}
+    found = [done[job] for job in jobs if job in done]
+    print(table("what happens" if given.faults else "way", by_way(found), lambda job: job.way))
     print(table("person", found, lambda job: str(job.person)))
+    print(f"FAILED by no detector's own rule: {len(failed_otherwise(found))}")
+
+
+def by_way(found: Sequence[Sitting]) -> list[Sitting]:
+    """In the order of the ways, and of the faults."""
+    order = [*WAYS, *FAULTS]
+    return sorted(found, key=lambda one: order.index(one.job.way))
 
 
 if __name__ == "__main__":

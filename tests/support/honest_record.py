@@ -12,8 +12,9 @@ from statistics import median
 
 from kyc_rtc.decision.verdict import ReasonCode
 
-OWN_RULES = frozenset({ReasonCode.FACE_CHANGED, ReasonCode.NO_MOTION})
-"""Reasons by a detector's own rule, which no device brings about: counted apart."""
+OWN_RULES = frozenset({ReasonCode.FACE_CHANGED, ReasonCode.NO_MOTION, ReasonCode.VIDEO_LOOP})
+"""Reasons by a detector's own rule, which no device brings about: counted apart. A loop is what a short
+recording is."""
 
 
 @dataclass(frozen=True, slots=True)
