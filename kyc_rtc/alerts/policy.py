@@ -104,7 +104,12 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             ReasonCode.CHALLENGE_FAILED | ReasonCode.LIVENESS_SCORE_LOW | ReasonCode.UNASKED_ACTIONS
         ):
             return AlertType.LIVENESS_FAILED, Severity.MEDIUM
-        case ReasonCode.CHALLENGE_TIMEOUT | ReasonCode.LIFE_NOT_SEEN | ReasonCode.MIRROR_UNSETTLED:
+        case (
+            ReasonCode.CHALLENGE_TIMEOUT
+            | ReasonCode.MOVEMENT_TOO_SMALL
+            | ReasonCode.LIFE_NOT_SEEN
+            | ReasonCode.MIRROR_UNSETTLED
+        ):
             return AlertType.LIVENESS_FAILED, Severity.LOW
         case ReasonCode.NO_FACE | ReasonCode.POOR_QUALITY | ReasonCode.TOO_FEW_FRAMES:
             return AlertType.QUALITY_POOR, Severity.LOW

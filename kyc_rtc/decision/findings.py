@@ -34,7 +34,8 @@ class Findings:
     Challenge counts are of challenges, not of tries; `challenges_planned` are those that had to be asked,
     and `voids` those that were open when a gap, a poor picture or a new peer voided them. They say
     nothing against anybody. `challenges_unsettled`: head turns that were not answered where the picture may
-    be mirrored. `cannot`: the applicant said of so many types of challenges that they cannot do them.
+    be mirrored; `challenges_too_small`: the asked movement was made, but too little of it. `cannot`: the
+    applicant said of so many types of challenges that they cannot do them.
     `unasked_actions` counts actions that nobody had asked for at the time.
     `response_ms`: media time from each passed challenge to its answer.
     `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
@@ -66,13 +67,15 @@ class Findings:
     footage_unknown: bool = False
     voids: int = 0
     challenges_planned: int = 0
+    challenges_too_small: int = 0
     challenges_unsettled: int = 0
     cannot: int = 0
 
     @property
     def challenges_unmet(self) -> int:
         """How many were not answered, whoever is to blame."""
-        return self.challenges_failed + self.challenges_timed_out + self.challenges_unsettled
+        missed = self.challenges_failed + self.challenges_timed_out
+        return missed + self.challenges_too_small + self.challenges_unsettled
 
     @property
     def all_met(self) -> bool:

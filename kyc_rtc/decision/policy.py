@@ -1,7 +1,8 @@
 """The policy: findings become a verdict. It fails closed, and gives a reason for everything.
 
 FAILED         an attack was seen, another person took over, or challenges were not met although
-               the picture was good and the applicant did not say that they cannot do one
+               the picture was good, and the applicant neither began them as asked nor said that
+               they cannot do one
 INCONCLUSIVE   nothing of that, but something is missing: light, frames, link, time, evidence; or
                suspicion is too great for a pass and too small for more; or a person has to look,
                for pictures were uploaded, the footage came before, or the picture stood still for a
@@ -47,6 +48,7 @@ HINDRANCES = frozenset(
         ReasonCode.TOO_FEW_FRAMES,
         ReasonCode.CHALLENGE_FAILED,
         ReasonCode.CHALLENGE_TIMEOUT,
+        ReasonCode.MOVEMENT_TOO_SMALL,
         ReasonCode.MIRROR_UNSETTLED,
         ReasonCode.CHALLENGES_EXCLUDED,
     }
@@ -259,6 +261,8 @@ def _unanswered(
     """What was not answered. Where the link or the picture was lost, that is the reason, and neither an
     open challenge nor the low score that comes of it is held against anybody."""
     reasons = _unmet(findings)
+    if findings.challenges_too_small > 0:
+        reasons.append(ReasonCode.MOVEMENT_TOO_SMALL)
     if findings.challenges_unsettled > 0:
         reasons.append(ReasonCode.MIRROR_UNSETTLED)
     if findings.challenges_asked <= 0:

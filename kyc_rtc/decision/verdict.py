@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     CHALLENGE_TIMEOUT = "challenge_timeout"
     NOT_ASKED = "not_asked"
     UNASKED_ACTIONS = "unasked_actions"
+    MOVEMENT_TOO_SMALL = "movement_too_small"
     MIRROR_UNSETTLED = "mirror_unsettled"
     CHALLENGES_EXCLUDED = "challenges_excluded"
     NO_FACE = "no_face"

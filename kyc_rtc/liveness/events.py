@@ -29,11 +29,12 @@ class RunOutcome:
     """The counts of a run, whether it is over or not.
 
     `asked`: challenges whose prompt was sent. Each ends in one of `passed`, `failed_wrong` (a wrong
-    action on the last try), `timed_out` and `unsettled`; where these do not add up to `asked`, one is
-    still open, or was voided and nothing was asked in its place yet. `attempts`: prompts that were
-    sent, repeated and voided ones included. `voids`: open challenges that an outage, a poor picture or a
-    new peer voided. `unsettled`: head turns that were not answered where the picture may be mirrored;
-    they are neither `failed_wrong` nor `timed_out`. `mirrored`: turns went to the other side throughout.
+    action on the last try), `timed_out`, `too_small` (the asked movement, but less of it than was asked for
+    on the last try) and `unsettled` (head turns that were not answered where the picture may be mirrored);
+    where these do not add up to `asked`, one is still open, or was voided and nothing was asked in its
+    place yet. `attempts`: prompts that were sent, repeated and voided ones included. `voids`: open
+    challenges that an outage, a poor picture or a new peer voided. `mirrored`: turns went to the other side
+    throughout.
     `excluded`: the types that the applicant cannot do. `responses_ms`: media time from the prompt to the
     onset of the answer, `answers_ms`: real time from the sent prompt to the frame that completed it,
     one for each challenge passed.
@@ -53,6 +54,7 @@ class RunOutcome:
     responses_ms: tuple[int, ...]
     voids: int
     answers_ms: tuple[int, ...]
+    too_small: int = 0
     unsettled: int = 0
     mirrored: bool = False
     excluded: tuple[ChallengeType, ...] = ()

@@ -343,7 +343,7 @@ class ChallengeRun:
         ended = ChallengeEnded(opened.challenge_id, opened.challenge, passed, hint, will_retry)
         events: list[LivenessEvent] = [opened.progressed(now_ms), ended]
         if not will_retry:
-            self._tally.close(opened.challenge.type, passed=passed, wrong=wrong)
+            self._tally.close(opened.challenge.type, hint, wrong=wrong)
             self._plan.close()
             self._tries_made = 0
         if self._plan.is_done:

@@ -14,6 +14,9 @@ FURTHER = {
 }
 """The hint for each type."""
 
+TOO_SMALL = frozenset({*FURTHER.values(), Hint.HOLD_LONGER})
+"""What is said to somebody who does what is asked, and less of it: as who cannot do more."""
+
 BEGUN = 0.4
 """Of what is asked: from here on it is a movement, and not a sway."""
 _RESTING = 0.3

@@ -11,6 +11,7 @@ from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, Progress
 from kyc_rtc.liveness.mirror import EitherSide, Mirror, judge_for
 from kyc_rtc.liveness.neutral import NeutralFace
+from kyc_rtc.liveness.shortfall import TOO_SMALL
 from kyc_rtc.liveness.signals import Signals
 
 _BEGUN = 0.3
@@ -146,17 +147,20 @@ class Tally:
         self.mirror = Mirror.UNKNOWN
         self.excluded = list(cannot)
         self._passed = self._failed_wrong = self._timed_out = self._unsettled = 0
+        self._too_small = 0
         self.responses_ms: list[int] = []
         self.answers_ms: list[int] = []
 
-    def close(self, kind: ChallengeType, *, passed: bool, wrong: bool) -> None:
-        """Count a challenge that is over."""
-        if passed:
+    def close(self, kind: ChallengeType, hint: Hint | None, *, wrong: bool) -> None:
+        """Count a challenge that is over. `hint`: why its last try failed; None where it passed."""
+        if hint is None:
             self._passed += 1
         elif kind is ChallengeType.HEAD_TURN and not self.mirror.settled:
             self._unsettled += 1
         elif wrong:
             self._failed_wrong += 1
+        elif hint in TOO_SMALL:
+            self._too_small += 1
         else:
             self._timed_out += 1
 
@@ -173,6 +177,7 @@ class Tally:
             responses_ms=tuple(self.responses_ms),
             voids=self.voids,
             answers_ms=tuple(self.answers_ms),
+            too_small=self._too_small,
             unsettled=self._unsettled,
             mirrored=self.mirror is Mirror.MIRRORED,
             excluded=tuple(self.excluded),

@@ -365,6 +365,7 @@ class Verification:
             internal_error=ending is Ending.INTERNAL_ERROR,
             voids=outcome.voids,
             challenges_planned=outcome.planned,
+            challenges_too_small=outcome.too_small,
             challenges_unsettled=outcome.unsettled,
             cannot=len(outcome.excluded),
         )

@@ -23,6 +23,7 @@ CLASS_OF: dict[ReasonCode, ReasonClass] = {
     ReasonCode.CHALLENGE_FAILED: ReasonClass.ACTION,
     ReasonCode.CHALLENGE_TIMEOUT: ReasonClass.ACTION,
     ReasonCode.TIME_LIMIT: ReasonClass.ACTION,
+    ReasonCode.MOVEMENT_TOO_SMALL: ReasonClass.ACTION,
     ReasonCode.MIRROR_UNSETTLED: ReasonClass.ACTION,
     ReasonCode.CHALLENGES_EXCLUDED: ReasonClass.ACTION,
     ReasonCode.NO_FACE: ReasonClass.FRAMING,

@@ -56,6 +56,7 @@ all_findings = st.builds(
     challenges_passed=counts,
     challenges_failed=counts,
     challenges_timed_out=counts,
+    challenges_too_small=counts,
     unasked_actions=counts,
     response_ms=st.lists(st.integers(0, 20_000), max_size=3).map(tuple),
     evidence=st.lists(statements, max_size=4).map(tuple),

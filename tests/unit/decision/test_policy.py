@@ -86,6 +86,16 @@ MISSED = replace(LIVE, challenges_passed=2, challenges_timed_out=1)
             ReasonCode.CHALLENGES_EXCLUDED,
         ),
         (
+            replace(LIVE, challenges_passed=2, challenges_too_small=1),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.MOVEMENT_TOO_SMALL,
+        ),
+        (
+            replace(LIVE, challenges_passed=1, challenges_too_small=1, challenges_timed_out=1),
+            VerdictStatus.FAILED,
+            ReasonCode.CHALLENGE_TIMEOUT,
+        ),
+        (
             replace(LIVE, challenges_passed=2, challenges_unsettled=1),
             VerdictStatus.INCONCLUSIVE,
             ReasonCode.MIRROR_UNSETTLED,

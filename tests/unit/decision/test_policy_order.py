@@ -190,6 +190,19 @@ def test_a_picture_that_may_be_mirrored_passes_nobody_and_fails_nobody(
         assert rank(replace(asked, challenges_unsettled=0), limits) == ORDER[VerdictStatus.FAILED]
 
 
+@given(findings=all_findings | near_passing, limits=thresholds, more=st.integers(1, 3))
+def test_a_movement_that_is_too_small_passes_nobody_and_fails_nobody(
+    findings: Findings, limits: Thresholds, more: int
+) -> None:
+    small = max(0, findings.challenges_too_small) + more
+    asked = replace(findings, mode=Mode.LIVE, challenges_too_small=small)
+    verdict = decide(asked, limits)
+    assert verdict.status is not VerdictStatus.PASSED
+    assert ReasonCode.MOVEMENT_TOO_SMALL in verdict.reasons
+    if verdict.status is VerdictStatus.FAILED:
+        assert rank(replace(asked, challenges_too_small=0), limits) == ORDER[VerdictStatus.FAILED]
+
+
 @given(findings=all_findings | near_passing, limits=thresholds)
 def test_missing_evidence_never_passes(findings: Findings, limits: Thresholds) -> None:
     blind = replace(findings, evidence=())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
 from kyc_rtc.decision.fusion import suspicion
-from kyc_rtc.decision.policy import HARD_SIGNS, decide, reason_for_sign
+from kyc_rtc.decision.policy import HARD_SIGNS, HINDRANCES, decide, reason_for_sign
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus, WeightWord, weight_word
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.vision.quality import QualityIssue
@@ -142,8 +142,8 @@ def test_worse_evidence_never_lowers_the_weight_of_a_reason(
     )
     before = weights_of(findings, limits)
     after = weights_of(replace(findings, evidence=tuple(worse)), limits)
-    # That footage came before bars a pass, and is context where the verdict is FAILED.
-    common = (before.keys() & after.keys()) - {R.SEEN_BEFORE}
+    # These bar a pass, and are context where the verdict is FAILED.
+    common = (before.keys() & after.keys()) - {R.SEEN_BEFORE} - HINDRANCES
     assert all(after[reason] >= before[reason] for reason in common)
 
 
@@ -172,7 +172,7 @@ def test_more_that_went_wrong_never_lowers_a_weight(
     before = weights_of(findings, limits)
     after = weights_of(replace(findings, **{name: getattr(findings, name) + more}), limits)
     # A pass is the one reason that speaks for the applicant, so that worse takes from it.
-    common = (before.keys() & after.keys()) - {R.CHALLENGES_PASSED, R.SEEN_BEFORE}
+    common = (before.keys() & after.keys()) - {R.CHALLENGES_PASSED, R.SEEN_BEFORE} - HINDRANCES
     assert all(after[reason] >= before[reason] for reason in common)
 
 

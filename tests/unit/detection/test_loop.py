@@ -54,6 +54,24 @@ def test_what_never_repeats_is_no_loop(seed: int) -> None:
     assert least_mismatch(wandering(900, seed), 40.0, noise=0.01) > UNLIKE
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("pace", [1.0, 0.95, 1.1])
+def test_an_action_done_twice_alike_is_not_a_loop(seed: int, pace: float) -> None:
+    calm = 0.05 * wandering(240, seed)
+    turn = np.random.default_rng(seed).normal(size=256)
+    rows = calm + np.outer(_bump(30, 30) + _bump(130, round(30 * pace)), turn)
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows /= rows.std(axis=1, keepdims=True)
+    assert least_mismatch(rows.astype(np.float32), 50.0, noise=0.007) > 2 * COPY
+
+
+def _bump(start: int, length: int) -> NDArray[np.float64]:
+    """An action that comes and goes, from step `start` of 240 on."""
+    steps = np.arange(240) - start
+    inside = (steps >= 0) & (steps < length)
+    return np.where(inside, (1 - np.cos(2 * np.pi * steps / length)) / 2, 0.0)
+
+
 def test_a_still_picture_with_noise_is_no_loop() -> None:
     still = np.repeat(wandering(9, seed=3)[:1], 600, axis=0)
     assert least_mismatch(still, 40.0, noise=0.01) == 1.0

@@ -295,7 +295,7 @@ def test_whatever_comes_the_bounds_hold(
     assert 0 <= extra <= (outcome.voids > 0)  # a voided head turn is asked in the end
     assert len(storm.of(ChallengeEnded)) + len(shown) in {outcome.attempts, outcome.attempts - 1}
     assert len(storm.of(ChallengeIssued)) >= outcome.attempts
-    closed = outcome.passed + outcome.failed_wrong + outcome.timed_out
+    closed = outcome.passed + outcome.failed_wrong + outcome.timed_out + outcome.too_small
     assert closed in {outcome.asked, outcome.asked - 1}
     assert len(outcome.responses_ms) == len(outcome.answers_ms) == outcome.passed
     assert all(0 < answer_ms <= 2_000 for answer_ms in outcome.answers_ms)

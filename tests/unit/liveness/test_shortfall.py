@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.events import ChallengeIssued
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge
 from kyc_rtc.liveness.shortfall import BEGUN, FURTHER, Shortfall
-from tests.unit.liveness.fakes.actor import Actor, Pulse, pulses_for
+from tests.unit.liveness.fakes.actor import Actor, Pulse, play, pulses_for
 from tests.unit.liveness.fakes.faces import Look, make_neutral, make_signals
+from tests.unit.liveness.fakes.stage import Stage
 
 LEFT = Challenge(ChallengeType.HEAD_TURN, Direction.LEFT)
 RIGHT = Challenge(ChallengeType.HEAD_TURN, Direction.RIGHT)
@@ -99,3 +103,27 @@ def test_the_way_back_from_enough_is_not_too_small(extents: list[float], down: i
     one = Shortfall()
     course = [0.0, *extents, *(max(0.0, 1 - n / down) for n in range(1, down + 1))]
     assert not any(one.update(extent, 40 * n) for n, extent in enumerate(course))
+
+
+@pytest.mark.parametrize(
+    ("challenge", "little"), [(LEFT, 0.45), (NODS, 0.45), (SMILE, 0.28), (MOUTH, 0.28)]
+)
+def test_who_cannot_go_further_is_counted_apart_from_who_does_nothing(
+    challenge: Challenge, little: float
+) -> None:
+    assert _counts(challenge, 1.0) == (1, 0, 0)
+    assert _counts(challenge, little) == (0, 1, 0)
+    assert _counts(challenge, 0.05) == (0, 0, 1)
+
+
+def _counts(challenge: Challenge, share: float) -> tuple[int, int, int]:
+    """Passed, too small and timed out, of somebody who goes so far of the way."""
+
+    def answer(prompt: ChallengeIssued, sent_ms: int) -> list[Pulse]:
+        pulses = pulses_for(prompt.challenge, sent_ms + 450)
+        return [replace(one, peak=one.peak * share) for one in pulses]
+
+    run = Stage(challenge).run
+    play(run, Actor(), answer)
+    assert run.outcome.failed_wrong == run.outcome.unsettled == 0
+    return run.outcome.passed, run.outcome.too_small, run.outcome.timed_out
