@@ -12,7 +12,6 @@ import numpy as np
 from kyc_rtc.frames import BgrImage
 from tests.support.browser import ApplicantPage
 from tests.support.browser_camera import Person, Prompt
-from tests.support.browser_situations import NOT_ASKED
 from tests.support.weak_link import WeakLink
 
 _UNSEEN_MS = 300.0
@@ -77,6 +76,8 @@ class Fault:
         """Follow the link, agree, and allow the camera."""
         if self.script:
             await tab.page.add_init_script(self.script)
+        if self.asks:
+            await tab.page.context.clear_permissions()
         if self.by_the_link:
             await camera.link.attach(tab.page)
         await tab.follow(join_url)
@@ -162,12 +163,12 @@ FAULTS: dict[str, Fault] = {
     "over-bright": Fault(_over_bright),
     "8 pictures a second": Fault(script="window.kycTestPeriodMs = 125;"),
     "encoder stalls for 0.4 s every 3 s": Fault(script=_ENCODER_STALLS),
-    "camera stalls for 4 s": Fault(happens=_stalls),
-    "black for 4 s": Fault(happens=_goes_black),
-    "track ends": Fault(happens=_ends),
+    "camera stalls for 4 s": Fault(happens=_stalls, again=True),
+    "black for 4 s": Fault(happens=_goes_black, again=True),
+    "track ends": Fault(happens=_ends, again=True),
     "first picture after 4 s": Fault(script="window.kycTestFirstMs = 4000;"),
     "permission after 5 s": Fault(script=f"window.kycTestAnswerMs = 5000; {NOT_ASKED}", asks=True),
-    "page reloaded": Fault(happens=_reloads),
-    "link dark for 5 s": Fault(happens=_link_goes_dark, by_the_link=True),
+    "page reloaded": Fault(happens=_reloads, again=True),
+    "link dark for 5 s": Fault(happens=_link_goes_dark, by_the_link=True, again=True),
 }
 """By the name that the table gives them."""
