@@ -167,7 +167,7 @@ FAULTS: dict[str, Fault] = {
     "black for 4 s": Fault(happens=_goes_black, again=True),
     "track ends": Fault(happens=_ends, again=True),
     "first picture after 4 s": Fault(script="window.kycTestFirstMs = 4000;"),
-    "permission after 5 s": Fault(script=f"window.kycTestAnswerMs = 5000; {NOT_ASKED}", asks=True),
+    "permission after 5 s": Fault(script="window.kycTestAnswerMs = 5000;", asks=True),
     "page reloaded": Fault(happens=_reloads, again=True),
     "link dark for 5 s": Fault(happens=_link_goes_dark, by_the_link=True, again=True),
 }
