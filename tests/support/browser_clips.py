@@ -130,8 +130,7 @@ PEOPLE = (
     ),
     Takes(
         clip="67f517537ea7a633",
-        # Turned aside a little, but at rest: elsewhere the head turns all the time.
-        idle=((0, 3_650),),
+        idle=((6_650, 7_300), (4_150, 5_050)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.LEFT): ((3_700, 5_250),),
             (ChallengeType.BLINK, None): ((5_950, 7_800),),
