@@ -24,6 +24,7 @@
   };
 
   if (!('kycTestFrame' in window)) return; // Chromium's own camera is used
+  if (!navigator.mediaDevices) return; // an empty tab, before the page
 
   /** What a person at the page reads at this moment. */
   function readPrompt() {

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.conftest import without_experts
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_firefox import Firefox, FirefoxTab, firefox_path, launched
 from tests.support.browser_people import Obedient
-from tests.support.browser_server import LiveServer
+from tests.support.browser_server import FEW, LiveServer, serving
 from tests.support.browser_ways import by_pictures
 
 pytestmark = pytest.mark.browser
@@ -28,14 +29,22 @@ async def firefox() -> AsyncIterator[Firefox]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def few_server(face_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Asks for a head turn: what else is asked, and how it is met, is Chromium's tests' matter."""
+    folder = tmp_path_factory.mktemp("few")
+    with serving(folder, FEW | without_experts(folder)) as server:
+        yield server
+
+
 async def test_a_person_in_firefox_is_verified(
-    firefox: Firefox, server: LiveServer, face_model: Path
+    firefox: Firefox, few_server: LiveServer, face_model: Path
 ) -> None:
-    session = server.start_session()
+    session = few_server.start_session()
     tab = await FirefoxTab.open(firefox, Obedient(face_model))
     await tab.follow(session["join_url"])
     await tab.step("result", RESULT_LIMIT_S)
-    status = server.status(session["session_id"])
+    status = few_server.status(session["session_id"])
     assert (status["status"], status["transport"]) == ("PASSED", "webrtc"), await tab.summary()
     title = "document.querySelector('#result-title').innerText"
     assert await tab.evaluate(title) == CATALOGUE["result.passed.title"]
@@ -44,12 +53,12 @@ async def test_a_person_in_firefox_is_verified(
 
 
 async def test_a_person_whose_pictures_firefox_uploads_is_verified(
-    firefox: Firefox, server: LiveServer, face_model: Path
+    firefox: Firefox, few_server: LiveServer, face_model: Path
 ) -> None:
-    session = server.start_session()
+    session = few_server.start_session()
     tab = await FirefoxTab.open(firefox, Obedient(face_model))
-    await by_pictures(tab, server, session)
+    await by_pictures(tab, few_server, session)
     await tab.step("result", RESULT_LIMIT_S)
-    status = server.status(session["session_id"])
+    status = few_server.status(session["session_id"])
     assert (status["status"], status["transport"]) == ("PASSED", "upload"), await tab.summary()
     await tab.close()
