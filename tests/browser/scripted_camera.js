@@ -1,7 +1,7 @@
 // Put into the page before its own scripts: a camera that shows what the test draws, and a record of
 // what the server and the page say. The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
 (() => {
-  const said = { messages: [], sent: [], violations: [], peers: [] };
+  const said = { messages: [], sent: [], violations: [], peers: [], tracks: [], isStalled: false };
   window.kycTest = said;
 
   document.addEventListener('securitypolicyviolation', (event) => {
@@ -24,6 +24,7 @@
   };
 
   if (!('kycTestFrame' in window)) return; // Chromium's own camera is used
+  if (!navigator.mediaDevices) return; // an empty tab, before the page
 
   /** What a person at the page reads at this moment. */
   function readPrompt() {
@@ -42,18 +43,26 @@
     context.drawImage(picture, 0, 0);
   }
 
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  // `kycTest.isStalled` holds the picture; `kycTestAnswerMs`: until the permission is answered;
+  // `kycTestFirstMs`: from every opening to the first picture.
   navigator.mediaDevices.getUserMedia = async () => {
+    if (window.kycTestAnswerMs) await pause(window.kycTestAnswerMs);
     const canvas = document.createElement('canvas');
     const context = canvas.getContext('2d');
-    await draw(context);
+    const firstMs = window.kycTestFirstMs ?? 0;
+    if (!firstMs && !said.isStalled) await draw(context);
     const stream = canvas.captureStream(30);
     const [track] = stream.getVideoTracks();
+    said.tracks.push(track);
     const run = async () => {
+      await pause(firstMs);
       while (track.readyState === 'live') {
         const began = performance.now();
-        await draw(context);
+        if (!said.isStalled) await draw(context);
         const leftMs = window.kycTestPeriodMs - (performance.now() - began);
-        await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)));
+        await pause(Math.max(0, leftMs));
       }
     };
     run();

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Playwright, ViewportSize
 
 from tests.support.browser_camera import PERIOD_MS, SCRIPT, Person, ScriptedCamera
+from tests.support.browser_tab import Tab
 
 PHONE = ViewportSize(width=390, height=844)
 DESKTOP = ViewportSize(width=1280, height=800)
@@ -24,7 +23,6 @@ _ARGUMENTS = (
     "--disable-quic",
     "--no-first-run",
 )
-_POLL_S = 0.1
 
 
 def chromium_path() -> str | None:
@@ -39,7 +37,7 @@ async def launch(playwright: Playwright, path: str, arguments: Sequence[str] = (
     )
 
 
-class ApplicantPage:
+class ApplicantPage(Tab):
     """One tab with an applicant's page; keeps what went wrong in it in `problems`."""
 
     def __init__(self, page: Page) -> None:
@@ -61,23 +59,17 @@ class ApplicantPage:
         await page.add_init_script(path=SCRIPT)
         return cls(page)
 
-    async def follow(self, join_url: str) -> None:
-        """Open the link, and agree."""
-        await self.page.goto(join_url)
-        await self.step("consent")
-        await self.page.click("#agree")
+    async def evaluate(self, expression: str) -> Any:
+        return await self.page.evaluate(expression)
 
-    async def step(self, name: str, within_s: float = 20) -> None:
-        """Wait until the page stands at `loading`, `consent`, `camera`, `live` or `result`."""
-        await self.until(f"document.body.dataset.step === '{name}'", within_s)
+    async def goto(self, url: str) -> None:
+        await self.page.goto(url)
 
-    async def until(self, condition: str, within_s: float = 20) -> None:
-        """Wait until the JavaScript expression holds. (The page forbids `wait_for_function`.)"""
-        deadline_s = time.monotonic() + within_s
-        while not await self.page.evaluate(f"() => Boolean({condition})"):
-            if time.monotonic() > deadline_s:
-                raise TimeoutError(f"{condition}\n{await self.summary()}")
-            await asyncio.sleep(_POLL_S)  # polling a page, bounded by the deadline
+    async def click(self, selector: str) -> None:
+        await self.page.click(selector)
+
+    async def close(self) -> None:
+        await self.page.context.close()
 
     async def text(self, selector: str) -> str:
         return (await self.page.inner_text(selector)).strip()
@@ -97,40 +89,9 @@ class ApplicantPage:
         )
         return visible
 
-    async def messages(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """What the server said on the data channels since the page was loaded, oldest first."""
-        heard: list[dict[str, Any]] = await self.page.evaluate("window.kycTest.messages")
-        return [message for message in heard if kind in (None, message["type"])]
-
-    async def sent(self, kind: str) -> list[dict[str, Any]]:
-        """What the page said on the data channels since it was loaded, oldest first."""
-        said: list[dict[str, Any]] = await self.page.evaluate("window.kycTest.sent")
-        return [message for message in said if message["type"] == kind]
-
-    async def violations(self) -> list[str]:
-        """What the page's content security policy stopped."""
-        found: list[str] = await self.page.evaluate("window.kycTest.violations")
-        return found
-
     async def drop_peer(self) -> None:
         """Break the connection off, as a change of network does; the page is not asked."""
         await self.page.evaluate("window.kycTest.peers.at(-1).close()")
-
-    async def session_id(self) -> str:
-        """From the page's address."""
-        path: str = await self.page.evaluate("location.pathname")
-        return path.rsplit("/", 1)[-1]
-
-    async def summary(self) -> str:
-        """For a test that fails: results, verdict, and the evidence at the end."""
-        messages = await self.messages()
-        told = [
-            m for m in messages if m["type"] in ("state", "challenge_result", "verdict", "error")
-        ]
-        frames = [m for m in messages if m["type"] == "frame"][-1:]
-        step = await self.page.evaluate("document.body.dataset.step")
-        lines = [f"step: {step}", *map(str, [*told, *frames]), *self.problems]
-        return "\n".join(lines)
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -29,6 +29,7 @@ _RAMPS_MS = 500
 Asked = tuple[ChallengeType, Direction | None]
 Span = tuple[int, int]
 """From and to, media time of the clip in milliseconds; backwards where `to` is the smaller."""
+Footage = list[tuple[int, BgrImage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +165,10 @@ class Recorded:
         *,
         willing: bool = True,
         seen: Callable[[], bool] = lambda: True,
+        footage: Footage | None = None,
     ) -> None:
-        frames = read_frames(find_clip(folder, takes.clip), SystemClock())
-        self._frames = [
-            (frame.captured_at_ms, framed(frame.to_bgr(), takes.middle, takes.height))
-            for frame in frames
-        ]
+        """`footage`: of these takes, where it was read before."""
+        self._frames = footage or read_footage(folder, takes)
         self._times_ms = [captured_at_ms for captured_at_ms, _ in self._frames]
         self._takes = takes
         self._willing, self._seen = willing, seen
@@ -243,6 +242,15 @@ class Recorded:
     def _at(self, source_ms: float) -> BgrImage:
         number = bisect.bisect_right(self._times_ms, source_ms) - 1
         return self._frames[max(0, number)][1]
+
+
+def read_footage(folder: Path, takes: Takes) -> Footage:
+    """The clip in the shape of a webcam's pictures: media time in milliseconds, and picture."""
+    frames = read_frames(find_clip(folder, takes.clip), SystemClock())
+    return [
+        (frame.captured_at_ms, framed(frame.to_bgr(), takes.middle, takes.height))
+        for frame in frames
+    ]
 
 
 def _length_ms(spans: tuple[Span, ...]) -> int:
