@@ -18,10 +18,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """What is known of the footage beside what it shows. `uploads_need_review`: pictures were uploaded,
-    and a person has to look at them; `seen_elsewhere`: the same footage came for another person;
-    `footage_unknown`: it could not be compared with earlier footage."""
+    """What is known of the footage apart from what it shows. `uploaded`: it came as single pictures;
+    `uploads_need_review`: for that reason a person has to look; `seen_elsewhere`: the same footage came for
+    another person; `footage_unknown`: it could not be compared with earlier footage."""
 
+    uploaded: bool = False
     uploads_need_review: bool = False
     seen_elsewhere: bool = False
     footage_unknown: bool = False
@@ -62,6 +63,7 @@ class Findings:
     time_limit_reached: bool = False
     internal_error: bool = False
     picture_lost: bool = False
+    uploaded: bool = False
     uploads_need_review: bool = False
     seen_elsewhere: bool = False
     footage_unknown: bool = False

@@ -125,11 +125,15 @@ def _failing(
     reasons = [] if stalled else _hard(findings.evidence, thresholds.confidence_threshold)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
-    if not _poor(findings) and _high(score, thresholds):
-        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
+    unmet: list[ReasonCode] = []
     if _conditions_are_good(findings, thresholds) and not findings.cannot:
-        reasons += _unmet(findings)
-    return reasons
+        unmet = _unmet(findings)
+    # The detectors learnt on frames out of a video codec; on uploaded pictures they have accused an honest
+    # person (docs/detection.md), so that there a score does not decide alone.
+    decides = not findings.uploaded or reasons or unmet
+    if decides and not _poor(findings) and _high(score, thresholds):
+        reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
+    return reasons + unmet
 
 
 def _only_stalled(findings: Findings, thresholds: Thresholds) -> bool:
@@ -167,7 +171,8 @@ def _lacking(
         reasons.append(ReasonCode.LINK_LOST)
     if findings.picture_lost:
         reasons.append(ReasonCode.POOR_QUALITY)
-    reasons += _for_review(findings, stalled=stalled)
+    unsure = stalled or (findings.uploaded and _high(score, thresholds))
+    reasons += _for_review(findings, unsure=unsure)
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     reasons += _quality(findings)
@@ -185,7 +190,7 @@ def _lacking(
     return reasons
 
 
-def _for_review(findings: Findings, *, stalled: bool) -> list[ReasonCode]:
+def _for_review(findings: Findings, *, unsure: bool) -> list[ReasonCode]:
     """What only a person can clear. Who says that they cannot do something could choose what is left to
     answer, so that it is never a pass (docs/detection.md), and never held against anybody."""
     reasons = []
@@ -195,7 +200,7 @@ def _for_review(findings: Findings, *, stalled: bool) -> list[ReasonCode]:
         reasons.append(ReasonCode.SEEN_BEFORE)
     if findings.cannot:
         reasons.append(ReasonCode.CHALLENGES_EXCLUDED)
-    unclear = reasons or stalled or findings.footage_unknown
+    unclear = reasons or unsure or findings.footage_unknown
     return [*reasons, ReasonCode.NEEDS_REVIEW] if unclear else []
 
 

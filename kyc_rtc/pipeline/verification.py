@@ -264,6 +264,7 @@ class Verification:
             return ()
         self._decided_on = replace(
             self._decided_on,
+            uploaded=remarks.uploaded,
             uploads_need_review=remarks.uploads_need_review,
             seen_elsewhere=remarks.seen_elsewhere,
             footage_unknown=remarks.footage_unknown,

@@ -173,9 +173,10 @@ class Course:
         match = event.match
         if match is not None:
             self.advice.note(Sign.SEEN_BEFORE)
+        uploaded = self.connection.transport is Transport.UPLOAD
         remarks = Remarks(
-            uploads_need_review=self.connection.transport is Transport.UPLOAD
-            and self._settings.uploads_mode == "review",
+            uploaded=uploaded,
+            uploads_need_review=uploaded and self._settings.uploads_mode == "review",
             seen_elsewhere=match is not None and not match.same_user,
             footage_unknown=not event.complete,
         )

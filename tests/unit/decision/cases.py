@@ -71,6 +71,7 @@ all_findings = st.builds(
     time_limit_reached=st.booleans(),
     internal_error=st.booleans(),
     picture_lost=st.booleans(),
+    uploaded=st.booleans(),
     uploads_need_review=st.booleans(),
     seen_elsewhere=st.booleans(),
     voids=st.integers(0, 5),

@@ -155,6 +155,22 @@ def test_whoever_was_asked_less_than_was_planned_never_passes(
     assert decide(short, limits).status is not VerdictStatus.PASSED
 
 
+@given(findings=all_findings | near_passing, limits=thresholds)
+def test_of_uploaded_pictures_a_score_alone_fails_nobody_and_passes_nobody(
+    findings: Findings, limits: Thresholds
+) -> None:
+    uploaded = decide(replace(findings, uploaded=True), limits)
+    filmed = decide(replace(findings, uploaded=False), limits)
+    calm = decide(replace(findings, uploaded=True, evidence=()), limits)
+    assert (uploaded.status is VerdictStatus.PASSED) == (filmed.status is VerdictStatus.PASSED)
+    if uploaded.status is filmed.status:
+        assert set(uploaded.reasons) >= set(filmed.reasons)
+    else:
+        assert ReasonCode.DEEPFAKE_SCORE_HIGH in filmed.reasons
+        assert uploaded.needs_review
+        assert calm.status is not VerdictStatus.FAILED
+
+
 @given(findings=all_findings | near_passing, limits=thresholds, voids=st.integers(0, 9))
 def test_voids_say_nothing_against_anybody(
     findings: Findings, limits: Thresholds, voids: int
