@@ -36,7 +36,8 @@ class Findings:
     and `voids` those that were open when a gap, a poor picture or a new peer voided them. They say
     nothing against anybody. `challenges_unsettled`: head turns that were not answered where the picture may
     be mirrored; `challenges_too_small`: the asked movement was made, but too little of it. `cannot`: the
-    applicant said of so many types of challenges that they cannot do them.
+    applicant said of so many types of challenges that they cannot do them. `head_left_out`: neither a head
+    turn nor a nod could be asked for.
     `unasked_actions` counts actions that nobody had asked for at the time.
     `response_ms`: media time from each passed challenge to its answer.
     `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
@@ -72,6 +73,7 @@ class Findings:
     challenges_too_small: int = 0
     challenges_unsettled: int = 0
     cannot: int = 0
+    head_left_out: bool = False
 
     @property
     def challenges_unmet(self) -> int:

@@ -192,13 +192,14 @@ def _lacking(
 
 def _for_review(findings: Findings, *, unsure: bool) -> list[ReasonCode]:
     """What only a person can clear. Who says that they cannot do something could choose what is left to
-    answer, so that it is never a pass (docs/detection.md), and never held against anybody."""
+    answer, so that it is never a pass (docs/detection.md), and never held against anybody. A head that is
+    never asked to move hides most of what betrays an animated photograph."""
     reasons = []
     if findings.uploads_need_review:
         reasons.append(ReasonCode.UPLOADED_PICTURES)
     if findings.seen_elsewhere:
         reasons.append(ReasonCode.SEEN_BEFORE)
-    if findings.cannot:
+    if findings.cannot or findings.head_left_out:
         reasons.append(ReasonCode.CHALLENGES_EXCLUDED)
     unclear = reasons or unsure or findings.footage_unknown
     return [*reasons, ReasonCode.NEEDS_REVIEW] if unclear else []

@@ -44,6 +44,9 @@ _BLOCKING = frozenset(
 """Issues under which a challenge is not judged. The others come with the movements asked for."""
 
 
+_HEAD_MOVES = frozenset({ChallengeType.HEAD_TURN, ChallengeType.NOD})
+
+
 class Phase(StrEnum):
     """How far a verification is."""
 
@@ -363,6 +366,7 @@ class Verification:
             challenges_too_small=outcome.too_small,
             challenges_unsettled=outcome.unsettled,
             cannot=len(outcome.excluded),
+            head_left_out=self._mode is Mode.LIVE and self._run.excluded >= _HEAD_MOVES,
         )
 
 

@@ -81,6 +81,16 @@ MISSED = replace(LIVE, challenges_passed=2, challenges_timed_out=1)
             ReasonCode.CHALLENGES_EXCLUDED,
         ),
         (
+            replace(LIVE, head_left_out=True),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.CHALLENGES_EXCLUDED,
+        ),
+        (
+            replace(MISSED, head_left_out=True),
+            VerdictStatus.FAILED,
+            ReasonCode.CHALLENGE_TIMEOUT,
+        ),
+        (
             replace(MISSED, cannot=1),
             VerdictStatus.INCONCLUSIVE,
             ReasonCode.CHALLENGES_EXCLUDED,
