@@ -61,6 +61,22 @@ class ReasonCode(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+SUSPICIONS = frozenset(
+    {
+        ReasonCode.DEEPFAKE_SUSPECTED,
+        ReasonCode.DEEPFAKE_SCORE_HIGH,
+        ReasonCode.FROZEN_FRAMES,
+        ReasonCode.VIDEO_LOOP,
+        ReasonCode.NO_MOTION,
+        ReasonCode.PLANAR_MOTION,
+        ReasonCode.FACE_CHANGED,
+        ReasonCode.SEEN_BEFORE,
+    }
+)
+"""What speaks of an attack, and what a poor picture or a later attempt does not take back. The other signs
+stand in a verdict only with one of these."""
+
+
 class WeightWord(StrEnum):
     """A weight in a word. The sentence for the agent is `weight.<value>` in the catalogue."""
 
@@ -120,8 +136,8 @@ class Verdict:
 
     @property
     def needs_review(self) -> bool:
-        """A person has to look before anything follows from it."""
-        suspected = self.status is VerdictStatus.INCONCLUSIVE and (
-            ReasonCode.DEEPFAKE_SUSPECTED in self.reasons
-        )
+        """A person has to look before anything follows from it: also where the picture was too poor to fail
+        anybody for what was seen."""
+        undecided = self.status is VerdictStatus.INCONCLUSIVE
+        suspected = undecided and not SUSPICIONS.isdisjoint(self.reasons)
         return suspected or ReasonCode.NEEDS_REVIEW in self.reasons

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from kyc_rtc.decision.verdict import SUSPICIONS
 from kyc_rtc.errors import AttemptsSpent, Conflict, VerificationExpired, Withdrawn
 from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
@@ -20,6 +21,10 @@ class Standing(Protocol):
     def state(self) -> str: ...
     @property
     def verdict_status(self) -> str | None: ...
+    @property
+    def needs_review(self) -> bool: ...
+    @property
+    def reasons(self) -> Sequence[str]: ...
 
 
 Attempt = TypeVar("Attempt", bound=Standing)
@@ -38,6 +43,22 @@ def attempt_that_counts(attempts: Sequence[Attempt]) -> Attempt:
         if candidates:
             return candidates[-1]
     raise ValueError("a verification has at least one attempt")
+
+
+def needs_review(attempts: Sequence[Standing]) -> bool:
+    """Whether a person has to look before anybody is verified. An attempt that passes does not settle what
+    another one raised: neither a review, nor signs of an attack for which it failed. Whoever only did not do
+    what was asked, and then did, needs none."""
+    passed = any(attempt.state == SessionState.PASSED for attempt in attempts)
+    return any(
+        attempt.needs_review
+        or (
+            passed
+            and attempt.state == SessionState.FAILED
+            and not SUSPICIONS.isdisjoint(attempt.reasons)
+        )
+        for attempt in attempts
+    )
 
 
 def attempts_spent(attempts: Sequence[SessionRecord]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kyc_rtc.errors import BadRequest, NotFound
 from kyc_rtc.ids import SessionId, parse_session_id
-from kyc_rtc.sessions.attempts import attempt_that_counts
+from kyc_rtc.sessions.attempts import attempt_that_counts, needs_review
 from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
@@ -87,7 +87,7 @@ def _row(summary: VerificationSummary) -> VerificationRow:
         verdict_status=counting.verdict_status,
         attempt=counting.attempt,
         attempts=len(summary.attempts),
-        needs_review=any(attempt.needs_review for attempt in summary.attempts),
+        needs_review=needs_review(summary.attempts),
         created_at_ms=summary.created_at_ms,
         updated_at_ms=counting.updated_at_ms,
         expires_at_ms=counting.expires_at_ms,

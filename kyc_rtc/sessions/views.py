@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from kyc_rtc.addresses import parsed
 from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.pipeline.analysis import FrameResult
-from kyc_rtc.sessions.attempts import may_retry
+from kyc_rtc.sessions.attempts import may_retry, needs_review
 from kyc_rtc.sessions.catch_up import OpenChallenge
 from kyc_rtc.sessions.exclusions import excluded
 from kyc_rtc.sessions.interface import (
@@ -75,8 +75,7 @@ def session_view(
         attempts=tuple(map(_attempt_view, attempts)),
         transport=record.transport,
         connection=record.connection,
-        # A retry that passes does not settle what an earlier attempt raised.
-        needs_review=any(attempt.needs_review for attempt in attempts),
+        needs_review=needs_review(attempts),
         profile=record.terms.profile,
         locale=record.terms.locale,
         return_url=record.terms.return_url,

@@ -40,6 +40,7 @@ class AttemptSummary:
     state: str
     verdict_status: str | None
     needs_review: bool
+    reasons: tuple[str, ...]
     updated_at_ms: int
     expires_at_ms: int
 
@@ -95,7 +96,7 @@ class SqlVerificationLists:
             attempts = (await connection.execute(_attempts_of(ids))).mappings().all()
         found: dict[str, list[AttemptSummary]] = {key: [] for key in ids}
         for attempt in attempts:
-            values = dict(attempt)
+            values = {**attempt, "reasons": tuple(attempt["reasons"])}
             found[values.pop("verification_id")].append(AttemptSummary(**values))
         return [self._summary(row, found[row["verification_id"]]) for row in rows]
 

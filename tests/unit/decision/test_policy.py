@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -255,6 +256,24 @@ def test_a_picture_that_stood_still_is_looked_at_where_all_was_answered_around_i
 def test_a_stall_excuses_no_other_sign(other: Sign) -> None:
     stalled = replace(LIVE, evidence=alarm(0.95, Sign.FROZEN_FRAMES, other))
     assert decide(stalled, LIMITS).status is VerdictStatus.FAILED
+
+
+@pytest.mark.parametrize("score", [0.8, 0.95])
+@pytest.mark.parametrize(
+    "poor",
+    [
+        {"several_faces": True},
+        {"persistent_issue": QualityIssue.TOO_DARK},
+        {"internal_error": True},
+    ],
+)
+def test_more_suspicion_in_a_poor_picture_needs_no_less_review(
+    poor: dict[str, Any], score: float
+) -> None:
+    """Whoever makes the picture poor, so as not to fail, is looked at."""
+    verdict = decide(replace(LIVE, evidence=alarm(score, Sign.FACE_SWAP), **poor), LIMITS)
+    assert verdict.status is VerdictStatus.INCONCLUSIVE
+    assert verdict.needs_review
 
 
 @pytest.mark.parametrize("issue", [i for i in QualityIssue if i != "face_changed"])

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
 from kyc_rtc.errors import Conflict
-from kyc_rtc.sessions.attempts import attempt_that_counts, attempts_spent, may_retry
-from kyc_rtc.sessions.interface import Command, CommandType
+from kyc_rtc.sessions.attempts import (
+    attempt_that_counts,
+    attempts_spent,
+    may_retry,
+    needs_review,
+)
+from kyc_rtc.sessions.interface import Command, CommandType, VerificationFilter
 from kyc_rtc.sessions.states import SessionState
+from kyc_rtc.sessions.views import applicants_view
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import SessionRecord
 from tests.support.memory_store import a_session
@@ -58,6 +66,53 @@ def attempts(states: str) -> list[SessionRecord]:
 )
 def test_the_attempt_that_counts(states: str, counts: int) -> None:
     assert attempt_that_counts(attempts(states)).attempt == counts
+
+
+@pytest.mark.parametrize(
+    ("states", "reasons", "needed"),
+    [
+        ("failed passed", ("deepfake_score_high", "face_swap"), True),
+        ("failed cancelled passed", ("video_loop",), True),
+        ("failed passed", ("challenge_timeout", "seen_before"), True),
+        ("failed passed", ("face_changed",), True),
+        ("failed passed", ("challenge_failed", "challenge_timeout"), False),
+        ("failed", ("deepfake_score_high",), False),  # it is decided
+        ("failed challenging", ("deepfake_score_high",), False),
+        ("failed inconclusive", ("deepfake_score_high",), False),
+    ],
+)
+def test_an_attempt_that_passes_does_not_settle_what_another_failed_for(
+    states: str, reasons: tuple[str, ...], needed: bool
+) -> None:
+    first, *others = attempts(states)
+    assert needs_review([replace(first, reasons=reasons), *others]) is needed
+
+
+@pytest.mark.parametrize("states", ["inconclusive", "inconclusive passed", "passed"])
+def test_what_one_attempt_asks_for_the_verification_needs(states: str) -> None:
+    first, *others = attempts(states)
+    assert not needs_review([first, *others])
+    assert needs_review([replace(first, needs_review=True), *others])
+
+
+async def test_a_passed_retry_after_signs_of_an_attack_is_looked_at(stage: Stage) -> None:
+    session_id = await stage.join()
+    stage.seat()
+    calm = stage.analysis.evidence
+    swap = Evidence(AnalyserName.SWAP, 0.95, 1.0, (0, 1_000), (Sign.FACE_SWAP,))
+    stage.analysis.evidence = (*calm, swap)
+    await stage.perform(lambda: stage.has_sent("verdict"))
+    view = await stage.service.status(session_id)
+    assert (view.status, view.needs_review) == ("FAILED", False)
+    again = await stage.service.retry(session_id)
+    stage.analysis.evidence = calm
+    await stage.connect(again.session_id)
+    await stage.perform(lambda: stage.has_sent("verdict"))
+    view = await stage.service.status(session_id)
+    assert (view.status, view.needs_review) == ("PASSED", True)
+    page = await stage.service.verifications(VerificationFilter(), "", 10)
+    assert [row.needs_review for row in page.verifications] == [True]
+    assert not applicants_view(view).needs_review  # which says nothing of what a detector saw
 
 
 def test_a_verification_has_an_attempt() -> None:
