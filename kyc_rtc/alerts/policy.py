@@ -42,8 +42,9 @@ def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tupl
     reasons: dict[AlertType, list[ReasonCode]] = {}
     for reason in dict.fromkeys(verdict.reasons):
         rule = _rule(reason)
-        if rule is not None:
-            kind, severity = _weighed(*rule, verdict.status)
+        weighed = _weighed(*rule, verdict.status) if rule is not None else None
+        if weighed is not None:
+            kind, severity = weighed
             severities[kind] = max(severity, severities.get(kind, severity), key=_rank)
             reasons.setdefault(kind, []).append(reason)
     worst = max(map(_rank, severities.values()), default=-1)
@@ -125,10 +126,11 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
 
 def _weighed(
     kind: AlertType, severity: Severity, status: VerdictStatus
-) -> tuple[AlertType, Severity]:
-    """The alert as a verdict of this status raises it: an attack that did not decide is suspected."""
+) -> tuple[AlertType, Severity] | None:
+    """The alert as a verdict of this status raises it: an attack that did not decide is suspected, and what
+    has FAILED needs no review."""
     if status is VerdictStatus.FAILED:
-        return kind, severity
+        return None if kind is AlertType.REVIEW_NEEDED else (kind, severity)
     if kind in (AlertType.DEEPFAKE_DETECTED, AlertType.REPLAY_DETECTED):
         suspicion = Severity.LOW if status is VerdictStatus.PASSED else Severity.MEDIUM
         return AlertType.ATTACK_SUSPECTED, suspicion

@@ -73,6 +73,11 @@ def test_nginx_takes_the_largest_body() -> None:
     assert int(size) * 1024**2 >= LimitSettings().max_body_bytes
 
 
+def test_nginx_names_no_user_that_a_host_may_lack() -> None:
+    text = (DEPLOY / "nginx.conf").read_text()
+    assert not re.search(r"^user ", text, re.MULTILINE)
+
+
 def test_kubernetes_gives_settings_that_work(tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
     assert [one["kind"] for one in documents] == ["Service", "StatefulSet", "Deployment", "Service"]
