@@ -3,17 +3,21 @@
 Each reason belongs to one alert type with one severity, and reasons of one type share an alert.
 Signs of an attack are called a deepfake or a replay only where the verdict is FAILED; elsewhere the
 evidence did not suffice, and they are a suspicion. A FAILED verdict never goes without an alert of
-at least medium severity.
+at least medium severity, and none where a person has to look goes without one that says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
+
+_ASK_FOR_A_PERSON: Final = frozenset(
+    {AlertType.ATTACK_SUSPECTED, AlertType.FOOTAGE_SEEN_BEFORE, AlertType.REVIEW_NEEDED}
+)
 
 AlertDetails = Mapping[str, str | float | list[str] | None]
 
@@ -47,6 +51,9 @@ def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tupl
             kind, severity = weighed
             severities[kind] = max(severity, severities.get(kind, severity), key=_rank)
             reasons.setdefault(kind, []).append(reason)
+    if _is_unseen(verdict, severities):
+        severities[AlertType.REVIEW_NEEDED] = Severity.MEDIUM
+        reasons[AlertType.REVIEW_NEEDED] = [ReasonCode.NEEDS_REVIEW]
     worst = max(map(_rank, severities.values()), default=-1)
     if verdict.status is VerdictStatus.FAILED and worst < Severity.MEDIUM.rank:
         severities[AlertType.VERIFICATION_FAILED] = Severity.MEDIUM
@@ -92,7 +99,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
         case ReasonCode.UPLOADED_PICTURES | ReasonCode.CHALLENGES_EXCLUDED:
             return AlertType.REVIEW_NEEDED, Severity.MEDIUM
         case ReasonCode.NEEDS_REVIEW:
-            return None  # what is to be done about another reason, which has its alert
+            return None  # mostly about another reason, which has its alert; see `_is_unseen`
         case ReasonCode.VIDEO_LOOP | ReasonCode.PLANAR_MOTION:
             return AlertType.REPLAY_DETECTED, Severity.CRITICAL
         case ReasonCode.FROZEN_FRAMES | ReasonCode.NO_MOTION:
@@ -122,6 +129,12 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return AlertType.INTERNAL_ERROR, Severity.HIGH
         case _:
             assert_never(reason)
+
+
+def _is_unseen(verdict: Verdict, raised: Iterable[AlertType]) -> bool:
+    """Whether a person has to look, and no alert of these says so: the footage could not be compared."""
+    undecided = verdict.status is not VerdictStatus.FAILED
+    return undecided and verdict.needs_review and _ASK_FOR_A_PERSON.isdisjoint(raised)
 
 
 def _weighed(

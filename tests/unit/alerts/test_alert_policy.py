@@ -94,7 +94,7 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
         [(A.LIVENESS_FAILED, S.LOW)],
     ),
     R.UPLOADED_PICTURES: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
-    R.NEEDS_REVIEW: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
+    R.NEEDS_REVIEW: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
     R.CLIENT_MISMATCH: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.CAPTURE_MISMATCH: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.NO_PULSE: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
@@ -110,6 +110,9 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
     ),
     R.INTERNAL_ERROR: ([(A.INTERNAL_ERROR, S.HIGH)], [(A.INTERNAL_ERROR, S.HIGH)]),
 }
+
+
+ASK_FOR_A_PERSON = {A.ATTACK_SUSPECTED, A.FOOTAGE_SEEN_BEFORE, A.REVIEW_NEEDED}
 
 
 def verdict_of(status: VerdictStatus, *reasons: ReasonCode) -> Verdict:
