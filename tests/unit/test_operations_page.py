@@ -1,9 +1,11 @@
-"""The log's events in docs/operations.md are those that the code logs."""
+"""The tables of docs/operations.md name what the code logs, and every reason."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+from kyc_rtc.decision.verdict import ReasonCode
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LOGGED = re.compile(r'\blog\.\w+\(\s*"(\w+)"')
@@ -13,16 +15,21 @@ LOGGED = re.compile(r'\blog\.\w+\(\s*"(\w+)"')
 def logged() -> set[str]:
     folders = ("kyc_rtc", "media", "signaling")
     sources = [path for name in folders for path in (REPOSITORY / name).rglob("*.py")]
+    sources.append(REPOSITORY / "server.py")
     return {event for path in sources for event in LOGGED.findall(path.read_text("utf-8"))}
 
 
-def documented() -> set[str]:
-    """What the first column of the table under "Logs" names."""
+def documented(heading: str) -> set[str]:
+    """What the first column of the table under a heading names."""
     text = (REPOSITORY / "docs" / "operations.md").read_text("utf-8")
-    section = text.partition("\n## Logs\n")[2].partition("\n## ")[0]
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
-    return {event for row in rows for event in re.findall(r"`(\w+)`", row)}
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
-def test_the_table_names_every_event_and_no_other() -> None:
-    assert documented() == logged()
+def test_the_log_has_every_event_and_no_other() -> None:
+    assert documented("Logs") == logged()
+
+
+def test_every_reason_is_explained() -> None:
+    assert documented("What the reasons mean") == set(ReasonCode)
