@@ -40,6 +40,9 @@ def test_compose_starts_the_server_in_production(compose: dict[str, Any], tmp_pa
     settings = load_settings({**environ, "KYC_RTC_CONFIG_DIR": str(tmp_path)})
     assert not settings.development
     assert [server.takes_secret for server in settings.media.ice_servers] == [True]
+    assert settings.return_urls
+    assert settings.consent.institution
+    assert settings.consent.privacy_url
 
 
 def test_every_variable_of_compose_is_in_the_example() -> None:
@@ -93,6 +96,7 @@ def test_kubernetes_gives_settings_that_work(tmp_path: Path) -> None:
     }
     settings = load_settings(environ | secrets)
     assert settings.media.port_range is not None
+    assert settings.consent.institution
     assert pod["terminationGracePeriodSeconds"] >= settings.limits.drain_s + 40
     labels = documents[1]["spec"]["template"]["metadata"]["labels"]
     assert (
