@@ -3,17 +3,21 @@
 Each reason belongs to one alert type with one severity, and reasons of one type share an alert.
 Signs of an attack are called a deepfake or a replay only where the verdict is FAILED; elsewhere the
 evidence did not suffice, and they are a suspicion. A FAILED verdict never goes without an alert of
-at least medium severity.
+at least medium severity, and none where a person has to look goes without one that says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
+
+_ASK_FOR_A_PERSON: Final = frozenset(
+    {AlertType.ATTACK_SUSPECTED, AlertType.FOOTAGE_SEEN_BEFORE, AlertType.REVIEW_NEEDED}
+)
 
 AlertDetails = Mapping[str, str | float | list[str] | None]
 
@@ -42,10 +46,14 @@ def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tupl
     reasons: dict[AlertType, list[ReasonCode]] = {}
     for reason in dict.fromkeys(verdict.reasons):
         rule = _rule(reason)
-        if rule is not None:
-            kind, severity = _weighed(*rule, verdict.status)
+        weighed = _weighed(*rule, verdict.status) if rule is not None else None
+        if weighed is not None:
+            kind, severity = weighed
             severities[kind] = max(severity, severities.get(kind, severity), key=_rank)
             reasons.setdefault(kind, []).append(reason)
+    if _is_unseen(verdict, severities):
+        severities[AlertType.REVIEW_NEEDED] = Severity.MEDIUM
+        reasons[AlertType.REVIEW_NEEDED] = [ReasonCode.NEEDS_REVIEW]
     worst = max(map(_rank, severities.values()), default=-1)
     if verdict.status is VerdictStatus.FAILED and worst < Severity.MEDIUM.rank:
         severities[AlertType.VERIFICATION_FAILED] = Severity.MEDIUM
@@ -91,7 +99,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
         case ReasonCode.UPLOADED_PICTURES | ReasonCode.CHALLENGES_EXCLUDED:
             return AlertType.REVIEW_NEEDED, Severity.MEDIUM
         case ReasonCode.NEEDS_REVIEW:
-            return None  # what is to be done about another reason, which has its alert
+            return None  # mostly about another reason, which has its alert; see `_is_unseen`
         case ReasonCode.VIDEO_LOOP | ReasonCode.PLANAR_MOTION:
             return AlertType.REPLAY_DETECTED, Severity.CRITICAL
         case ReasonCode.FROZEN_FRAMES | ReasonCode.NO_MOTION:
@@ -123,12 +131,19 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             assert_never(reason)
 
 
+def _is_unseen(verdict: Verdict, raised: Iterable[AlertType]) -> bool:
+    """Whether a person has to look, and no alert of these says so: the footage could not be compared."""
+    undecided = verdict.status is not VerdictStatus.FAILED
+    return undecided and verdict.needs_review and _ASK_FOR_A_PERSON.isdisjoint(raised)
+
+
 def _weighed(
     kind: AlertType, severity: Severity, status: VerdictStatus
-) -> tuple[AlertType, Severity]:
-    """The alert as a verdict of this status raises it: an attack that did not decide is suspected."""
+) -> tuple[AlertType, Severity] | None:
+    """The alert as a verdict of this status raises it: an attack that did not decide is suspected, and what
+    has FAILED needs no review."""
     if status is VerdictStatus.FAILED:
-        return kind, severity
+        return None if kind is AlertType.REVIEW_NEEDED else (kind, severity)
     if kind in (AlertType.DEEPFAKE_DETECTED, AlertType.REPLAY_DETECTED):
         suspicion = Severity.LOW if status is VerdictStatus.PASSED else Severity.MEDIUM
         return AlertType.ATTACK_SUSPECTED, suspicion

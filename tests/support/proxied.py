@@ -53,7 +53,6 @@ def nginx(folder: Path, port: int, plain_port: int, app_port: int, pem: Path) ->
     temporary = "".join(f"{name}_temp_path {folder / name};" for name in _TEMPORARY)
     conf = folder / "nginx.conf"
     changes = {
-        "user nginx;": "",
         "/run/nginx.pid": str(folder / "nginx.pid"),
         "access_log /dev/stdout": f"{temporary} access_log {folder / 'access.log'}",
         "server 127.0.0.1:8080;": f"server 127.0.0.1:{app_port};",

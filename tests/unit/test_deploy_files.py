@@ -40,6 +40,9 @@ def test_compose_starts_the_server_in_production(compose: dict[str, Any], tmp_pa
     settings = load_settings({**environ, "KYC_RTC_CONFIG_DIR": str(tmp_path)})
     assert not settings.development
     assert [server.takes_secret for server in settings.media.ice_servers] == [True]
+    assert settings.return_urls
+    assert settings.consent.institution
+    assert settings.consent.privacy_url
 
 
 def test_every_variable_of_compose_is_in_the_example() -> None:
@@ -73,6 +76,11 @@ def test_nginx_takes_the_largest_body() -> None:
     assert int(size) * 1024**2 >= LimitSettings().max_body_bytes
 
 
+def test_nginx_names_no_user_that_a_host_may_lack() -> None:
+    text = (DEPLOY / "nginx.conf").read_text()
+    assert not re.search(r"^user ", text, re.MULTILINE)
+
+
 def test_kubernetes_gives_settings_that_work(tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
     assert [one["kind"] for one in documents] == ["Service", "StatefulSet", "Deployment", "Service"]
@@ -88,6 +96,7 @@ def test_kubernetes_gives_settings_that_work(tmp_path: Path) -> None:
     }
     settings = load_settings(environ | secrets)
     assert settings.media.port_range is not None
+    assert settings.consent.institution
     assert pod["terminationGracePeriodSeconds"] >= settings.limits.drain_s + 40
     labels = documents[1]["spec"]["template"]["metadata"]["labels"]
     assert (

@@ -84,7 +84,7 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
     R.STREAM_TIMING: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.REPEATED_FRAMES: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.SEEN_BEFORE: ([(A.FOOTAGE_SEEN_BEFORE, S.HIGH)], [(A.FOOTAGE_SEEN_BEFORE, S.HIGH)]),
-    R.CHALLENGES_EXCLUDED: ([(A.REVIEW_NEEDED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
+    R.CHALLENGES_EXCLUDED: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
     R.MOVEMENT_TOO_SMALL: (
         [(A.VERIFICATION_FAILED, S.MEDIUM), (A.LIVENESS_FAILED, S.LOW)],
         [(A.LIVENESS_FAILED, S.LOW)],
@@ -93,8 +93,8 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
         [(A.VERIFICATION_FAILED, S.MEDIUM), (A.LIVENESS_FAILED, S.LOW)],
         [(A.LIVENESS_FAILED, S.LOW)],
     ),
-    R.UPLOADED_PICTURES: ([(A.REVIEW_NEEDED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
-    R.NEEDS_REVIEW: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
+    R.UPLOADED_PICTURES: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
+    R.NEEDS_REVIEW: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
     R.CLIENT_MISMATCH: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.CAPTURE_MISMATCH: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.NO_PULSE: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
@@ -110,6 +110,9 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
     ),
     R.INTERNAL_ERROR: ([(A.INTERNAL_ERROR, S.HIGH)], [(A.INTERNAL_ERROR, S.HIGH)]),
 }
+
+
+ASK_FOR_A_PERSON = {A.ATTACK_SUSPECTED, A.FOOTAGE_SEEN_BEFORE, A.REVIEW_NEEDED}
 
 
 def verdict_of(status: VerdictStatus, *reasons: ReasonCode) -> Verdict:
@@ -150,6 +153,10 @@ def test_one_reason(reason: ReasonCode, expected: tuple[list[Raised], list[Raise
         (
             verdict_of(INCONCLUSIVE, R.LINK_LOST, R.TEXTURE, R.VIDEO_LOOP),
             [(A.ATTACK_SUSPECTED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
+        ),
+        (
+            verdict_of(FAILED, R.NO_MOTION, R.CHALLENGES_EXCLUDED),
+            [(A.REPLAY_DETECTED, S.HIGH)],
         ),
         (
             verdict_of(FAILED, R.CHALLENGE_TIMEOUT, R.LIVENESS_SCORE_LOW),
@@ -217,8 +224,12 @@ def test_what_holds_for_every_verdict(verdict: Verdict) -> None:
     assert ranks == sorted(ranks, reverse=True)
     assert len({draft.type for draft in drafts}) == len(drafts)
     named = {code for draft in drafts for code in json.loads(json.dumps(draft.details))["reasons"]}
-    assert named >= set(verdict.reasons) - {R.CHALLENGES_PASSED, R.NEEDS_REVIEW} - ADVISORY
+    silent = {R.CHALLENGES_PASSED, R.NEEDS_REVIEW} | ADVISORY
     if verdict.status is FAILED:
+        silent |= {R.CHALLENGES_EXCLUDED, R.UPLOADED_PICTURES}
+    assert named >= set(verdict.reasons) - silent
+    if verdict.status is FAILED:
+        assert A.REVIEW_NEEDED not in {draft.type for draft in drafts}
         assert ranks[0] >= S.MEDIUM.rank
     else:
         detected = {A.DEEPFAKE_DETECTED, A.REPLAY_DETECTED, A.VERIFICATION_FAILED}
