@@ -90,7 +90,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "names",
         nargs="*",
-        choices=[[], *SITUATIONS],
+       
         metavar="NAME",
         help="situations; all by default",
     )
@@ -100,7 +100,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--text", type=int, default=100, metavar="PERCENT", help="size of the text, such as 200"
     )
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 if __name__ == "__main__":
