@@ -90,7 +90,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "names",
         nargs="*",
-       
         metavar="NAME",
         help="situations; all by default",
     )

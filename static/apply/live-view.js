@@ -5,6 +5,8 @@ import { byId, mark } from './dom.js';
 const FLASH_MS = 1_100;
 /** A hint stays at least so long, so that it can be read when the picture wavers. */
 const HINT_HOLD_MS = 1_400;
+/** A second tap on “I cannot do this”, or a thumb that rests there, comes within this time. */
+const CANNOT_DEAF_MS = 1_500;
 const HURRY_RATIO = 0.3;
 /** Below this the ring counts as not begun: a round line cap would draw a dot. */
 const VISIBLE_PROGRESS = 0.01;
@@ -49,6 +51,7 @@ export class LiveView {
   #video = /** @type {HTMLVideoElement} */ (byId('preview'));
   #flashTimer = 0;
   #hintTimer = 0;
+  #deafTimer = 0;
   #hintSinceMs = -Infinity;
   /** @type {{text: string, tone: HintTone}} */
   #wantedHint = { text: '', tone: 'warn' };
@@ -163,9 +166,18 @@ export class LiveView {
     mark(this.#stage, 'issue', code === null ? null : (ISSUES[code] ?? 'other'));
   }
 
-  /** @param {boolean} shown whether something is asked that a person may be unable to do */
+  /**
+   * A tap that was meant for what stood there before excludes no action.
+   *
+   * @param {boolean} shown whether something is asked that a person may be unable to do
+   */
   setCannot(shown) {
-    const button = byId('cannot');
+    const button = /** @type {HTMLButtonElement} */ (byId('cannot'));
+    if (shown && button.hidden) {
+      clearTimeout(this.#deafTimer);
+      button.disabled = true;
+      this.#deafTimer = setTimeout(() => (button.disabled = false), CANNOT_DEAF_MS);
+    }
     const hadFocus = document.activeElement === button;
     button.hidden = !shown;
     if (!shown && hadFocus) this.#text.focus({ preventScroll: true });
