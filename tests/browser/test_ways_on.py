@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, ViewportSize
 
 from tests.support.browser import PHONE
 from tests.support.browser_camera import CATALOGUE
@@ -17,6 +17,7 @@ from tests.support.browser_script import (
     title,
     words,
 )
+from tests.support.browser_situations import SITUATIONS
 from tests.support.situations_start import fails, slow
 
 pytestmark = pytest.mark.browser
@@ -31,6 +32,11 @@ LATER = """
     };
     window.allow = () => { permission.state = 'granted'; permission.onchange?.(new Event('change')); };"""
 """A camera that is blocked until the test allows it."""
+
+ROOM_BELOW_TASK = """(() => {
+    const box = (id) => document.getElementById(id).getBoundingClientRect();
+    return box('live-actions').top - box('prompt-text').bottom;
+})()"""
 
 CAMERA_TITLE = "#camera-trouble-title"
 
@@ -81,6 +87,21 @@ async def test_a_text_that_does_not_come_ends_in_a_button(
     server.answers["consent"] = Answer(200, consent_text())
     await tab.page.click("#result-action")
     await tab.step("consent")
+
+
+# ── large text ──
+
+
+@pytest.mark.parametrize("size", [(360, 560), (320, 568)])
+async def test_the_task_can_be_read_to_its_end_with_text_of_twice_the_size(
+    browser: Browser, size: tuple[int, int]
+) -> None:
+    """The side to turn to stands last, and there are seconds to read it."""
+    view = ViewportSize(width=size[0], height=size[1])
+    tab = await SITUATIONS["live_asks_turn_left"](browser, view)
+    await tab.page.add_style_tag(content="html { font-size: 200% }")
+    gap = await tab.page.evaluate(ROOM_BELOW_TASK)
+    assert gap >= 0
 
 
 # ── results ──
