@@ -51,7 +51,7 @@ export class LiveView {
   #video = /** @type {HTMLVideoElement} */ (byId('preview'));
   #flashTimer = 0;
   #hintTimer = 0;
-  #deafTimer = 0;
+  #cannotSinceMs = -Infinity;
   #hintSinceMs = -Infinity;
   /** @type {{text: string, tone: HintTone}} */
   #wantedHint = { text: '', tone: 'warn' };
@@ -167,20 +167,23 @@ export class LiveView {
   }
 
   /**
-   * A tap that was meant for what stood there before excludes no action.
-   *
    * @param {boolean} shown whether something is asked that a person may be unable to do
    */
   setCannot(shown) {
-    const button = /** @type {HTMLButtonElement} */ (byId('cannot'));
-    if (shown && button.hidden) {
-      clearTimeout(this.#deafTimer);
-      button.disabled = true;
-      this.#deafTimer = setTimeout(() => (button.disabled = false), CANNOT_DEAF_MS);
-    }
+    const button = byId('cannot');
+    if (shown && button.hidden) this.#cannotSinceMs = performance.now();
     const hadFocus = document.activeElement === button;
     button.hidden = !shown;
     if (!shown && hadFocus) this.#text.focus({ preventScroll: true });
+  }
+
+  /**
+   * A tap that was meant for what stood there before excludes no action. A key is pressed on purpose.
+   *
+   * @param {MouseEvent} click
+   */
+  takesCannot({ detail }) {
+    return detail === 0 || performance.now() - this.#cannotSinceMs > CANNOT_DEAF_MS;
   }
 
   /** @param {string} text empty to hide */

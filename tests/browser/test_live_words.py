@@ -175,6 +175,7 @@ async def test_whoever_cannot_do_it_says_so_and_hears_what_happens(browser: Brow
     tab = await challenging(browser)
     assert not await tab.page.is_visible(CANNOT)
     await tab.ask("a")
+    await tab.pass_time(2)
     await tab.page.click(CANNOT)
     sent = await tab.page.evaluate("kycScript.sent.filter(({ type }) => type === 'cannot')")
     assert [message["challenge_id"] for message in sent] == ["a"]
