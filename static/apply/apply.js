@@ -221,7 +221,20 @@ class ApplyPage {
   async #tryAgain() {
     if (!(await this.#renew())) return;
     this.#restarts = 0;
-    await this.#toCamera(false);
+    await this.#goOn(false);
+  }
+
+  /**
+   * What a button leads to. The text of the consent may not come; then there is a button again.
+   *
+   * @param {boolean} takeOver
+   */
+  async #goOn(takeOver) {
+    try {
+      await this.#toCamera(takeOver);
+    } catch (error) {
+      this.#showRefusal(error, () => this.#goOn(takeOver));
+    }
   }
 
   /**
@@ -347,7 +360,7 @@ class ApplyPage {
    */
   #showElsewhere(replaced, canTakeOver) {
     if (!canTakeOver) this.#barredFrom = this.#api.sessionId;
-    if (canTakeOver) this.#endings.elsewhere(replaced ? 'replaced' : 'in_use', () => this.#toCamera(true));
+    if (canTakeOver) this.#endings.elsewhere(replaced ? 'replaced' : 'in_use', () => this.#goOn(true));
     else this.#endings.elsewhere('elsewhere', () => this.#lookAgain());
   }
 

@@ -9,7 +9,7 @@ import { byId, focusHeading, showStep } from './dom.js';
 const LONG_WAIT_MS = 8_000;
 
 /** Where another browser or device may help. */
-const ELSEWHERE = new Set(['unsupported', 'no_answer', 'not_found', 'in_use', 'overconstrained', 'failed', 'denied']);
+const ELSEWHERE = new Set(['unsupported', 'no_answer', 'not_found', 'in_use', 'overconstrained', 'failed', 'denied', 'dismissed', 'slow']);
 
 /** @typedef {import('../sdk/i18n.js').Catalogue} Catalogue */
 
@@ -20,6 +20,8 @@ export class CameraStep {
   /** @type {(stream: MediaStream) => void} */
   #onOpen = () => undefined;
   #isDone = false;
+  /** Whether the browser was asked for the camera and has not answered. */
+  #isAsking = false;
 
   /** @param {Catalogue} words */
   constructor(words) {
@@ -38,15 +40,27 @@ export class CameraStep {
     this.#isDone = false;
     this.#showAsk();
     showStep('camera');
-    if (await isPermitted()) this.#open();
+    const permission = await askPermission();
+    if (permission) permission.onchange = () => this.#onPermission(permission);
+    if (permission?.state === 'granted') this.#open();
     return opened;
+  }
+
+  /**
+   * Whoever allows the camera later, in the settings of the browser, need not press anything here.
+   *
+   * @param {PermissionStatus} permission
+   */
+  #onPermission(permission) {
+    if (permission.state === 'granted' && !this.#isDone && !this.#isAsking) this.#open();
   }
 
   /** Ask for the camera. Whoever asks again while a question stands takes the first stream that comes. */
   async #open() {
     this.#button.disabled = true;
     this.#waiting.textContent = this.#words.text('camera.waiting');
-    const timer = setTimeout(() => this.#showTrouble('no_answer'), LONG_WAIT_MS);
+    this.#isAsking = true;
+    const timer = setTimeout(() => this.#onLongWait(), LONG_WAIT_MS);
     try {
       this.#take(await openCamera());
     } catch (error) {
@@ -54,8 +68,15 @@ export class CameraStep {
       if (!this.#isDone) this.#showTrouble(classifyCameraError(error));
     } finally {
       clearTimeout(timer);
+      this.#isAsking = false;
       this.#release();
     }
+  }
+
+  /** Where the camera is allowed, no question stands: it is the camera that does not come. */
+  async #onLongWait() {
+    const permission = await askPermission();
+    if (!this.#isDone && this.#isAsking) this.#showTrouble(permission?.state === 'granted' ? 'slow' : 'no_answer');
   }
 
   /** @param {MediaStream} stream */
@@ -78,7 +99,7 @@ export class CameraStep {
     this.#button.textContent = this.#words.text('camera.turn_on');
   }
 
-  /** @param {import('../sdk/camera.js').CameraCode} code */
+  /** @param {import('../sdk/camera.js').CameraCode | 'slow'} code */
   #showTrouble(code) {
     this.#release();
     byId('camera-ask').hidden = true;
@@ -114,12 +135,11 @@ export class CameraStep {
   }
 }
 
-/** @returns {Promise<boolean>} false also where the browser does not tell */
-async function isPermitted() {
+/** @returns {Promise<PermissionStatus | null>} null where the browser does not tell */
+async function askPermission() {
   try {
-    const status = await navigator.permissions.query({ name: /** @type {PermissionName} */ ('camera') });
-    return status.state === 'granted';
+    return await navigator.permissions.query({ name: /** @type {PermissionName} */ ('camera') });
   } catch {
-    return false;
+    return null;
   }
 }

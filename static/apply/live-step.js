@@ -143,7 +143,7 @@ export class LiveStep {
     }
     new StopQuestion(() => this.#stop(), signal);
     byId('live-camera-retry').addEventListener('click', () => this.#client.restoreCamera(), { signal });
-    byId('cannot').addEventListener('click', () => this.#sayCannot(), { signal });
+    byId('cannot').addEventListener('click', (tap) => this.#view.takesCannot(tap) && this.#sayCannot(), { signal });
     window.addEventListener('pagehide', () => this.#client.close(), { signal });
   }
 

@@ -5,6 +5,8 @@ import { byId, mark } from './dom.js';
 const FLASH_MS = 1_100;
 /** A hint stays at least so long, so that it can be read when the picture wavers. */
 const HINT_HOLD_MS = 1_400;
+/** A second tap on “I cannot do this”, or a thumb that rests there, comes within this time. */
+const CANNOT_DEAF_MS = 1_500;
 const HURRY_RATIO = 0.3;
 /** Below this the ring counts as not begun: a round line cap would draw a dot. */
 const VISIBLE_PROGRESS = 0.01;
@@ -49,6 +51,7 @@ export class LiveView {
   #video = /** @type {HTMLVideoElement} */ (byId('preview'));
   #flashTimer = 0;
   #hintTimer = 0;
+  #cannotSinceMs = -Infinity;
   #hintSinceMs = -Infinity;
   /** @type {{text: string, tone: HintTone}} */
   #wantedHint = { text: '', tone: 'warn' };
@@ -163,12 +166,24 @@ export class LiveView {
     mark(this.#stage, 'issue', code === null ? null : (ISSUES[code] ?? 'other'));
   }
 
-  /** @param {boolean} shown whether something is asked that a person may be unable to do */
+  /**
+   * @param {boolean} shown whether something is asked that a person may be unable to do
+   */
   setCannot(shown) {
     const button = byId('cannot');
+    if (shown && button.hidden) this.#cannotSinceMs = performance.now();
     const hadFocus = document.activeElement === button;
     button.hidden = !shown;
     if (!shown && hadFocus) this.#text.focus({ preventScroll: true });
+  }
+
+  /**
+   * A tap that was meant for what stood there before excludes no action. A key is pressed on purpose.
+   *
+   * @param {MouseEvent} click
+   */
+  takesCannot({ detail }) {
+    return detail === 0 || performance.now() - this.#cannotSinceMs > CANNOT_DEAF_MS;
   }
 
   /** @param {string} text empty to hide */

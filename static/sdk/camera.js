@@ -18,7 +18,7 @@ const CONSTRAINTS = [
 const MUTE_GRACE_MS = 2_000;
 
 /**
- * @typedef {'denied' | 'not_found' | 'in_use' | 'insecure' | 'unsupported' | 'overconstrained' | 'no_answer' | 'no_picture' | 'failed'} CameraCode
+ * @typedef {'denied' | 'dismissed' | 'not_found' | 'in_use' | 'insecure' | 'unsupported' | 'overconstrained' | 'no_answer' | 'no_picture' | 'failed'} CameraCode
  */
 
 /** The camera could not be opened; `code` says why. */
@@ -48,14 +48,18 @@ const CODE_BY_NAME = {
   ConstraintNotSatisfiedError: 'overconstrained',
 };
 
+/** Chromium: the question was closed without an answer. It can be asked again; nothing is blocked. */
+const DISMISSED = /dismissed/i;
+
 /**
  * @param {unknown} error what getUserMedia threw
  * @returns {CameraCode}
  */
 export function classifyCameraError(error) {
   if (error instanceof CameraError) return error.code;
-  const name = /** @type {{name?: string}} */ (error)?.name ?? '';
-  return CODE_BY_NAME[name] ?? 'failed';
+  const { name = '', message = '' } = /** @type {{name?: string, message?: string}} */ (error ?? {});
+  const code = CODE_BY_NAME[name] ?? 'failed';
+  return code === 'denied' && DISMISSED.test(message) ? 'dismissed' : code;
 }
 
 /**

@@ -175,6 +175,7 @@ async def test_whoever_cannot_do_it_says_so_and_hears_what_happens(browser: Brow
     tab = await challenging(browser)
     assert not await tab.page.is_visible(CANNOT)
     await tab.ask("a")
+    await tab.pass_time(2)
     await tab.page.click(CANNOT)
     sent = await tab.page.evaluate("kycScript.sent.filter(({ type }) => type === 'cannot')")
     assert [message["challenge_id"] for message in sent] == ["a"]
@@ -184,6 +185,24 @@ async def test_whoever_cannot_do_it_says_so_and_hears_what_happens(browser: Brow
     assert await shown(tab) == (CATALOGUE["live.checking"], CATALOGUE["live.cannot_said"])
     await tab.ask("b", "nod")
     assert await tab.page.is_visible(CANNOT)
+
+
+async def test_a_second_tap_excludes_no_second_action(browser: Browser) -> None:
+    """An action that was excluded is not asked for in any later attempt either."""
+    tab = await challenging(browser)
+    await tab.ask("a")
+    await tab.pass_time(2)
+    box = await tab.page.locator(CANNOT).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    await tab.page.mouse.click(x, y)
+    await tab.ask("b", "nod")
+    await tab.page.mouse.click(x, y)
+    sent = "kycScript.sent.filter(({ type }) => type === 'cannot').map((one) => one.challenge_id)"
+    assert await tab.page.evaluate(sent) == ["a"]
+    await tab.pass_time(2)
+    await tab.page.mouse.click(x, y)
+    assert await tab.page.evaluate(sent) == ["a", "b"]
 
 
 # ── consent ──

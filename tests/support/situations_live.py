@@ -128,6 +128,7 @@ async def answered(browser: Browser, size: ViewportSize, **result: Any) -> Scrip
 async def cannot(browser: Browser, size: ViewportSize) -> ScriptedPage:
     """“I cannot do this” was pressed."""
     tab = await prompted(browser, size, "smile_hold")
+    await tab.pass_time(2)  # earlier taps are not taken
     await tab.page.click("#cannot")
     return tab
 

@@ -20,7 +20,7 @@ from tests.support.browser_script import (
 Situation = Callable[[Browser, ViewportSize], Awaitable[ScriptedPage]]
 
 NO_CAMERA = """navigator.mediaDevices.getUserMedia = async () => {{
-    throw new DOMException('no', '{name}');
+    throw new DOMException('{said}', '{name}');
 }};"""
 NO_ANSWER = "navigator.mediaDevices.getUserMedia = () => new Promise(() => undefined);"
 NOT_ASKED = "navigator.permissions.query = async () => ({ state: 'prompt' });"
@@ -153,15 +153,25 @@ async def unanswered(browser: Browser, size: ViewportSize, for_s: float = 8.5) -
     return tab
 
 
+async def slow(browser: Browser, size: ViewportSize) -> ScriptedPage:
+    """The camera is allowed, and does not come."""
+    tab = await ScriptedPage.visit(browser, viewport=size, lack=NO_ANSWER)
+    await tab.step("consent")
+    await tab.page.click("#agree")
+    await tab.step("camera")
+    await tab.pass_time(8.5)
+    return tab
+
+
 def denied(family: str) -> Situation:
     """On a phone: the way to the permission is another one."""
-    lack = NO_CAMERA.format(name="NotAllowedError") + AGENT.format(agent=PHONES[family])
+    lack = NO_CAMERA.format(name="NotAllowedError", said="no") + AGENT.format(agent=PHONES[family])
     return partial(without_camera, lack=lack)
 
 
-def fails(name: str) -> Situation:
+def fails(name: str, said: str = "no") -> Situation:
     """`getUserMedia` throws this."""
-    return partial(without_camera, lack=NO_CAMERA.format(name=name))
+    return partial(without_camera, lack=NO_CAMERA.format(name=name, said=said))
 
 
 START: dict[str, Situation] = {
@@ -197,6 +207,8 @@ START: dict[str, Situation] = {
     "camera_denied": fails("NotAllowedError"),
     "camera_denied_ios": denied("ios"),
     "camera_denied_android": denied("android"),
+    "camera_dismissed": fails("NotAllowedError", said="Permission dismissed"),
+    "camera_slow": slow,
     "camera_in_use": fails("NotReadableError"),
     "camera_not_found": fails("NotFoundError"),
     "camera_overconstrained": fails("OverconstrainedError"),
