@@ -8,8 +8,8 @@ one `Store`; what it means for others is sent when `Stored` comes back.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
@@ -26,6 +26,7 @@ from kyc_rtc.sessions.deadlines import Facts, Step, Unjoined, next_step, pace_ms
 from kyc_rtc.sessions.devices import Devices
 from kyc_rtc.sessions.effects import (
     Analyse,
+    Audience,
     DropPeer,
     Effect,
     End,
@@ -108,7 +109,7 @@ class Session:
     @property
     def seen(self) -> SessionRecord:
         """`record`, with what was measured since."""
-        return dataclasses.replace(self.record, **self._course.measured())
+        return replace(self.record, **self._course.measured())
 
     @property
     def is_over(self) -> bool:
@@ -234,7 +235,8 @@ class Session:
                 self._ready = True
                 self.client_watch.channel.ready()
                 last_event = inbound.fields.get("last_event")
-                return self._all(self.catch_up.missed(last_event, self._greeted_seq))
+                missed = self.catch_up.missed(last_event, self._greeted_seq)
+                return [replace(sending, to=Audience.PEER) for sending in self._all(missed)]
             case InboundType.CANNOT if inbound:
                 return self._course.cannot(inbound.fields.get("challenge_id"), now)
             case InboundType.CANCEL:
@@ -293,11 +295,17 @@ class Session:
     def _complete(self, event: Completed, now: Now) -> list[Effect]:
         """The caller is answered when the outcome is stored, whichever it is. Who hangs up before its first
         picture was seen only parts: it may have failed to connect, and come again."""
+        if event.left is not None and self._has_followed(event.left):
+            return self._replies.answer(event.request)
         if event.left is not None and self._ledger.state is SessionState.CONNECTING:
             self._lose(event.left, now)
             return [DropPeer(event.left), *self._replies.answer(event.request)]
         waiting = self._replies.answer_at_the_end(event.request)
         return [*waiting, *self._conclude(Ending.COMPLETED, now)]
+
+    def _has_followed(self, peer_id: PeerId) -> bool:
+        """Whether somebody else counts by now: what the client of this peer says ends nothing."""
+        return self._uploader is not None or self._peer_id not in (peer_id, None)
 
     def _cancel(self, actor: str, request: Request | None, now: Now) -> list[Effect]:
         waiting = self._replies.answer_at_the_end(request)
@@ -382,15 +390,17 @@ class Session:
         return [] if media_ms is None else self._messages([entry], media_ms)
 
     def _messages(self, entries: list[EventRecord], media_ms: int = 0) -> list[Effect]:
-        if self._peer_id is not None and not self._ready:
-            return []  # the client says where to begin when it is ready
         made = (message_of(entry, self._exposure, media_ms) for entry in entries)
-        return self._all(message for message in made if message is not None)
+        sent = self._all(message for message in made if message is not None)
+        if self._peer_id is None or self._ready:
+            return list(sent)
+        # The client of the peer says where to begin when it is ready.
+        return [replace(sending, to=Audience.READERS) for sending in sent]
 
     def _send(self, message: Outbound) -> Send:
         return Send(message, self._course.media_ms)
 
-    def _all(self, outbound: Iterable[Outbound]) -> list[Effect]:
+    def _all(self, outbound: Iterable[Outbound]) -> list[Send]:
         return list(map(self._send, outbound))
 
     def _give_up(self) -> list[Effect]:
