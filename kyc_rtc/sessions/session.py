@@ -158,8 +158,7 @@ class Session:
             case ChallengeOrdered():
                 return self._order(event)
             case CannotDo(challenge_id, request):
-                effects = self._course.cannot(challenge_id, now)
-                return [*effects, *self._replies.answer(request)]
+                return [*self._course.cannot(challenge_id, now), *self._replies.answer(request)]
             case Completed():
                 return self._complete(event, now)
             case Cancelled(actor, request):
@@ -234,9 +233,8 @@ class Session:
             case InboundType.READY if inbound:
                 self._ready = True
                 self.client_watch.channel.ready()
-                last_event = inbound.fields.get("last_event")
-                missed = self.catch_up.missed(last_event, self._greeted_seq)
-                return [replace(sending, to=Audience.PEER) for sending in self._all(missed)]
+                missed = self.catch_up.missed(inbound.fields.get("last_event"), self._greeted_seq)
+                return self._all(missed, Audience.PEER)
             case InboundType.CANNOT if inbound:
                 return self._course.cannot(inbound.fields.get("challenge_id"), now)
             case InboundType.CANCEL:
@@ -295,17 +293,14 @@ class Session:
     def _complete(self, event: Completed, now: Now) -> list[Effect]:
         """The caller is answered when the outcome is stored, whichever it is. Who hangs up before its first
         picture was seen only parts: it may have failed to connect, and come again."""
-        if event.left is not None and self._has_followed(event.left):
-            return self._replies.answer(event.request)
-        if event.left is not None and self._ledger.state is SessionState.CONNECTING:
-            self._lose(event.left, now)
-            return [DropPeer(event.left), *self._replies.answer(event.request)]
+        if event.left is not None:
+            if self._uploader is not None or self._peer_id not in (event.left, None):
+                return self._replies.answer(event.request)  # somebody else counts by now
+            if self._ledger.state is SessionState.CONNECTING:
+                self._lose(event.left, now)
+                return [DropPeer(event.left), *self._replies.answer(event.request)]
         waiting = self._replies.answer_at_the_end(event.request)
         return [*waiting, *self._conclude(Ending.COMPLETED, now)]
-
-    def _has_followed(self, peer_id: PeerId) -> bool:
-        """Whether somebody else counts by now: what the client of this peer says ends nothing."""
-        return self._uploader is not None or self._peer_id not in (peer_id, None)
 
     def _cancel(self, actor: str, request: Request | None, now: Now) -> list[Effect]:
         waiting = self._replies.answer_at_the_end(request)
@@ -334,8 +329,7 @@ class Session:
         present, noticed = self._peer_id is not None, bool(self._notices.repeat())
         begins, said = self.client_watch.look(event, now.monotonic_ms, present, noticed)
         self._ready = self._ready or begins
-        effects += self._all(said)
-        effects += self._course.check(event.last_frame_ms, now)
+        effects += [*self._all(said), *self._course.check(event.last_frame_ms, now)]
         facts = Facts(
             joined_at_ms=self._joined_at_ms,
             has_peer=self._peer_id is not None,
@@ -391,17 +385,14 @@ class Session:
 
     def _messages(self, entries: list[EventRecord], media_ms: int = 0) -> list[Effect]:
         made = (message_of(entry, self._exposure, media_ms) for entry in entries)
-        sent = self._all(message for message in made if message is not None)
-        if self._peer_id is None or self._ready:
-            return list(sent)
-        # The client of the peer says where to begin when it is ready.
-        return [replace(sending, to=Audience.READERS) for sending in sent]
+        waits = self._peer_id is not None and not self._ready  # and says then where to begin
+        return self._all(filter(None, made), Audience.READERS if waits else Audience.ALL)
 
-    def _send(self, message: Outbound) -> Send:
-        return Send(message, self._course.media_ms)
+    def _send(self, message: Outbound, to: Audience = Audience.ALL) -> Send:
+        return Send(message, self._course.media_ms, to)
 
-    def _all(self, outbound: Iterable[Outbound]) -> list[Send]:
-        return list(map(self._send, outbound))
+    def _all(self, outbound: Iterable[Outbound], to: Audience = Audience.ALL) -> list[Effect]:
+        return [self._send(message, to) for message in outbound]
 
     def _give_up(self) -> list[Effect]:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""
