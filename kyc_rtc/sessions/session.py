@@ -93,9 +93,8 @@ class Session:
         self._ready = self._ended = self._is_crowded_out = False
         self._unjoined = Unjoined()
         self._joined_at_ms: float | None = None
-        self._alone_since_ms = 0.0
+        self._alone_since_ms = self._gap_ms = 0.0
         self._uploader: Client | None = None
-        self._gap_ms = 0.0
         self._notices, self._pace = Notices(), Throttle(pace_ms(settings.target_fps))
         self._replies = Replies(self._ledger)
         self.catch_up = CatchUp(self._ledger, self._course, self._exposure)
