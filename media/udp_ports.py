@@ -50,14 +50,14 @@ class _Gatherer:
     ) -> list[Candidate]:
         """The host candidates of `addresses`, and what STUN and TURN servers give within `timeout` (s)."""
         bound = [p for address in addresses if (p := await self._bind(component, address))]
-        self._connection._protocols += bound  # noqa: SLF001
         reflexive, relayed = await asyncio.gather(
             self._reflexive(bound, timeout), self._relayed(component, [], timeout)
         )
         return [p.local_candidate for p in bound] + reflexive + relayed
 
     async def _bind(self, component: int, address: str) -> StunProtocol | None:
-        """A socket at the first port that is free; None, and a warning, where none is."""
+        """A socket at the first port that is free; None, and a warning, where none is. The connection has it
+        at once, so that closing the connection frees the port, whatever fails next."""
         loop = asyncio.get_running_loop()
         for port in in_turn(self._ports):
             try:
@@ -66,6 +66,7 @@ class _Gatherer:
                 )
             except OSError:
                 continue
+            self._connection._protocols.append(protocol)  # noqa: SLF001
             opened = transport.get_extra_info("socket")
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, UDP_SOCKET_BUFFER_SIZE)
             protocol.local_candidate = _host_candidate(component, address, port)
@@ -83,9 +84,11 @@ class _Gatherer:
         ]
         if not asking:
             return []
-        done, late = await asyncio.wait(asking, timeout=limit_s)
-        for task in late:
-            task.cancel()
+        try:
+            done, _ = await asyncio.wait(asking, timeout=limit_s)
+        finally:  # also where nobody waits for the answers any more
+            for task in asking:
+                task.cancel()
         return [task.result()[0] for task in done if task.exception() is None]
 
 

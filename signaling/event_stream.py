@@ -52,8 +52,11 @@ async def write_events(
     response = web.StreamResponse(headers=headers)
     response.content_type = EVENT_STREAM
     put_security_headers(response, secure=request.secure)  # the middleware comes too late for it
-    await response.prepare(request)
-    await response.write(_KEEP_ALIVE)
+    try:
+        await response.prepare(request)
+        await response.write(_KEEP_ALIVE)
+    except ConnectionError:
+        return response  # the client went before the first event
     upcoming: asyncio.Future[Mapping[str, Any] | None] = _next(messages)
     idle: asyncio.Future[None] = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
     try:

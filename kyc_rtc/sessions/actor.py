@@ -293,8 +293,8 @@ class SessionActor:
         match effect:
             case Store(commit):
                 self._writer.add(commit)
-            case Send(message, media_ms):
-                self.outbox.send(message, media_ms, self._transmit)
+            case Send():
+                self.outbox.send(effect, self._transmit)
             case Analyse(request) if self._analysing is not None:
                 self._spawn(self._analyse(self._analysing, request))
             case Analyse():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
@@ -19,12 +20,23 @@ class Store:
     commit: Commit
 
 
+class Audience(StrEnum):
+    """Whom a message is for."""
+
+    ALL = "all"
+    PEER = "peer"
+    """The present peer, which missed what the others have read."""
+    READERS = "readers"
+    """Who reads along, while the present peer has not said that it is ready."""
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a message to the present peer and to the followers. `t_ms` of the message: `media_ms`."""
+    """Send a message. `t_ms` of the message: `media_ms`."""
 
     message: Outbound
     media_ms: int
+    to: Audience = Audience.ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,6 @@ async def linger(gone: asyncio.Event, clock: Clock, *, verdict: bool) -> None:
 async def part(peer: PeerPort, farewell: Send | None, outbox: Outbox, clock: Clock) -> None:
     """Close a peer; one that is sent the reason has a moment to read it."""
     if farewell is not None:
-        outbox.send(farewell.message, farewell.media_ms, peer.send)
+        outbox.send(farewell, peer.send)
         await clock.sleep_ms(FAREWELL_MS)
     await peer.aclose()

@@ -357,13 +357,11 @@ class SessionInterface(Protocol):
         self, session_id: str, after: int
     ) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, Any]]]:
         """The session's messages as its applicant's client gets them, until it closes: those that are in
-        the journal after the entry `after`, the open challenge, and what follows.
+        the journal after the entry `after`, the open challenge, and what follows. One who reads too slowly
+        is cut off, and may resume after the last entry that it has.
 
         Raises `NotFound` where it is not live, `RateLimited` where too many read it.
         """
-
-    def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
-        """The session's messages as they are sent, until it closes. Slow readers miss old ones."""
 
     async def verifications(
         self, wanted: VerificationFilter, after: str, limit: int

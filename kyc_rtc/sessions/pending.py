@@ -53,6 +53,8 @@ class PendingPeers:
         instance = self._instances.get(peer_id)
         if isinstance(error, CandidatesRefused) and not self._was_up and instance is not None:
             self._unreachable[instance] = error
+            if len(self._unreachable) > MAX_REMEMBERED:
+                self._unreachable.pop(next(iter(self._unreachable)))
 
     def explain(self, instance: str) -> None:
         """Say once why this device's peer before could not be reached; the next one may come from

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from kyc_rtc.clock import Clock
+from kyc_rtc.errors import RateLimited
 from kyc_rtc.sessions.events import Now
-from kyc_rtc.sessions.outbox import Follower, Outbox
+from kyc_rtc.sessions.outbox import Outbox, Reader
+from kyc_rtc.sessions.refusals import not_live
 from kyc_rtc.sessions.session import Session
 
 
@@ -21,8 +23,21 @@ class Reading:
         """Whether its client sends too few a second."""
         return self._session.client_watch.rate.is_low
 
-    def follow(self, after: int) -> Follower | None:
+    def begin(self, after: int) -> Reader:
         """A reader of all messages from now on, and of those that it missed since the journal's entry
-        `after`; None where too many read already."""
+        `after`.
+
+        Raises:
+            NotFound: the session is over, and says nothing more. RateLimited: too many read it already.
+        """
+        if self._outbox.is_closed:
+            raise not_live()
         now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
-        return self._outbox.follow_after(self._session.catch_up.for_a_reader(after, now))
+        reader = self._outbox.read_after(self._session.catch_up.for_a_reader(after, now))
+        if reader is None:
+            raise RateLimited("too many read this session", retry_after_s=5, hint="read it once")
+        return reader
+
+    def end(self, reader: Reader) -> None:
+        """It reads no more."""
+        self._outbox.leave(reader)

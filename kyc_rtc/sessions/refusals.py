@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kyc_rtc.errors import Conflict, KycError, StorageUnavailable
+from kyc_rtc.errors import Conflict, KycError, NotFound, StorageUnavailable
 from kyc_rtc.sessions.effects import Effect, Reply
 from kyc_rtc.sessions.events import (
     AnalysisFailed,
@@ -34,6 +34,11 @@ def of_a_newcomer(state: SessionState, unstored: int) -> KycError | None:
     if unstored >= MAX_UNSTORED:
         return StorageUnavailable("the database is away", hint="try again")
     return None
+
+
+def not_live() -> NotFound:
+    """What a caller gets who needs a session that runs, where it has not begun, or is gone."""
+    return NotFound("no such live session", hint="send an offer first")
 
 
 def not_running(state: str) -> KycError:

@@ -16,7 +16,6 @@ from kyc_rtc.errors import (
     Conflict,
     Misdirected,
     NotFound,
-    RateLimited,
     StorageUnavailable,
     UploadsDisabled,
 )
@@ -60,7 +59,7 @@ from kyc_rtc.sessions.opening import first_attempt, next_attempt, opening_entry
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.readiness import Cause, Readiness
-from kyc_rtc.sessions.refusals import over
+from kyc_rtc.sessions.refusals import not_live, over
 from kyc_rtc.sessions.registry import SessionRegistry
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState
 from kyc_rtc.sessions.supervision import Supervisor
@@ -253,22 +252,11 @@ class SessionService:
         self, session_id: str, after: int
     ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         actor = await self._require_live(session_id)
-        follower = actor.reading.follow(after)
-        if follower is None:
-            raise RateLimited("too many read this session", retry_after_s=5, hint="read it once")
+        reader = actor.reading.begin(after)
         try:
-            yield follower.messages()
+            yield reader.messages()
         finally:
-            actor.outbox.unfollow(follower)
-
-    async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
-        actor = await self._require_live(session_id)
-        follower = actor.outbox.follow()
-        try:
-            async for message in follower.messages():
-                yield message
-        finally:
-            actor.outbox.unfollow(follower)
+            actor.reading.end(reader)
 
     # Commands
 
@@ -381,7 +369,7 @@ class SessionService:
         record = await self._store.get(key)
         if record.state in LIVE:
             raise Misdirected("the session lives in another process", hint="try again")
-        raise NotFound("no such live session", hint="send an offer first")
+        raise not_live()
 
     def _admit(self) -> None:
         """A session that waits takes no place: it is a row. Full is answered to whoever joins."""

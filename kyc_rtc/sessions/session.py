@@ -8,8 +8,8 @@ one `Store`; what it means for others is sent when `Stored` comes back.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from kyc_rtc.detection.evidence import Sign
@@ -26,6 +26,7 @@ from kyc_rtc.sessions.deadlines import Facts, Step, Unjoined, next_step, pace_ms
 from kyc_rtc.sessions.devices import Devices
 from kyc_rtc.sessions.effects import (
     Analyse,
+    Audience,
     DropPeer,
     Effect,
     End,
@@ -92,9 +93,8 @@ class Session:
         self._ready = self._ended = self._is_crowded_out = False
         self._unjoined = Unjoined()
         self._joined_at_ms: float | None = None
-        self._alone_since_ms = 0.0
+        self._alone_since_ms = self._gap_ms = 0.0
         self._uploader: Client | None = None
-        self._gap_ms = 0.0
         self._notices, self._pace = Notices(), Throttle(pace_ms(settings.target_fps))
         self._replies = Replies(self._ledger)
         self.catch_up = CatchUp(self._ledger, self._course, self._exposure)
@@ -108,7 +108,7 @@ class Session:
     @property
     def seen(self) -> SessionRecord:
         """`record`, with what was measured since."""
-        return dataclasses.replace(self.record, **self._course.measured())
+        return replace(self.record, **self._course.measured())
 
     @property
     def is_over(self) -> bool:
@@ -157,8 +157,7 @@ class Session:
             case ChallengeOrdered():
                 return self._order(event)
             case CannotDo(challenge_id, request):
-                effects = self._course.cannot(challenge_id, now)
-                return [*effects, *self._replies.answer(request)]
+                return [*self._course.cannot(challenge_id, now), *self._replies.answer(request)]
             case Completed():
                 return self._complete(event, now)
             case Cancelled(actor, request):
@@ -233,8 +232,8 @@ class Session:
             case InboundType.READY if inbound:
                 self._ready = True
                 self.client_watch.channel.ready()
-                last_event = inbound.fields.get("last_event")
-                return self._all(self.catch_up.missed(last_event, self._greeted_seq))
+                missed = self.catch_up.missed(inbound.fields.get("last_event"), self._greeted_seq)
+                return self._all(missed, Audience.PEER)
             case InboundType.CANNOT if inbound:
                 return self._course.cannot(inbound.fields.get("challenge_id"), now)
             case InboundType.CANCEL:
@@ -293,9 +292,12 @@ class Session:
     def _complete(self, event: Completed, now: Now) -> list[Effect]:
         """The caller is answered when the outcome is stored, whichever it is. Who hangs up before its first
         picture was seen only parts: it may have failed to connect, and come again."""
-        if event.left is not None and self._ledger.state is SessionState.CONNECTING:
-            self._lose(event.left, now)
-            return [DropPeer(event.left), *self._replies.answer(event.request)]
+        if event.left is not None:
+            if self._uploader is not None or self._peer_id not in (event.left, None):
+                return self._replies.answer(event.request)  # somebody else counts by now
+            if self._ledger.state is SessionState.CONNECTING:
+                self._lose(event.left, now)
+                return [DropPeer(event.left), *self._replies.answer(event.request)]
         waiting = self._replies.answer_at_the_end(event.request)
         return [*waiting, *self._conclude(Ending.COMPLETED, now)]
 
@@ -326,8 +328,7 @@ class Session:
         present, noticed = self._peer_id is not None, bool(self._notices.repeat())
         begins, said = self.client_watch.look(event, now.monotonic_ms, present, noticed)
         self._ready = self._ready or begins
-        effects += self._all(said)
-        effects += self._course.check(event.last_frame_ms, now)
+        effects += [*self._all(said), *self._course.check(event.last_frame_ms, now)]
         facts = Facts(
             joined_at_ms=self._joined_at_ms,
             has_peer=self._peer_id is not None,
@@ -382,16 +383,15 @@ class Session:
         return [] if media_ms is None else self._messages([entry], media_ms)
 
     def _messages(self, entries: list[EventRecord], media_ms: int = 0) -> list[Effect]:
-        if self._peer_id is not None and not self._ready:
-            return []  # the client says where to begin when it is ready
         made = (message_of(entry, self._exposure, media_ms) for entry in entries)
-        return self._all(message for message in made if message is not None)
+        waits = self._peer_id is not None and not self._ready  # and says then where to begin
+        return self._all(filter(None, made), Audience.READERS if waits else Audience.ALL)
 
-    def _send(self, message: Outbound) -> Send:
-        return Send(message, self._course.media_ms)
+    def _send(self, message: Outbound, to: Audience = Audience.ALL) -> Send:
+        return Send(message, self._course.media_ms, to)
 
-    def _all(self, outbound: Iterable[Outbound]) -> list[Effect]:
-        return list(map(self._send, outbound))
+    def _all(self, outbound: Iterable[Outbound], to: Audience = Audience.ALL) -> list[Effect]:
+        return [self._send(message, to) for message in outbound]
 
     def _give_up(self) -> list[Effect]:
         """Another process may have it by now: nothing more is stored, and nothing is sent."""

@@ -189,10 +189,6 @@ class FakeSessions:
             yield message
         await self.over.wait()
 
-    async def events(self, session_id: str) -> AsyncIterator[Mapping[str, Any]]:
-        await self.status(session_id)
-        yield {"type": "hello"}
-
     async def verifications(
         self, wanted: VerificationFilter, after: str, limit: int
     ) -> VerificationPage:

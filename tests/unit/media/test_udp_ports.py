@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from contextlib import closing
 
 import pytest
 import structlog
+from aiortc import RTCIceGatherer, RTCIceTransport
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc_rtc.settings import MediaSettings, Settings
-from media.udp_ports import in_turn
+from media import udp_ports
+from media.udp_ports import in_turn, use_ports
 from tests.support.loopback import Loopback
 
 HOST_PORT = re.compile(r"a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", re.IGNORECASE)
@@ -73,3 +76,21 @@ async def test_a_port_is_free_again_after_its_camera(free_ports: range) -> None:
         call, found = await _answered(only)
         await call.aclose()
         assert {port for _, port in found} == {free_ports[0]}
+
+
+async def test_no_port_stays_taken_where_gathering_fails(
+    free_ports: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("as if it was cancelled")
+
+    monkeypatch.setattr(udp_ports, "_host_candidate", fail)
+    transport = RTCIceTransport(RTCIceGatherer())
+    use_ports([transport], free_ports)
+    with pytest.raises(RuntimeError):
+        await transport.iceGatherer.gather()
+    await transport._connection.close()
+    await asyncio.sleep(0)  # in which the sockets are closed
+    for port in free_ports:
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as taken:
+            taken.bind(("", port))

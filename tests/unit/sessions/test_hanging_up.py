@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from kyc_rtc.errors import Conflict, NotFound
+from kyc_rtc.ids import PeerId, parse_session_id
+from kyc_rtc.sessions.events import Completed
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.settings import MediaSettings
 from tests.support.clock import settle
 from tests.support.offers import browser_like_offer
 from tests.unit.sessions.conftest import Stage
+from tests.unit.sessions.test_service import picture
 
 CLIENT = ClientView(user_agent="test", address="192.0.2.7")
 
@@ -87,3 +91,22 @@ async def test_who_hangs_up_before_anything_was_seen_and_stays_away_is_inconclus
     assert (ended.state, ended.status) == ("inconclusive", "INCONCLUSIVE")
     with pytest.raises(Conflict):
         await stage.service.offer(session_id, browser_like_offer(), CLIENT)
+
+
+@pytest.mark.parametrize("uploads", [False, True], ids=["a peer", "pictures"])
+async def test_who_hangs_up_too_late_does_not_end_what_followed(
+    stage: Stage, uploads: bool
+) -> None:
+    session_id = (await stage.service.open("customer")).session_id
+    former = PeerId(await connect(stage, session_id, frames=1))
+    if uploads:
+        await stage.peer.aclose()
+        await settle()
+        await stage.service.upload(session_id, picture(), CLIENT)
+    else:
+        await connect(stage, session_id, frames=1)
+    actor = stage.service._registry.find(parse_session_id(session_id))
+    assert actor is not None
+    async with asyncio.timeout(1):  # it looked while the other one was on its way
+        await actor.ask(partial(Completed, left=former))
+    assert await stage.state(session_id) == "checking_quality"

@@ -9,8 +9,9 @@ import pytest
 import structlog.testing
 
 from kyc_rtc.errors import AtCapacity, CandidatesRefused, NotFound, VideoTooLarge
+from kyc_rtc.ids import PeerId
 from kyc_rtc.sessions.interface import ClientView
-from kyc_rtc.sessions.pending import client_key
+from kyc_rtc.sessions.pending import MAX_REMEMBERED, PendingPeers, client_key
 from kyc_rtc.settings import LimitSettings, MediaSettings, Settings
 from tests.support.clock import settle
 from tests.support.offers import browser_like_offer
@@ -217,3 +218,17 @@ async def test_who_is_on_the_way_is_not_silent(stage: Stage) -> None:
     assert not stage.peer.closed
     await stage.clock.advance(600)
     assert stage.peer.closed
+
+
+def test_devices_that_could_not_be_reached_are_bounded() -> None:
+    pending = PendingPeers()
+    for number in range(3 * MAX_REMEMBERED):
+        pending.answered(PeerId(str(number)), "", f"device {number}")
+        pending.refused(PeerId(str(number)), UNREACHABLE)
+    remembered = 0
+    for number in range(3 * MAX_REMEMBERED):
+        try:
+            pending.explain(f"device {number}")
+        except CandidatesRefused:
+            remembered += 1
+    assert remembered == MAX_REMEMBERED

@@ -347,11 +347,12 @@ async def test_a_session_needs_a_usable_user_id(stage: Stage, user_id: str) -> N
         await stage.service.open(user_id)
 
 
-async def test_followers_read_along_until_the_end(stage: Stage) -> None:
+async def test_readers_read_along_until_the_end(stage: Stage) -> None:
     session_id = await stage.join()
 
     async def read() -> list[str]:
-        return [message["type"] async for message in stage.service.events(session_id)]
+        async with stage.service.following(session_id, 0) as messages:
+            return [message["type"] async for message in messages]
 
     reading = asyncio.create_task(read())
     await settle()
@@ -359,7 +360,7 @@ async def test_followers_read_along_until_the_end(stage: Stage) -> None:
     await stage.service.command(session_id, COMPLETE)
     await stage.clock.advance(5_000)
     types = await reading
-    assert types == ["quality", "state", "state", "verdict"]
+    assert types == ["state", "quality", "state", "state", "verdict"]
 
 
 async def test_a_session_has_so_many_peers_and_no_more(stage: Stage) -> None:

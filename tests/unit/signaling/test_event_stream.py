@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+import structlog
+from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, web
 from aiohttp.test_utils import TestClient
 
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import Settings
-from signaling.event_stream import KEEP_ALIVE_MS, as_event
+from signaling.event_stream import EVENT_STREAM, KEEP_ALIVE_MS, as_event
 from tests.support.clock import ManualClock
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import MakeClient
@@ -87,6 +89,24 @@ async def test_a_refusal_is_an_error_and_not_a_stream(
     response = await client.get(f"/whip/{started['session_id']}/messages", headers=bearer)
     assert (response.status, response.headers["Retry-After"]) == (429, "5")
     assert (await response.json())["error"]["code"] == "rate_limited"
+
+
+@pytest.mark.parametrize("step", ["prepare", "write"])
+async def test_a_client_that_has_gone_before_the_first_byte_is_no_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    async def gone(*_: Any) -> None:
+        raise ClientConnectionResetError("Cannot write to closing transport")
+
+    def limited(response: web.StreamResponse, *arguments: Any) -> Any:
+        streams = response.content_type == EVENT_STREAM
+        return gone() if streams else former(response, *arguments)
+
+    former = getattr(web.StreamResponse, step)
+    monkeypatch.setattr(web.StreamResponse, step, limited)
+    with structlog.testing.capture_logs() as logs, suppress(ClientError):
+        await (await opened(client)).read()
+    assert [entry for entry in logs if entry["log_level"] == "error"] == []
 
 
 def test_a_message_is_one_line_whatever_is_in_it() -> None:
