@@ -16,7 +16,12 @@ from kyc_rtc.alerts.catalogue import AlertType, Severity
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
 
 _ASK_FOR_A_PERSON: Final = frozenset(
-    {AlertType.ATTACK_SUSPECTED, AlertType.FOOTAGE_SEEN_BEFORE, AlertType.REVIEW_NEEDED}
+    {
+        AlertType.ATTACK_SUSPECTED,
+        AlertType.FACE_CHANGED,
+        AlertType.FOOTAGE_SEEN_BEFORE,
+        AlertType.REVIEW_NEEDED,
+    }
 )
 
 AlertDetails = Mapping[str, str | float | list[str] | None]

@@ -33,6 +33,8 @@ _UNKNOWN = 9.0
 _MIN_MOTION = 5e-4
 """Mean square change within 0.4 s that a stretch needs; the noise of VP8 stays below 1e-4."""
 
+_UNLIKE = (1.0, 1.0)
+
 _COPY_NOISE, _COPY_DRIFT = 2e-4, 0.01
 """A picture is a copy of another that differs by less than this, plus this share of its own change in
 0.4 s: as far as it moves in 40 ms. Twice that in reverse, where the grid falls elsewhere between pictures.
@@ -43,15 +45,15 @@ and nods of one animated portrait (n = 24) at most 21 of 24 pictures."""
 class LoopFinder:
     """Compares the latest 1.6 s with all that came before, up to two minutes back.
 
-    `mismatch` is 0 where the latest stretch copies an earlier one and about 1 where it does not: the
+    `mismatch` is 0 where the latest stretch is like an earlier one and about 1 where it is not: the
     mean square difference over that of the stretch from itself 0.4 s earlier (or from the
-    neighbouring lags, whichever tells less of a copy), and at least the share of its pictures that
-    are not copies. It stays 1 while too little moves to tell.
+    neighbouring lags, whichever tells less of a copy). `others` is the share of the stretch's pictures that
+    are not copies. Both stay 1 while too little moves to tell.
     Memory is bounded, some 4 MB.
     """
 
     def __init__(self) -> None:
-        self.mismatch = 1.0
+        self.mismatch = self.others = 1.0
         self._pictures = np.zeros((2 * _MEMORY_STEPS, SIDE_CELLS**2), np.float32)
         self._squares = np.zeros(2 * _MEMORY_STEPS, np.float32)
         self._known = np.zeros(2 * _MEMORY_STEPS, np.bool_)
@@ -84,7 +86,7 @@ class LoopFinder:
             self._append(before + weight * (after - before), known=known)
             self._next_ms += _STEP_MS
         if steps:
-            self.mismatch = self._compare()
+            self.mismatch, self.others = self._compare()
 
     def _append(self, small: Thumbnail, *, known: bool) -> None:
         if self._count == len(self._pictures):
@@ -111,21 +113,21 @@ class LoopFinder:
         distance = np.maximum(distance / self._pictures.shape[1], 0.0)
         return np.where(self._known[past], distance, _UNKNOWN).astype(np.float32)
 
-    def _compare(self) -> float:
+    def _compare(self) -> tuple[float, float]:
         if self._count < _STRETCH_STEPS + _MIN_LAG_STEPS:
-            return 1.0
+            return _UNLIKE
         rows = np.roll(self._rows, -(self._newest + 1), axis=0)[::-1]  # the newest first
         reach = min(self._count, _MEMORY_STEPS)
         forwards = rows[:, :reach].mean(axis=0)
         # The median: one sudden change between two calm times (a lamp, a cut) is no motion to match.
         motion = float(np.median(rows[:, _NEAR_STEPS]))
         if not _MIN_MOTION <= motion < _UNKNOWN / 2:
-            return 1.0
+            return _UNLIKE
         # Before the stretch: a lag longer than what was there when it began has nothing to match.
         longest = reach - _STRETCH_STEPS + 1
         forth = _mismatch(rows, forwards[:longest], _MIN_LAG_STEPS, motion, shift=0)
         back = _mismatch(rows, _backwards(rows, reach), 2 * _STRETCH_STEPS, motion, shift=2)
-        return min(forth, back, 1.0)
+        return min(forth, back, _UNLIKE, key=max)
 
 
 def _backwards(rows: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
@@ -147,18 +149,18 @@ def _mismatch(
     first: int,
     motion: float,
     shift: int,
-) -> float:
-    """Of the lag, from `first` on, at which the stretch differs least; 1 where there is not any.
+) -> tuple[float, float]:
+    """`mismatch` and `others` at the lag, from `first` on, at which the stretch differs least.
 
     `differences` are the means over `rows`, whose lags shrink by `shift` a step into the past.
     """
     if len(differences) <= first:
-        return 1.0
+        return _UNLIKE
     lag = first + int(np.argmin(differences[first:]))
     ages = np.arange(len(rows))
     limits = (1 + shift / 2) * (_COPY_NOISE + _COPY_DRIFT * rows[:, _NEAR_STEPS])
     others = float(np.mean(rows[ages, lag - shift * ages] > limits))
-    return max(_valley(differences, first, lag, motion), others)
+    return _valley(differences, first, lag, motion), others
 
 
 def _valley(differences: NDArray[np.float32], first: int, lag: int, motion: float) -> float:

@@ -12,7 +12,7 @@ from kyc_rtc.decision.policy import HARD_SIGNS, decide, reason_for_sign
 from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.vision.quality import QualityIssue
-from tests.unit.decision.cases import LIMITS, LIVE, PASSIVE, alarm, statement
+from tests.unit.decision.cases import CALM, LIMITS, LIVE, PASSIVE, alarm, statement
 
 STANDSTILL = {Sign.FROZEN_FRAMES, Sign.NO_MOTION}
 MISSED = replace(LIVE, challenges_passed=2, challenges_timed_out=1)
@@ -250,6 +250,14 @@ def test_a_picture_that_stood_still_is_looked_at_where_all_was_answered_around_i
     assert verdict.status is status
     assert {reason_for_sign(sign) for sign in signs} <= set(verdict.reasons)
     assert verdict.needs_review is (status is VerdictStatus.INCONCLUSIVE)
+
+
+def test_a_hard_sign_without_the_confidence_to_decide_is_looked_at() -> None:
+    unsure = statement(AnalyserName.TEMPORAL, 0.95, 0.2, Sign.VIDEO_LOOP)
+    verdict = decide(replace(LIVE, evidence=(*CALM, unsure)), LIMITS)
+    assert verdict.status is VerdictStatus.INCONCLUSIVE
+    assert verdict.needs_review
+    assert ReasonCode.VIDEO_LOOP in verdict.reasons
 
 
 @pytest.mark.parametrize("other", sorted(HARD_SIGNS - STANDSTILL))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.detection.evidence import Evidence, Sign
 from kyc_rtc.detection.temporal import TemporalAnalyser
 from kyc_rtc.frames import BgrImage
@@ -80,6 +81,16 @@ def test_later_life_clears_a_calm_beginning() -> None:
 def test_a_loop_is_a_hard_sign() -> None:
     looped = [*until(6_000), *range(1_000, 6_000, STEP_MS)]
     assert judged(looped, alive=True).signs == (Sign.VIDEO_LOOP,)
+
+
+def test_a_loop_with_some_pictures_altered_bars_a_pass_and_decides_nothing() -> None:
+    again = [
+        ms + (160 if number % 6 == 0 else 0)
+        for number, ms in enumerate(range(1_000, 6_000, STEP_MS))
+    ]
+    evidence = judged([*until(6_000), *again], alive=True)
+    assert evidence.signs == (Sign.VIDEO_LOOP,)
+    assert 0.0 < evidence.confidence < Thresholds().confidence_threshold
 
 
 def test_frozen_frames_are_a_hard_sign() -> None:
