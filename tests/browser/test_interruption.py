@@ -79,7 +79,8 @@ async def test_a_dropped_peer_is_replaced_and_the_same_session_goes_on(
     assert await tab.text("#result-title") == CATALOGUE["result.passed.title"], await tab.summary()
     assert await tab.session_id() == session["session_id"]
     greetings = await tab.messages("hello")
-    assert [greeting["state"] for greeting in greetings] == ["connecting", "challenging"]
+    assert len(greetings) == 2
+    assert greetings[1]["state"] == "challenging"
     assert (tab.problems, await tab.violations()) == ([], [])
 
 
