@@ -123,7 +123,7 @@ class Contrary(Obedient):
                 return Challenge(ChallengeType.HEAD_TURN, Direction.RIGHT)
             case ChallengeType.HEAD_TURN, _:
                 return Challenge(ChallengeType.HEAD_TURN, Direction.LEFT)
-            case (ChallengeType.SMILE | ChallengeType.MOUTH_OPEN), _:
+            case ((ChallengeType.SMILE | ChallengeType.MOUTH_OPEN), _):
                 return Challenge(ChallengeType.NOD)  # the other one is half of what is asked
             case _:
                 return Challenge(ChallengeType.SMILE)
