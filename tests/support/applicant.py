@@ -80,7 +80,7 @@ class PortraitApplicant:
 
     def draw(self, at_ms: float) -> BgrImage:
         self._now_ms = at_ms
-        expression = actions.idle(at_ms).plus(self._sway(at_ms))
+        expression = actions.idle(at_ms).plus(self._sway(at_ms)).plus(actions.muttering(at_ms))
         if self._action is not None:
             expression = expression.plus(self._action.at(at_ms - self._began_ms))
         return self._portrait.render(expression)

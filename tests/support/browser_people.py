@@ -47,7 +47,7 @@ class Obedient:
 
     def rests(self, at_ms: float) -> actions.Expression:
         """What the face does by itself."""
-        return actions.idle(at_ms).plus(_muttering(at_ms)).plus(self._blinks.at(at_ms))
+        return actions.idle(at_ms).plus(actions.muttering(at_ms)).plus(self._blinks.at(at_ms))
 
     def _perform(self, challenge: Challenge) -> actions.Action:
         """The action with this person's variations: how far, how fast, and each time anew."""
@@ -86,14 +86,6 @@ class Obedient:
             time_ms += self._chance.uniform(2_000, 6_000)
             pulses += actions.blink().delayed(time_ms).pulses
         return actions.Action(time_ms, tuple(pulses))
-
-
-def _muttering(at_ms: float) -> actions.Expression:
-    """Lips that part and corners that stir, as they do in somebody who reads what to do."""
-    t_s = at_ms / 1000
-    parting = math.sin(4.1 * t_s) + 0.7 * math.sin(6.7 * t_s + 1) + 0.5 * math.sin(1.3 * t_s + 2)
-    stirring = math.sin(2.3 * t_s + 0.5) + 0.6 * math.sin(3.7 * t_s)
-    return actions.Expression(mouth_open=0.18 * max(0.0, parting), smile=0.08 * (1.6 + stirring))
 
 
 def held_in_a_hand(picture: BgrImage, at_ms: float) -> BgrImage:

@@ -153,5 +153,13 @@ def idle(t_ms: float) -> Expression:
     )
 
 
+def muttering(at_ms: float) -> Expression:
+    """Lips that part and corners that stir, as they do in somebody who reads what to do."""
+    t_s = at_ms / 1000
+    parting = math.sin(4.1 * t_s) + 0.7 * math.sin(6.7 * t_s + 1) + 0.5 * math.sin(1.3 * t_s + 2)
+    stirring = math.sin(2.3 * t_s + 0.5) + 0.6 * math.sin(3.7 * t_s)
+    return Expression(mouth_open=0.18 * max(0.0, parting), smile=0.08 * (1.6 + stirring))
+
+
 def _single(peak: Expression, duration_ms: float, hold_ms: float = 0.0) -> Action:
     return Action(duration_ms, (Pulse(peak, duration_ms, hold_ms),))
