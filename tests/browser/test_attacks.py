@@ -17,7 +17,7 @@ from tests.support.browser_attacks import BentPhoto
 from tests.support.browser_checks import assert_refused
 from tests.support.browser_server import IMPATIENT, LiveServer, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 
 @pytest.fixture

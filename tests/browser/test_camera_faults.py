@@ -117,7 +117,7 @@ async def test_a_blocked_camera_is_explained_for_each_family(
 ) -> None:
     lack = f"""{NOT_ASKED}
         Object.defineProperty(navigator, 'userAgent', {{ value: '{agent}' }});
-        {NO_CAMERA.format(name="NotAllowedError")}"""
+        {NO_CAMERA.format(name="NotAllowedError", said="no")}"""
     tab = await ScriptedPage.visit(browser, lack=lack)
     await tab.step("consent")
     await tab.page.click("#agree")

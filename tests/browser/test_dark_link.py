@@ -15,7 +15,7 @@ from tests.support.browser_people import Obedient
 from tests.support.browser_server import LiveServer
 from tests.support.weak_link import WeakLink
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 
 async def test_who_is_cut_off_while_answering_is_asked_something_else_and_passes(

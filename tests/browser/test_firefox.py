@@ -15,7 +15,7 @@ from tests.support.browser_people import Obedient
 from tests.support.browser_server import FEW, LiveServer, serving
 from tests.support.browser_ways import by_pictures
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 RESULT_LIMIT_S = 90.0
 

@@ -13,7 +13,7 @@ from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_people import Obedient
 from tests.support.browser_server import LiveServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 INSTANCE = "sessionStorage.getItem('kyc-rtc.instance')"
 PEERS = "kycTest.peers.length"

@@ -16,7 +16,7 @@ from tests.support.browser_clips import WEBCAM, Recorded
 from tests.support.browser_people import Contrary, Obedient
 from tests.support.browser_server import LiveServer
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 
 async def test_a_person_who_does_what_the_page_asks_is_verified(
@@ -58,7 +58,7 @@ async def test_a_recorded_person_who_does_other_things_is_not(
 @pytest.mark.parametrize(
     ("attack", "telling"),
     [
-        (Contrary, {"challenge_failed", "challenge_timeout"}),
+        (Contrary, {"challenge_failed", "challenge_timeout", "movement_too_small"}),
         (lambda model: Freezing(Obedient(model)), {"frozen_frames"}),
         (StillPhoto, {"frozen_frames"}),
         (WavedPhoto, {"no_motion", "challenge_timeout"}),

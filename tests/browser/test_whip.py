@@ -12,7 +12,7 @@ from tests.support.browser_server import LiveServer
 from tests.support.browser_whip import WhipPage
 from tests.support.documented import example
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 
 EXAMPLE = example("whip.md", "A browser", "javascript")
 

@@ -227,7 +227,7 @@ async def blind(browser: Browser, size: ViewportSize, for_s: float) -> ScriptedP
 async def camera_ended(browser: Browser, size: ViewportSize, name: str) -> ScriptedPage:
     """The camera went away, and does not open again."""
     tab = await prompted(browser, size, "smile_hold")
-    await tab.page.evaluate(f"() => {{ {NO_CAMERA.format(name=name)} }}")
+    await tab.page.evaluate(f"() => {{ {NO_CAMERA.format(name=name, said='no')} }}")
     await tab.page.evaluate("""() => {
         const [track] = document.querySelector('#preview').srcObject.getVideoTracks();
         track.stop();
