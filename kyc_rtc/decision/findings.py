@@ -82,10 +82,14 @@ class Findings:
         return missed + self.challenges_too_small + self.challenges_unsettled
 
     @property
+    def challenges_needed(self) -> int:
+        """How many have to be met: those that were planned, or more, where more were asked for."""
+        return max(self.challenges_asked, self.challenges_planned)
+
+    @property
     def all_met(self) -> bool:
-        """Every challenge that was planned, or asked for, was met, and there was at least one."""
-        needed = max(self.challenges_asked, self.challenges_planned)
-        return self.challenges_passed >= needed > 0
+        """Every challenge that had to be met was, and there was at least one."""
+        return self.challenges_passed >= self.challenges_needed > 0
 
 
 @dataclass(frozen=True, slots=True)

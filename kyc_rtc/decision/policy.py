@@ -137,8 +137,8 @@ def _failing(
 
 
 def _only_stalled(findings: Findings, thresholds: Thresholds) -> bool:
-    """Whether nothing is told but that the picture, or the face, stood still, and every challenge was met
-    around that. A photograph, or a stopped video, meets none. A person has to look all the same."""
+    """Whether the picture, or the face, stood still, no other hard sign is there, and every challenge was
+    met around that. A photograph, or a stopped video, meets none. A person has to look all the same."""
     hard = _hard(findings.evidence, thresholds.confidence_threshold)
     stood_still = bool(hard) and _STANDSTILL.issuperset(hard)
     return stood_still and findings.mode is Mode.LIVE and findings.all_met
@@ -274,8 +274,7 @@ def _unanswered(
     if findings.challenges_asked <= 0:
         return [*reasons, ReasonCode.NOT_ASKED]
     broken_off = _broken_off(findings)
-    needed = max(findings.challenges_asked, findings.challenges_planned)
-    if findings.challenges_passed < needed and not (reasons or broken_off):
+    if findings.challenges_passed < findings.challenges_needed and not (reasons or broken_off):
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.unasked_actions >= MAX_UNASKED_ACTIONS:
         reasons.append(ReasonCode.UNASKED_ACTIONS)

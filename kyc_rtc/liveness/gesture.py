@@ -59,7 +59,7 @@ class Excursion:
     """
 
     def __init__(self, rest: float, target: float, hold_ms: int) -> None:
-        self._rest, self._target, self._hold_ms = rest, target, hold_ms
+        self._rest, self.target, self._hold_ms = rest, target, hold_ms
         self._last_ms: int | None = None
         self._was_out = False
         self._begin_at_rest()
@@ -83,7 +83,7 @@ class Excursion:
         if self.onset_ms is None and self._seen_at_rest:
             self.onset_ms = captured_at_ms
         self.peak = max(self.peak, value)
-        return self._hold(value >= self._target, step_ms)
+        return self._hold(value >= self.target, step_ms)
 
     def _hold(self, out: bool, step_ms: int) -> bool:
         """Of the step in which the value went out, half is held: the best guess at a low rate."""
@@ -112,6 +112,17 @@ class Excursion:
         if self.reached:
             return 1.0
         if self._hold_ms == 0:
-            return min(0.99, self.peak / self._target)
-        way = min(1.0, self.peak / self._target)
+            return min(0.99, self.peak / self.target)
+        way = min(1.0, self.peak / self.target)
         return WAY_SHARE * way + (1 - WAY_SHARE) * min(1.0, self.held_ms / self._hold_ms)
+
+
+def sight_held(
+    kind: ChallengeType, excursion: Excursion, value: float, captured_at_ms: int
+) -> Sighting:
+    """What a frame is of an expression that is done once it was held; `value` goes into `excursion`."""
+    done = None
+    if excursion.update(value, captured_at_ms) and excursion.onset_ms is not None:
+        done = Gesture(kind, None, excursion.onset_ms, captured_at_ms)
+    extent = value / excursion.target
+    return Sighting(excursion.progress, excursion.resting, reached=done, done=done, extent=extent)

@@ -39,8 +39,10 @@ class HeadTurnTracker:
         yaw_deg = signals.yaw_deg - self._neutral_deg
         reached = None
         for direction, side in self._sides.items():
-            outwards_deg = yaw_deg if direction is Direction.LEFT else -yaw_deg
-            if side.update(outwards_deg, captured_at_ms) and side.onset_ms is not None:
+            if (
+                side.update(_outwards(yaw_deg, direction), captured_at_ms)
+                and side.onset_ms is not None
+            ):
                 reached = Gesture(ChallengeType.HEAD_TURN, direction, side.onset_ms, captured_at_ms)
         if reached:
             self._turned, self._peak_deg = reached, 0.0
@@ -51,25 +53,27 @@ class HeadTurnTracker:
             reached=reached,
             done=done,
             lingering=self._turned is not None,
-            extent=self._outwards_deg(yaw_deg) / self._target_deg,
+            extent=_outwards(yaw_deg, self._towards) / self._target_deg,
         )
-
-    def _outwards_deg(self, yaw_deg: float) -> float:
-        match self._towards:
-            case Direction.LEFT:
-                return yaw_deg
-            case Direction.RIGHT:
-                return -yaw_deg
-            case None:
-                return abs(yaw_deg)
 
     def _completed(self, yaw_deg: float, captured_at_ms: int) -> Gesture | None:
         turned = self._turned
         if turned is None:
             return None
-        outwards_deg = yaw_deg if turned.direction is Direction.LEFT else -yaw_deg
+        outwards_deg = _outwards(yaw_deg, turned.direction)
         self._peak_deg = max(self._peak_deg, outwards_deg)
         if outwards_deg > max(self._rest_deg, _RETURN_SHARE * self._peak_deg):
             return None
         self._turned = None
         return Gesture(turned.type, turned.direction, turned.onset_ms, captured_at_ms)
+
+
+def _outwards(yaw_deg: float, towards: Direction | None) -> float:
+    """How far the head is turned to this side; to either side, without one."""
+    match towards:
+        case Direction.LEFT:
+            return yaw_deg
+        case Direction.RIGHT:
+            return -yaw_deg
+        case None:
+            return abs(yaw_deg)

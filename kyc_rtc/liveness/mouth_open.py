@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kyc_rtc.liveness.catalogue import ChallengeType
-from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
+from kyc_rtc.liveness.gesture import Excursion, Sighting, sight_held
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
 
@@ -19,23 +19,11 @@ class MouthOpenTracker:
 
     def __init__(self, neutral: NeutralFace, scale: float, hold_ms: int) -> None:
         self._neutral = neutral
-        self._scale = scale
         self._excursion = Excursion(scale * _REST_SHARE, scale, hold_ms)
 
     def update(self, signals: Signals, captured_at_ms: int) -> Sighting:
-        excursion = self._excursion
-        done = None
         openness = self._openness(signals)
-        if excursion.update(openness, captured_at_ms):
-            onset_ms = captured_at_ms if excursion.onset_ms is None else excursion.onset_ms
-            done = Gesture(ChallengeType.MOUTH_OPEN, None, onset_ms, captured_at_ms)
-        return Sighting(
-            excursion.progress,
-            excursion.resting,
-            reached=done,
-            done=done,
-            extent=openness / self._scale,
-        )
+        return sight_held(ChallengeType.MOUTH_OPEN, self._excursion, openness, captured_at_ms)
 
     def _openness(self, signals: Signals) -> float:
         """1 when both the jaw and the lips are as far apart as asked; the lesser of the two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kyc_rtc.liveness.catalogue import ChallengeType
-from kyc_rtc.liveness.gesture import Excursion, Gesture, Sighting
+from kyc_rtc.liveness.gesture import Excursion, Sighting, sight_held
 from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals
 
@@ -17,20 +17,9 @@ class SmileTracker:
 
     def __init__(self, neutral: NeutralFace, scale: float, hold_ms: int) -> None:
         self._neutral = neutral.smile
-        self._target = SMILE_RISE * scale
-        self._excursion = Excursion(self._target * _REST_SHARE, self._target, hold_ms)
+        target = SMILE_RISE * scale
+        self._excursion = Excursion(target * _REST_SHARE, target, hold_ms)
 
     def update(self, signals: Signals, captured_at_ms: int) -> Sighting:
-        excursion = self._excursion
-        done = None
         rise = signals.smile - self._neutral
-        if excursion.update(rise, captured_at_ms):
-            onset_ms = captured_at_ms if excursion.onset_ms is None else excursion.onset_ms
-            done = Gesture(ChallengeType.SMILE, None, onset_ms, captured_at_ms)
-        return Sighting(
-            excursion.progress,
-            excursion.resting,
-            reached=done,
-            done=done,
-            extent=rise / self._target,
-        )
+        return sight_held(ChallengeType.SMILE, self._excursion, rise, captured_at_ms)

@@ -78,7 +78,7 @@ class Wait:
         return self._rested_ms >= _REST_MS or beyond_ms >= limit_ms
 
     def hint(self) -> tuple[RestAwaited, ...]:
-        """What is told, once, to whoever does not come to rest."""
+        """The hint, once, for whoever does not come to rest."""
         late = self._waited_ms - self._pause_ms >= _HINT_AFTER_MS
         if self._hinted or self._was_at_rest or not late:
             return ()

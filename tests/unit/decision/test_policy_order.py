@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +105,10 @@ def test_less_never_passes_what_did_not_pass(
         assert rank(fewer, limits) < ORDER[VerdictStatus.PASSED]
 
 
+def _counting(findings: Findings, count: str, value: int) -> Findings:
+    return replace(findings, **{count: value})  # type: ignore[arg-type]  # the names are of counts
+
+
 def _with(findings: Findings, flag: str) -> Findings:
     return replace(findings, **{flag: True})  # type: ignore[arg-type]  # the names are of flags
 
@@ -193,30 +198,25 @@ def test_what_the_applicant_cannot_do_passes_nobody_and_fails_nobody(
         assert rank(answered, limits) == ORDER[VerdictStatus.FAILED]
 
 
+@pytest.mark.parametrize(
+    ("count", "reason"),
+    [
+        ("challenges_unsettled", ReasonCode.MIRROR_UNSETTLED),
+        ("challenges_too_small", ReasonCode.MOVEMENT_TOO_SMALL),
+    ],
+)
 @given(findings=all_findings | near_passing, limits=thresholds, more=st.integers(1, 3))
-def test_a_picture_that_may_be_mirrored_passes_nobody_and_fails_nobody(
-    findings: Findings, limits: Thresholds, more: int
+def test_what_is_not_the_applicants_doing_passes_nobody_and_fails_nobody(
+    findings: Findings, limits: Thresholds, more: int, count: str, reason: ReasonCode
 ) -> None:
-    unsettled = max(0, findings.challenges_unsettled) + more
-    asked = replace(findings, mode=Mode.LIVE, challenges_unsettled=unsettled)
+    """A picture that may be mirrored, and somebody who begins as asked and cannot go further."""
+    counted = max(0, getattr(findings, count)) + more
+    asked = _counting(replace(findings, mode=Mode.LIVE), count, counted)
     verdict = decide(asked, limits)
     assert verdict.status is not VerdictStatus.PASSED
-    assert ReasonCode.MIRROR_UNSETTLED in verdict.reasons
+    assert reason in verdict.reasons
     if verdict.status is VerdictStatus.FAILED:
-        assert rank(replace(asked, challenges_unsettled=0), limits) == ORDER[VerdictStatus.FAILED]
-
-
-@given(findings=all_findings | near_passing, limits=thresholds, more=st.integers(1, 3))
-def test_a_movement_that_is_too_small_passes_nobody_and_fails_nobody(
-    findings: Findings, limits: Thresholds, more: int
-) -> None:
-    small = max(0, findings.challenges_too_small) + more
-    asked = replace(findings, mode=Mode.LIVE, challenges_too_small=small)
-    verdict = decide(asked, limits)
-    assert verdict.status is not VerdictStatus.PASSED
-    assert ReasonCode.MOVEMENT_TOO_SMALL in verdict.reasons
-    if verdict.status is VerdictStatus.FAILED:
-        assert rank(replace(asked, challenges_too_small=0), limits) == ORDER[VerdictStatus.FAILED]
+        assert rank(_counting(asked, count, 0), limits) == ORDER[VerdictStatus.FAILED]
 
 
 @given(findings=all_findings | near_passing, limits=thresholds)
