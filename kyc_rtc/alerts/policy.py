@@ -101,7 +101,9 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             return None  # advisory: told with the evidence, and never a reason of a verdict
         case ReasonCode.SEEN_BEFORE:
             return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
-        case ReasonCode.UPLOADED_PICTURES | ReasonCode.CHALLENGES_EXCLUDED:
+        case (
+            ReasonCode.UPLOADED_PICTURES | ReasonCode.CHALLENGES_EXCLUDED | ReasonCode.FACE_DOUBTED
+        ):
             return AlertType.REVIEW_NEEDED, Severity.MEDIUM
         case ReasonCode.NEEDS_REVIEW:
             return None  # mostly about another reason, which has its alert; see `_is_unseen`

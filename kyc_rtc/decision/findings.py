@@ -41,6 +41,7 @@ class Findings:
     `unasked_actions` counts actions that nobody had asked for at the time.
     `response_ms`: media time from each passed challenge to its answer.
     `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
+    `face_changed`: the face is another one than at the start; `face_doubted`: for a moment it looked so.
     `persistent_issue`: the worst issue that stood for most of the time, or None. `link_lost`,
     `picture_lost`: given up because of the connection, or of a picture that could not be judged.
     """
@@ -59,6 +60,7 @@ class Findings:
     persistent_issue: QualityIssue | None = None
     several_faces: bool = False
     face_changed: bool = False
+    face_doubted: bool = False
     link_lost: bool = False
     completed_early: bool = False
     time_limit_reached: bool = False

@@ -31,12 +31,11 @@ from kyc_rtc.vision.quality import QualityIssue
 HARD_SIGNS = frozenset(
     {Sign.FROZEN_FRAMES, Sign.VIDEO_LOOP, Sign.NO_MOTION, Sign.PLANAR_MOTION},
 )
-"""Signs that no bona fide presentation shows: one of them, told with confidence, decides alone; but those
-of a standstill only where the challenges were not met."""
+"""Signs that no bona fide presentation shows: one of them, with confidence, decides alone; but see
+`_excused`."""
 
 _STANDSTILL = frozenset({ReasonCode.FROZEN_FRAMES, ReasonCode.NO_MOTION})
 """What the encoder of a phone makes of a calm person when it stalls, repeating a picture for a second."""
-
 
 HINDRANCES = frozenset(
     {
@@ -66,12 +65,12 @@ _WEIGHT_DIGITS = 3
 
 def decide(findings: Findings, thresholds: Thresholds) -> Verdict:
     """The verdict on a verification. Total: every combination of findings has one."""
-    stalled = _only_stalled(findings, thresholds)
-    score = deepfake_score(_scored(findings.evidence, stalled), thresholds.confidence_threshold)
+    excused = _excused(findings, thresholds)
+    score = deepfake_score(_scored(findings.evidence, excused), thresholds.confidence_threshold)
     liveness = liveness_score(findings)
     hindered: list[ReasonCode] = []
-    failing = _failing(findings, thresholds, score, stalled=stalled)
-    lacking = _lacking(findings, thresholds, score, liveness, stalled=stalled)
+    failing = _failing(findings, thresholds, score, excused)
+    lacking = _lacking(findings, thresholds, score, liveness, excused)
     if failing:
         status, reasons = VerdictStatus.FAILED, [*failing, *_context(findings)]
         if findings.seen_elsewhere:
@@ -117,12 +116,13 @@ def _measured(
 
 
 def _failing(
-    findings: Findings, thresholds: Thresholds, score: float | None, *, stalled: bool
+    findings: Findings, thresholds: Thresholds, score: float | None, excused: frozenset[ReasonCode]
 ) -> list[ReasonCode]:
     """What makes the verdict FAILED. Empty after an internal error."""
     if findings.internal_error:
         return []
-    reasons = [] if stalled else _hard(findings.evidence, thresholds.confidence_threshold)
+    hard = _hard(findings.evidence, thresholds.confidence_threshold)
+    reasons = [reason for reason in hard if reason not in excused]
     if findings.face_changed:
         reasons.append(ReasonCode.FACE_CHANGED)
     unmet: list[ReasonCode] = []
@@ -136,22 +136,27 @@ def _failing(
     return reasons + unmet
 
 
-def _only_stalled(findings: Findings, thresholds: Thresholds) -> bool:
-    """Whether the picture, or the face, stood still, no other hard sign is there, and every challenge was
-    met around that. A photograph, or a stopped video, meets none. A person has to look all the same."""
-    hard = _hard(findings.evidence, thresholds.confidence_threshold)
-    stood_still = bool(hard) and _STANDSTILL.issuperset(hard)
-    return stood_still and findings.mode is Mode.LIVE and findings.all_met
+def _excused(findings: Findings, thresholds: Thresholds) -> frozenset[ReasonCode]:
+    """The hard signs where they do not decide: a person has to look instead.
+
+    A standstill alone, where every challenge was met around it: a photograph, or a stopped video, meets none.
+    A face without motion alone, where no prompt was missed: people sit still as long as nobody asks them for
+    anything.
+    """
+    hard = frozenset(_hard(findings.evidence, thresholds.confidence_threshold))
+    asked = findings.mode is Mode.LIVE
+    if asked and findings.all_met and hard <= _STANDSTILL:
+        return hard
+    missed = asked and findings.challenges_failed + findings.challenges_timed_out > 0
+    return hard if hard == {ReasonCode.NO_MOTION} and not missed else frozenset()
 
 
-def _scored(evidence: Sequence[Evidence], stalled: bool) -> Sequence[Evidence]:
-    """What the deepfake score is made of: where it only stalled, not that."""
-    if not stalled:
-        return evidence
+def _scored(evidence: Sequence[Evidence], excused: frozenset[ReasonCode]) -> Sequence[Evidence]:
+    """What the deepfake score is made of: not of statements whose signs are all excused."""
     return [
         item
         for item in evidence
-        if not item.signs or not _STANDSTILL.issuperset(map(reason_for_sign, item.signs))
+        if not item.signs or not excused.issuperset(map(reason_for_sign, item.signs))
     ]
 
 
@@ -160,8 +165,7 @@ def _lacking(
     thresholds: Thresholds,
     score: float | None,
     liveness: float | None,
-    *,
-    stalled: bool,
+    excused: frozenset[ReasonCode],
 ) -> list[ReasonCode]:
     """What stands between these findings and PASSED."""
     reasons = _hard(findings.evidence, 0.0)
@@ -171,11 +175,9 @@ def _lacking(
         reasons.append(ReasonCode.LINK_LOST)
     if findings.picture_lost:
         reasons.append(ReasonCode.POOR_QUALITY)
-    unsure = stalled or (findings.uploaded and _high(score, thresholds))
+    unsure = bool(excused) or (findings.uploaded and _high(score, thresholds))
     reasons += _for_review(findings, unsure=unsure)
-    if findings.face_changed:
-        reasons.append(ReasonCode.FACE_CHANGED)
-    reasons += _quality(findings)
+    reasons += [*_another_face(findings), *_quality(findings)]
     if findings.completed_early:
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.time_limit_reached:
@@ -188,6 +190,12 @@ def _lacking(
     if findings.mode is Mode.LIVE:
         reasons += _unanswered(findings, thresholds, liveness)
     return reasons
+
+
+def _another_face(findings: Findings) -> list[ReasonCode]:
+    if findings.face_changed:
+        return [ReasonCode.FACE_CHANGED]
+    return [ReasonCode.FACE_DOUBTED] if findings.face_doubted else []
 
 
 def _for_review(findings: Findings, *, unsure: bool) -> list[ReasonCode]:
@@ -318,8 +326,6 @@ def _reason_for_issue(issue: QualityIssue | None) -> ReasonCode | None:
             return ReasonCode.NO_FACE
         case QualityIssue.SEVERAL_FACES:
             return ReasonCode.SEVERAL_FACES
-        case QualityIssue.FACE_CHANGED:
-            return ReasonCode.FACE_CHANGED
         case (
             QualityIssue.TOO_DARK
             | QualityIssue.TOO_BRIGHT

@@ -30,6 +30,7 @@ class ReasonCode(StrEnum):
     POOR_QUALITY = "poor_quality"
     SEVERAL_FACES = "several_faces"
     FACE_CHANGED = "face_changed"
+    FACE_DOUBTED = "face_doubted"
     LINK_LOST = "link_lost"
     TOO_FEW_FRAMES = "too_few_frames"
     LIFE_NOT_SEEN = "life_not_seen"
@@ -70,6 +71,7 @@ SUSPICIONS = frozenset(
         ReasonCode.NO_MOTION,
         ReasonCode.PLANAR_MOTION,
         ReasonCode.FACE_CHANGED,
+        ReasonCode.FACE_DOUBTED,
         ReasonCode.SEEN_BEFORE,
     }
 )

@@ -22,6 +22,7 @@ from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import Settings
 from kyc_rtc.vision.quality import QualityIssue
+from kyc_rtc.vision.tracking import TrackState
 
 GOOD_PICTURE_MS = 700
 """For so long the picture has to be good before the first challenge."""
@@ -124,7 +125,7 @@ class Verification:
         self._issues: tuple[QualityIssue, ...] = ()
         self._issue_frames: Counter[QualityIssue] = Counter()
         self._frames = self._judgeable_frames = self._face_frames = 0
-        self._face_changed = False
+        self._track: TrackState | None = None
         self._captured_at_ms = 0
         self._received_at_ms: float | None = None
         self._started_ms = 0.0
@@ -211,8 +212,6 @@ class Verification:
             return ()
         step_ms = self._count(result)
         events = self._quality_events(result)
-        if self._face_changed:
-            return (*events, *self._complete(None))
         if self._mode is Mode.PASSIVE:
             return events
         match self._phase:
@@ -287,7 +286,7 @@ class Verification:
         self._face_frames += result.observation.face is not None
         self._judgeable_frames += result.quality.judgeable
         self._issue_frames.update(result.issues)
-        self._face_changed = self._face_changed or result.track.changed
+        self._track = result.track
         self._evidence = result.evidence
         return max(0.0, result.received_at_ms - last_ms)
 
@@ -355,7 +354,8 @@ class Verification:
             face_frames=self._face_frames,
             persistent_issue=persistent,
             several_faces=self._issue_frames[QualityIssue.SEVERAL_FACES] * 5 > self._frames > 0,
-            face_changed=self._face_changed,
+            face_changed=self._track is not None and self._track.changed,
+            face_doubted=self._track is not None and self._track.doubted,
             link_lost=ending is Ending.LINK_LOST,
             picture_lost=ending is Ending.PICTURE_LOST,
             completed_early=ending is Ending.COMPLETED and self._mode is Mode.LIVE,

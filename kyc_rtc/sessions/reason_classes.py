@@ -34,6 +34,7 @@ CLASS_OF: dict[ReasonCode, ReasonClass] = {
     ReasonCode.NOT_ASKED: ReasonClass.NOT_VERIFIED,
     ReasonCode.UNASKED_ACTIONS: ReasonClass.NOT_VERIFIED,
     ReasonCode.FACE_CHANGED: ReasonClass.NOT_VERIFIED,
+    ReasonCode.FACE_DOUBTED: ReasonClass.NOT_VERIFIED,
     ReasonCode.LIFE_NOT_SEEN: ReasonClass.NOT_VERIFIED,
     ReasonCode.TEXTURE: ReasonClass.NOT_VERIFIED,
     ReasonCode.BLINK_PATTERN: ReasonClass.NOT_VERIFIED,

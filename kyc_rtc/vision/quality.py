@@ -16,7 +16,6 @@ class QualityIssue(StrEnum):
     """
 
     SEVERAL_FACES = "several_faces"
-    FACE_CHANGED = "face_changed"
     TOO_DARK = "too_dark"
     TOO_BRIGHT = "too_bright"
     NOT_UPRIGHT = "not_upright"

@@ -31,6 +31,9 @@ _MIN_SIMILARITY = 0.5
 changed light, none is taken for two; of 116 splices of two persons with 1.5 s of usable frames each,
 114 are noticed, half of them within 0.8 s. All limits here were set on these same recordings."""
 
+_STRANGE_WINDOWS = 2
+"""So many in a row, and the face is another. One alone has accused honest people after a head turn."""
+
 _NEW_LOOK = 0.75
 """A window less similar than this to every known look, and yet the same face, becomes a look."""
 
@@ -44,13 +47,15 @@ class TrackState:
 
     `present`: a face is in the frame · `lost_for_ms`: media time since a face was last seen (since
     the start, where none was), 0 while present · `changed`: another face has taken the place of the
-    first one; false again once the first is back · `similarity`: of the last complete window to the
+    first one; false again once the first is back · `doubted`: some window showed another face, so that
+    a person has to compare, whatever came later · `similarity`: of the last complete window to the
     first face's looks, 0 to 1; 1 before there are two windows.
     """
 
     present: bool
     lost_for_ms: int
     changed: bool
+    doubted: bool
     similarity: float
 
 
@@ -59,10 +64,10 @@ class FaceTracker:
 
     A face is described over windows of some half a second of usable frames. The first window is the
     reference; later windows of the same face under another pose or light join it as further looks.
-    Two windows in a row that resemble none of them mean another face; one does after a break: the
-    face was lost, jumped, or changed its look from one frame to the next. Expression, pose and light
-    do not count as a change. What it cannot see: a face that turns into another slowly, and another
-    face that never looks at the camera.
+    Two windows in a row that resemble none of them mean another face; one alone is a doubt. No window
+    spans a break: the face was lost, jumped, or changed its look from one frame to the next. Expression,
+    pose and light do not count as a change. What it cannot see: a face that turns into another slowly,
+    and another face that never looks at the camera.
     """
 
     def __init__(self) -> None:
@@ -73,9 +78,8 @@ class FaceTracker:
         self._last_histograms: Histograms | None = None
         self._last_face: Face | None = None
         self._last_seen_ms: int | None = None
-        self._broken = False
         self._strange_windows = 0
-        self._changed = False
+        self._doubted = False
         self._similarity = 1.0
 
     def update(
@@ -89,11 +93,11 @@ class FaceTracker:
         now_ms, face = observation.captured_at_ms, observation.face
         if face is None:
             if self._last_face is not None:
-                self._break()
+                self._forget_window()
             self._last_face = None
             return self._state(now_ms, present=False)
         if self._jumped(face, now_ms):
-            self._break()
+            self._forget_window()
         self._last_face, self._last_seen_ms = face, now_ms
         if usable and _describable(face):
             self._describe(face, image_bgr, now_ms)
@@ -103,12 +107,8 @@ class FaceTracker:
         if self._last_seen_ms is None:
             self._last_seen_ms = now_ms
         lost_for_ms = 0 if present else max(now_ms - self._last_seen_ms, 0)
-        return TrackState(present, lost_for_ms, self._changed, self._similarity)
-
-    def _break(self) -> None:
-        """From here on the face may be another: no window spans the break."""
-        self._broken = True
-        self._forget_window()
+        changed = self._strange_windows >= _STRANGE_WINDOWS
+        return TrackState(present, lost_for_ms, changed, self._doubted, self._similarity)
 
     def _forget_window(self) -> None:
         self._histograms.clear()
@@ -136,10 +136,9 @@ class FaceTracker:
             return
         histograms = edge_histograms(image_bgr, face)
         self._described_at_ms, self._last_histograms = now_ms, histograms
-        if not 0 <= spacing_ms <= _MAX_SPACING_MS:
+        apart = not 0 <= spacing_ms <= _MAX_SPACING_MS
+        if apart or (last is not None and _is_cut(last, histograms, spacing_ms)):
             self._forget_window()
-        elif last is not None and _is_cut(last, histograms, spacing_ms):
-            self._break()
         self._histograms.append(histograms)
         self._poses.append(face.pose)
         if len(self._histograms) == _WINDOW_FRAMES:
@@ -149,16 +148,14 @@ class FaceTracker:
     def _judge(self, window: Signature) -> None:
         if not self._looks:
             self._looks.append(window)
-            self._broken = False
             return
         similarity = max(window.similarity(look) for look in self._looks)
         self._similarity = max(similarity, 0.0)
         if similarity < _MIN_SIMILARITY:
             self._strange_windows += 1
-            self._changed = self._changed or self._broken or self._strange_windows >= 2
+            self._doubted = True
             return
         self._strange_windows = 0
-        self._changed = self._broken = False
         if similarity < _NEW_LOOK and len(self._looks) < _MAX_LOOKS:
             self._looks.append(window)
 

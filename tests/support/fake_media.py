@@ -146,7 +146,9 @@ class FakeAnalysis:
         if self.applicant is not None:
             face = make_face(self.applicant.look(frame.captured_at_ms))
             seen, issues = make_observation(face, frame.captured_at_ms), ()
-            track = TrackState(present=True, lost_for_ms=0, changed=False, similarity=1.0)
+            track = TrackState(
+                present=True, lost_for_ms=0, changed=False, doubted=False, similarity=1.0
+            )
         return FrameResult(
             observation=seen,
             received_at_ms=frame.received_at_ms,
@@ -169,7 +171,7 @@ class FakeAnalysis:
 
 
 def no_face_track() -> TrackState:
-    return TrackState(present=False, lost_for_ms=0, changed=False, similarity=1.0)
+    return TrackState(present=False, lost_for_ms=0, changed=False, doubted=False, similarity=1.0)
 
 
 class YieldingPool:

@@ -30,7 +30,9 @@ class FakedAnalysis:
             received_at_ms=frame.received_at_ms,
             quality=FaceQuality(issues, None, _FACE_FRACTION if shown.face else 0.0),
             issues=issues,
-            track=TrackState(present=shown.face, lost_for_ms=0, changed=False, similarity=1.0),
+            track=TrackState(
+                present=shown.face, lost_for_ms=0, changed=False, doubted=False, similarity=1.0
+            ),
             evidence=_evidence(shown, (first_ms, now_ms)),
             enhanced=False,
             cpu_ms={Stage.OBSERVE: 0.1},

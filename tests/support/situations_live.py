@@ -15,7 +15,7 @@ NO_FRAMES = """kycScript.realFrames = true;
     navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(0);"""
 ISSUES = (
     "too_dark", "too_bright", "not_upright", "blurred", "face_too_small", "face_too_large",
-    "off_centre", "cut_off", "occluded", "several_faces", "no_face", "face_changed",
+    "off_centre", "cut_off", "occluded", "several_faces", "no_face",
 )  # fmt: skip
 PROMPTS: dict[str, tuple[str, dict[str, Any]]] = {
     "turn_left": ("head_turn", {"direction": "left", "instruction": "instruction.head_turn.left"}),

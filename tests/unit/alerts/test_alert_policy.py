@@ -48,6 +48,7 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
         [(A.QUALITY_POOR, S.LOW)],
     ),
     R.SEVERAL_FACES: ([(A.SEVERAL_FACES, S.MEDIUM)], [(A.SEVERAL_FACES, S.MEDIUM)]),
+    R.FACE_DOUBTED: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
     R.FACE_CHANGED: ([(A.FACE_CHANGED, S.HIGH)], [(A.FACE_CHANGED, S.HIGH)]),
     R.LINK_LOST: (
         [(A.VERIFICATION_FAILED, S.MEDIUM), (A.SESSION_INTERRUPTED, S.LOW)],
@@ -226,7 +227,7 @@ def test_what_holds_for_every_verdict(verdict: Verdict) -> None:
     named = {code for draft in drafts for code in json.loads(json.dumps(draft.details))["reasons"]}
     silent = {R.CHALLENGES_PASSED, R.NEEDS_REVIEW} | ADVISORY
     if verdict.status is FAILED:
-        silent |= {R.CHALLENGES_EXCLUDED, R.UPLOADED_PICTURES}
+        silent |= {R.CHALLENGES_EXCLUDED, R.UPLOADED_PICTURES, R.FACE_DOUBTED}
     assert named >= set(verdict.reasons) - silent
     if verdict.status is FAILED:
         assert A.REVIEW_NEEDED not in {draft.type for draft in drafts}

@@ -66,6 +66,7 @@ all_findings = st.builds(
     persistent_issue=st.none() | st.sampled_from(QualityIssue),
     several_faces=st.booleans(),
     face_changed=st.booleans(),
+    face_doubted=st.booleans(),
     link_lost=st.booleans(),
     completed_early=st.booleans(),
     time_limit_reached=st.booleans(),

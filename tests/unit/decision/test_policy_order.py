@@ -73,7 +73,7 @@ def test_a_hard_sign_never_passes(findings: Findings, limits: Thresholds, sign: 
 WORSE_UP = ("challenges_failed", "challenges_timed_out", "unasked_actions")
 WORSE_DOWN = ("challenges_passed", "frames_judgeable", "face_frames")
 FLAGS = (
-    "several_faces", "face_changed", "link_lost", "completed_early", "time_limit_reached",
+    "several_faces", "face_changed", "face_doubted", "link_lost", "completed_early", "time_limit_reached",
     "internal_error", "picture_lost", "uploads_need_review", "seen_elsewhere",
 )  # fmt: skip
 

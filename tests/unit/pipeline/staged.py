@@ -42,6 +42,7 @@ def result(
     *,
     issues: tuple[QualityIssue, ...] = (),
     changed: bool = False,
+    doubted: bool = False,
     evidence: tuple[Evidence, ...] = CALM,
 ) -> FrameResult:
     look = actor.look(now_ms) if actor else None
@@ -51,7 +52,13 @@ def result(
         received_at_ms=float(now_ms),
         quality=FaceQuality(issues, None, 0.4),
         issues=issues,
-        track=TrackState(present=look is not None, lost_for_ms=0, changed=changed, similarity=1.0),
+        track=TrackState(
+            present=look is not None,
+            lost_for_ms=0,
+            changed=changed,
+            doubted=doubted,
+            similarity=1.0,
+        ),
         evidence=evidence,
         enhanced=False,
         cpu_ms={},

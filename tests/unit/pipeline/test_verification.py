@@ -104,13 +104,30 @@ def test_quality_is_told_when_it_changes_and_only_then() -> None:
     assert told == [(QualityIssue.BLURRED,), ()]
 
 
-def test_another_face_fails_the_session_at_once() -> None:
-    verification = new_verification()
-    verification.update(result(0, Actor()))
-    events = step(verification, result(FRAME_MS, Actor(), changed=True))
-    decided = [event for event in events if isinstance(event, Decided)]
-    assert [event.verdict.status for event in decided] == [VerdictStatus.FAILED]
-    assert ReasonCode.FACE_CHANGED in decided[0].verdict.reasons
+@pytest.mark.parametrize(
+    ("changed_ms", "status", "reason"),
+    [
+        ((3_000, 60_000), VerdictStatus.FAILED, ReasonCode.FACE_CHANGED),
+        ((3_000, 4_000), VerdictStatus.INCONCLUSIVE, ReasonCode.FACE_DOUBTED),
+    ],
+    ids=["to the end", "for a second"],
+)
+def test_another_face_never_passes_and_fails_if_it_stays(
+    changed_ms: tuple[int, int], status: VerdictStatus, reason: ReasonCode
+) -> None:
+    verification, actor = new_verification(), Actor()
+    begin_ms, end_ms = changed_ms
+    for now_ms in range(0, 60_000, FRAME_MS):
+        frame = result(
+            now_ms, actor, changed=begin_ms <= now_ms < end_ms, doubted=now_ms >= begin_ms
+        )
+        for event in step(verification, frame):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 1_500)
+    verdict = verification.verdict
+    assert verdict is not None
+    assert (verdict.status, reason in verdict.reasons) == (status, True)
+    assert verdict.needs_review is (status is VerdictStatus.INCONCLUSIVE)
 
 
 def test_somebody_who_does_nothing_does_not_pass() -> None:
