@@ -24,10 +24,17 @@
     show('load-failed');
   }
 
-  /** @param {Event} event of a script, or of a file that is missing */
+  /** @param {Event} event of a script that asks for what this browser lacks, or of a file that is missing */
   function onError(event) {
     var element = event.target;
-    if (element === window || element instanceof HTMLScriptElement) onFailure();
+    if (element === window) show('load-old');
+    else if (element instanceof HTMLScriptElement) onFailure();
+  }
+
+  /** @param {PromiseRejectionEvent} event of a script that asks for what this browser lacks, or of a request */
+  function onRejection(event) {
+    if (event.reason instanceof TypeError || event.reason instanceof ReferenceError) show('load-old');
+    else onFailure();
   }
 
   /** @param {string} id @param {() => void} run */
@@ -51,6 +58,6 @@
   onClick('load-copy', copyLink);
   if (!('noModule' in HTMLScriptElement.prototype) || !('RTCPeerConnection' in window)) return show('load-old');
   window.addEventListener('error', onError, true); // of a missing file it does not bubble
-  window.addEventListener('unhandledrejection', onFailure);
+  window.addEventListener('unhandledrejection', onRejection);
   setTimeout(onFailure, LATE_MS);
 })();

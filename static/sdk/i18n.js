@@ -10,7 +10,7 @@ export class Catalogue {
 
   /** @param {Record<string, string>} words */
   constructor(words) {
-    this.#words = words;
+    this.#words = new Map(Object.entries(words));
   }
 
   /**
@@ -25,7 +25,7 @@ export class Catalogue {
         if (!response.ok) throw new Error(`catalogue: HTTP ${response.status}`);
         return new Catalogue(await response.json());
       } catch (error) {
-        if (attempt === FETCH_ATTEMPTS) throw error;
+        if (attempt === FETCH_ATTEMPTS) throw new Error(`catalogue: ${error}`);
         await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
       }
     }
@@ -33,7 +33,7 @@ export class Catalogue {
 
   /** @param {string} key */
   has(key) {
-    return Object.hasOwn(this.#words, key);
+    return this.#words.has(key);
   }
 
   /**
@@ -45,7 +45,7 @@ export class Catalogue {
    */
   text(key, params = {}) {
     const chosen = params.count === 1 && this.has(`${key}.one`) ? `${key}.one` : key;
-    const sentence = this.has(chosen) ? this.#words[chosen] : key;
+    const sentence = this.#words.get(chosen) ?? key;
     return sentence.replace(/\{(\w+)\}/g, (whole, name) => String(params[name] ?? whole));
   }
 

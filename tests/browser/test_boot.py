@@ -11,6 +11,14 @@ pytestmark = pytest.mark.browser
 
 WITHOUT_WEBRTC = "delete window.RTCPeerConnection;"
 WITHOUT_MODULES = "delete HTMLScriptElement.prototype.noModule;"
+WITHOUT_FREEZE = "delete Object.freeze;"
+WITHOUT_ALL = (
+    "delete Element.prototype.querySelectorAll; delete Document.prototype.querySelectorAll;"
+)
+"""Stand for whatever a browser lacks of what the page's modules need, and what they need later."""
+
+WITHOUT_NEWER = "delete Object.hasOwn; delete Array.prototype.at; delete window.structuredClone;"
+"""As in Safari 15.3 and Chrome 91: the page does without."""
 
 
 @pytest.mark.parametrize(
@@ -45,7 +53,16 @@ async def test_a_file_that_takes_for_ever_is_told_and_may_still_come(browser: Br
     assert not await tab.page.is_visible("#load-failed")
 
 
-@pytest.mark.parametrize("lack", [WITHOUT_WEBRTC, WITHOUT_MODULES], ids=["webrtc", "modules"])
+async def test_a_browser_of_2021_does_the_check(browser: Browser) -> None:
+    tab = await ScriptedPage.visit(browser, ScriptedServer(), lack=WITHOUT_NEWER)
+    await tab.step("consent")
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [WITHOUT_WEBRTC, WITHOUT_MODULES, WITHOUT_FREEZE, WITHOUT_ALL],
+    ids=["webrtc", "modules", "at once", "later"],
+)
 async def test_an_old_browser_is_told_to_use_another(browser: Browser, lack: str) -> None:
     server = ScriptedServer()
     if lack == WITHOUT_MODULES:
