@@ -16,7 +16,7 @@ from tests.support.browser_situations import SITUATIONS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-SIZES = ((375, 553), (360, 560), (320, 568), (844, 390), (390, 844), (1280, 800))
+SIZES = ((375, 553), (360, 560), (320, 568), (844, 390), (560, 360), (390, 844), (1280, 800))
 AXE_SIZES = ((375, 553), (1280, 800))
 ZOOMED = (320, 256)
 """What 1280 × 1024 has left at 400% (WCAG 2.2, 1.4.10): everything can be scrolled to."""
@@ -40,10 +40,20 @@ CHECK = """() => {
     const small = controls.filter((c) => c.tagName === 'BUTTON' && c.getBoundingClientRect().height < MIN);
     const nameless = controls.filter((c) => !(c.getAttribute('aria-label') ?? c.textContent).trim());
     const headings = [...document.querySelectorAll('h1')].filter(shown);
+    const covered = headings.filter((heading) => {
+        const range = document.createRange();
+        range.selectNodeContents(heading);
+        return [...range.getClientRects()].some((line) => {
+            if (!line.width || document.querySelector('dialog[open]')) return false;
+            const top = document.elementFromPoint(line.x + line.width / 2, line.y + line.height / 2);
+            return top?.closest('.actions .button');
+        });
+    });
     return {
         off: off.map(name),
         small: small.map(name),
         nameless: nameless.map(name),
+        covered: covered.map(name),
         headings: headings.length,
         wide: document.documentElement.scrollWidth > innerWidth,
     };
@@ -136,7 +146,9 @@ async def by_contrast(tab: ScriptedPage) -> list[str]:
 async def by_place(tab: ScriptedPage) -> list[str]:
     """Controls that are not on the screen without scrolling, also with text of twice the size, or that are
     too small for a finger."""
-    good: dict[str, Any] = {"off": [], "small": [], "nameless": [], "headings": 1, "wide": False}
+    good: dict[str, Any] = {
+        "off": [], "small": [], "nameless": [], "covered": [], "headings": 1, "wide": False,
+    }  # fmt: skip
     wrong = []
     for scale in ("100%", "200%"):
         await tab.page.evaluate("(s) => (document.documentElement.style.fontSize = s)", scale)
@@ -161,9 +173,9 @@ async def by_zoom(tab: ScriptedPage) -> list[str]:
 async def test_screen(browser: Browser, name: str) -> None:
     tab = await SITUATIONS[name](browser, ViewportSize(width=375, height=553))
     await tab.page.add_style_tag(content=STILL)
-    wrong = [
-        *await by_axe(tab), *await by_contrast(tab), *await by_place(tab), *await by_zoom(tab)
-    ]  # fmt: skip
+    wrong = [*await by_axe(tab), *await by_contrast(tab)]
+    await tab.freeze()  # what comes later is another situation; axe itself needs time to pass
+    wrong += [*await by_place(tab), *await by_zoom(tab)]
     await tab.page.context.close()
     assert wrong == []
 
