@@ -18,7 +18,7 @@ from kyc_rtc.settings import load_settings
 from kyc_rtc.vision.model_store import ModelStore
 
 FACE_MODEL = "face_landmarker"
-_OF_CLIPS = ("codec", "kbps", "fps", "loss", "path", "quality", "limit", "images")
+_OF_CLIPS = ("codec", "kbps", "fps", "loss", "path", "quality", "limit", "images", "shard")
 """Options of `evaluate` that say how clips are shown."""
 
 
@@ -75,13 +75,18 @@ def _add_evaluate(commands: Any) -> None:
     evaluate.add_argument("--out", type=Path, required=True, help="folder for report and plots")
     evaluate.add_argument("--codec", choices=("vp8", "h264"), help="without it: as recorded")
     evaluate.add_argument("--kbps", type=int, help="kbit/s of the codec (600)")
-    evaluate.add_argument("--fps", type=float, help="at most so many frames a second")
+    evaluate.add_argument("--fps", type=float, help="at most so many frames a second (15)")
     evaluate.add_argument("--loss", type=float, default=0.0, help="share of packets lost, 0 to 1")
     evaluate.add_argument(
         "--path", choices=("webrtc", "rest"), help="rest: as single pictures (webrtc)"
     )
     evaluate.add_argument("--quality", type=int, help="of their JPEG, 1 to 100; without it: PNG")
     evaluate.add_argument("--jobs", type=int, default=1, help="processes")
+    evaluate.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="the K-th of N pieces; results are kept in the folder of --out",
+    )
     evaluate.add_argument("--limit", type=int, help="so many clips, spread over the species")
     evaluate.add_argument("--images", action="store_true", help="pictures too, as still videos")
     evaluate.set_defaults(command=_evaluate)
@@ -168,6 +173,7 @@ def _analyze(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from kyc_rtc.evaluation import evaluate as command  # noqa: PLC0415 - loads the nets
+    from kyc_rtc.evaluation.shards import Shard  # noqa: PLC0415
 
     if options.from_db:
         return _evaluate_stored(options)
@@ -183,8 +189,12 @@ def _evaluate(options: argparse.Namespace) -> int:
         path=options.path or "webrtc",
         quality=options.quality,
     )
-    command.evaluate(clips, job, options.out, processes=options.jobs)
-    print(options.out / "report.md")
+    shard = None if options.shard is None else Shard.parse(options.shard)
+    report = command.evaluate(clips, job, options.out, processes=options.jobs, shard=shard)
+    if report is None:
+        print("the shard is done; the report comes with the last one")
+    else:
+        print(options.out / "report.md")
     return 0
 
 

@@ -15,28 +15,41 @@ from kyc_rtc.evaluation.plots import draw_det, draw_scores
 from kyc_rtc.evaluation.report import build_report, sections
 from kyc_rtc.evaluation.results import ClipResult, Conditions, Entrance
 from kyc_rtc.evaluation.runner import Job, run_clips
+from kyc_rtc.evaluation.shards import Records, Shard, records_key
 from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.settings import load_settings
 
-_KBPS = 600
+_KBPS, _FPS = 600, 15.0
+"""As in the tables of docs/detection.md."""
 
 
-def evaluate(clips: Sequence[Clip], job: Job, out: Path, *, processes: int = 1) -> dict[str, Any]:
-    """Run the clips, tell each on stderr, write the report into the folder `out`, and return it.
+def evaluate(
+    clips: Sequence[Clip], job: Job, out: Path, *, processes: int = 1, shard: Shard | None = None
+) -> dict[str, Any] | None:
+    """Run the clips of the shard that were not run before, and print each on stderr. Once all clips are
+    there, write the report into the folder `out`, and return it; until then, None.
 
     Raises:
         BadRequest: `out` cannot be written. ModelError: the model cannot be loaded.
     """
-    _make_folder(out)  # before the hours of work
-    told = 0
+    key = records_key(job)
+    try:
+        records = Records(out / "clips" / key)  # before the hours of work
+        mine = (shard or Shard()).of(clips)
+        missing = [clip for clip in mine if records.load(clip) is None]
+        done = len(mine) - len(missing)
 
-    def tell(result: ClipResult) -> None:
-        nonlocal told
-        told += 1
-        print(f"{told}/{len(clips)} {result.status.value} {result.name}", file=sys.stderr)
+        def keep(result: ClipResult) -> None:
+            nonlocal done
+            records.save(result)
+            done += 1
+            print(f"{done}/{len(mine)} {result.status.value} {result.name}", file=sys.stderr)
 
-    results = run_clips(clips, job, processes=processes, done=tell)
-    return write_report(results, job.conditions, out)
+        run_clips(missing, job, processes=processes, done=keep)
+    except OSError as error:
+        raise _unwritable(out, error) from None
+    results = [result for clip in clips if (result := records.load(clip)) is not None]
+    return write_report(results, job.conditions, out) if len(results) == len(clips) else None
 
 
 def choose_clips(manifest: Path, *, images: bool, limit: int | None) -> list[Clip]:
@@ -64,8 +77,8 @@ def new_job(
     path: str = Entrance.WEBRTC,
     quality: int | None = None,
 ) -> Job:
-    """The job under the settings of this machine. A codec's rate is 600 kbit/s unless asked for,
-    the frames a second those that a server takes; `quality` None: single pictures are PNG.
+    """The job under the settings of this machine. A codec's rate is 600 kbit/s unless asked for, and
+    there are at most 15 frames a second; `quality` None: single pictures are PNG.
 
     Raises:
         SettingsError: the settings are wrong. BadRequest: the conditions are.
@@ -74,7 +87,7 @@ def new_job(
     conditions = Conditions(
         codec=codec,
         kbps=_KBPS if codec and kbps is None else kbps,
-        fps=settings.target_fps if fps is None else fps,
+        fps=_FPS if fps is None else fps,
         loss=loss,
         confidence_threshold=settings.confidence_threshold,
         deepfake_threshold=settings.failing_deepfake_score,

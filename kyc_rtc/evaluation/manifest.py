@@ -17,7 +17,10 @@ from kyc_rtc.errors import BadRequest
 BONA_FIDE = "bona_fide"
 """The species of every bona fide presentation."""
 
-COLUMNS = ("path", "label", "species", "group", "model", "seconds", "source", "use")
+COLUMNS = ("path", "label", "species", "group", "model", "seconds", "source")
+USE = "use"
+"""A column that may be missing: all clips may then be used for anything."""
+
 MAX_ROWS = 100_000
 _MAX_LINE_CHARS = 10_000
 _SPECIES = re.compile(r"[a-z0-9_]{1,40}")
@@ -115,6 +118,8 @@ def _lines(path: Path, text: TextIO) -> Iterator[tuple[int, list[str]]]:
 def _clips(path: Path, root: Path, lines: Iterator[tuple[int, list[str]]]) -> list[Clip]:
     number, header = next(lines, (1, []))
     missing = [column for column in COLUMNS if header.count(column) != 1]
+    if header.count(USE) > 1:
+        missing.append(USE)
     if missing:
         raise _wrong(path, number, f"the header needs each of these once: {', '.join(missing)}")
     clips: dict[str, Clip] = {}
@@ -149,7 +154,7 @@ def _clip(root: Path, row: Mapping[str, str]) -> Clip:
         model=row["model"],
         seconds=_seconds(row["seconds"]),
         source=row["source"],
-        use=_member(Use, "use", row["use"] or Use.ANY.value),
+        use=_member(Use, USE, row.get(USE) or Use.ANY.value),
     )
 
 

@@ -18,7 +18,7 @@ _NONE = "–"
 
 def to_markdown(report: Mapping[str, Any]) -> str:
     """The tables of a report that `build_report` made."""
-    parts = ["# Evaluation", _conditions(report), _WORDS]
+    parts = [f"# Evaluation: {_conditions(report)}", f"Version {report['version']}.", _WORDS]
     for name, section in report["sections"].items():
         parts += [f"## {_TITLES[name]}", *_section(name, section)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -41,10 +41,10 @@ def _conditions(report: Mapping[str, Any]) -> str:
     coded = "as recorded"
     if told["path"] == Entrance.REST:
         kind = "PNG" if told["quality"] is None else f"JPEG, quality {told['quality']}"
-        coded = f"Single pictures ({kind})"
+        coded = f"single pictures ({kind})"
     elif told["codec"]:
         coded = f"{told['codec'].upper()} at {told['kbps']} kbit/s, {told['loss']:.1%} packet loss"
-    return f"Version {report['version']}. {coded}, at most {told['fps']:g} frames a second."
+    return f"{coded}, at most {told['fps']:g} frames a second"
 
 
 def _section(name: str, section: Mapping[str, Any]) -> list[str]:

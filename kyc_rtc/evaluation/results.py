@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -143,6 +143,35 @@ class ClipResult:
         plain: dict[str, Any] = _plain(asdict(replace(self, findings=None)))
         del plain["findings"]
         return {"path": plain.pop("name")} | plain
+
+    @classmethod
+    def of_fields(cls, plain: Mapping[str, Any]) -> ClipResult:
+        """What `fields` made, without `findings`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        weights = plain["weights"]
+        return cls(
+            name=plain["path"],
+            label=Label(plain["label"]),
+            use=Use(plain["use"]),
+            status=VerdictStatus(plain["status"]),
+            reasons=tuple(plain["reasons"]),
+            evidence={
+                name: Statement(one["score"], one["confidence"], tuple(one["signs"]))
+                for name, one in plain["evidence"].items()
+            },
+            frames=FrameCounts(**plain["frames"]),
+            face=FaceMeasures(**plain["face"]),
+            weights=None if weights is None else tuple(weights),
+            **{name: plain[name] for name in _AS_THEY_ARE},
+        )
+
+
+_AS_THEY_ARE = (
+    "species", "group", "model", "source", "still", "deepfake_score", "liveness_score", "cpu_ms", "measures",
+)  # fmt: skip
 
 
 def scores_of(results: Iterable[ClipResult]) -> list[float]:

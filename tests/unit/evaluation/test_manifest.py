@@ -12,6 +12,7 @@ from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.manifest import (
     COLUMNS,
     MAX_ROWS,
+    USE,
     Clip,
     Label,
     Use,
@@ -19,7 +20,7 @@ from kyc_rtc.evaluation.manifest import (
     spread,
 )
 
-HEADER = "\t".join(COLUMNS)
+HEADER = "\t".join((*COLUMNS, USE))
 ROW = "a.mp4\tbona_fide\tbona_fide\tg1\t\t3.5\trepo:a\tany"
 
 
@@ -65,7 +66,7 @@ def test_stills_are_told_by_their_names(folder: Path) -> None:
 
 
 def test_extra_columns_order_blank_lines_bom_and_crlf_do_not_matter(folder: Path) -> None:
-    header = "extra\t" + "\t".join(reversed(COLUMNS))
+    header = "extra\t" + "\t".join(reversed((*COLUMNS, USE)))
     row = "junk\t" + "\t".join(reversed(ROW.split("\t")))
     lines = [b"\xef\xbb\xbf" + header.encode() + b"\r", b"", row.encode() + b"\r", b""]
     assert [clip.name for clip in read(folder, *lines)] == ["a.mp4"]
@@ -73,6 +74,7 @@ def test_extra_columns_order_blank_lines_bom_and_crlf_do_not_matter(folder: Path
 
 def test_an_empty_use_is_any(folder: Path) -> None:
     assert read(folder, HEADER, ROW.replace("\tany", "\t"))[0].use is Use.ANY
+    assert read(folder, "\t".join(COLUMNS), ROW.removesuffix("\tany"))[0].use is Use.ANY
 
 
 @pytest.mark.parametrize(

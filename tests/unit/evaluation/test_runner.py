@@ -12,7 +12,7 @@ import pytest
 
 from kyc_rtc.__main__ import main
 from kyc_rtc.decision.verdict import VerdictStatus
-from kyc_rtc.evaluation.manifest import COLUMNS, Clip, Label, Use
+from kyc_rtc.evaluation.manifest import COLUMNS, USE, Clip, Label, Use
 from kyc_rtc.evaluation.results import UNREADABLE, ClipResult, Conditions
 from kyc_rtc.evaluation.runner import Job, run_clips
 from kyc_rtc.settings import Settings
@@ -118,7 +118,7 @@ def manifest(footage: Path, tmp_path: Path) -> Path:
         "a.mp4\tbona_fide\tbona_fide\tg\t\t3\tx\tany",
         "still.jpg\tattack\tprint_or_replay\tg\t\t\tx\tany",
     ]
-    path.write_text("\n".join(["\t".join(COLUMNS), *rows]))
+    path.write_text("\n".join(["\t".join((*COLUMNS, USE)), *rows]))
     return path
 
 

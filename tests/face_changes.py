@@ -1,0 +1,155 @@
+"""Whether a change of the person is found, and nobody taken for two: a table in docs/detection.md.
+
+    python -m tests.face_changes --data FOLDER [--fps N …] [--jobs N]
+
+`one person`: every bona fide video of the manifest. `changed`: pairs of them, from different groups and
+sources, the second cut to the first after four seconds without a break. Pictures as recorded, at most so
+many a second, through the tracker as sessions have it, without the other detectors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from pathlib import Path
+
+from kyc_rtc.clock import SystemClock
+from kyc_rtc.detection.analysers import Suite
+from kyc_rtc.detection.measures import Measures
+from kyc_rtc.errors import MediaError
+from kyc_rtc.evaluation.manifest import Clip, Label, read_manifest
+from kyc_rtc.evaluation.metrics import wilson_interval
+from kyc_rtc.evaluation.runner import workers
+from kyc_rtc.frames import Frame
+from kyc_rtc.pipeline.analysis import FrameAnalysis
+from kyc_rtc.vision.face_finder import MediaPipeFinder
+from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
+from kyc_rtc.vision.model_store import ModelStore
+from media.file_source import read_frames
+from media.transcode import at_rate
+from tests.support.clock import ManualClock
+
+ONE_PERSON = "one person"
+CUT_MS = 4_000
+LEAST_FACES = 30
+"""Frames with a face, of each clip of a pair; else there is nobody who could be found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One clip, or one cut to another."""
+
+    clips: tuple[Path, ...]
+    model: Path
+    fps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the tracker said. `faces`: frames with a face in each of the clips."""
+
+    changed: bool
+    doubted: bool
+    faces: tuple[int, ...]
+
+
+def follow(job: Job) -> Found | None:
+    """What the tracker says at the end; None where a clip cannot be decoded."""
+    suite = Suite(Measures(None, None), ())
+    finder = MediaPipeFinder(job.model)
+    analysis = FrameAnalysis(MediaPipeObserver(job.model), suite, ManualClock(), finder)
+    faces, track = [0] * len(job.clips), None
+    try:
+        for number, frame in _spliced(job):
+            result = analysis.analyse(frame)
+            faces[number] += result.observation.face is not None
+            track = result.track
+    except MediaError:
+        return None
+    finally:
+        analysis.close()
+    return None if track is None else Found(track.changed, track.doubted, tuple(faces))
+
+
+def _spliced(job: Job) -> Iterator[tuple[int, Frame]]:
+    begins_ms, sequence = 0, 0
+    for number, path in enumerate(job.clips):
+        frames = at_rate(read_frames(path, SystemClock()), job.fps)
+        if len(job.clips) > 1:
+            frames = takewhile(lambda frame: frame.captured_at_ms < CUT_MS, frames)
+        last_ms = 0
+        for frame in frames:
+            last_ms = frame.captured_at_ms
+            yield number, replace(frame, captured_at_ms=begins_ms + last_ms, sequence=sequence)
+            sequence += 1
+        begins_ms += last_ms + round(1_000 / job.fps)
+
+
+def pairs_of(clips: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
+    """Each clip with the next one of another group and source."""
+    found = []
+    for at, first in enumerate(clips):
+        others = (*clips[at + 1 :], *clips[:at])
+        kept = (c for c in others if c.group != first.group and c.source != first.source)
+        found += [(first, second) for second in (*kept,)[:1]]
+    return found
+
+
+def row(fps: float, kind: str, found: Sequence[Found]) -> str:
+    """One line of the table, with Wilson's interval of the changes."""
+    count = Counter(
+        "changed" if one.changed else "doubted" if one.doubted else "same" for one in found
+    )
+    low, high = wilson_interval(count["changed"], len(found))
+    cells = f"{count['changed']} ({low:.3f}–{high:.3f}) | {count['doubted']} | {count['same']}"
+    return f"| {kind} | {fps:g} | {len(found)} | {cells} |"
+
+
+def measured(
+    kind: str, paths: Sequence[tuple[Path, ...]], options: argparse.Namespace
+) -> Iterator[str]:
+    """The lines of one kind; on stderr the clips that the tracker got wrong."""
+    model = ModelStore(None).fetch("face_landmarker")
+    one_person = kind == ONE_PERSON
+    with workers(options.jobs) as pool:
+        for fps in options.fps:
+            jobs = [Job(some, model, fps) for some in paths]
+            known: list[Found] = []
+            for job, one in zip(jobs, pool.map(follow, jobs), strict=True):
+                if one is None or not (one_person or min(one.faces) >= LEAST_FACES):
+                    continue
+                known.append(one)
+                if one.changed is one_person:
+                    sys.stderr.write(f"{fps:g} {' '.join(path.name for path in job.clips)}\n")
+            yield row(fps, kind, known)
+
+
+def main() -> None:
+    options = _options()
+    everything = read_manifest(options.data / "manifest.tsv")
+    clips = [c for c in everything if c.label is Label.BONA_FIDE and not c.still]
+    sys.stdout.write(
+        "| recording | fps | n | `changed` at the end (95%) | only doubted | the same |\n"
+    )
+    sys.stdout.write("|---" * 6 + "|\n")
+    pairs = [(first.path, second.path) for first, second in pairs_of(clips)]
+    for kind, paths in ((ONE_PERSON, [(clip.path,) for clip in clips]), ("changed", pairs)):
+        for line in measured(kind, paths, options):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.face_changes", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.tsv")
+    parser.add_argument("--fps", type=float, nargs="+", default=[10.0, 15.0, 20.0, 30.0])
+    parser.add_argument("--jobs", type=int, default=2)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
