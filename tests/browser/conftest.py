@@ -7,11 +7,15 @@ from pathlib import Path
 
 import cv2
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
+from pytest_asyncio import is_async_test
 
 from tests.support.browser import chromium_path, launch
 from tests.support.browser_people import Obedient
 from tests.support.browser_server import FEW, IMPATIENT, LiveServer, serving
+
+HERE = Path(__file__).parent
 
 
 def without_experts(folder: Path) -> dict[str, str]:
@@ -28,12 +32,28 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One event loop for all of these tests, as they share a browser."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_browser(chromium: str) -> AsyncIterator[Browser]:
+    """One for all tests of the process: it takes a second to start."""
     async with async_playwright() as playwright:
         browser = await launch(playwright, chromium)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
+    """A browser without a tab; nothing that a test leaves open goes on filming."""
+    yield shared_browser
+    for context in shared_browser.contexts:
+        await context.close()
 
 
 @pytest.fixture(scope="session")

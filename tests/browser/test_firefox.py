@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.browser.conftest import without_experts
 from tests.support.browser_camera import CATALOGUE
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 RESULT_LIMIT_S = 90.0
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def firefox() -> AsyncIterator[Firefox]:
     path = firefox_path()
     if path is None:

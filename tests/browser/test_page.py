@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from tests.support.browser import AT_A_CHALLENGE, DESKTOP, PHONE, ApplicantPage, launch
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.realtime]
 FITS_SIDEWAYS = "document.documentElement.scrollWidth <= window.innerWidth"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def filming_browser(chromium: str, portrait_film: Path) -> AsyncIterator[Browser]:
     """Chromium with its fake camera, which plays the film over and over."""
     arguments = [

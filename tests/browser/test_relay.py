@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from kyc_rtc.turn import turn_credentials
@@ -31,14 +31,14 @@ window.RTCPeerConnection = class extends Peer {
 what the server gave."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def deployed(face_model: Path, tmp_path: Path) -> AsyncIterator[Deployed]:
     del face_model  # fetched, or the test is skipped
     async with deployment(tmp_path) as made:
         yield made
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def trusting(chromium: str) -> AsyncIterator[Browser]:
     """A browser that takes the test's own certificate."""
     async with async_playwright() as playwright:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, ViewportSize, async_playwright
+from playwright.async_api import Browser, ViewportSize
 
 from tests.support.axe import violations
-from tests.support.browser import launch
 from tests.support.browser_script import ScriptedPage
 from tests.support.browser_situations import SITUATIONS
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.browser
 
 SIZES = ((375, 553), (360, 560), (320, 568), (844, 390), (560, 360), (390, 844), (1280, 800))
 AXE_SIZES = ((375, 553), (1280, 800))
@@ -109,15 +106,6 @@ REACH = """() => [...document.querySelectorAll('button, a[href]')]
     })
     .map((control) => control.id)"""
 """Controls that something covers wherever the page is scrolled to."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """One for all screens."""
-    async with async_playwright() as playwright:
-        browser = await launch(playwright, chromium)
-        yield browser
-        await browser.close()
 
 
 async def resize(tab: ScriptedPage, size: tuple[int, int]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, Route
 
 pytestmark = pytest.mark.browser
@@ -48,7 +49,7 @@ RENEWALS = """async ([livesS, answers]) => {
 }"""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A page that has nothing but the SDK's files."""
 
