@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from kyc_rtc.alerts.policy import alerts_for
+from kyc_rtc.alerts.policy import AlertDraft, alerts_for
+from kyc_rtc.decision.cancelled import suspicion_left
 from kyc_rtc.decision.findings import Remarks
 from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.detection.evidence import Evidence, Sign
@@ -31,6 +33,7 @@ from kyc_rtc.pipeline.verification import (
     ReadyToDecide,
     Verification,
     VerificationEvent,
+    thresholds_of,
 )
 from kyc_rtc.sessions import journal, messages
 from kyc_rtc.sessions.advice import Advice
@@ -168,6 +171,16 @@ class Course:
         events = self._verification.conclude(ending)
         return self._act(tuple(e for e in events if not isinstance(e, PhaseChanged)), now)
 
+    def cancel(self, actor: str, now: Now) -> None:
+        """End without a verdict; ignored where it is over, or the verdict is being formed. Signs of an attack
+        are not lost with it: a person has to look."""
+        if self._ledger.is_final or self.is_decided:
+            return
+        left = suspicion_left(self._verification.findings, thresholds_of(self._settings))
+        self._ledger.move(SessionState.CANCELLED, now, actor, needs_review=left is not None)
+        if left is not None:
+            self._raise(alerts_for(left), now)
+
     def compared(self, event: FootageCompared, now: Now) -> list[Effect]:
         """Form the verdict, with what is known of earlier footage."""
         match = event.match
@@ -266,7 +279,10 @@ class Course:
         self._ledger.add(EntryType.VERDICT, payload, now)
         other = elsewhere.session_id if elsewhere else None
         # Where nobody ever came, nothing happened that anybody should look at.
-        drafts = alerts_for(verdict, other_session_id=other) if transport else ()
+        if transport:
+            self._raise(alerts_for(verdict, other_session_id=other), now)
+
+    def _raise(self, drafts: Iterable[AlertDraft], now: Now) -> None:
         for draft in drafts:
             alert = AlertRecord(
                 alert_id=new_alert_id(),

@@ -163,7 +163,7 @@ class Session:
             case Cancelled(actor, request):
                 return self._cancel(actor, request, now)
             case Interrupted():
-                return self._end_as(SessionState.INTERRUPTED, SERVER, now)
+                return self._interrupt(now)
             case Tick():
                 return self._tick(event, now)
             case _ as never:
@@ -237,7 +237,7 @@ class Session:
             case InboundType.CANNOT if inbound:
                 return self._course.cannot(inbound.fields.get("challenge_id"), now)
             case InboundType.CANCEL:
-                return self._end_as(SessionState.CANCELLED, APPLICANT, now)
+                self._course.cancel(APPLICANT, now)
             case InboundType.CAPTURE_INFO if inbound:
                 self._course.advice.capture_reported(inbound.fields)
         return []  # of `stats`, that something came is noted by the peer
@@ -303,17 +303,16 @@ class Session:
 
     def _cancel(self, actor: str, request: Request | None, now: Now) -> list[Effect]:
         waiting = self._replies.answer_at_the_end(request)
-        return [*waiting, *self._end_as(SessionState.CANCELLED, actor, now)]
+        self._course.cancel(actor, now)
+        return waiting
 
     def _conclude(self, ending: Ending, now: Now) -> list[Effect]:
         return [] if self._ledger.is_final else self._course.conclude(ending, now)
 
-    def _end_as(self, state: SessionState, actor: str, now: Now) -> list[Effect]:
-        """End without a verdict. What is over already stays as it is, and who gives up while the verdict
-        is formed takes nothing away."""
-        settled = self._course.is_decided and state is SessionState.CANCELLED
-        if not self._ledger.is_final and not settled:
-            self._ledger.move(state, now, actor)
+    def _interrupt(self, now: Now) -> list[Effect]:
+        """End without a verdict. What is over already stays as it is."""
+        if not self._ledger.is_final:
+            self._ledger.move(SessionState.INTERRUPTED, now)
         return []
 
     def _tick(self, event: Tick, now: Now) -> list[Effect]:
@@ -352,7 +351,7 @@ class Session:
     def _end_alone(self, now: Now) -> list[Effect]:
         """Nobody came back. Who only ever found every place taken has spent no attempt."""
         if self._is_crowded_out and self._ledger.state is SessionState.CONNECTING:
-            return self._end_as(SessionState.INTERRUPTED, SERVER, now)
+            return self._interrupt(now)
         return self._conclude(Ending.LINK_LOST, now)
 
     def _wait_for_anybody(self, now: Now) -> list[Effect]:

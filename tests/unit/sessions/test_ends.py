@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId, new_session_id
 from kyc_rtc.sessions import lists
@@ -22,6 +23,7 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState, outcome, states_with
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import Position
+from tests.support.clock import settle
 from tests.support.memory_store import a_session, an_alert
 from tests.unit.sessions.conftest import MakeStage, Stage
 
@@ -82,6 +84,42 @@ async def test_a_cancelled_session_says_so_everywhere(stage: Stage) -> None:
     assert stage.peer.last_sent("state")["state"] == "cancelled"
     [row] = (await stage.service.verifications(ANY, "", 10)).verifications
     assert (row.state, row.outcome) == ("cancelled", "INCONCLUSIVE")
+
+
+@pytest.mark.parametrize("by_applicant", [True, False])
+@pytest.mark.parametrize(
+    ("evidence", "raised"),
+    [
+        (Evidence(AnalyserName.TEMPORAL, 0.6, 0.9, (0, 900), (Sign.VIDEO_LOOP,)), ["video_loop"]),
+        (
+            Evidence(AnalyserName.SWAP, 0.9, 0.9, (0, 900), (Sign.FACE_SWAP,)),
+            ["deepfake_score_high"],
+        ),
+        (Evidence(AnalyserName.SWAP, 0.6, 0.9, (0, 900), (Sign.FACE_SWAP,)), []),
+        (Evidence(AnalyserName.TEMPORAL, 0.1, 0.9, (0, 900)), []),
+    ],
+    ids=["a hard sign", "a high score", "a doubt", "nothing"],
+)
+async def test_a_cancel_hides_no_attack(
+    make_stage: MakeStage, evidence: Evidence, raised: list[str], *, by_applicant: bool
+) -> None:
+    stage = await make_stage(Settings(expose_scores=False))
+    session_id = await stage.join()
+    stage.seat()
+    stage.analysis.evidence = (evidence,)
+    await stage.show(50)
+    if by_applicant:
+        stage.peer.say("cancel")
+        await settle()
+    else:
+        await stage.service.command(session_id, CANCEL)
+    view = await stage.service.status(session_id)
+    assert (view.state, view.status, view.needs_review) == ("cancelled", None, bool(raised))
+    alerts = stage.alerts(session_id)
+    assert [alert.details["reasons"] for alert in alerts] == ([raised] if raised else [])
+    assert {(alert.type, alert.severity) for alert in alerts} <= {("attack_suspected", "medium")}
+    applicant = await stage.service.attempt(session_id)
+    assert not applicant.needs_review  # it would say that a detector alarmed
 
 
 async def test_the_applicant_knows_an_end_by_its_state_in_production_too(
