@@ -192,7 +192,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     shard = None if options.shard is None else Shard.parse(options.shard)
     report = command.evaluate(clips, job, options.out, processes=options.jobs, shard=shard)
     if report is None:
-        print("the shard is done; the report comes with the last one")
+        print("the shard is done; the last shard writes the report")
     else:
         print(options.out / "report.md")
     return 0

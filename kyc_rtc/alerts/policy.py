@@ -102,7 +102,10 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
         case ReasonCode.SEEN_BEFORE:
             return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
         case (
-            ReasonCode.UPLOADED_PICTURES | ReasonCode.CHALLENGES_EXCLUDED | ReasonCode.FACE_DOUBTED
+            ReasonCode.UPLOADED_PICTURES
+            | ReasonCode.CHALLENGES_EXCLUDED
+            | ReasonCode.HEAD_LEFT_OUT
+            | ReasonCode.FACE_DOUBTED
         ):
             return AlertType.REVIEW_NEEDED, Severity.MEDIUM
         case ReasonCode.NEEDS_REVIEW:

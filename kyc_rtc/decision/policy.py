@@ -139,9 +139,9 @@ def _failing(
 def _excused(findings: Findings, thresholds: Thresholds) -> frozenset[ReasonCode]:
     """The hard signs where they do not decide: a person has to look instead.
 
-    A standstill alone, where every challenge was met around it: a photograph, or a stopped video, meets none.
-    A face without motion alone, where no prompt was missed: people sit still as long as nobody asks them for
-    anything.
+    A standstill alone, where every challenge was passed although the picture stood still: a photograph, or a
+    stopped video, passes none. A face without motion alone, where no challenge failed or timed out: people
+    sit still as long as nobody asks them for anything.
     """
     hard = frozenset(_hard(findings.evidence, thresholds.confidence_threshold))
     asked = findings.mode is Mode.LIVE
@@ -152,7 +152,7 @@ def _excused(findings: Findings, thresholds: Thresholds) -> frozenset[ReasonCode
 
 
 def _scored(evidence: Sequence[Evidence], excused: frozenset[ReasonCode]) -> Sequence[Evidence]:
-    """What the deepfake score is made of: not of statements whose signs are all excused."""
+    """What the deepfake score is made of: it leaves out statements whose signs are all excused."""
     return [
         item
         for item in evidence
@@ -173,7 +173,7 @@ def _lacking(
         reasons.insert(0, ReasonCode.INTERNAL_ERROR)
     if findings.link_lost:
         reasons.append(ReasonCode.LINK_LOST)
-    if findings.picture_lost:
+    if findings.picture_lost or findings.answers_unseen > 0:
         reasons.append(ReasonCode.POOR_QUALITY)
     unsure = bool(excused) or (findings.uploaded and _high(score, thresholds))
     reasons += _for_review(findings, unsure=unsure)
@@ -207,8 +207,10 @@ def _for_review(findings: Findings, *, unsure: bool) -> list[ReasonCode]:
         reasons.append(ReasonCode.UPLOADED_PICTURES)
     if findings.seen_elsewhere:
         reasons.append(ReasonCode.SEEN_BEFORE)
-    if findings.cannot or findings.head_left_out:
+    if findings.cannot:
         reasons.append(ReasonCode.CHALLENGES_EXCLUDED)
+    if findings.head_left_out and findings.frames_analysed > 0:
+        reasons.append(ReasonCode.HEAD_LEFT_OUT)
     unclear = reasons or unsure or findings.footage_unknown
     return [*reasons, ReasonCode.NEEDS_REVIEW] if unclear else []
 

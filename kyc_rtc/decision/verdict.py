@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     MOVEMENT_TOO_SMALL = "movement_too_small"
     MIRROR_UNSETTLED = "mirror_unsettled"
     CHALLENGES_EXCLUDED = "challenges_excluded"
+    HEAD_LEFT_OUT = "head_left_out"
     NO_FACE = "no_face"
     POOR_QUALITY = "poor_quality"
     SEVERAL_FACES = "several_faces"

@@ -13,7 +13,7 @@ from kyc_rtc.evaluation.manifest import Clip, read_manifest, spread
 from kyc_rtc.evaluation.markdown import plot_names, to_markdown
 from kyc_rtc.evaluation.plots import draw_det, draw_scores
 from kyc_rtc.evaluation.report import build_report, sections
-from kyc_rtc.evaluation.results import ClipResult, Conditions, Entrance
+from kyc_rtc.evaluation.results import UNREADABLE, ClipResult, Conditions, Entrance
 from kyc_rtc.evaluation.runner import Job, run_clips
 from kyc_rtc.evaluation.shards import Records, Shard, records_key
 from kyc_rtc.pipeline.nets import SHIPPED
@@ -32,24 +32,36 @@ def evaluate(
     Raises:
         BadRequest: `out` cannot be written. ModelError: the model cannot be loaded.
     """
-    key = records_key(job)
+    records = _records(out / "clips" / records_key(job))  # before the hours of work
+    mine = (shard or Shard()).of(clips)
+    found = {clip.name: result for clip in mine if (result := records.load(clip)) is not None}
+    missing = {clip.name: clip for clip in mine if clip.name not in found}
+    print(f"{len(found)} of {len(mine)} clips were run before", file=sys.stderr)
+
+    def keep(result: ClipResult) -> None:
+        found[result.name] = result
+        if result.reasons != (UNREADABLE,):  # that may be the disk's fault, and is tried again
+            _save(records, missing[result.name], result)
+        print(f"{len(found)}/{len(mine)} {result.status.value} {result.name}", file=sys.stderr)
+
+    run_clips(list(missing.values()), job, processes=processes, done=keep)
+    results = [found.get(clip.name) or records.load(clip) for clip in clips]
+    known = [result for result in results if result is not None]
+    return write_report(known, job.conditions, out) if len(known) == len(clips) else None
+
+
+def _records(folder: Path) -> Records:
     try:
-        records = Records(out / "clips" / key)  # before the hours of work
-        mine = (shard or Shard()).of(clips)
-        missing = [clip for clip in mine if records.load(clip) is None]
-        done = len(mine) - len(missing)
-
-        def keep(result: ClipResult) -> None:
-            nonlocal done
-            records.save(result)
-            done += 1
-            print(f"{done}/{len(mine)} {result.status.value} {result.name}", file=sys.stderr)
-
-        run_clips(missing, job, processes=processes, done=keep)
+        return Records(folder)
     except OSError as error:
-        raise _unwritable(out, error) from None
-    results = [result for clip in clips if (result := records.load(clip)) is not None]
-    return write_report(results, job.conditions, out) if len(results) == len(clips) else None
+        raise _unwritable(folder, error) from None
+
+
+def _save(records: Records, clip: Clip, result: ClipResult) -> None:
+    try:
+        records.save(clip, result)
+    except OSError as error:
+        raise BadRequest(f"the result of {clip.name} cannot be kept: {error.strerror}") from None
 
 
 def choose_clips(manifest: Path, *, images: bool, limit: int | None) -> list[Clip]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
-from kyc_rtc import __version__
+import kyc_rtc
+import media
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.manifest import Clip
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.evaluation.runner import Job
 
 MAX_SHARDS = 10_000
+_CODE = (Path(kyc_rtc.__file__).parent, Path(media.__file__).parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class Shard:
 
 
 class Records:
-    """Results in a folder, one file each. A result is there whole or not at all, whenever the process is
-    stopped; several processes, also on several machines, may write to the same folder."""
+    """Results in a folder, one file for each content of a clip. A result is there whole or not at all,
+    whenever the process is stopped; several processes, also on several machines, may write to one folder.
+    What the manifest says of a clip comes from the manifest."""
 
     def __init__(self, folder: Path) -> None:
         """The folder is made if it is missing. Raises OSError."""
@@ -54,33 +57,44 @@ class Records:
         self._folder = folder
 
     def load(self, clip: Clip) -> ClipResult | None:
-        """None where the clip was not evaluated yet, or its file is not readable as a result."""
+        """None where the clip was not evaluated yet, or its record is not readable as a result."""
         try:
-            return ClipResult.of_fields(json.loads(self._path(clip.name).read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+            result = ClipResult.of_fields(json.loads(self._path(clip).read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        return replace(
+            result,
+            name=clip.name,
+            label=clip.label,
+            species=clip.species,
+            group=clip.group,
+            model=clip.model,
+            use=clip.use,
+            source=clip.source,
+        )
 
-    def save(self, result: ClipResult) -> None:
+    def save(self, clip: Clip, result: ClipResult) -> None:
         """Raises OSError."""
-        target = self._path(result.name)
-        unfinished = target.with_suffix(f".{os.getpid()}")
+        target = self._path(clip)
+        unfinished = target.with_suffix(f".{uuid4().hex}")
         unfinished.write_text(json.dumps(result.fields(), allow_nan=False), "utf-8")
         unfinished.replace(target)
 
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+    def _path(self, clip: Clip) -> Path:
+        with clip.path.open("rb") as file:
+            return self._folder / f"{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}.json"
 
 
 def records_key(job: Job) -> str:
-    """Names the results of this job, 16 hex digits: other conditions, settings, weights or versions have
-    another key. It does not know of a change of the code within a version. Raises OSError where the
-    weights cannot be read."""
+    """Names the results of this job, 16 hex digits: another condition, limit, weight or line of code has
+    another key. Raises OSError where one of the files cannot be read."""
     review, detection = job.settings.reviewing_deepfake_score, job.settings.detection
     seen = detection.model_dump_json(
         exclude={"weights_dir"}
     )  # its files count, and not where they lie
-    digest = hashlib.sha256(f"{__version__} {job.conditions!r} {review} {seen}".encode())
-    for path in (job.model, *sorted(job.learned.glob("*"))):
+    digest = hashlib.sha256(f"{job.conditions!r} {review} {seen}".encode())
+    code = sorted(path for folder in _CODE for path in folder.rglob("*.py"))
+    for path in (job.model, *sorted(job.learned.glob("*")), *code):
         if path.is_file():
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -20,6 +20,7 @@ from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import LivenessEvent, RunFinished, RunOutcome, VoidReason
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.pipeline.answers import AnswerWatch
 from kyc_rtc.settings import Settings
 from kyc_rtc.vision.quality import QualityIssue
 from kyc_rtc.vision.tracking import TrackState
@@ -126,6 +127,7 @@ class Verification:
         self._issue_frames: Counter[QualityIssue] = Counter()
         self._frames = self._judgeable_frames = self._face_frames = 0
         self._track: TrackState | None = None
+        self._answers = AnswerWatch()
         self._captured_at_ms = 0
         self._received_at_ms: float | None = None
         self._started_ms = 0.0
@@ -222,6 +224,7 @@ class Verification:
                 reported = self._run.update(
                     result.observation, usable, result.received_at_ms, gap_ms
                 )
+                self._answers.update(result, reported)
                 return (*events, *self._go_on(reported))
             case Phase.DECIDING | Phase.DECIDED:
                 self._watched_ms += min(step_ms, self.gap_limit_ms)
@@ -339,6 +342,7 @@ class Verification:
     def _findings(self, ending: Ending | None) -> Findings:
         outcome = self._run.outcome
         lasting = [i for i in QualityIssue if self._issue_frames[i] * 2 > self._frames]
+        track = self._track
         persistent = lasting[0] if lasting else None
         return Findings(
             mode=self._mode,
@@ -354,8 +358,9 @@ class Verification:
             face_frames=self._face_frames,
             persistent_issue=persistent,
             several_faces=self._issue_frames[QualityIssue.SEVERAL_FACES] * 5 > self._frames > 0,
-            face_changed=self._track is not None and self._track.changed,
-            face_doubted=self._track is not None and self._track.doubted,
+            face_changed=track is not None and track.changed,
+            face_doubted=(track is not None and track.doubted) or self._answers.uncompared > 0,
+            answers_unseen=self._answers.unseen,
             link_lost=ending is Ending.LINK_LOST,
             picture_lost=ending is Ending.PICTURE_LOST,
             completed_early=ending is Ending.COMPLETED and self._mode is Mode.LIVE,

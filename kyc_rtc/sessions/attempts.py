@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from kyc_rtc.decision.verdict import SUSPICIONS
+from kyc_rtc.decision.verdict import SUSPICIONS, ReasonCode
 from kyc_rtc.errors import AttemptsSpent, Conflict, VerificationExpired, Withdrawn
 from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
+
+_NO_PASS = frozenset({ReasonCode.CHALLENGES_EXCLUDED, ReasonCode.HEAD_LEFT_OUT})
+"""With one of these no attempt passes, whatever is answered: a person has to look."""
 
 MAX_INTERRUPTED = 10
 """Attempts that the server may interrupt before a verification is given up."""
@@ -72,7 +75,7 @@ def why_no_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: i
     if latest.withdrawn:
         return Withdrawn("the verification was cancelled", hint="ask the institution")
     if attempts_spent(attempts) >= max_attempts:
-        return AttemptsSpent("no attempts are left", hint="ask the institution for another link")
+        return AttemptsSpent("no attempts are left", hint="ask the institution for another check")
     if latest.expires_at_ms <= now_ms:
         return VerificationExpired("the verification has expired", hint="ask the institution")
     return Conflict("this session is not repeated", hint="ask for its state")
@@ -85,8 +88,8 @@ def is_overdue(attempt: SessionRecord, now_ms: int) -> bool:
 
 
 def may_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: int) -> bool:
-    """Whether another attempt may follow the latest one: before that one expires, as its link does, and
-    unless the institution cancelled the verification."""
+    """Whether another attempt may follow the latest one: before that one expires, as its link does, unless
+    the institution cancelled the verification, and only where one could pass."""
     latest = attempts[-1]
     return (
         latest.state in RETRYABLE
@@ -95,4 +98,5 @@ def may_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: int)
         and attempts_spent(attempts) < max_attempts
         and latest.attempt < MAX_INTERRUPTED + max_attempts
         and all(a.state != SessionState.PASSED for a in attempts)
+        and not any(_NO_PASS.intersection(a.reasons) for a in attempts)
     )

@@ -69,7 +69,8 @@ class CatchUp:
         the challenge that is open, with the time that is left."""
         found, media_ms = self.missed(after, 0), self._course.media_ms
         challenge = challenge_at(self._ledger.after(0), now.wall_ms)
-        if challenge is not None:
+        # A prompt may be withdrawn before it is sent; nothing would take it back.
+        if challenge is not None and self._course.asks(challenge.fields["event"]):
             deadline = {"deadline_t_ms": media_ms + challenge.fields["time_limit_ms"]}
             found.append(Outbound(EntryType.CHALLENGE, challenge.fields | deadline))
             found.sort(key=lambda message: int(message.fields["event"]))

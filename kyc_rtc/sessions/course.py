@@ -12,7 +12,7 @@ from kyc_rtc.decision.verdict import Verdict
 from kyc_rtc.detection.evidence import Evidence, Sign
 from kyc_rtc.errors import Conflict
 from kyc_rtc.ids import new_alert_id, new_challenge_id
-from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
+from kyc_rtc.liveness.catalogue import MAX_EXCLUDED, Challenge, ChallengeType
 from kyc_rtc.liveness.events import (
     ChallengeEnded,
     ChallengeIssued,
@@ -197,10 +197,14 @@ class Course:
             self._decide(decided.verdict, match if remarks.seen_elsewhere else None, now)
         return []
 
+    def asks(self, seq: int) -> bool:
+        """Whether the prompt with this entry is open, or about to be sent."""
+        return self._prompt is not None and self._prompt_seq == seq
+
     def open_prompt(self, seq: int, now: Now) -> int | None:
         """The prompt with this entry is being sent: its clock starts. Media time now; None where the
         prompt was withdrawn meanwhile, and must not be sent."""
-        if self._prompt is None or self._prompt_seq != seq:
+        if not self.asks(seq):
             return None
         self._verification.sent(now.monotonic_ms)
         return self.media_ms + max(0, round(now.monotonic_ms - self._received_at_ms))
@@ -248,7 +252,8 @@ class Course:
             "voided": None,
         }
         self._prompt = event
-        payload = journal.challenge_payload(event)
+        can_exclude = len(self._verification.excluded) < MAX_EXCLUDED
+        payload = journal.challenge_payload(event, can_exclude=can_exclude)
         self._prompt_seq = self._ledger.add(EntryType.CHALLENGE, payload, now)
 
     def _note_voided(self, event: ChallengeVoided, now: Now) -> None:

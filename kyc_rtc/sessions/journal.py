@@ -43,7 +43,8 @@ def state_payload(state: str, previous: str | None) -> dict[str, Any]:
     return {"state": state, "previous": previous}
 
 
-def challenge_payload(event: ChallengeIssued) -> dict[str, Any]:
+def challenge_payload(event: ChallengeIssued, *, can_exclude: bool) -> dict[str, Any]:
+    """`can_exclude`: whether the applicant may still say that they cannot do it."""
     challenge = event.challenge
     return {
         "challenge_id": event.challenge_id,
@@ -57,6 +58,7 @@ def challenge_payload(event: ChallengeIssued) -> dict[str, Any]:
         "attempt": event.attempt,
         "attempts": event.attempts,
         "time_limit_ms": event.time_limit_ms,
+        "can_exclude": can_exclude,
     }
 
 

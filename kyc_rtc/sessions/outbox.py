@@ -117,10 +117,13 @@ class Outbox:
         return follower
 
     def read_after(self, missed: Iterable[Send]) -> Reader | None:
-        """A new reader, who gets these first; None where there are too many, or where all is over. What it
-        missed has no number of the channel's: the peer had it already, or has no channel."""
-        if self.is_closed or len(self._readers) >= MAX_READERS:
+        """A new reader, who gets these first; None where all is over. Where there are too many, the oldest
+        ends: its client is most likely gone, which shows at the next write only. What it missed has no number
+        of the channel's: the peer had it already, or has no channel."""
+        if self.is_closed:
             return None
+        if len(self._readers) >= MAX_READERS:
+            self._readers.pop(0).close()
         reader = Reader(headed(send.message, send.media_ms) for send in missed)
         self._readers.append(reader)
         return reader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import RateLimited
 from kyc_rtc.sessions.events import Now
 from kyc_rtc.sessions.outbox import Outbox, Reader
 from kyc_rtc.sessions.refusals import not_live
@@ -28,14 +27,12 @@ class Reading:
         `after`.
 
         Raises:
-            NotFound: the session is over, and says nothing more. RateLimited: too many read it already.
+            NotFound: the session is over, and says nothing more.
         """
-        if self._outbox.is_closed:
-            raise not_live()
         now = Now(self._clock.monotonic_ms(), self._clock.now_ms())
         reader = self._outbox.read_after(self._session.catch_up.for_a_reader(after, now))
         if reader is None:
-            raise RateLimited("too many read this session", retry_after_s=5, hint="read it once")
+            raise not_live()
         return reader
 
     def end(self, reader: Reader) -> None:

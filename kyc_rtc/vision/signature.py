@@ -46,6 +46,9 @@ away, every two faces are alike (error at equal rates 5.8%; with it 3.9%)."""
 _POSE_ALLOWANCE_PER_DEG = 0.01
 """How much farther apart two descriptions of one face lie for each degree of turn or nod."""
 
+_MAX_POSE_ALLOWANCE = 0.2
+"""More would take a face that is turned the other way for any other."""
+
 
 def edge_histograms(image_bgr: BgrImage, face: Face) -> Histograms:
     """Histograms of gradient directions in cells, weighted by strength and normalised by area.
@@ -111,4 +114,5 @@ class Signature:
         """
         turn_deg = abs(self.yaw_deg - other.yaw_deg) + abs(self.pitch_deg - other.pitch_deg)
         cosine = float(self.direction @ other.direction)
-        return min(cosine + _POSE_ALLOWANCE_PER_DEG * turn_deg, 1.0)
+        allowance = min(_POSE_ALLOWANCE_PER_DEG * turn_deg, _MAX_POSE_ALLOWANCE)
+        return min(cosine + allowance, 1.0)

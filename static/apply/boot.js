@@ -20,21 +20,46 @@
     sentence.hidden = false;
   }
 
-  function onFailure() {
-    show('load-failed');
+  var isOld = false;
+
+  /** In a browser that is too old nothing else is worth saying. */
+  function onOld() {
+    isOld = true;
+    /** @type {HTMLElement} */ (document.getElementById('load-failed')).hidden = true;
+    show('load-old');
   }
 
-  /** @param {Event} event of a script that asks for what this browser lacks, or of a file that is missing */
+  function onFailure() {
+    if (!isOld) show('load-failed');
+  }
+
+  /** @param {unknown} place @returns {boolean} whether it is one of the page's own scripts: apps inject others */
+  function isOurs(place) {
+    return String(place).indexOf('/static/') >= 0;
+  }
+
+  /** @param {ErrorEvent} event of a script that asks for what this browser lacks, or of a file that is missing */
   function onError(event) {
-    var element = event.target;
-    if (element === window) show('load-old');
-    else if (element instanceof HTMLScriptElement) onFailure();
+    if (event.target === window && isOurs(event.filename)) onOld();
+    else if (event.target instanceof HTMLScriptElement && isOurs(event.target.src)) onFailure();
   }
 
   /** @param {PromiseRejectionEvent} event of a script that asks for what this browser lacks, or of a request */
   function onRejection(event) {
-    if (event.reason instanceof TypeError || event.reason instanceof ReferenceError) show('load-old');
+    var reason = event.reason;
+    if (!isOurs(reason && reason.stack)) return;
+    if (reason instanceof TypeError || reason instanceof ReferenceError) onOld();
     else onFailure();
+  }
+
+  /** @returns {boolean} whether the browser lacks what the page cannot do without */
+  function lacksSomething() {
+    return (
+      !('noModule' in HTMLScriptElement.prototype) ||
+      !('RTCPeerConnection' in window) ||
+      !('AbortController' in window) ||
+      !('replaceChildren' in Element.prototype)
+    );
   }
 
   /** @param {string} id @param {() => void} run */
@@ -47,16 +72,17 @@
     field.value = window.location.href;
     document.body.appendChild(field);
     field.select();
-    document.execCommand('copy'); // the way that old browsers know
+    var copied = document.execCommand('copy'); // the way that old browsers know
     document.body.removeChild(field);
-    /** @type {HTMLElement} */ (document.getElementById('load-copied')).hidden = false;
+    var said = copied ? 'load-copied' : 'load-not-copied';
+    /** @type {HTMLElement} */ (document.getElementById(said)).hidden = false;
   }
 
   onClick('load-again', function () {
     window.location.reload();
   });
   onClick('load-copy', copyLink);
-  if (!('noModule' in HTMLScriptElement.prototype) || !('RTCPeerConnection' in window)) return show('load-old');
+  if (lacksSomething()) return onOld();
   window.addEventListener('error', onError, true); // of a missing file it does not bubble
   window.addEventListener('unhandledrejection', onRejection);
   setTimeout(onFailure, LATE_MS);

@@ -345,7 +345,7 @@ export class LiveStep {
     const isOpen = heading === null && this.#challenge !== null;
     this.#view.setDirection(isOpen ? (this.#challenge?.direction ?? null) : null);
     this.#view.setIssue(heading?.icon === 'problem' ? (this.#issue?.code ?? null) : null);
-    this.#view.setCannot(isOpen);
+    this.#view.setCannot(isOpen && this.#challenge?.can_exclude !== false);
     if (heading && now.isOpen && !now.isAsked) this.#clearProgress();
     if (heading) this.#view.setPrompt({ ...heading, text: this.#words.text(heading.key) });
     else if (this.#challenge) this.#view.setPrompt(promptOf(this.#challenge, this.#words));

@@ -22,6 +22,8 @@ const TIPS = {
   time_limit: ACTION,
 };
 
+const DEAF_MS = 1_000;
+
 /**
  * @typedef {object} Result
  * @property {string} name the part of the catalogue: `result.<name>.title` and `.body`
@@ -40,11 +42,12 @@ export class ResultStep {
   #return = /** @type {HTMLAnchorElement} */ (byId('result-return'));
   /** @type {Result['action']} */
   #action = null;
+  #deafUntilMs = 0;
 
   /** @param {Catalogue} words */
   constructor(words) {
     this.#words = words;
-    this.#button.addEventListener('click', () => this.#act());
+    this.#button.addEventListener('click', (click) => this.#act(click));
   }
 
   /** @param {Result} result */
@@ -64,6 +67,8 @@ export class ResultStep {
     this.#return.hidden = returnUrl === null;
     if (returnUrl !== null) this.#return.href = returnUrl;
     this.setAction(action);
+    // A second tap on “I do not agree” would undo the first.
+    this.#deafUntilMs = name === 'declined' ? performance.now() + DEAF_MS : 0;
     showStep('result');
   }
 
@@ -81,7 +86,9 @@ export class ResultStep {
     this.setNote(this.#words.text('result.no_attempts'));
   }
 
-  async #act() {
+  /** @param {MouseEvent} click a key is pressed on purpose */
+  async #act({ detail }) {
+    if (detail > 0 && performance.now() < this.#deafUntilMs) return;
     this.#button.disabled = true;
     this.setNote(this.#words.text('result.waiting'));
     await this.#action?.run();

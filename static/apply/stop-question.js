@@ -17,21 +17,28 @@ export class StopQuestion {
     this.#button.disabled = true;
     const timer = setTimeout(() => (this.#button.disabled = false), DEAF_MS);
     this.#button.addEventListener('click', () => this.#ask(), { signal });
-    byId('stop-keep').addEventListener('click', () => this.#dialog.close(), { signal });
+    byId('stop-keep').addEventListener('click', () => this.#close(), { signal });
     byId('stop-confirm').addEventListener('click', () => this.#confirm(onStop), { signal });
     signal.addEventListener('abort', () => {
       clearTimeout(timer);
-      this.#dialog.close();
+      this.#close();
     });
   }
 
   #ask() {
-    if (!this.#dialog.open) this.#dialog.showModal();
+    if (this.#dialog.hasAttribute('open')) return;
+    if (this.#dialog.showModal) this.#dialog.showModal();
+    else this.#dialog.setAttribute('open', ''); // Safari before 15.4 knows no dialogs
+  }
+
+  #close() {
+    if (this.#dialog.showModal) this.#dialog.close();
+    else this.#dialog.removeAttribute('open');
   }
 
   /** @param {() => void} onStop */
   #confirm(onStop) {
-    this.#dialog.close();
+    this.#close();
     this.#button.disabled = true;
     onStop();
   }

@@ -30,11 +30,17 @@ export async function hasJoined(sessionId) {
   return read(JOINED_KEY) === `${await instanceId()} ${sessionId}`;
 }
 
+/** @returns {string} 128 random bits; Safari 15.3 and Chrome 91 lack `randomUUID` */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 async function findId() {
   const kept = read(KEY);
   // A duplicated tab copies the storage, and must not pass for the tab that it was copied from.
   if (kept !== null && (await isFree(kept))) return kept;
-  const fresh = crypto.randomUUID();
+  const fresh = newId();
   await isFree(fresh);
   write(KEY, fresh);
   return fresh;

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 from pytest_asyncio import is_async_test
 
 from tests.support.browser import chromium_path, launch
@@ -39,20 +39,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+class SharedBrowser:
+    """One Chromium for all tests of the process, for it takes a second to start; another after a crash."""
+
+    def __init__(self, playwright: Playwright, path: str) -> None:
+        self._playwright, self._path = playwright, path
+        self._browser: Browser | None = None
+
+    async def get(self) -> Browser:
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = await launch(self._playwright, self._path)
+        return self._browser
+
+    async def aclose(self) -> None:
+        if self._browser is not None:
+            await self._browser.close()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_browser(chromium: str) -> AsyncIterator[Browser]:
-    """One for all tests of the process: it takes a second to start."""
+async def shared_browser(chromium: str) -> AsyncIterator[SharedBrowser]:
     async with async_playwright() as playwright:
-        browser = await launch(playwright, chromium)
-        yield browser
-        await browser.close()
+        shared = SharedBrowser(playwright, chromium)
+        yield shared
+        await shared.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
+async def browser(shared_browser: SharedBrowser) -> AsyncIterator[Browser]:
     """A browser without a tab; nothing that a test leaves open goes on filming."""
-    yield shared_browser
-    for context in shared_browser.contexts:
+    browser = await shared_browser.get()
+    yield browser
+    for context in browser.contexts:
         await context.close()
 
 

@@ -221,6 +221,7 @@ class ScriptedPage(ApplicantPage):
             "attempt": 1,
             "attempts": 2,
             "time_limit_ms": limit_ms,
+            "can_exclude": True,
             "deadline_t_ms": 1_000 + limit_ms,
         }
         return await self.tell("challenge", **(fields | more))

@@ -147,7 +147,12 @@ class FakeAnalysis:
             face = make_face(self.applicant.look(frame.captured_at_ms))
             seen, issues = make_observation(face, frame.captured_at_ms), ()
             track = TrackState(
-                present=True, lost_for_ms=0, changed=False, doubted=False, similarity=1.0
+                present=True,
+                lost_for_ms=0,
+                changed=False,
+                doubted=False,
+                similarity=1.0,
+                compared=frame.captured_at_ms // 100,
             )
         return FrameResult(
             observation=seen,
@@ -171,7 +176,9 @@ class FakeAnalysis:
 
 
 def no_face_track() -> TrackState:
-    return TrackState(present=False, lost_for_ms=0, changed=False, doubted=False, similarity=1.0)
+    return TrackState(
+        present=False, lost_for_ms=0, changed=False, doubted=False, similarity=1.0, compared=0
+    )
 
 
 class YieldingPool:

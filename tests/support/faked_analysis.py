@@ -31,7 +31,12 @@ class FakedAnalysis:
             quality=FaceQuality(issues, None, _FACE_FRACTION if shown.face else 0.0),
             issues=issues,
             track=TrackState(
-                present=shown.face, lost_for_ms=0, changed=False, doubted=False, similarity=1.0
+                present=shown.face,
+                lost_for_ms=0,
+                changed=False,
+                doubted=False,
+                similarity=1.0,
+                compared=now_ms // 100,
             ),
             evidence=_evidence(shown, (first_ms, now_ms)),
             enhanced=False,

@@ -85,6 +85,7 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
     R.STREAM_TIMING: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.REPEATED_FRAMES: ([(A.VERIFICATION_FAILED, S.MEDIUM)], []),
     R.SEEN_BEFORE: ([(A.FOOTAGE_SEEN_BEFORE, S.HIGH)], [(A.FOOTAGE_SEEN_BEFORE, S.HIGH)]),
+    R.HEAD_LEFT_OUT: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
     R.CHALLENGES_EXCLUDED: ([(A.VERIFICATION_FAILED, S.MEDIUM)], [(A.REVIEW_NEEDED, S.MEDIUM)]),
     R.MOVEMENT_TOO_SMALL: (
         [(A.VERIFICATION_FAILED, S.MEDIUM), (A.LIVENESS_FAILED, S.LOW)],
@@ -227,7 +228,7 @@ def test_what_holds_for_every_verdict(verdict: Verdict) -> None:
     named = {code for draft in drafts for code in json.loads(json.dumps(draft.details))["reasons"]}
     silent = {R.CHALLENGES_PASSED, R.NEEDS_REVIEW} | ADVISORY
     if verdict.status is FAILED:
-        silent |= {R.CHALLENGES_EXCLUDED, R.UPLOADED_PICTURES, R.FACE_DOUBTED}
+        silent |= {R.CHALLENGES_EXCLUDED, R.HEAD_LEFT_OUT, R.UPLOADED_PICTURES, R.FACE_DOUBTED}
     assert named >= set(verdict.reasons) - silent
     if verdict.status is FAILED:
         assert A.REVIEW_NEEDED not in {draft.type for draft in drafts}

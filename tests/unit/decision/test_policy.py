@@ -85,7 +85,7 @@ MISSED = replace(LIVE, challenges_passed=2, challenges_timed_out=1)
         (
             replace(LIVE, head_left_out=True),
             VerdictStatus.INCONCLUSIVE,
-            ReasonCode.CHALLENGES_EXCLUDED,
+            ReasonCode.HEAD_LEFT_OUT,
         ),
         (
             replace(MISSED, head_left_out=True),

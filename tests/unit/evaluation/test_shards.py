@@ -45,27 +45,53 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
         Shard.parse(text)
 
 
+def written(folder: Path, name: str, content: bytes = b"x") -> Clip:
+    path = folder / name
+    path.write_bytes(content)
+    return replace(clip(name), path=path)
+
+
 @pytest.mark.parametrize("score", [0.25, None])
 def test_a_result_is_read_as_it_was_written(score: float | None, tmp_path: Path) -> None:
     result = replace(
-        clip_result("a.mp4", "face_swap", score, evidence={"swap": (0.5, 0.25)}),
+        clip_result("a.mp4", score=score, evidence={"swap": (0.5, 0.25)}),
         weights=(0.0,),
         measures={"x": 0.5, "y": None},
+        source="",
     )
-    records = Records(tmp_path / "new" / "folder")
-    assert records.load(clip("a.mp4")) is None
-    records.save(result)
-    assert records.load(clip("a.mp4")) == result
-    assert records.load(clip("b.mp4")) is None
+    records, one = Records(tmp_path / "new" / "folder"), written(tmp_path, "a.mp4")
+    assert records.load(one) is None
+    records.save(one, result)
+    assert records.load(one) == result
+    assert records.load(written(tmp_path, "b.mp4", b"y")) is None
 
 
-@pytest.mark.parametrize("junk", ["", "{", "[]", "{}", "null", '{"path": "a.mp4"}', "\x00\xff"])
+def test_what_the_manifest_says_is_read_from_it_and_another_content_is_another_clip(
+    tmp_path: Path,
+) -> None:
+    records, one = Records(tmp_path / "records"), written(tmp_path, "a.mp4")
+    records.save(one, clip_result("a.mp4"))
+    attack = replace(one, name="renamed.mp4", label=Label.ATTACK, species="face_swap", model="m")
+    found = records.load(attack)
+    assert found is not None
+    assert (found.name, found.label, found.species, found.model) == (
+        "renamed.mp4", Label.ATTACK, "face_swap", "m",
+    )  # fmt: skip
+    assert records.load(written(tmp_path, "a.mp4", b"other")) is None
+
+
+@pytest.mark.parametrize(
+    "junk", ["", "{", "[]", "{}", "null", '{"path": "a.mp4"}', "\x00\xff", '{"evidence": []}']
+)
 def test_a_broken_file_counts_as_missing(junk: str, tmp_path: Path) -> None:
-    records = Records(tmp_path)
-    records.save(clip_result("a.mp4"))
-    (file,) = tmp_path.iterdir()
+    records, one = Records(tmp_path / "records"), written(tmp_path, "a.mp4")
+    records.save(one, clip_result("a.mp4"))
+    (file,) = (tmp_path / "records").iterdir()
+    whole = json.loads(file.read_text())
     file.write_bytes(junk.encode("latin-1"))
-    assert records.load(clip("a.mp4")) is None
+    assert records.load(one) is None
+    file.write_text(json.dumps(whole | {"evidence": []}))
+    assert records.load(one) is None
 
 
 def test_other_conditions_weights_or_limits_have_another_key(tmp_path: Path) -> None:
@@ -89,7 +115,7 @@ def test_the_command_runs_piece_by_piece_and_goes_on(
 ) -> None:
     names = [f"{number}.mp4" for number in range(5)]
     for name in names:
-        (tmp_path / name).write_bytes(b"x")
+        (tmp_path / name).write_bytes(name.encode())
     manifest, out = tmp_path / "m.tsv", tmp_path / "out"
     header = "path\tlabel\tspecies\tgroup\tmodel\tseconds\tsource"
     manifest.write_text("\n".join([header, *(f"{n}\tbona_fide\tbona_fide\t\t\t\t" for n in names)]))
@@ -98,13 +124,15 @@ def test_the_command_runs_piece_by_piece_and_goes_on(
     def run_clip(one: Clip, job: Job) -> ClipResult:
         assert job.conditions.fps == 15
         ran.append(one.name)
-        return clip_result(one.name)
+        result = clip_result(one.name)
+        broken = one.name == "3.mp4" and ran.count("3.mp4") == 1
+        return replace(result, reasons=("unreadable",)) if broken else result
 
     monkeypatch.setattr("kyc_rtc.evaluation.runner.run_clip", run_clip)
     asked = ["evaluate", "--manifest", str(manifest), "--out", str(out)]
     assert main([*asked, "--shard", "1/2"]) == 0
     assert ran == ["0.mp4", "2.mp4", "4.mp4"]
-    assert "the report comes with the last one" in capsys.readouterr().out
+    assert "the last shard writes the report" in capsys.readouterr().out
     assert not (out / "report.md").exists()
     assert main([*asked, "--shard", "2/2"]) == 0
     assert ran[3:] == ["1.mp4", "3.mp4"]
@@ -114,5 +142,5 @@ def test_the_command_runs_piece_by_piece_and_goes_on(
         (out / "report.md").read_text().startswith("# Evaluation: as recorded, at most 15 frames")
     )
     assert main(asked) == 0
-    assert len(ran) == len(names)  # nothing is run again
+    assert ran[5:] == ["3.mp4"]  # what could not be read is tried again, and nothing else
     assert main([*asked, "--shard", "3/2"]) == 2

@@ -43,6 +43,7 @@ def result(
     issues: tuple[QualityIssue, ...] = (),
     changed: bool = False,
     doubted: bool = False,
+    compared: int | None = None,
     evidence: tuple[Evidence, ...] = CALM,
 ) -> FrameResult:
     look = actor.look(now_ms) if actor else None
@@ -58,6 +59,7 @@ def result(
             changed=changed,
             doubted=doubted,
             similarity=1.0,
+            compared=now_ms // 100 if compared is None else compared,
         ),
         evidence=evidence,
         enhanced=False,

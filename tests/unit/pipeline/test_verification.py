@@ -130,6 +130,29 @@ def test_another_face_never_passes_and_fails_if_it_stays(
     assert verdict.needs_review is (status is VerdictStatus.INCONCLUSIVE)
 
 
+@pytest.mark.parametrize(
+    ("blurred", "compared", "reason"),
+    [(True, None, ReasonCode.POOR_QUALITY), (False, 7, ReasonCode.FACE_DOUBTED)],
+    ids=["in a blurred picture", "with a face that is not compared"],
+)
+def test_who_answers_unseen_does_not_pass(
+    *, blurred: bool, compared: int | None, reason: ReasonCode
+) -> None:
+    """A good picture before and between the answers is not enough."""
+    verification, actor = new_verification(), Actor()
+    answering_until = 0
+    for now_ms in range(0, 60_000, FRAME_MS):
+        hidden = blurred and now_ms < answering_until
+        issues = (QualityIssue.BLURRED,) if hidden else ()
+        for event in step(verification, result(now_ms, actor, issues=issues, compared=compared)):
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+                answering_until = now_ms + 3_000
+    verdict = verification.verdict
+    assert verdict is not None
+    assert (verdict.status, verdict.reasons[0]) == (VerdictStatus.INCONCLUSIVE, reason)
+
+
 def test_somebody_who_does_nothing_does_not_pass() -> None:
     verification = new_verification()
     for now_ms in range(0, 60_000, FRAME_MS):

@@ -139,6 +139,54 @@ def test_one_strange_window_is_a_doubt_and_no_change(gap_ms: int) -> None:
     assert (state.changed, state.doubted) == (False, True)
 
 
+@pytest.mark.parametrize("black_every", [2, 5, 9])
+def test_black_frames_hide_nobody(black_every: int) -> None:
+    stream = Stream()
+    stream.show(ANNE, 3_000)
+    for _ in range(5_000 // FRAME_MS // black_every):
+        state = stream.show(BERTA, (black_every - 1) * FRAME_MS)
+        stream.lose(FRAME_MS)
+    assert state.changed
+
+
+def test_a_face_that_comes_and_goes_is_doubted_or_not_compared() -> None:
+    """Each cut ends a window, and a short one is not judged: then nothing is compared."""
+    stream = Stream()
+    before = stream.show(ANNE, 3_000).compared
+    for _ in range(20):
+        stream.show(BERTA, 4 * FRAME_MS)
+        state = stream.show(ANNE, 2 * FRAME_MS)
+    assert state.compared <= before + 1  # the window that was open
+    for _ in range(5):
+        stream.show(BERTA, 6 * FRAME_MS)
+        state = stream.show(ANNE, 2 * FRAME_MS)
+    assert state.doubted
+
+
+@pytest.mark.parametrize("pose", [HeadPose(0, 0, 20), HeadPose(0, 25, 0), HeadPose(25, 0, 0)])
+def test_who_is_not_described_is_not_compared(pose: HeadPose) -> None:
+    stream = Stream()
+    before = stream.show(ANNE, 2_000).compared
+    assert stream.show(BERTA, 4_000, pose=pose).compared == before
+
+
+def test_a_turn_the_other_way_makes_nobody_the_same() -> None:
+    stream = Stream()
+    stream.show(ANNE, 2_000, pose=HeadPose(-18, -18, 0))
+    assert stream.show(BERTA, 2_000, pose=HeadPose(18, 18, 0)).changed
+
+
+def test_only_the_first_face_ends_a_change() -> None:
+    """A window between two persons is no look of the first one once there is a doubt."""
+    stream = Stream()
+    stream.show(ANNE)
+    assert stream.show(BERTA, 2_000).changed
+    between = cv2.addWeighted(ANNE, 0.5, BERTA, 0.5, 0)
+    stream.show(np.asarray(between, np.uint8), 2_000)
+    state = stream.show(BERTA, 3_000)
+    assert state.changed
+
+
 def test_a_jump_to_another_face_is_a_change_and_a_jump_alone_is_none() -> None:
     stream = Stream()
     stream.show(ANNE, x=150)
@@ -164,7 +212,7 @@ def test_a_face_that_cannot_be_judged_is_followed_but_not_compared() -> None:
 
 def test_the_time_without_a_face_is_counted() -> None:
     stream = Stream()
-    assert stream.lose(FRAME_MS) == TrackState(False, 0, False, False, 1.0)
+    assert stream.lose(FRAME_MS) == TrackState(False, 0, False, False, 1.0, 0)
     assert stream.lose(10 * FRAME_MS).lost_for_ms == 10 * FRAME_MS
     assert stream.show(ANNE, FRAME_MS).lost_for_ms == 0
     assert stream.lose(5 * FRAME_MS).lost_for_ms == 5 * FRAME_MS

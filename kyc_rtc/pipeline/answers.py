@@ -1,0 +1,32 @@
+"""Whether the detectors saw the answers: who answers in a picture that nobody can judge is not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, LivenessEvent
+from kyc_rtc.pipeline.analysis import FrameResult
+
+
+class AnswerWatch:
+    """Counts challenges that were passed. `unseen`: detection could judge less than half of the frames of
+    the try; `uncompared`: no window of the face was compared since the answer before."""
+
+    def __init__(self) -> None:
+        self.unseen = self.uncompared = 0
+        self._frames = self._judgeable = 0
+        self._compared: int | None = None
+
+    def update(self, result: FrameResult, events: Iterable[LivenessEvent]) -> None:
+        """Take a frame, and what the run reported on it."""
+        if self._compared is None:
+            self._compared = result.track.compared
+        self._frames += 1
+        self._judgeable += result.quality.judgeable
+        for event in events:
+            if isinstance(event, ChallengeIssued):
+                self._frames = self._judgeable = 0
+            elif isinstance(event, ChallengeEnded) and event.passed:
+                self.unseen += 2 * self._judgeable < self._frames
+                self.uncompared += result.track.compared == self._compared
+                self._compared = result.track.compared
