@@ -9,8 +9,9 @@ from kyc_rtc.pipeline.analysis import FrameResult
 
 
 class AnswerWatch:
-    """Counts challenges that were passed. `unseen`: detection could judge less than half of the frames of
-    the try; `uncompared`: no window of the face was compared since the answer before."""
+    """Counts challenges that were passed. `unseen`: detection could judge less than half of the try's frames
+    with a face (none is seen of a head that is turned far); `uncompared`: no window of the face was compared
+    since the answer before."""
 
     def __init__(self) -> None:
         self.unseen = self.uncompared = 0
@@ -21,7 +22,7 @@ class AnswerWatch:
         """Take a frame, and what the run reported on it."""
         if self._compared is None:
             self._compared = result.track.compared
-        self._frames += 1
+        self._frames += result.observation.face is not None
         self._judgeable += result.quality.judgeable
         for event in events:
             if isinstance(event, ChallengeIssued):

@@ -233,3 +233,10 @@ async def test_a_text_that_has_changed_is_read_again(browser: Browser) -> None:
     assert await tab.text("#consent-note") == CATALOGUE["consent.changed"]
     await tab.page.click("#agree")
     await tab.step("live")
+
+
+async def test_where_no_more_can_be_left_out_nothing_offers_it(browser: Browser) -> None:
+    tab = await challenging(browser)
+    await tab.ask("a", can_exclude=False)
+    assert await tab.text("#prompt-text") == CATALOGUE["instruction.smile"]
+    assert not await tab.page.is_visible(CANNOT)
