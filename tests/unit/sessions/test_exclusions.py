@@ -60,7 +60,8 @@ async def test_what_the_order_leaves_out_is_never_asked_and_a_pass_needs_a_head_
     ended = await stage.service.status(view.session_id)
     if {"head_turn", "nod"} <= set(names):
         assert (ended.status, ended.needs_review) == ("INCONCLUSIVE", True)
-        assert "challenges_excluded" in ended.reasons
+        assert "head_left_out" in ended.reasons
+        assert not ended.can_retry  # no attempt could pass
     else:
         assert ended.status == "PASSED"
 
@@ -154,7 +155,7 @@ async def test_what_is_not_answered_then_is_not_held_against_anybody(make_stage:
     assert {"challenge_timeout", "challenges_excluded"} <= set(view.reasons)
 
 
-async def test_the_applicant_learns_no_more_than_that_an_action_was_not_done(
+async def test_the_applicant_learns_no_more_than_that_a_person_will_look(
     make_stage: MakeStage,
 ) -> None:
     stage = await make_stage(PRIVATE)
@@ -163,7 +164,8 @@ async def test_the_applicant_learns_no_more_than_that_an_action_was_not_done(
     await refuse(stage, 1)
     await stage.perform(lambda: stage.has_sent("verdict"))
     (verdict,) = sent(stage, "verdict")
-    assert [reason["code"] for reason in verdict["reasons"]] == ["action"]  # type: ignore[attr-defined]
+    assert [reason["code"] for reason in verdict["reasons"]] == ["not_verified"]  # type: ignore[attr-defined]
+    assert (verdict["needs_review"], verdict["can_retry"]) == (True, False)
 
 
 async def test_two_types_at_most_and_those_of_the_order_are_among_them(stage: Stage) -> None:
@@ -194,7 +196,8 @@ async def test_a_retry_does_not_ask_for_it_again_and_is_no_way_to_a_pass(stage: 
     session_id = await stage.join()
     stage.seat()
     kind = await refuse(stage, 1)
-    await stage.service.command(session_id, COMPLETE)
+    stage.peer.say("cancel")
+    await settle()
     second = await stage.service.retry(session_id)
     assert second.exclude == (kind,)
     with pytest.raises(Conflict, match="is excluded"):
@@ -205,6 +208,18 @@ async def test_a_retry_does_not_ask_for_it_again_and_is_no_way_to_a_pass(stage: 
     view = await stage.service.status(second.session_id)
     assert (view.status, view.needs_review) == ("INCONCLUSIVE", True)
     assert "challenges_excluded" in view.reasons
+
+
+async def test_after_a_verdict_without_it_there_is_no_retry_which_could_not_pass(
+    stage: Stage,
+) -> None:
+    session_id = await stage.join()
+    stage.seat()
+    await refuse(stage, 1)
+    await stage.service.command(session_id, COMPLETE)
+    assert not (await stage.service.status(session_id)).can_retry
+    with pytest.raises(Conflict):
+        await stage.service.retry(session_id)
 
 
 async def test_after_the_end_it_changes_nothing(stage: Stage) -> None:
