@@ -80,6 +80,10 @@ SUSPICIONS = frozenset(
 stand in a verdict only with one of these."""
 
 
+NO_PASS = frozenset({ReasonCode.CHALLENGES_EXCLUDED, ReasonCode.HEAD_LEFT_OUT})
+"""With one of these no attempt passes, whatever is answered: a person has to look, and no retry helps."""
+
+
 class WeightWord(StrEnum):
     """A weight in a word. The sentence for the agent is `weight.<value>` in the catalogue."""
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from kyc_rtc.decision.verdict import SUSPICIONS, ReasonCode
+from kyc_rtc.decision.verdict import NO_PASS, SUSPICIONS
 from kyc_rtc.errors import AttemptsSpent, Conflict, VerificationExpired, Withdrawn
 from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
-
-_NO_PASS = frozenset({ReasonCode.CHALLENGES_EXCLUDED, ReasonCode.HEAD_LEFT_OUT})
-"""With one of these no attempt passes, whatever is answered: a person has to look."""
 
 MAX_INTERRUPTED = 10
 """Attempts that the server may interrupt before a verification is given up."""
@@ -98,5 +95,5 @@ def may_retry(attempts: Sequence[SessionRecord], max_attempts: int, now_ms: int)
         and attempts_spent(attempts) < max_attempts
         and latest.attempt < MAX_INTERRUPTED + max_attempts
         and all(a.state != SessionState.PASSED for a in attempts)
-        and not any(_NO_PASS.intersection(a.reasons) for a in attempts)
+        and not any(NO_PASS.intersection(a.reasons) for a in attempts)
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from kyc_rtc.decision.verdict import Verdict
+from kyc_rtc.decision.verdict import NO_PASS, Verdict
 from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, ChallengeVoided
 from kyc_rtc.sessions.messages import (
     Exposure,
@@ -125,11 +125,12 @@ def message_of(entry: EventRecord, exposure: Exposure, media_ms: int) -> Outboun
 def _verdict_fields(fields: Mapping[str, Any], exposure: Exposure) -> dict[str, Any]:
     """Scores, weights, reason codes and FAILED only where the settings expose scores; else classes."""
     shown = dict(fields)
-    shown["can_retry"] = exposure.can_retry and not shown["verified"]
+    codes = [reason["code"] for reason in shown["reasons"]]
+    may_pass = not shown["verified"] and NO_PASS.isdisjoint(codes)
+    shown["can_retry"] = exposure.can_retry and may_pass
     if exposure.scores:
         return shown
     del shown["liveness_score"], shown["deepfake_score"]
-    codes = [reason["code"] for reason in shown["reasons"]]
     shown["reasons"] = list(applicants_reasons(codes, passed=shown["verified"]))
     classes = (reason["code"] for reason in shown["reasons"])
     shown["status"] = applicants_status(shown["status"])
