@@ -12,7 +12,7 @@ import pytest
 
 from kyc_rtc.__main__ import main
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.evaluation.manifest import COLUMNS
+from kyc_rtc.evaluation.manifest import COLUMNS, USE
 from kyc_rtc.keys import ApiKey, Scope, api_key_hash
 from kyc_rtc.settings import load_settings
 from tests.support.applicant import PortraitApplicant
@@ -71,7 +71,7 @@ def test_evaluate_chance_tells_what_a_recording_meets_unasked(
 ) -> None:
     row = f"{recording.name}\tbona_fide\tbona_fide\tg\t\t5\there\tany"
     manifest = tmp_path / "manifest.tsv"
-    manifest.write_text("\n".join(["\t".join(COLUMNS), row]) + "\n", "utf-8")
+    manifest.write_text("\n".join(["\t".join((*COLUMNS, USE)), row]) + "\n", "utf-8")
     assert main(["evaluate-chance", "--manifest", str(manifest), "--tries", "2"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["recordings"] == 1
