@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, LivenessEvent
 from kyc_rtc.pipeline.analysis import FrameResult
 
+_LEAST_FRAMES = 5
+"""A window of so many is judged when a cut ends it."""
+
 
 class AnswerWatch:
     """Counts challenges that were passed. `unseen`: detection could judge less than half of the try's frames
-    with a face (none is seen of a head that is turned far); `uncompared`: no window of the face was compared
-    since the answer before."""
+    with a face (none is seen of a head that is turned far); `uncompared`: fewer than
+    five frames of the face were described since the answer before."""
 
     def __init__(self) -> None:
         self.unseen = self.uncompared = 0
@@ -29,5 +32,5 @@ class AnswerWatch:
                 self._frames = self._judgeable = 0
             elif isinstance(event, ChallengeEnded) and event.passed:
                 self.unseen += 2 * self._judgeable < self._frames
-                self.uncompared += result.track.compared == self._compared
+                self.uncompared += result.track.compared - self._compared < _LEAST_FRAMES
                 self._compared = result.track.compared

@@ -43,7 +43,8 @@ class TrackState:
     the start, where none was), 0 while present · `changed`: another face has taken the place of the
     first one; false again once the first is back · `doubted`: some window showed another face, so that
     a person has to compare, whatever came later · `similarity`: of the last window to the first face's
-    looks, 0 to 1; 1 before there are two windows · `compared`: how many windows were compared so far.
+    looks, 0 to 1; 1 before there are two windows · `compared`: how many frames are in windows,
+    compared ones and the open one; a cut takes away those of a window that it ends too soon.
     """
 
     present: bool
@@ -98,7 +99,12 @@ class FaceTracker:
         lost_for_ms = 0 if present else max(now_ms - self._last_seen_ms, 0)
         changed = self._strange_windows >= _STRANGE_WINDOWS
         return TrackState(
-            present, lost_for_ms, changed, self._doubted, self._similarity, self._compared
+            present,
+            lost_for_ms,
+            changed,
+            self._doubted,
+            self._similarity,
+            self._compared + len(self._histograms),
         )
 
     def _describe(self, face: Face, image_bgr: BgrImage, now_ms: int) -> None:
@@ -125,7 +131,7 @@ class FaceTracker:
         self._poses.clear()
 
     def _judge(self, window: Signature) -> None:
-        self._compared += 1
+        self._compared += len(self._histograms)
         if not self._looks:
             self._looks.append(window)
             return
