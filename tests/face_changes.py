@@ -67,8 +67,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the tracker said. `faces`: frames with a face in each of the clips; `compared`: windows that
-    ended in the last one."""
+    """What the tracker said. `faces`: frames with a face in each of the clips; `compared`: frames of
+    the last one in windows."""
 
     changed: bool
     doubted: bool

@@ -12,7 +12,7 @@ from kyc_rtc.decision.findings import Findings
 from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.errors import BadRequest
-from kyc_rtc.evaluation.manifest import Label, Use
+from kyc_rtc.evaluation.manifest import Clip, Label, Use
 
 UNREADABLE = "unreadable"
 """The reason of a clip that could not be decoded: a non-response, told apart in the report."""
@@ -167,6 +167,20 @@ class ClipResult:
             weights=None if weights is None else tuple(weights),
             **{name: plain[name] for name in _AS_THEY_ARE},
         )
+
+
+def said_of(clip: Clip) -> dict[str, Any]:
+    """The fields of a result that the manifest gives."""
+    return {
+        "name": clip.name,
+        "label": clip.label,
+        "species": clip.species,
+        "group": clip.group,
+        "model": clip.model,
+        "use": clip.use,
+        "source": clip.source,
+        "still": clip.still,
+    }
 
 
 _AS_THEY_ARE = (

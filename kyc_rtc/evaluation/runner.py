@@ -28,6 +28,7 @@ from kyc_rtc.evaluation.results import (
     FaceMeasures,
     FrameCounts,
     Statement,
+    said_of,
 )
 from kyc_rtc.evaluation.uploads import as_uploaded
 from kyc_rtc.frames import BgrImage, Frame
@@ -242,14 +243,7 @@ def _result(
     evidence: dict[str, Statement] | None = None,
 ) -> ClipResult:
     return ClipResult(
-        name=clip.name,
-        label=clip.label,
-        species=clip.species,
-        group=clip.group,
-        model=clip.model,
-        use=clip.use,
-        source=clip.source,
-        still=clip.still,
+        **said_of(clip),
         status=status,
         reasons=reasons,
         deepfake_score=scores[0],

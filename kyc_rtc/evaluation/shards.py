@@ -14,7 +14,7 @@ import kyc_rtc
 import media
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.manifest import Clip
-from kyc_rtc.evaluation.results import ClipResult
+from kyc_rtc.evaluation.results import ClipResult, said_of
 from kyc_rtc.evaluation.runner import Job
 
 MAX_SHARDS = 10_000
@@ -62,16 +62,7 @@ class Records:
             result = ClipResult.of_fields(json.loads(self._path(clip).read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return replace(
-            result,
-            name=clip.name,
-            label=clip.label,
-            species=clip.species,
-            group=clip.group,
-            model=clip.model,
-            use=clip.use,
-            source=clip.source,
-        )
+        return replace(result, **said_of(clip))
 
     def save(self, clip: Clip, result: ClipResult) -> None:
         """Raises OSError."""

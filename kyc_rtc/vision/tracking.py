@@ -93,15 +93,18 @@ class FaceTracker:
             self._describe(face, image_bgr, now_ms)
         return self._state(now_ms, present=True)
 
+    @property
+    def _is_changed(self) -> bool:
+        return self._strange_windows >= _STRANGE_WINDOWS
+
     def _state(self, now_ms: int, *, present: bool) -> TrackState:
         if self._last_seen_ms is None:
             self._last_seen_ms = now_ms
         lost_for_ms = 0 if present else max(now_ms - self._last_seen_ms, 0)
-        changed = self._strange_windows >= _STRANGE_WINDOWS
         return TrackState(
             present,
             lost_for_ms,
-            changed,
+            self._is_changed,
             self._doubted,
             self._similarity,
             self._compared + len(self._histograms),
@@ -137,11 +140,10 @@ class FaceTracker:
             return
         similarity = max(window.similarity(look) for look in self._looks)
         self._similarity = max(similarity, 0.0)
-        is_changed = self._strange_windows >= _STRANGE_WINDOWS
         if similarity < _MIN_SIMILARITY:
             self._strange_windows += 1
             self._doubted = True
-        elif not is_changed or window.similarity(self._looks[0]) >= _MIN_SIMILARITY:
+        elif not self._is_changed or window.similarity(self._looks[0]) >= _MIN_SIMILARITY:
             self._strange_windows = 0
             if similarity < _NEW_LOOK and len(self._looks) < _MAX_LOOKS and not self._doubted:
                 self._looks.append(window)
