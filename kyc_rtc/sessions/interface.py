@@ -360,7 +360,7 @@ class SessionInterface(Protocol):
         the journal after the entry `after`, the open challenge, and what follows. One who reads too slowly
         is cut off, and may resume after the last entry that it has.
 
-        Raises `NotFound` where it is not live, `RateLimited` where too many read it.
+        Raises `NotFound` where it is not live.
         """
 
     async def verifications(

@@ -177,7 +177,7 @@ def test_a_turn_the_other_way_makes_nobody_the_same() -> None:
 
 
 def test_only_the_first_face_ends_a_change() -> None:
-    """A window between two persons is no look of the first one once there is a doubt."""
+    """Once there is a doubt, a window between two persons does not become a look of the first one."""
     stream = Stream()
     stream.show(ANNE)
     assert stream.show(BERTA, 2_000).changed
