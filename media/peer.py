@@ -110,6 +110,7 @@ class Peer:
         self._is_connected = self._has_channel = self._is_relayed = self._is_left = False
         self._connection = new_connection(settings.media, clock.now_ms())
         self._first_offer: Offer | None = None
+        self._negotiating = asyncio.Lock()
         self._channels_opened = 0
         self.last_heard_ms = clock.monotonic_ms()
         self._connection.on("track", self._on_track)
@@ -170,10 +171,11 @@ class Peer:
                 hint="offer the camera and the data channels at once, or make a new connection",
             )
         try:
-            await self._connection.setRemoteDescription(
-                RTCSessionDescription(offer.bare_sdp, "offer")
-            )
-            return await self._local_answer(offer)
+            async with self._negotiating:  # or two offers at once both get the later one's answer
+                await self._connection.setRemoteDescription(
+                    RTCSessionDescription(offer.bare_sdp, "offer")
+                )
+                return await self._local_answer(offer)
         except SDP_ERRORS:
             raise self._unanswerable() from None
 

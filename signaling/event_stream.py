@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -45,9 +45,13 @@ def as_event(message: Mapping[str, Any]) -> bytes:
 
 
 async def write_events(
-    request: web.Request, messages: AsyncIterator[Mapping[str, Any]], clock: Clock
+    request: web.Request,
+    messages: AsyncIterator[Mapping[str, Any]],
+    clock: Clock,
+    may_read: Callable[[], Awaitable[bool]],
 ) -> web.StreamResponse:
-    """Answer with the messages until they end; a comment where none came for a while."""
+    """Answer with the messages until they end. Every `KEEP_ALIVE_MS` a comment is sent, unless `may_read`
+    says that the client's token counts no more: then the answer ends."""
     headers = {hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
     response = web.StreamResponse(headers=headers)
     response.content_type = EVENT_STREAM
@@ -58,25 +62,26 @@ async def write_events(
     except ConnectionError:
         return response  # the client went before the first event
     upcoming: asyncio.Future[Mapping[str, Any] | None] = _next(messages)
-    idle: asyncio.Future[None] = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
+    beat: asyncio.Future[None] = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
     try:
         while True:
-            await asyncio.wait((upcoming, idle), return_when=asyncio.FIRST_COMPLETED)
-            idle.cancel()
-            if not upcoming.done():
+            await asyncio.wait((upcoming, beat), return_when=asyncio.FIRST_COMPLETED)
+            if beat.done():
+                if not await may_read():
+                    return response
                 await response.write(_KEEP_ALIVE)
-            elif (message := upcoming.result()) is None:
-                return response
-            else:
+                beat = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
+            if upcoming.done():
+                if (message := upcoming.result()) is None:
+                    return response
                 await response.write(as_event(message))
                 upcoming = _next(messages)
-            idle = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
     except ConnectionError:
         return response  # the client has gone
     finally:
-        idle.cancel()
+        beat.cancel()
         upcoming.cancel()
-        await asyncio.gather(idle, upcoming, return_exceptions=True)
+        await asyncio.gather(beat, upcoming, return_exceptions=True)
 
 
 def _next(

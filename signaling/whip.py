@@ -9,6 +9,8 @@ from kyc_rtc.errors import (
     BadSdp,
     PreconditionFailed,
     PreconditionRequired,
+    StorageUnavailable,
+    Unauthorised,
     UnsupportedContentType,
 )
 from kyc_rtc.sessions.interface import SessionInterface
@@ -94,10 +96,27 @@ class Whip:
         return response
 
     async def messages(self, request: web.Request, principal: Principal) -> web.StreamResponse:
-        """What the data channel would say. It ends with the session, and resumes by Last-Event-ID."""
+        """What the data channel would say. It ends with the session or with the link, and resumes by
+        Last-Event-ID."""
         after = last_event_of(request)
+
+        async def may_read() -> bool:
+            return await self._counts(principal)
+
         async with self._sessions.following(principal.session_id, after) as messages:
-            return await write_events(request, messages, self._clock)
+            return await write_events(request, messages, self._clock, may_read)
+
+    async def _counts(self, principal: Principal) -> bool:
+        """Whether the link of a token that was good at first is still the newest, as far as is known."""
+        try:
+            await self._sessions.check_token(
+                principal.session_id, principal.link_number, after_end=True
+            )
+        except Unauthorised:
+            return False
+        except StorageUnavailable:
+            return True  # an outage of the database ends no check
+        return True
 
     async def delete(self, request: web.Request, principal: Principal) -> web.Response:
         """The client ends the session (4.2), which is concluded. Said again, it changes nothing. What

@@ -6,9 +6,8 @@ import math
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -68,26 +67,29 @@ def run_clips(
     processes: int = 1,
     done: Callable[[ClipResult], None] = lambda _result: None,
 ) -> list[ClipResult]:
-    """Each clip through its own analysis; results in the order of the clips, `done` called with each.
+    """Each clip through its own analysis; results in the order of the clips, `done` called with each as
+    soon as it is there.
 
     Raises:
         ModelError: the model cannot be loaded.
     """
-    results = []
-    for result in _each(clips, job, processes):
+    results: dict[int, ClipResult] = {}
+    for index, result in _each(clips, job, processes):
         done(result)
-        results.append(result)
-    return results
+        results[index] = result
+    return [results[index] for index in range(len(clips))]
 
 
-def _each(clips: Sequence[Clip], job: Job, processes: int) -> Iterator[ClipResult]:
+def _each(clips: Sequence[Clip], job: Job, processes: int) -> Iterator[tuple[int, ClipResult]]:
     if processes <= 1:
         _begin_worker()
-        yield from (run_clip(clip, job) for clip in clips)
+        yield from ((index, run_clip(clip, job)) for index, clip in enumerate(clips))
         return
     with workers(processes) as pool:
+        running = {pool.submit(run_clip, clip, job): index for index, clip in enumerate(clips)}
         try:
-            yield from pool.map(partial(run_clip, job=job), clips)
+            for future in as_completed(running):
+                yield running[future], future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

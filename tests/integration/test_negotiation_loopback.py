@@ -90,6 +90,15 @@ async def test_a_connection_that_is_up_negotiates_again(loopback: Loopback) -> N
     assert not loopback.of_type(PeerClosed)
 
 
+async def test_each_of_two_offers_at_once_gets_its_own_answer(loopback: Loopback) -> None:
+    await loopback.connect()
+    await loopback.until(lambda: loopback.of_type(CameraStarted))
+    again = await loopback.publisher.offer()
+    plain = re.sub(r"a=rtcp-fb:\d+ goog-remb\r\n", "", again)
+    answers = await asyncio.gather(*(loopback.peer.answer(parsed(o)) for o in (again, plain)))
+    assert ["goog-remb" in answer for answer in answers] == [True, False]
+
+
 async def test_another_connection_or_more_sections_are_not_that(loopback: Loopback) -> None:
     first = await loopback.publisher.offer()
     assert not loopback.peer.is_continued_by(parsed(first)), "it has no connection yet"

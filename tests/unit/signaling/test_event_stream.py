@@ -12,7 +12,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, web
 from aiohttp.test_utils import TestClient
 
-from kyc_rtc.errors import RateLimited
+from kyc_rtc.errors import RateLimited, StorageUnavailable
 from kyc_rtc.settings import Settings
 from signaling.event_stream import EVENT_STREAM, KEEP_ALIVE_MS, as_event
 from tests.support.clock import ManualClock
@@ -78,6 +78,39 @@ async def test_it_is_kept_alive_while_nothing_is_said(
             await clock.advance(KEEP_ALIVE_MS)
         sessions.over.set()
         assert b"data" not in await response.read()
+
+
+async def beaten(response: ClientResponse, clock: ManualClock) -> bytes:
+    """What comes with the next beat of an open stream."""
+    assert await response.content.readuntil(b"\n\n") == b": keep-alive\n\n"
+    await asyncio.sleep(0.01)  # until the handler waits
+    await clock.advance(KEEP_ALIVE_MS)
+    return await response.content.read(100)
+
+
+async def test_it_ends_when_the_link_was_replaced(
+    client: Client, sessions: FakeSessions, clock: ManualClock
+) -> None:
+    sessions.over.clear()
+    response = await opened(client)
+    [session_id] = sessions.sessions
+    await sessions.renew_link(session_id)
+    async with asyncio.timeout(5):
+        assert await beaten(response, clock) == b""
+
+
+async def test_it_outlives_an_outage_of_the_database(
+    client: Client, sessions: FakeSessions, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise StorageUnavailable("the database is away")
+
+    sessions.over.clear()
+    response = await opened(client)
+    monkeypatch.setattr(sessions, "check_token", away)
+    async with asyncio.timeout(5):
+        assert await beaten(response, clock) == b": keep-alive\n\n"
+    sessions.over.set()
 
 
 async def test_a_refusal_is_an_error_and_not_a_stream(
