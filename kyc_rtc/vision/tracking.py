@@ -24,10 +24,14 @@ compare, or the light falls on it from another side."""
 _MIN_FACE_PX = 48.0
 
 _MIN_SIMILARITY = 0.5
-"""Below it, a window shows another face (`python -m tests.face_changes`; docs/detection.md)."""
+"""Below it, a window may show another face, which is a doubt (`python -m tests.face_changes`;
+docs/detection.md)."""
+
+_STRANGE_SIMILARITY = 0.35
+"""Below it, a window shows another face. Of one person, turned windows after a low bitrate lie between."""
 
 _STRANGE_WINDOWS = 2
-"""So many in a row, and the face is another. One alone also occurs with one person, after a head turn."""
+"""So many strange ones, with no like one between them, and the face is another."""
 
 _NEW_LOOK = 0.75
 """A window less similar than this to every known look, and yet the same face, becomes a look."""
@@ -60,11 +64,11 @@ class FaceTracker:
 
     A face is described over windows of some half a second of usable frames, whatever lies between them.
     The first window is the reference; later windows of the same face under another pose or light join it
-    as further looks. Two windows in a row that resemble none of them mean another face, and only what
-    resembles the reference brings the first one back; one alone is a doubt. No window spans a cut, where a
-    frame does not resemble the frame before. Expression, pose and light do not count as a change. What it
-    cannot see: a face that turns into another slowly, and another face that is never described: `compared`
-    stands still meanwhile.
+    as further looks. Two windows that resemble none of them mean another face, and only what resembles the
+    reference brings the first one back; one alone, or windows that resemble them little, are a doubt. No
+    window spans a cut, where a frame does not resemble the frame before. Expression, pose and light do not
+    count as a change. What it cannot see: a face that turns into another slowly, and another face that is
+    never described: `compared` stands still meanwhile.
     """
 
     def __init__(self) -> None:
@@ -141,7 +145,7 @@ class FaceTracker:
         similarity = max(window.similarity(look) for look in self._looks)
         self._similarity = max(similarity, 0.0)
         if similarity < _MIN_SIMILARITY:
-            self._strange_windows += 1
+            self._strange_windows += similarity < _STRANGE_SIMILARITY
             self._doubted = True
         elif not self._is_changed or window.similarity(self._looks[0]) >= _MIN_SIMILARITY:
             self._strange_windows = 0

@@ -78,9 +78,12 @@
     /** @type {HTMLElement} */ (document.getElementById(said)).hidden = false;
   }
 
-  onClick('load-again', function () {
+  function loadAgain() {
     window.location.reload();
-  });
+  }
+
+  onClick('load-again', loadAgain);
+  onClick('load-old-again', loadAgain); // a script that was half renewed fails like one that is too new
   onClick('load-copy', copyLink);
   if (lacksSomething()) return onOld();
   window.addEventListener('error', onError, true); // of a missing file it does not bubble

@@ -1,8 +1,8 @@
 /** The step that opens the camera, and says what to do when it does not open. */
 
 import { CameraError, classifyCameraError, openCamera, stopStream } from '../sdk/camera.js';
+import { helpItems } from './camera-help.js';
 import { copyLinkOn } from './copy-link.js';
-import { deviceFamily } from './device.js';
 import { byId, focusHeading, showStep } from './dom.js';
 
 /** A permission question may stay open for long; after this its place is pointed out, with another way. */
@@ -111,27 +111,9 @@ export class CameraStep {
     byId('camera-copy').classList.toggle('outlined', code !== 'unsupported');
     byId('camera-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('camera-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
-    byId('camera-trouble-help').replaceChildren(...this.#helpItems(code));
+    byId('camera-trouble-help').replaceChildren(...helpItems(this.#words, code));
     this.#button.textContent = this.#words.text('camera.retry');
     focusHeading(byId('camera-trouble'));
-  }
-
-  /**
-   * @param {string} code
-   * @returns {HTMLLIElement[]}
-   */
-  #helpItems(code) {
-    const family = `camera.${code}.help.${deviceFamily()}`;
-    const prefix = this.#words.has(`${family}.1`) ? family : `camera.${code}.help`;
-    const items = [];
-    for (let index = 1; this.#words.has(`${prefix}.${index}`); index += 1) {
-      const item = document.createElement('li');
-      const words = document.createElement('span');
-      words.textContent = this.#words.text(`${prefix}.${index}`);
-      item.append(words);
-      items.push(item);
-    }
-    return items;
   }
 }
 

@@ -60,7 +60,7 @@ export class Endings {
   verdict({ needs_review: needsReview, ...verdict }, again) {
     // A person decides. What the check saw is for them, and says nothing yet.
     if (verdict.status !== 'INCONCLUSIVE' || !needsReview) return this.#decision(verdict, again);
-    this.#show({ name: 'review', tone: 'neutral', action: verdict.can_retry ? tryAgain(again) : null });
+    this.#show({ name: 'review', tone: 'neutral', action: verdict.can_retry ? { ...tryAgain(again), isAside: true } : null });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Draws the live step. Knows elements and words, nothing of the protocol's order of events. */
 
+import { helpItems } from './camera-help.js';
 import { byId, mark } from './dom.js';
 
 const FLASH_MS = 1_100;
@@ -206,6 +207,7 @@ export class LiveView {
   showTrouble(code) {
     byId('live-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('live-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
+    byId('live-trouble-help').replaceChildren(...helpItems(this.#words, code));
     if (!byId('live-trouble').hidden) return;
     byId('live-trouble').hidden = false;
     mark(byId('side'), 'trouble', true);

@@ -32,7 +32,8 @@ const DEAF_MS = 1_000;
  * @property {{liveness: string, deepfake: string} | null} [scores]
  * @property {boolean} [tips] whether to say how the next try goes better
  * @property {boolean} [attemptsSpent] whether to say that no attempts are left
- * @property {{label: string, run: () => unknown} | null} [action] the button, by its word's key
+ * @property {{label: string, run: () => unknown, isAside?: boolean} | null} [action] the button, by its word's
+ *   key; one aside is not what most people want
  * @property {string | null} [returnUrl] where the institution wants the applicant to go now
  */
 
@@ -78,6 +79,7 @@ export class ResultStep {
     this.#button.hidden = action === null;
     this.#button.disabled = false;
     if (action) this.#button.textContent = this.#words.text(action.label);
+    this.#button.classList.toggle('quiet', action?.isAside === true);
     this.#return.classList.toggle('outlined', action !== null);
   }
 

@@ -72,6 +72,8 @@ async def test_an_old_browser_is_told_to_use_another(browser: Browser, lack: str
     assert await tab.in_view("#load-copy")
     await tab.page.click("#load-copy")
     assert await tab.page.is_visible("#load-copied")
+    async with tab.page.expect_event("load"):
+        await tab.page.click("#load-old-again")
 
 
 async def test_without_javascript_the_page_says_so(browser: Browser) -> None:

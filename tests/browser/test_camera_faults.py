@@ -8,6 +8,7 @@ from playwright.async_api import Browser
 from tests.support.browser import PHONE
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_script import ScriptedPage
+from tests.support.browser_situations import SITUATIONS
 from tests.support.situations_live import NO_FRAMES, checking
 from tests.support.situations_start import NO_CAMERA, NOT_ASKED, unanswered
 
@@ -126,6 +127,12 @@ async def test_a_blocked_camera_is_explained_for_each_family(
     await tab.until("!document.querySelector('#camera-trouble').hidden")
     help_items = [CATALOGUE[f"camera.denied.help.{family}.{n}"] for n in (1, 2, 3)]
     assert await tab.texts("#camera-trouble-help li") == help_items
+
+
+async def test_a_camera_that_is_blocked_during_the_check_is_explained_too(browser: Browser) -> None:
+    tab = await SITUATIONS["live_camera_denied"](browser, PHONE)
+    help_items = [CATALOGUE[f"camera.denied.help.desktop.{n}"] for n in (1, 2, 3)]
+    assert await tab.texts("#live-trouble-help li") == help_items
 
 
 async def test_a_camera_without_a_first_picture_is_noticed_before_the_connection(

@@ -94,7 +94,7 @@ PEOPLE = (
     ),
     Takes(
         clip="70f10a6c7ad4591b",
-        idle=((1_400, 5_850),),
+        idle=((1_400, 5_850), (5_850, 1_400)),
         answers={
             (ChallengeType.HEAD_TURN, Direction.RIGHT): ((5_850, 8_270),),
             (ChallengeType.NOD, None): ((200, 1_350),),
