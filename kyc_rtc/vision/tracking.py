@@ -27,8 +27,12 @@ _MIN_SIMILARITY = 0.5
 """Below it, a window may show another face, which is a doubt (`python -m tests.face_changes`;
 docs/detection.md)."""
 
+_FACING_DEG, _MIN_TURNED_SIMILARITY = 12.0, 0.4
+"""Beyond such a yaw or pitch a window is doubted below this limit only: of one person, turned windows after
+a low bitrate lie between the two."""
+
 _STRANGE_SIMILARITY = 0.35
-"""Below it, a window shows another face. Of one person, turned windows after a low bitrate lie between."""
+"""Below it, a window shows another face."""
 
 _STRANGE_WINDOWS = 2
 """So many strange ones, with no like one between them, and the face is another."""
@@ -144,13 +148,20 @@ class FaceTracker:
             return
         similarity = max(window.similarity(look) for look in self._looks)
         self._similarity = max(similarity, 0.0)
-        if similarity < _MIN_SIMILARITY:
-            self._strange_windows += similarity < _STRANGE_SIMILARITY
-            self._doubted = True
-        elif not self._is_changed or window.similarity(self._looks[0]) >= _MIN_SIMILARITY:
+        self._doubted |= similarity < _least_similarity(window)
+        if similarity < _STRANGE_SIMILARITY:
+            self._strange_windows += 1
+        elif similarity >= _MIN_SIMILARITY and (
+            not self._is_changed or window.similarity(self._looks[0]) >= _MIN_SIMILARITY
+        ):
             self._strange_windows = 0
             if similarity < _NEW_LOOK and len(self._looks) < _MAX_LOOKS and not self._doubted:
                 self._looks.append(window)
+
+
+def _least_similarity(window: Signature) -> float:
+    turned = max(abs(window.yaw_deg), abs(window.pitch_deg)) > _FACING_DEG
+    return _MIN_TURNED_SIMILARITY if turned else _MIN_SIMILARITY
 
 
 def _describable(face: Face) -> bool:
