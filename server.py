@@ -37,11 +37,11 @@ from kyc_rtc.settings import Settings, load_settings
 from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.features import SqlFeaturesRepository
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists
-from kyc_rtc.storage.measures import SqlMeasuresRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
 from kyc_rtc.storage.seal import Sealer
@@ -118,7 +118,7 @@ def build(
         decoded=decoded_places(settings.limits),
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
-        measures=SqlMeasuresRepository(database),
+        features=SqlFeaturesRepository(database),
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kyc_rtc.clock import SystemClock
 from kyc_rtc.detection.analysers import Suite
-from kyc_rtc.detection.measures import Measures
+from kyc_rtc.detection.features import Features
 from kyc_rtc.errors import MediaError
 from kyc_rtc.evaluation.manifest import Clip, Label, read_manifest
 from kyc_rtc.evaluation.metrics import wilson_interval
@@ -85,7 +85,7 @@ class Found:
 
 def follow(job: Job) -> Found | None:
     """What the tracker says at the end; None where a clip cannot be decoded."""
-    suite = Suite(Measures(None, None), ())
+    suite = Suite(Features(None, None), ())
     finder = MediaPipeFinder(job.model)
     analysis = FrameAnalysis(MediaPipeObserver(job.model), suite, ManualClock(), finder)
     faces, compared, track = [0] * len(job.clips), [0] * len(job.clips), None

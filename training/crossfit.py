@@ -15,11 +15,11 @@ from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES, LEAST, MEAN, constancy_name
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import (
+from kyc_rtc.detection.features import (
     COLOUR_NAMES,
     COLOURS,
+    FEATURE_NAMES,
     LEARNED_NAMES,
-    MEASURE_NAMES,
     QUESTIONS,
     net_name,
 )
@@ -60,33 +60,33 @@ WITNESSES = {
     AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
 """What weighs beside an expert's trees because it is the best witness, or one that holds for attacks of
-other makers: among two hundred measures trees would drown it. The rest are measures like the others.
+other makers: among two hundred features trees would drown it. The rest are features like the others.
 The net is not asked about puppets: it was taught by drawn ones, and is calm about those of other makers."""
 
 
 def columns_for(expert: AnalyserName) -> list[int]:
     """What an expert's trees look at. Few recaptures are filmed, so that theirs have what was learnt
     alone; trees that are taught by few makers would hide what heads and puppets of all have in common."""
-    everything, learned = set(MEASURE_NAMES), set(LEARNED_NAMES)
+    everything, learned = set(FEATURE_NAMES), set(LEARNED_NAMES)
     wanted = {
         AnalyserName.SWAP: everything - learned,
         AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
         AnalyserName.PUPPET: everything - learned - set(CONSTANCY_NAMES),
         AnalyserName.RECAPTURE: set(NET_ALONE),
     }[expert]
-    return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
+    return [at for at, name in enumerate(FEATURE_NAMES) if name in wanted]
 
 
-def witnesses_of(expert: AnalyserName, measures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The expert's witnesses (n, k) among the measures (n, m)."""
-    return measures[:, [MEASURE_NAMES.index(name) for name in WITNESSES[expert]]]
+def witnesses_of(expert: AnalyserName, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The expert's witnesses (n, k) among the features (n, m)."""
+    return features[:, [FEATURE_NAMES.index(name) for name in WITNESSES[expert]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Every clip under every condition, in one order: `measures` (n, m), and whose row it is."""
+    """Every clip under every condition, in one order: `features` (n, m), and whose row it is."""
 
-    measures: NDArray[np.float64]
+    features: NDArray[np.float64]
     results: list[ClipResult]
     fold: NDArray[np.int64]
 
@@ -95,12 +95,12 @@ def rows_of(measured: Measured) -> Rows:
     """The rows of all conditions after each other."""
     results = [result for some in measured.results.values() for result in some]
     fold = np.array(measured.fold * len(measured.results))
-    return Rows(np.array([vector(result.measures) for result in results]), results, fold)
+    return Rows(np.array([vector(result.features) for result in results]), results, fold)
 
 
-def vector(measures: Mapping[str, float | None]) -> list[float]:
-    """The measures in their order, NaN where one is missing."""
-    values = (measures.get(name) for name in MEASURE_NAMES)
+def vector(features: Mapping[str, float | None]) -> list[float]:
+    """The features in their order, NaN where one is missing."""
+    values = (features.get(name) for name in FEATURE_NAMES)
     return [np.nan if value is None else value for value in values]
 
 
@@ -115,7 +115,7 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
         and (result.bona_fide or result.species in SPECIES[expert])
     ]
     attack = np.array([not rows.results[at].bona_fide for at in chosen])
-    whole = rows.measures[chosen]
+    whole = rows.features[chosen]
     return Table(
         seen_by(whole, columns),
         witnesses_of(expert, whole),
@@ -128,18 +128,18 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
 def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
     """Clips of our own making for the puppet expert, each as often as a recorded one is there."""
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
-    whole = np.array([vector(results[at].measures) for at in chosen])
-    measures = seen_by(whole, columns_for(AnalyserName.PUPPET))
+    whole = np.array([vector(results[at].features) for at in chosen])
+    features = seen_by(whole, columns_for(AnalyserName.PUPPET))
     witnesses = witnesses_of(AnalyserName.PUPPET, whole)
     weight = np.full(len(chosen), len(CONDITIONS) / len(DRAWN_CONDITIONS))
     attack = np.ones(len(chosen), np.bool_)
-    return Table(measures, witnesses, attack, np.array([fold[at] for at in chosen]), weight)
+    return Table(features, witnesses, attack, np.array([fold[at] for at in chosen]), weight)
 
 
-def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
-    """The measures (n, m), NaN outside of `columns`."""
-    masked = np.full_like(measures, np.nan)
-    masked[:, columns] = measures[:, columns]
+def seen_by(features: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """The features (n, m), NaN outside of `columns`."""
+    masked = np.full_like(features, np.nan)
+    masked[:, columns] = features[:, columns]
     return masked
 
 
@@ -147,20 +147,20 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
     """Single pictures for the recapture expert: bona fide, and prints and screens, by the cross-fitted
     answers alone that `fit_nets.run` left in `nets`."""
     notes = json.loads((crops / "crops.json").read_text())
-    columns = [MEASURE_NAMES.index(name) for name in NET_ALONE]
+    columns = [FEATURE_NAMES.index(name) for name in NET_ALONE]
     asked = [QUESTIONS.index(question) for question in ASKED_OF_PICTURES]
     chosen = [
         (at, note["item"]) for at, note in enumerate(notes) if not items[note["item"]].is_video
     ]
-    measures = np.full((len(chosen), len(MEASURE_NAMES)), np.nan)
+    features = np.full((len(chosen), len(FEATURE_NAMES)), np.nan)
     rows = [at for at, _ in chosen]
     answers, colours = np.load(nets / "answers.npy"), np.load(nets / "colours.npy")
-    measures[:, columns] = np.column_stack([answers[rows, 0][:, asked], colours[rows]])
+    features[:, columns] = np.column_stack([answers[rows, 0][:, asked], colours[rows]])
     attack = np.array([items[item].task is not None for _, item in chosen])
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(
-        measures,
-        witnesses_of(AnalyserName.RECAPTURE, measures),
+        features,
+        witnesses_of(AnalyserName.RECAPTURE, features),
         attack,
         np.array([fold[item] for _, item in chosen]),
         weight,
@@ -195,8 +195,8 @@ def held_out_log_odds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Raw log-odds of every row, those of other species and for testing only included, and of the
     table's own rows; each by a model that saw nothing of its fold."""
-    measures = np.concatenate([seen_by(rows.measures, columns), table.measures])
-    odds = cross_fitted(table, measures, np.concatenate([rows.fold, table.fold]))
+    features = np.concatenate([seen_by(rows.features, columns), table.features])
+    odds = cross_fitted(table, features, np.concatenate([rows.fold, table.fold]))
     return odds[: len(rows.fold)], odds[len(rows.fold) :]
 
 
@@ -205,5 +205,5 @@ def held_out_probabilities(
 ) -> NDArray[np.float64]:
     """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
     raw, taught = held_out_log_odds(rows, table, columns)
-    witnesses = witnesses_of(expert, rows.measures)
+    witnesses = witnesses_of(expert, rows.features)
     return cross_calibrated(raw, witnesses, rows.fold, taught, table)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.measures import QUESTIONS, net_name
+from kyc_rtc.detection.features import QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS
 from training.fit_nets import Gathered, fit, item_folds, summary
 from training.nets_tables import means_by_task

@@ -1,4 +1,4 @@
-"""The experts: measures to probabilities, cross-fitted, calibrated, exported as one ONNX file each."""
+"""The experts: features to probabilities, cross-fitted, calibrated, exported as one ONNX file each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 
 TREES = 300
 SEED = 3
@@ -25,10 +25,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Measures (n, m) of n streams, their witnesses (n, k), which are measures that weigh by themselves,
+    """Features (n, m) of n streams, their witnesses (n, k), which are features that weigh by themselves,
     whether each is an attack (n,), its fold (n,), its weight (n,)."""
 
-    measures: Floats
+    features: Floats
     witnesses: Floats
     attack: NDArray[np.bool_]
     fold: NDArray[np.int64]
@@ -52,7 +52,7 @@ class Curve:
 
 
 def new_model(rows: int) -> Pipeline:
-    """Extremely randomised trees (Geurts et al., 2006): few streams, many measures of unlike scales."""
+    """Extremely randomised trees (Geurts et al., 2006): few streams, many features of unlike scales."""
     trees = ExtraTreesClassifier(
         TREES,
         min_samples_leaf=max(4, rows // 100),
@@ -64,14 +64,14 @@ def new_model(rows: int) -> Pipeline:
     return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), trees)
 
 
-def cross_fitted(table: Table, measures: Floats, fold: NDArray[np.int64]) -> Floats:
-    """Raw log-odds of all streams `measures` (k, m), each by a model that saw nothing of its fold."""
-    if np.isnan(table.measures).all():
-        return np.zeros(len(measures))  # the expert hears its witnesses alone
-    raw = np.full(len(measures), np.nan)
+def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Floats:
+    """Raw log-odds of all streams `features` (k, m), each by a model that saw nothing of its fold."""
+    if np.isnan(table.features).all():
+        return np.zeros(len(features))  # the expert hears its witnesses alone
+    raw = np.full(len(features), np.nan)
     for number in np.unique(fold):
         held = fold == number
-        raw[held] = log_odds(fitted(table, table.fold != number), measures[held])
+        raw[held] = log_odds(fitted(table, table.fold != number), features[held])
     return raw
 
 
@@ -79,26 +79,26 @@ def fitted(table: Table, keep: NDArray[np.bool_]) -> Pipeline:
     """The model of the rows of `keep`."""
     model = new_model(int(keep.sum()))
     weight = {"extratreesclassifier__sample_weight": table.weight[keep]}
-    model.fit(table.measures[keep], table.attack[keep], **weight)
+    model.fit(table.features[keep], table.attack[keep], **weight)
     return model
 
 
-def log_odds(model: Pipeline, measures: Floats) -> Floats:
+def log_odds(model: Pipeline, features: Floats) -> Floats:
     """Of being an attack, (n,), kept within what so many trees can say."""
-    share = np.clip(model.predict_proba(measures)[:, 1], 1 / TREES, 1 - 1 / TREES)
+    share = np.clip(model.predict_proba(features)[:, 1], 1 / TREES, 1 - 1 / TREES)
     return np.asarray(np.log(share / (1 - share)))
 
 
 def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
     """Fit on the rows of `keep`, cross-fitted log-odds (n,) of the table's own rows, attacks and bona fide
-    presentations weighing the same. Few numbers weigh here, so that no measure drowns a witness."""
+    presentations weighing the same. Few numbers weigh here, so that no feature drowns a witness."""
     attack, weight = table.attack[keep], table.weight[keep]
     usual = _usual(table.witnesses[keep])
-    features = np.column_stack([raw[keep], np.nan_to_num(table.witnesses[keep] - usual)])
-    spread = features.std(axis=0) + 1e-6
+    design = np.column_stack([raw[keep], np.nan_to_num(table.witnesses[keep] - usual)])
+    spread = design.std(axis=0) + 1e-6
     half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
     model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
-    model.fit(features / spread, attack, sample_weight=half * len(attack))
+    model.fit(design / spread, attack, sample_weight=half * len(attack))
     slope, *weights = model.coef_[0] / spread
     return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), usual)
 
@@ -125,7 +125,7 @@ def cross_calibrated(
 def joined(one: Table, other: Table) -> Table:
     """The rows of both."""
     return Table(
-        np.concatenate([one.measures, other.measures]),
+        np.concatenate([one.features, other.features]),
         np.concatenate([one.witnesses, other.witnesses]),
         np.concatenate([one.attack, other.attack]),
         np.concatenate([one.fold, other.fold]),
@@ -135,7 +135,7 @@ def joined(one: Table, other: Table) -> Table:
 
 def as_onnx(model: Pipeline) -> bytes:
     """The model with input `X` (n, m) float32 and outputs label and `probabilities` (n, 2)."""
-    example = np.zeros((1, len(MEASURE_NAMES)), np.float32)
+    example = np.zeros((1, len(FEATURE_NAMES)), np.float32)
     options: dict[int, dict[str, Any]] = {id(model): {"zipmap": False}}
     serialised: bytes = to_onnx(model, example, options=options).SerializeToString()
     return serialised

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.colour_texture import ColourHead, colour_texture
-from kyc_rtc.detection.measures import COLOURS, QUESTIONS, net_name
+from kyc_rtc.detection.features import COLOURS, QUESTIONS, net_name
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.matched import matched

@@ -27,13 +27,13 @@ def beside(more: Mapping[AnalyserName, Table], lessons: Lessons) -> dict[Analyse
 def table_of_lessons(lessons: Lessons, expert: AnalyserName) -> Table:
     """What they teach one expert, each as much as one clip under one condition; a row in which it
     would see nothing is left out."""
-    measures = seen_by(lessons.measures, columns_for(expert))
+    features = seen_by(lessons.features, columns_for(expert))
     attack = np.array([one != BONA_FIDE for one in lessons.species], np.bool_)
     its_own = np.array([one in SPECIES[expert] for one in lessons.species], np.bool_)
-    keep = (its_own | ~attack) & ~np.isnan(measures).all(axis=1)
+    keep = (its_own | ~attack) & ~np.isnan(features).all(axis=1)
     return Table(
-        measures[keep],
-        witnesses_of(expert, lessons.measures)[keep],
+        features[keep],
+        witnesses_of(expert, lessons.features)[keep],
         attack[keep],
         lessons.fold[keep],
         np.ones(int(keep.sum())),

@@ -18,7 +18,7 @@ from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.verdict import VerdictStatus
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.evaluation.evaluate import write_report
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
@@ -133,7 +133,7 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     added = 0 if more is None else len(more.attack)
     table = table if more is None else joined(table, more)
     raw, taught = held_out_log_odds(rows, table, columns)
-    held_out = cross_calibrated(raw, witnesses_of(name, rows.measures), rows.fold, taught, table)
+    held_out = cross_calibrated(raw, witnesses_of(name, rows.features), rows.fold, taught, table)
     own = cross_calibrated(taught, table.witnesses, table.fold, taught, table)
     everything = np.ones(len(table.attack), np.bool_)
     fitted_curve = curve(taught, table, everything)
@@ -184,7 +184,7 @@ def least_caution(rows: Rows, taught: Mapping[AnalyserName, Taught], size: int) 
 
 def replace_rows(rows: Rows, size: int) -> Rows:
     """The rows of the first condition."""
-    return Rows(rows.measures[:size], rows.results[:size], rows.fold[:size])
+    return Rows(rows.features[:size], rows.results[:size], rows.fold[:size])
 
 
 def _first(taught: Mapping[AnalyserName, Taught], size: int) -> dict[AnalyserName, Taught]:
@@ -227,7 +227,7 @@ def write_weights(
                 )
             },
         }
-    fields: dict[str, Any] = {"measures": list(MEASURE_NAMES), "experts": curves}
+    fields: dict[str, Any] = {"features": list(FEATURE_NAMES), "experts": curves}
     (out / CALIBRATION).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Tables on the experts: what each family of measures adds, and at which moments a swap shows."""
+"""Tables on the experts: what each family of features adds, and at which moments a swap shows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES
 from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.features import FEATURE_NAMES, LEARNED_NAMES, net_name
 from kyc_rtc.detection.flow import FLOW_NAMES
-from kyc_rtc.detection.measures import LEARNED_NAMES, MEASURE_NAMES, net_name
 from kyc_rtc.detection.movement import MOVEMENT_NAMES
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
@@ -44,7 +44,7 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "heads": lambda r: r.species == "talking_head" and r.use is Use.ANY,
     "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
 }
-_MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
+_MOMENT_FEATURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
 _SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
 STUDIO = ("styletalk_", "dreamtalk_")
 
@@ -81,12 +81,12 @@ def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> 
 
 
 def _families(rows: Rows, size: int) -> str:
-    """AUC of each expert with one family of measures alone, and without it; first condition."""
-    lines = ["| expert | measures | its species | same footage |", "|---|---|---|---|"]
+    """AUC of each expert with one family of features alone, and without it; first condition."""
+    lines = ["| expert | features | its species | same footage |", "|---|---|---|---|"]
     for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
         for label, names in _sets():
-            columns = [at for at, name in enumerate(MEASURE_NAMES) if name in names]
-            known = replace(rows, measures=seen_by(rows.measures, columns))
+            columns = [at for at, name in enumerate(FEATURE_NAMES) if name in names]
+            known = replace(rows, features=seen_by(rows.features, columns))
             seen = columns_for(expert)
             values = held_out_probabilities(known, expert, table_of(known, expert, seen), seen)
             cells = (
@@ -98,23 +98,23 @@ def _families(rows: Rows, size: int) -> str:
 
 
 def _sets() -> Iterator[tuple[str, set[str]]]:
-    """A label, and the measures that an expert knows."""
-    everything = set(MEASURE_NAMES)
+    """A label, and the features that an expert knows."""
+    everything = set(FEATURE_NAMES)
     yield "all", everything
     yield from ((f"{name} alone", set(names)) for name, names in FAMILIES.items())
     yield from ((f"without {name}", everything - set(names)) for name, names in FAMILIES.items())
 
 
 def _witnesses(rows: Rows, size: int) -> str:
-    """AUC of measures of constancy that weigh by themselves: nothing is fitted; first condition."""
+    """AUC of features of constancy that weigh by themselves: nothing is fitted; first condition."""
     results = rows.results[:size]
     lines = [
-        "| measure | swaps | same footage | heads | heads, test only |",
+        "| feature | swaps | same footage | heads | heads, test only |",
         "|---|---|---|---|---|",
     ]
     names = dict.fromkeys(name for some in WITNESSES.values() for name in some)
     for name in (one for one in names if one in CONSTANCY_NAMES):
-        values = rows.measures[:size, MEASURE_NAMES.index(name)]
+        values = rows.features[:size, FEATURE_NAMES.index(name)]
         cells = [auc(results, values, AGAINST["face swaps"]), beside(results, values)]
         cells += [auc(results, values, AGAINST[key]) for key in ("heads", "heads, test only")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
@@ -122,19 +122,19 @@ def _witnesses(rows: Rows, size: int) -> str:
 
 
 def _moments(rows: Rows, size: int) -> str:
-    """AUC of single measures of swaps against the same footage, by moment; either direction."""
+    """AUC of single features of swaps against the same footage, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
-    lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
+    lines = ["| feature | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
     told = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
-    names = [*_MOMENT_MEASURES, *told]
+    names = [*_MOMENT_FEATURES, *told]
     for name in names:
         cells = []
         for moment in moments:
             key = f"{name}{moment}"
-            if key not in MEASURE_NAMES:
+            if key not in FEATURE_NAMES:
                 cells.append("")
                 continue
-            values = rows.measures[:size, MEASURE_NAMES.index(key)]
+            values = rows.features[:size, FEATURE_NAMES.index(key)]
             cells.append(beside(rows.results[:size], values, folded=True))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

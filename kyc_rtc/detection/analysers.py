@@ -9,8 +9,8 @@ from kyc_rtc.detection.blink import BlinkAnalyser
 from kyc_rtc.detection.colour_texture import ColourHead
 from kyc_rtc.detection.evidence import Analyser, AnalyserName
 from kyc_rtc.detection.experts import Expert, ExpertAnalyser
+from kyc_rtc.detection.features import FaceNet, Features
 from kyc_rtc.detection.geometry import GeometryAnalyser
-from kyc_rtc.detection.measures import FaceNet, Measures
 from kyc_rtc.detection.pulse import PulseAnalyser
 from kyc_rtc.detection.stream import StreamAnalyser
 from kyc_rtc.detection.temporal import TemporalAnalyser
@@ -28,19 +28,19 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The detectors of one stream: the shared measures, updated first, and the analysers."""
+    """The detectors of one stream: the shared features, updated first, and the analysers."""
 
-    measures: Measures
+    features: Features
     analysers: tuple[Analyser, ...]
 
 
 def new_suite(learned: Learned | None = None) -> Suite:
     """New detectors for one stream; each keeps what it has seen of it."""
     learned = learned or Learned()
-    measures = Measures(learned.net, learned.colours)
-    experts = (ExpertAnalyser(name, measures, expert) for name, expert in learned.experts.items())
+    features = Features(learned.net, learned.colours)
+    experts = (ExpertAnalyser(name, features, expert) for name, expert in learned.experts.items())
     return Suite(
-        measures,
+        features,
         (
             TextureAnalyser(),
             BlinkAnalyser(),

@@ -37,7 +37,7 @@ _AGAINST = ("soon", "late")
 
 
 def constancy_name(area: str, band: str, when: str) -> str:
-    """The measure of one area and band: `soon`, within a second; `late`, 2 s and more apart, with a like
+    """The feature of one area and band: `soon`, within a second; `late`, 2 s and more apart, with a like
     expression; `drift`, the one less the other."""
     return f"same_{area}_{band}_{when}"
 
@@ -117,7 +117,7 @@ class ConstancyMeter:
                 self._ledger.add(constancy_name(area, band, when), float(value), (Moment.ALWAYS,))
 
     def values(self) -> dict[str, float]:
-        """The measures of `CONSTANCY_NAMES`, Fisher's z of correlations; NaN where too little was seen."""
+        """The features of `CONSTANCY_NAMES`, Fisher's z of correlations; NaN where too little was seen."""
         found: dict[str, float] = {}
         for area, band in itertools.product(AREAS, BANDS):
             soon, late = (self._ledger.median(constancy_name(area, band, w)) for w in _AGAINST)

@@ -1,4 +1,4 @@
-"""An expert for each species of attack: what the measures together say of it, as a probability.
+"""An expert for each species of attack: what the features together say of it, as a probability.
 
 One class for all attacks would hide them from each other: a generated head moves more calmly than a
 person and a swapped face less so, and what betrays the one clears the other.
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from kyc_rtc.detection.calibration import ramp
 from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sample, Sign
-from kyc_rtc.detection.measures import Measures
+from kyc_rtc.detection.features import Features
 
 SIGNS = {
     AnalyserName.SWAP: Sign.FACE_SWAP,
@@ -27,44 +27,44 @@ _MIN_ANSWERS = 4
 class Expert(Protocol):
     """Judges one species."""
 
-    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
+    def probability(self, features: dict[str, float], *, pictures: bool) -> float:
         """How probably the stream is an attack of the species, were half of all streams attacks.
 
-        `measures` has a value for each of `MEASURE_NAMES`, NaN where too little was seen. `pictures`: some
+        `features` has a value for each of `FEATURE_NAMES`, NaN where too little was seen. `pictures`: some
         frames came as single pictures, and not out of a video codec as those that it learned on.
         """
 
 
 class ExpertAnalyser:
-    """Asks one expert about the measures that all experts of a stream share, once a second."""
+    """Asks one expert about the features that all experts of a stream share, once a second."""
 
-    def __init__(self, name: AnalyserName, measures: Measures, expert: Expert) -> None:
+    def __init__(self, name: AnalyserName, features: Features, expert: Expert) -> None:
         self.name = name
-        self._measures = measures
+        self._features = features
         self._expert = expert
         self._probability = 0.5
         self._asked_ms: int | None = None
 
     def update(self, _sample: Sample) -> None:
-        """Ask again, if it is time. The measures have taken this frame before any expert is asked."""
-        _, now_ms = self._measures.span_ms
+        """Ask again, if it is time. The features have taken this frame before any expert is asked."""
+        _, now_ms = self._features.span_ms
         if not self._enough() or (
             self._asked_ms is not None and now_ms - self._asked_ms < _EVERY_MS
         ):
             return
         self._asked_ms = now_ms
         found = self._expert.probability(
-            self._measures.values(), pictures=self._measures.has_pictures
+            self._features.values(), pictures=self._features.has_pictures
         )
         self._probability = min(1.0, max(0.0, found)) if math.isfinite(found) else 0.5
 
     def _enough(self) -> bool:
-        first_ms, last_ms = self._measures.span_ms
-        return last_ms - first_ms >= _MIN_SPAN_MS and self._measures.net_answers >= _MIN_ANSWERS
+        first_ms, last_ms = self._features.span_ms
+        return last_ms - first_ms >= _MIN_SPAN_MS and self._features.net_answers >= _MIN_ANSWERS
 
     def evidence(self) -> Evidence:
         """The statement on all judgeable frames so far."""
-        span_ms = self._measures.span_ms
+        span_ms = self._features.span_ms
         if self._asked_ms is None:
             return Evidence(self.name, 0.5, 0.0, span_ms)
         return expert_evidence(self.name, self._probability, span_ms)

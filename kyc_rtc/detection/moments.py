@@ -52,7 +52,7 @@ def _fast(face: Face, before: Face, step_s: float) -> bool:
 
 
 class Ledger:
-    """Values by measure and moment, the latest 300 of each, and their summaries."""
+    """Values by feature and moment, the latest 300 of each, and their summaries."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, Moment], deque[float]] = defaultdict(

@@ -150,7 +150,7 @@ class MovementMeter:
             self._ledger.add(f"step_{name}", float(step), moments)
 
     def values(self) -> dict[str, float]:
-        """The measures of `MOVEMENT_NAMES`; NaN where too little was seen."""
+        """The features of `MOVEMENT_NAMES`; NaN where too little was seen."""
         found = dict.fromkeys(MOVEMENT_NAMES, math.nan)
         for region in _REGIONS:
             found[f"jitter_{region}"] = self._ledger.median(f"jitter_{region}")

@@ -5,7 +5,7 @@ of the whole picture, in 16 by 16 cells, lie above their median (Zauner, "Implem
 benchmarking of perceptual image hash functions", 2010). No picture can be made from it again.
 
 Two records share footage where one stretch of 3 s agrees far better between them than it agrees with
-itself a second earlier: a person before the same wall hashes alike all the time, and the measure says so.
+itself a second earlier: a person before the same wall hashes alike all the time, and the feature says so.
 A mirrored, cropped or retimed copy is not found.
 """
 

@@ -21,7 +21,7 @@ class StreamAnalyser:
     """Judges the source of a stream by every analysed frame, with a face or without.
 
     Intervals and repeats need frames that follow each other (`sequence`): where the analysis takes
-    only some of them, those measures stay None. All are brought up to date twice a second.
+    only some of them, those figures stay None. All are brought up to date twice a second.
 
     `unevenness`: relative spread of the intervals; an even source is no sign, for cameras of a fixed
     rate are even too. `drift_ppm`: the RTP clock against the wall clock. `repeated_share`: the share

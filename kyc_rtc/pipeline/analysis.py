@@ -37,7 +37,7 @@ class Stage(StrEnum):
     OBSERVE = "observe"
     QUALITY = "quality"
     TRACK = "track"
-    MEASURES = "measures"
+    FEATURES = "features"
     TEXTURE = "texture"
     BLINK = "blink"
     TEMPORAL = "temporal"
@@ -87,7 +87,7 @@ class FrameAnalysis:
         """`finder` looks again where no face, or a new one, is seen; without it nobody does."""
         self._observer = observer
         self._search = FaceSearch(finder)
-        self._measures = suite.measures
+        self._features = suite.features
         self._analysers = suite.analysers
         self._clock = clock
         self._enhancer = Enhancer()
@@ -120,8 +120,8 @@ class FrameAnalysis:
         sample = Sample(
             image, luma, small, observation, quality, frame.received_at_ms, frame.is_picture
         )
-        with self._timed(cpu_ms, Stage.MEASURES):
-            self._measures.update(sample)
+        with self._timed(cpu_ms, Stage.FEATURES):
+            self._features.update(sample)
         for analyser in self._analysers:
             with self._timed(cpu_ms, Stage(analyser.name.value)):
                 analyser.update(sample)
@@ -138,9 +138,9 @@ class FrameAnalysis:
             quarter_turns=turns,
         )
 
-    def measures(self) -> dict[str, float]:
+    def features(self) -> dict[str, float]:
         """What the experts judge by, so far; NaN where too little was seen."""
-        return self._measures.values()
+        return self._features.values()
 
     def record(self) -> bytes:
         """The record of the footage so far, for `detection.recurrence.recurs`."""

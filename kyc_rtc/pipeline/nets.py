@@ -18,7 +18,7 @@ from kyc_rtc.detection.analysers import Learned
 from kyc_rtc.detection.colour_texture import ColourHead
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.features import FEATURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
 from kyc_rtc.errors import ModelError
 
@@ -53,7 +53,7 @@ class OnnxFaceNet:
 class Curve:
     """What makes a log-odds of the trees' share and of witnesses beside them (Platt, 1999).
 
-    `slope` is never negative. `witnesses`: the weight of a measure, and its usual value, which stands in
+    `slope` is never negative. `witnesses`: the weight of a feature, and its usual value, which stands in
     for one that is missing.
     """
 
@@ -62,12 +62,12 @@ class Curve:
     witnesses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def probability(
-        self, share: float, measures: Mapping[str, float], most: float = math.inf
+        self, share: float, features: Mapping[str, float], most: float = math.inf
     ) -> float:
         """0..1, from the share of trees that say attack. `most`: log-odds that the witnesses add at most."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
-        beyond = {name: measures[name] - usual for name, (_, usual) in self.witnesses.items()}
+        beyond = {name: features[name] - usual for name, (_, usual) in self.witnesses.items()}
         told = sum(
             self.witnesses[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
             for name, value in beyond.items()
@@ -77,19 +77,19 @@ class Curve:
 
 
 class OnnxExpert:
-    """Trees on the measures, and the curve that makes a probability of what they and the net say."""
+    """Trees on the features, and the curve that makes a probability of what they and the net say."""
 
     def __init__(self, path: Path, curve: Curve, most_in_pictures: float = math.inf) -> None:
         self._session = _session(path)
         self._curve = curve
         self._most_in_pictures = most_in_pictures
 
-    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
+    def probability(self, features: dict[str, float], *, pictures: bool) -> float:
         """See `Expert.probability`."""
-        row = np.array([[measures[name] for name in MEASURE_NAMES]], np.float32)
+        row = np.array([[features[name] for name in FEATURE_NAMES]], np.float32)
         _, shares = self._session.run(None, {"X": row})
         most = self._most_in_pictures if pictures else math.inf
-        return self._curve.probability(float(np.asarray(shares)[0, 1]), measures, most)
+        return self._curve.probability(float(np.asarray(shares)[0, 1]), features, most)
 
 
 @lru_cache(maxsize=8)
@@ -132,8 +132,8 @@ def _colour_head(path: Path) -> ColourHead:
 def _curves(path: Path) -> dict[str, Curve]:
     try:
         fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if fields["measures"] != list(MEASURE_NAMES):
-            raise ModelError(f"{path} is of other measures than this version's", hint="train again")
+        if fields["features"] != list(FEATURE_NAMES):
+            raise ModelError(f"{path} is of other features than this version's", hint="train again")
         return {str(AnalyserName(name)): _curve(told) for name, told in fields["experts"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is no table of experts: {error!r}") from error
@@ -141,7 +141,7 @@ def _curves(path: Path) -> dict[str, Curve]:
 
 def _curve(told: dict[str, Any]) -> Curve:
     witnesses = {
-        MEASURE_NAMES[MEASURE_NAMES.index(name)]: (float(one["weight"]), float(one["usual"]))
+        FEATURE_NAMES[FEATURE_NAMES.index(name)]: (float(one["weight"]), float(one["usual"]))
         for name, one in told["witnesses"].items()
     }
     return Curve(max(0.0, float(told["slope"])), float(told["offset"]), witnesses)

@@ -384,7 +384,7 @@ class SessionActor:
         self._inbox.put(await self._detectors.compare(self.record))
 
     async def _close(self) -> None:
-        """Keep the measures behind a verdict, free the detectors, end the followers."""
+        """Keep the features behind a verdict, free the detectors, end the followers."""
         for peer in tuple(self._peers.values()):
             await peer.aclose()
         await self._detectors.aclose(self.record)

@@ -21,7 +21,7 @@ LUMA = synthetic.as_luma(synthetic.texture())
 class Alarmed:
     """An expert that is sure of everything it is asked about."""
 
-    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
+    def probability(self, features: dict[str, float], *, pictures: bool) -> float:
         return 1.0
 
 
@@ -79,7 +79,7 @@ def test_a_score_passes_through_its_marks(value: float, expected: float) -> None
 
 
 @given(a=st.floats(-10, 10), b=st.floats(-10, 10))
-def test_a_score_rises_with_its_measure(a: float, b: float) -> None:
+def test_a_score_rises_with_its_feature(a: float, b: float) -> None:
     low, high = sorted((a, b))
     marks = {"calm": -1.0, "neutral": 0.5, "clear": 2.0, "ceiling": 0.8}
     assert score(low, **marks) <= score(high, **marks)

@@ -62,7 +62,7 @@ def test_an_empty_ledger_knows_nothing() -> None:
         assert math.isnan(told("x"))
 
 
-# Far beyond any measure, and the sum of two of them is still a number.
+# Far beyond any feature, and the sum of two of them is still a number.
 finite_floats = st.floats(-1e300, 1e300)
 odd_floats = st.sampled_from([math.nan, math.inf, -math.inf])
 

@@ -56,7 +56,7 @@ def test_a_result_is_read_as_it_was_written(score: float | None, tmp_path: Path)
     result = replace(
         clip_result("a.mp4", score=score, evidence={"swap": (0.5, 0.25)}),
         weights=(0.0,),
-        measures={"x": 0.5, "y": None},
+        features={"x": 0.5, "y": None},
         source="",
     )
     records, one = Records(tmp_path / "new" / "folder"), written(tmp_path, "a.mp4")

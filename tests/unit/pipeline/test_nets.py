@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from kyc_rtc.detection.colour_texture import colour_texture
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.features import FEATURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS
 from kyc_rtc.errors import ModelError
 from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET, SHIPPED, Curve, load_learned
 
 SHOWN = np.random.default_rng(4).integers(0, 255, (len(VIEWS), NET_PX, NET_PX, 3), np.uint8)
-UNSEEN = dict.fromkeys(MEASURE_NAMES, math.nan)
+UNSEEN = dict.fromkeys(FEATURE_NAMES, math.nan)
 LARGEST_BYTES = 5 * 2**20
 
 
@@ -132,19 +132,19 @@ def test_a_head_whose_spread_is_none_is_refused(spread: float, tmp_path: Path) -
         load_learned(folder)
 
 
-def test_experts_of_other_measures_are_refused(tmp_path: Path) -> None:
+def test_experts_of_other_features_are_refused(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     fields = json.loads((folder / CALIBRATION).read_text())
-    fields["measures"].reverse()
+    fields["features"].reverse()
     (folder / CALIBRATION).write_text(json.dumps(fields))
-    with pytest.raises(ModelError, match="of other measures") as told:
+    with pytest.raises(ModelError, match="of other features") as told:
         load_learned(folder)
     assert told.value.hint == "train again"
 
 
 @pytest.mark.parametrize(
     "junk",
-    ["", "[]", "null", "{}", '{"measures": 1}', '{"measures": [], "experts": 3}', "{" * 9_999],
+    ["", "[]", "null", "{}", '{"features": 1}', '{"features": [], "experts": 3}', "{" * 9_999],
 )
 def test_a_table_that_is_none_is_refused(junk: str, tmp_path: Path) -> None:
     folder = copied(tmp_path)
@@ -186,7 +186,7 @@ def test_an_answer_counts_by_its_weight_beyond_the_usual() -> None:
     assert curve.probability(0.5, {"answer": 0.5}) == 0.5
 
 
-def test_what_measures_beside_the_trees_may_add_has_a_limit() -> None:
+def test_what_features_beside_the_trees_may_add_has_a_limit() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.0)})
     limited = curve.probability(0.5, {"answer": 5.0}, 2.0)
     assert limited == pytest.approx(1 / (1 + math.exp(-2.0)))
@@ -195,7 +195,7 @@ def test_what_measures_beside_the_trees_may_add_has_a_limit() -> None:
 
 
 def test_only_the_detector_of_heads_is_limited_on_pictures() -> None:
-    alike = UNSEEN | dict.fromkeys((n for n in MEASURE_NAMES if n.startswith("same_")), 4.0)
+    alike = UNSEEN | dict.fromkeys((n for n in FEATURE_NAMES if n.startswith("same_")), 4.0)
     experts = load_learned().experts
     said = {
         n: [e.probability(alike, pictures=p) for p in (False, True)] for n, e in experts.items()

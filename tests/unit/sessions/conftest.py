@@ -194,7 +194,7 @@ def build_stage(
         decoded=decoded_places(settings.limits),
         store=store.sessions,
         footage=store.footage,
-        measures=store.measures,
+        features=store.features,
         new_peer=new_peer,
         new_analysis=lambda: analysis,
         issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw

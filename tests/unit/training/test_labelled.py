@@ -14,41 +14,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.errors import BadRequest, SettingsError
 from kyc_rtc.storage import (
     Database,
-    LabelledMeasures,
+    FeaturesRecord,
+    LabelledFeatures,
     LabelRecord,
-    MeasuresRecord,
     Sealer,
+    SqlFeaturesRepository,
     SqlLabelRepository,
-    SqlMeasuresRepository,
     SqlSessionStore,
 )
 from kyc_rtc.storage.values import MAX_JSON_BYTES
 from tests.support.memory_store import a_session
 from training.labelled import MOST, Lessons, Unused, fold_of, read_lessons, to_lessons
 
-FIRST, SECOND = MEASURE_NAMES[:2]
+FIRST, SECOND = FEATURE_NAMES[:2]
 SEALER = Sealer("a secret")
 
 
 def record(
-    measures: object = None, label: str = "bona_fide", species: str | None = None, user: str = "u"
-) -> LabelledMeasures:
-    """A labelled session; `measures` as text is stored as it is, None is none."""
-    if measures is None or isinstance(measures, str):
-        return LabelledMeasures(1, user, label, species, measures)
-    return LabelledMeasures(1, user, label, species, json.dumps(measures))
+    features: object = None, label: str = "bona_fide", species: str | None = None, user: str = "u"
+) -> LabelledFeatures:
+    """A labelled session; `features` as text is stored as it is, None is none."""
+    if features is None or isinstance(features, str):
+        return LabelledFeatures(1, user, label, species, features)
+    return LabelledFeatures(1, user, label, species, json.dumps(features))
 
 
 def test_a_session_is_a_row_with_gaps() -> None:
     lessons = to_lessons([record({FIRST: 2, SECOND: -0.5}), record({SECOND: 1.5})], 10)
-    assert lessons.measures.shape == (2, len(MEASURE_NAMES))
-    assert lessons.measures[0, :2].tolist() == [2.0, -0.5]
-    assert np.isnan(lessons.measures[0, 2:]).all()
-    assert math.isnan(lessons.measures[1, 0])
+    assert lessons.features.shape == (2, len(FEATURE_NAMES))
+    assert lessons.features[0, :2].tolist() == [2.0, -0.5]
+    assert np.isnan(lessons.features[0, 2:]).all()
+    assert math.isnan(lessons.features[1, 0])
     assert lessons.species == ("bona_fide", "bona_fide")
     assert not lessons.unused
 
@@ -83,16 +83,16 @@ def test_the_label_says_what_a_session_teaches(
 @pytest.mark.parametrize(
     ("stored", "unused"),
     [
-        (None, {Unused.NO_MEASURES: 1}),
-        ({}, {Unused.NO_MEASURES: 1}),
-        ({"of_another_version": 1.0}, {Unused.NAME: 1, Unused.NO_MEASURES: 1}),
-        ({FIRST: None, SECOND: "1"}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        ({FIRST: True}, {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
-        ({FIRST: [1.0], SECOND: {"x": 1}}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        ({FIRST: MOST + 1, SECOND: -1e300}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        (f'{{"{FIRST}": NaN, "{SECOND}": Infinity}}', {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        (f'{{"{FIRST}": 1e999}}', {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
-        (f'{{"{FIRST}": 1{"0" * 400}}}', {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
+        (None, {Unused.NO_FEATURES: 1}),
+        ({}, {Unused.NO_FEATURES: 1}),
+        ({"of_another_version": 1.0}, {Unused.NAME: 1, Unused.NO_FEATURES: 1}),
+        ({FIRST: None, SECOND: "1"}, {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        ({FIRST: True}, {Unused.VALUE: 1, Unused.NO_FEATURES: 1}),
+        ({FIRST: [1.0], SECOND: {"x": 1}}, {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        ({FIRST: MOST + 1, SECOND: -1e300}, {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        (f'{{"{FIRST}": NaN, "{SECOND}": Infinity}}', {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        (f'{{"{FIRST}": 1e999}}', {Unused.VALUE: 1, Unused.NO_FEATURES: 1}),
+        (f'{{"{FIRST}": 1{"0" * 400}}}', {Unused.VALUE: 1, Unused.NO_FEATURES: 1}),
         (f'{{"{FIRST}": 1{"0" * 5_000}}}', {Unused.UNREADABLE: 1}),
         ("", {Unused.UNREADABLE: 1}),
         ("null", {Unused.UNREADABLE: 1}),
@@ -107,15 +107,15 @@ def test_the_label_says_what_a_session_teaches(
 def test_junk_teaches_nothing_and_is_counted(stored: object, unused: dict[Unused, int]) -> None:
     lessons = to_lessons([record(stored)], 10)
     assert lessons.species == ()
-    assert lessons.measures.shape == (0, len(MEASURE_NAMES))
+    assert lessons.features.shape == (0, len(FEATURE_NAMES))
     assert dict(lessons.unused) == unused
 
 
 def test_what_is_usable_of_a_row_is_used() -> None:
     stored = {FIRST: MOST, SECOND: "x", "of_another_version": 1.0}
     lessons = to_lessons([record(stored)], 10)
-    assert lessons.measures[0, 0] == MOST
-    assert np.isnan(lessons.measures[0, 1:]).all()
+    assert lessons.features[0, 0] == MOST
+    assert np.isnan(lessons.features[0, 1:]).all()
     assert dict(lessons.unused) == {Unused.NAME: 1, Unused.VALUE: 1}
 
 
@@ -128,31 +128,31 @@ STORED = (
     st.none()
     | st.text(max_size=40)
     | JSON.map(json.dumps)
-    | st.dictionaries(st.sampled_from(MEASURE_NAMES) | st.text(max_size=5), JSON).map(json.dumps)
+    | st.dictionaries(st.sampled_from(FEATURE_NAMES) | st.text(max_size=5), JSON).map(json.dumps)
 )
 RECORDS = st.builds(
-    LabelledMeasures,
+    LabelledFeatures,
     number=st.integers(1),
     user_hmac=st.text(max_size=8),
     label=st.sampled_from(["bona_fide", "attack"]) | st.text(max_size=5),
     species=st.none() | st.sampled_from(["face_swap", "replay"]) | st.text(max_size=5),
-    measures=STORED,
+    features=STORED,
 )
-SESSIONS = (Unused.LABEL, Unused.SPECIES, Unused.NO_MEASURES, Unused.UNREADABLE)
+SESSIONS = (Unused.LABEL, Unused.SPECIES, Unused.NO_FEATURES, Unused.UNREADABLE)
 
 
 @given(st.lists(RECORDS, max_size=12), st.integers(1, 12))
-def test_every_session_teaches_or_is_counted(records: list[LabelledMeasures], folds: int) -> None:
+def test_every_session_teaches_or_is_counted(records: list[LabelledFeatures], folds: int) -> None:
     lessons = to_lessons(records, folds)
     count = len(lessons.species)
     assert count + sum(lessons.unused.get(reason, 0) for reason in SESSIONS) == len(records)
-    assert lessons.measures.shape == (count, len(MEASURE_NAMES))
+    assert lessons.features.shape == (count, len(FEATURE_NAMES))
     assert lessons.fold.shape == (count,)
     assert lessons.fold.dtype == np.int64
     assert set(lessons.fold.tolist()) <= set(range(folds))
-    seen = ~np.isnan(lessons.measures)
+    seen = ~np.isnan(lessons.features)
     assert seen.any(axis=1).all()
-    assert (np.abs(lessons.measures[seen]) <= MOST).all()
+    assert (np.abs(lessons.features[seen]) <= MOST).all()
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=20), st.integers(1, 12))
@@ -173,7 +173,7 @@ def test_the_report_counts_and_names_nobody() -> None:
     told = to_lessons(records, 10).report()
     assert "| bona_fide | 1 |\n" in told
     assert "| replay | 2 |\n" in told
-    assert f"- 1 {Unused.NO_MEASURES.value}\n" in told
+    assert f"- 1 {Unused.NO_FEATURES.value}\n" in told
     assert f"- 1 {Unused.SPECIES.value}\n" in told
     assert "Ada" not in told
     assert "mask" not in told
@@ -189,7 +189,7 @@ def url(tmp_path: Path) -> str:
 
 
 Row = tuple[dict[str, float] | None, list[tuple[str, str | None]]]
-"""Measures, and the labels in their order."""
+"""Features, and the labels in their order."""
 
 
 async def store(url: str, rows: list[Row], junk: str | None = None) -> None:
@@ -200,14 +200,14 @@ async def store(url: str, rows: list[Row], junk: str | None = None) -> None:
         session = a_session(user_id="Ada-Applicant", state="passed", verdict_status="PASSED")
         await SqlSessionStore(database, SEALER, {"expired"}).open(session, [])
         if measured:
-            await SqlMeasuresRepository(database).add(MeasuresRecord(session.session_id, measured))
+            await SqlFeaturesRepository(database).add(FeaturesRecord(session.session_id, measured))
         for label, species in labels:
             values: dict[str, Any] = {"source": "agent", "labelled_by": "a", "labelled_at_ms": 1}
             found = LabelRecord(session.session_id, label, species=species, **values)
             await SqlLabelRepository(database).add(found)
     if junk is not None:
         async with database.begin() as connection:
-            await connection.execute(text("UPDATE measures SET by_name = :junk"), {"junk": junk})
+            await connection.execute(text("UPDATE features SET by_name = :junk"), {"junk": junk})
     await database.aclose()
 
 
@@ -223,8 +223,8 @@ def test_the_newest_label_of_each_session_teaches(
     asyncio.run(store(url, rows))
     lessons = read_lessons(url, 10)
     assert lessons.species == ("bona_fide", "face_swap")
-    assert lessons.measures[:, 0].tolist() == [1.0, 2.0]
-    assert dict(lessons.unused) == {Unused.NO_MEASURES: 1}
+    assert lessons.features[:, 0].tolist() == [1.0, 2.0]
+    assert dict(lessons.unused) == {Unused.NO_FEATURES: 1}
     assert lessons.fold.tolist() == [fold_of(SEALER.digest("Ada-Applicant"), 10)] * 2
     assert "Ada" not in "".join(capsys.readouterr())
 
@@ -234,7 +234,7 @@ def test_a_spoilt_row_costs_no_other(url: str, junk: str) -> None:
     asyncio.run(store(url, [({FIRST: 1.0}, [("bona_fide", None)])], junk))
     asyncio.run(store(url, [({FIRST: 2.0}, [("bona_fide", None)])]))
     lessons = read_lessons(url, 10)
-    assert lessons.measures[:, 0].tolist() == [2.0]
+    assert lessons.features[:, 0].tolist() == [2.0]
     assert dict(lessons.unused) == {Unused.UNREADABLE: 1}
 
 

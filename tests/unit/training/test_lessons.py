@@ -11,10 +11,10 @@ import pytest
 
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET, SHIPPED, load_learned
-from kyc_rtc.storage import LabelledMeasures
+from kyc_rtc.storage import LabelledFeatures
 from tests.unit.evaluation.results import clip_result
 from training.labelled import Lessons, to_lessons
 from training.measure import CONDITIONS, Measured
@@ -30,58 +30,58 @@ from training.fit_experts import Table
 from training.lessons import beside, table_of_lessons
 from training.release import release, teach
 
-FIRST = MEASURE_NAMES[0]
+FIRST = FEATURE_NAMES[0]
 FOLDS = 3
 KINDS = ("bona_fide", "face_swap", "bona_fide", "talking_head", "bona_fide", "replay")
 
 
 def clips() -> Measured:
-    """36 clips under each condition. No measure tells attacks; the first is 6 or -6 by turns."""
+    """36 clips under each condition. No feature tells attacks; the first is 6 or -6 by turns."""
     rng = np.random.default_rng(5)
     results: dict[str, list[ClipResult]] = {}
     for name in CONDITIONS:
         results[name] = []
         for at in range(36):
-            values = dict(zip(MEASURE_NAMES, rng.normal(size=len(MEASURE_NAMES)), strict=True))
+            values = dict(zip(FEATURE_NAMES, rng.normal(size=len(FEATURE_NAMES)), strict=True))
             values[FIRST] = 6.0 if at // 6 % 2 else -6.0
             kind = KINDS[at % 6]
             found = clip_result(f"{at}.mp4", kind, 0.1 + at / 100, evidence={"swap": (0.5, 0.9)})
-            results[name].append(replace(found, measures=dict(values)))
+            results[name].append(replace(found, features=dict(values)))
     return Measured(results, [at % 36 // 12 for at in range(36)])
 
 
 def pictures() -> Table:
     """Twelve for the recapture expert, by the net alone."""
-    measures = np.full((12, len(MEASURE_NAMES)), np.nan)
+    features = np.full((12, len(FEATURE_NAMES)), np.nan)
     for name in NET_ALONE:
-        measures[:, MEASURE_NAMES.index(name)] = np.arange(12) % 2
-    witnesses = witnesses_of(AnalyserName.RECAPTURE, measures)
-    return Table(measures, witnesses, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12))
+        features[:, FEATURE_NAMES.index(name)] = np.arange(12) % 2
+    witnesses = witnesses_of(AnalyserName.RECAPTURE, features)
+    return Table(features, witnesses, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12))
 
 
 def beside_clips() -> dict[AnalyserName, Table]:
     """What the clips of `clips` do not have: pictures, and animated photographs."""
-    measures = np.random.default_rng(6).normal(size=(12, len(MEASURE_NAMES)))
-    witnesses = witnesses_of(AnalyserName.PUPPET, measures)
-    puppets = Table(measures, witnesses, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
+    features = np.random.default_rng(6).normal(size=(12, len(FEATURE_NAMES)))
+    witnesses = witnesses_of(AnalyserName.PUPPET, features)
+    puppets = Table(features, witnesses, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
     return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
 
 
 def sessions(count: int = 60) -> Lessons:
-    """Labelled sessions: in swaps the first measure is high, and otherwise low."""
+    """Labelled sessions: in swaps the first feature is high, and otherwise low."""
     rng = np.random.default_rng(9)
     records = []
     for at in range(count):
-        values = dict(zip(MEASURE_NAMES, rng.normal(size=len(MEASURE_NAMES)), strict=True))
+        values = dict(zip(FEATURE_NAMES, rng.normal(size=len(FEATURE_NAMES)), strict=True))
         values[FIRST] = 6.0 if at % 2 else -6.0
         label, species = ("attack", "face_swap") if at % 2 else ("bona_fide", None)
-        records.append(LabelledMeasures(at, f"customer-{at}", label, species, json.dumps(values)))
+        records.append(LabelledFeatures(at, f"customer-{at}", label, species, json.dumps(values)))
     return to_lessons(records, FOLDS)
 
 
-def one(species: str | None, **measures: float) -> Lessons:
+def one(species: str | None, **features: float) -> Lessons:
     label = "attack" if species else "bona_fide"
-    return to_lessons([LabelledMeasures(1, "u", label, species, json.dumps(measures))], FOLDS)
+    return to_lessons([LabelledFeatures(1, "u", label, species, json.dumps(features))], FOLDS)
 
 
 def test_every_species_that_a_label_may_name_has_its_expert() -> None:
@@ -112,8 +112,8 @@ def test_a_session_teaches_the_experts_of_its_species(
         assert table.fold.tolist() == lessons.fold.tolist()
         assert table.weight.tolist() == [1.0]
         # The recapture expert may look at nothing but the net; two have its answers beside the trees.
-        assert np.isnan(table.measures[0, 0]) == (name == "recapture")
-        net = table.measures[0, MEASURE_NAMES.index(NET_ALONE[0])]
+        assert np.isnan(table.features[0, 0]) == (name == "recapture")
+        net = table.features[0, FEATURE_NAMES.index(NET_ALONE[0])]
         assert np.isnan(net) == (name in {"swap", "puppet"})
 
 
@@ -139,7 +139,7 @@ def test_labelled_sessions_change_what_an_expert_says_of_clips(
 ) -> None:
     monkeypatch.setattr(fit_experts, "TREES", 60)
     rows = rows_of(clips())
-    high = rows.measures[:, 0] > 0
+    high = rows.features[:, 0] > 0
     more = beside({}, sessions())
     gaps = []
     for table in (None, more[AnalyserName.SWAP]):

@@ -88,6 +88,6 @@ def test_what_is_served_is_what_was_fitted(
     names = [f"witness {at}" for at in range(len(told))]
     pairs = zip(weights.tolist(), usual.tolist(), strict=True)
     served = nets.Curve(slope, offset, dict(zip(names, pairs, strict=True)))
-    measures = dict(zip(names, witnesses.tolist(), strict=True))
+    features = dict(zip(names, witnesses.tolist(), strict=True))
     share = 1 / (1 + np.exp(-raw))
-    assert served.probability(float(share), measures) == pytest.approx(expected, abs=1e-9)
+    assert served.probability(float(share), features) == pytest.approx(expected, abs=1e-9)

@@ -1,4 +1,4 @@
-"""All measures of a stream that the experts judge by, as one vector."""
+"""All features of a stream that the experts judge by, as one vector."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BY_MOMENT = frozenset({"swap", "blended"})
 
 
 def net_name(view: str, question: str) -> str:
-    """The measure that one answer of the net gives."""
+    """The feature that one answer of the net gives."""
     return f"net_{view}_{question}"
 
 
@@ -47,13 +47,13 @@ NET_NAMES = tuple(
     )
 )
 COLOURS = "colours_recapture"
-"""The measure that the head on colour texture gives."""
+"""The feature that the head on colour texture gives."""
 
 COLOUR_NAMES = (COLOURS, f"{COLOURS}.high")
 LEARNED_NAMES = (*NET_NAMES, *COLOUR_NAMES)
 """Answers that were learnt from examples, and mean nothing without them."""
 
-MEASURE_NAMES = (
+FEATURE_NAMES = (
     *MOVEMENT_NAMES,
     *APPEARANCE_NAMES,
     *FLOW_NAMES,
@@ -69,8 +69,8 @@ class FaceNet(Protocol):
         """Log-odds (3, 6) for each of `VIEWS` and of `QUESTIONS`."""
 
 
-class Measures:
-    """Gathers the measures of one stream. Only judgeable frames count. Memory is bounded."""
+class Features:
+    """Gathers the features of one stream. Only judgeable frames count. Memory is bounded."""
 
     def __init__(self, net: FaceNet | None, colours: ColourHead | None = None) -> None:
         self._net = net
@@ -136,7 +136,7 @@ class Measures:
             self._answers.add(COLOURS, float(told), (Moment.ALWAYS,))
 
     def values(self) -> dict[str, float]:
-        """The measures of `MEASURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""
+        """The features of `FEATURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""
         if self._values is None:
             self._values = self._summed_up()
         return self._values
@@ -153,4 +153,4 @@ class Measures:
                 found[f"{name}.{moment.value}"] = self._answers.mean(name, moment, least=2)
         found[COLOURS] = self._answers.mean(COLOURS)
         found[f"{COLOURS}.high"] = self._answers.quantile(COLOURS, 0.8)
-        return {name: found[name] for name in MEASURE_NAMES}
+        return {name: found[name] for name in FEATURE_NAMES}
