@@ -5,7 +5,7 @@
 `one person`: every bona fide video of the manifest that shows a face for a second. `changed`: pairs of them,
 of different repositories and persons, the second cut to the first after four seconds without a break; both
 show a face for two seconds. Pictures as recorded, at most so many a second, through the tracker as sessions
-have it, without the other detectors.
+have it, without the other analysers.
 """
 
 from __future__ import annotations

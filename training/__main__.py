@@ -24,7 +24,7 @@ from training.people import Item, folds, read_items
 from training.release import release
 from training.sources import leave_one_source_out
 
-NET_FOLDS, EXPERT_FOLDS = 3, 10
+NET_FOLDS, DETECTOR_FOLDS = 3, 10
 _SHARES, _SEEDS = (0.25, 0.5, 1.0), 2
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     items = read_items(manifest)
     fold = folds(items, NET_FOLDS)
     model = ModelStore(None).fetch("face_landmarker")
-    steps = options.steps or ("crops", "nets", "curve", "sources", "measure", "experts")
+    steps = options.steps or ("crops", "nets", "curve", "sources", "measure", "detectors")
     lessons = _lessons(options.labelled)
     if "crops" in steps:
         gather(items, fold, model, work / "crops", options.jobs)
@@ -52,8 +52,8 @@ def main() -> None:
         drawn = draw_puppets(read_manifest(manifest), model, work / "drawn", options.jobs)
         source = {clip.name: names[drawn_from(clip.name)] for clip in drawn}
         measure_drawn(drawn, source, work / "nets", model, work / "measured", options.jobs)
-    if "experts" in steps:
-        finer = folds(items, EXPERT_FOLDS)
+    if "detectors" in steps:
+        finer = folds(items, DETECTOR_FOLDS)
         finer_names = _names(manifest, items, finer)
         measured = load(work / "measured", finer_names)
         animated = load_drawn(work / "measured")
@@ -75,14 +75,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--labelled",
         metavar="DATABASE_URL",
-        help="a server's, whose labelled sessions teach experts",
+        help="a server's, whose labelled sessions teach detectors",
     )
     parser.add_argument(
-        "steps", nargs="*", metavar="STEP", help="crops nets curve sources measure experts"
+        "steps", nargs="*", metavar="STEP", help="crops nets curve sources measure detectors"
     )
     options = parser.parse_args()
-    if options.labelled and options.steps and "experts" not in options.steps:
-        parser.error("--labelled is for the step experts")
+    if options.labelled and options.steps and "detectors" not in options.steps:
+        parser.error("--labelled is for the step detectors")
     return options
 
 
@@ -91,7 +91,7 @@ def _lessons(url: str | None) -> Lessons:
     if url is None:
         return Lessons()
     try:
-        lessons = read_lessons(url, EXPERT_FOLDS)
+        lessons = read_lessons(url, DETECTOR_FOLDS)
     except KycError as error:
         sys.exit(f"--labelled: {error.message}" + (f" ({error.hint})" if error.hint else ""))
     print(lessons.report(), flush=True)

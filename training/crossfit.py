@@ -1,4 +1,4 @@
-"""Cross-fitted experts put into the results: every clip judged by what has not seen it."""
+"""Cross-fitted detectors put into the results: every clip judged by what has not seen it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES, LEAST, MEAN, constancy_name
+from kyc_rtc.detection.detectors import SIGNS, detector_evidence
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS, expert_evidence
 from kyc_rtc.detection.features import (
     COLOUR_NAMES,
     COLOURS,
@@ -26,15 +26,17 @@ from kyc_rtc.detection.features import (
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
-from training.fit_experts import Table, cross_calibrated, cross_fitted
+from training.fit_detectors import Table, cross_calibrated, cross_fitted
 from training.measure import CONDITIONS, DRAWN_CONDITIONS, Measured
 from training.people import TASK_OF_SPECIES, Item
 
 SPECIES = {
-    expert: frozenset(species for species, task in TASK_OF_SPECIES.items() if task == expert.value)
-    for expert in SIGNS
+    detector: frozenset(
+        species for species, task in TASK_OF_SPECIES.items() if task == detector.value
+    )
+    for detector in SIGNS
 }
-"""The attacks that each expert is for; it is taught nothing about the others."""
+"""The attacks that each detector is for; it is taught nothing about the others."""
 
 
 ASKED_OF_PICTURES = ("recapture", "screen")
@@ -59,13 +61,13 @@ WITNESSES = {
     AnalyserName.PUPPET: (LEAST, MEAN),
     AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
-"""What weighs beside an expert's trees because it is the best witness, or one that holds for attacks of
+"""What weighs beside a detector's trees because it is the best witness, or one that holds for attacks of
 other makers: among two hundred features trees would drown it. The rest are features like the others.
 The net is not asked about puppets: it was taught by drawn ones, and is calm about those of other makers."""
 
 
-def columns_for(expert: AnalyserName) -> list[int]:
-    """What an expert's trees look at. Few recaptures are filmed, so that theirs have what was learnt
+def columns_for(detector: AnalyserName) -> list[int]:
+    """What a detector's trees look at. Few recaptures are filmed, so that theirs have what was learnt
     alone; trees that are taught by few makers would hide what heads and puppets of all have in common."""
     everything, learned = set(FEATURE_NAMES), set(LEARNED_NAMES)
     wanted = {
@@ -73,13 +75,13 @@ def columns_for(expert: AnalyserName) -> list[int]:
         AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
         AnalyserName.PUPPET: everything - learned - set(CONSTANCY_NAMES),
         AnalyserName.RECAPTURE: set(NET_ALONE),
-    }[expert]
+    }[detector]
     return [at for at, name in enumerate(FEATURE_NAMES) if name in wanted]
 
 
-def witnesses_of(expert: AnalyserName, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The expert's witnesses (n, k) among the features (n, m)."""
-    return features[:, [FEATURE_NAMES.index(name) for name in WITNESSES[expert]]]
+def witnesses_of(detector: AnalyserName, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The detector's witnesses (n, k) among the features (n, m)."""
+    return features[:, [FEATURE_NAMES.index(name) for name in WITNESSES[detector]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +106,21 @@ def vector(features: Mapping[str, float | None]) -> list[float]:
     return [np.nan if value is None else value for value in values]
 
 
-def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
-    """What an expert is taught, of the columns that it may look at."""
+def table_of(rows: Rows, detector: AnalyserName, columns: Sequence[int]) -> Table:
+    """What a detector is taught, of the columns that it may look at."""
     chosen = [
         at
         for at, result in enumerate(rows.results)
         if result.use is Use.ANY
         and result.evidence
         and result.frames.judgeable >= MIN_FRAMES
-        and (result.bona_fide or result.species in SPECIES[expert])
+        and (result.bona_fide or result.species in SPECIES[detector])
     ]
     attack = np.array([not rows.results[at].bona_fide for at in chosen])
     whole = rows.features[chosen]
     return Table(
         seen_by(whole, columns),
-        witnesses_of(expert, whole),
+        witnesses_of(detector, whole),
         attack,
         rows.fold[chosen],
         np.ones(len(chosen)),
@@ -126,7 +128,7 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
 
 
 def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
-    """Clips of our own making for the puppet expert, each as often as a recorded one is there."""
+    """Clips of our own making for the puppet detector, each as often as a recorded one is there."""
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
     whole = np.array([vector(results[at].features) for at in chosen])
     features = seen_by(whole, columns_for(AnalyserName.PUPPET))
@@ -144,7 +146,7 @@ def seen_by(features: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np
 
 
 def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, nets: Path) -> Table:
-    """Single pictures for the recapture expert: bona fide, and prints and screens, by the cross-fitted
+    """Single pictures for the recapture detector: bona fide, and prints and screens, by the cross-fitted
     answers alone that `fit_nets.run` left in `nets`."""
     notes = json.loads((crops / "crops.json").read_text())
     columns = [FEATURE_NAMES.index(name) for name in NET_ALONE]
@@ -170,13 +172,13 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
 def judged(
     result: ClipResult, told: Mapping[AnalyserName, float], thresholds: Thresholds
 ) -> ClipResult:
-    """The result as it would be with these probabilities of the experts."""
+    """The result as it would be with these probabilities of the detectors."""
     if result.findings is None:
         return result
     spans = [e.span_ms for e in result.findings.evidence if e.confidence > 0]
     span_ms = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, 0)
-    experts = [expert_evidence(name, told[name], span_ms) for name in told]
-    evidence = tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + experts)
+    detectors = [detector_evidence(name, told[name], span_ms) for name in told]
+    evidence = tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + detectors)
     findings = replace(result.findings, evidence=evidence)
     verdict = decide(findings, thresholds)
     return replace(
@@ -201,9 +203,9 @@ def held_out_log_odds(
 
 
 def held_out_probabilities(
-    rows: Rows, expert: AnalyserName, table: Table, columns: Sequence[int]
+    rows: Rows, detector: AnalyserName, table: Table, columns: Sequence[int]
 ) -> NDArray[np.float64]:
     """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
     raw, taught = held_out_log_odds(rows, table, columns)
-    witnesses = witnesses_of(expert, rows.features)
+    witnesses = witnesses_of(detector, rows.features)
     return cross_calibrated(raw, witnesses, rows.fold, taught, table)

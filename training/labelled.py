@@ -1,4 +1,4 @@
-"""Labelled sessions of a server as lessons for the experts: they teach, and no figure is of them."""
+"""Labelled sessions of a server as lessons for the detectors: they teach, and no figure is of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Unused(StrEnum):
     """Why a session, or one of its figures, teaches nothing."""
 
     LABEL = "sessions whose label is none of ours"
-    SPECIES = "sessions whose species no expert is for, or is not known"
+    SPECIES = "sessions whose species no detector is for, or is not known"
     NO_FEATURES = "sessions without features"
     UNREADABLE = "sessions whose features are no JSON object, or too long"
     NAME = "figures whose name is no feature of this version"
@@ -53,7 +53,7 @@ class Lessons:
 
     def report(self) -> str:
         """How many taught, by species, and what was left out, as Markdown."""
-        lines = ["# Labelled sessions that taught the experts", ""]
+        lines = ["# Labelled sessions that taught the detectors", ""]
         lines += ["| species | sessions |", "|---|---|"]
         lines += [f"| {name} | {n} |" for name, n in sorted(Counter(self.species).items())]
         lines += ["", "They teach only: every figure is of the manifest's clips. Left out:", ""]

@@ -1,4 +1,4 @@
-"""Every clip through the serving pipeline with a net that has not seen it: what experts learn from."""
+"""Every clip through the serving pipeline with a net that has not seen it: what detectors learn from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The release: experts fitted on all clips, their curves, and what they are worth on unseen ones."""
+"""The release: detectors fitted on all clips, their curves, and what they are worth on unseen ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.evaluation.evaluate import write_report
 from kyc_rtc.evaluation.manifest import Use
@@ -34,7 +34,7 @@ from training.crossfit import (
     table_of,
     witnesses_of,
 )
-from training.fit_experts import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
+from training.fit_detectors import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
 from training.fused import fused
 from training.labelled import Lessons
 from training.lessons import beside
@@ -51,8 +51,8 @@ STEEPNESS = {
     AnalyserName.PUPPET: 3.0,
     AnalyserName.RECAPTURE: 1.0,
 }
-"""What an expert's log-odds are multiplied by. Platt's curve is fitted on half attacks and held flat: where
-these two experts are nearly sure, they have hardly any person against them, and are right more often than
+"""What a detector's log-odds are multiplied by. Platt's curve is fitted on half attacks and held flat: where
+these two detectors are nearly sure, they have hardly any person against them, and are right more often than
 they say. Left flat, what they half suspect of many people adds up with what others half suspect, and the
 caution that this takes hides the heads and puppets that they are sure of."""
 
@@ -62,9 +62,9 @@ CAUTION = {
     AnalyserName.PUPPET: 3.6,
     AnalyserName.RECAPTURE: 1.5,
 }
-"""Log-odds taken from an expert after that. A live swap can answer a challenge and comes first; a generated
+"""Log-odds taken from a detector after that. A live swap can answer a challenge and comes first; a generated
 head cannot. Whole cameras have a screen's cast of colour (of nine sources of bona fide pictures, two), and a
-print or a screen has to pass the signs of flat motion, of life and of a screen's grid as well. Experts for
+print or a screen has to pass the signs of flat motion, of life and of a screen's grid as well. Detectors for
 heads and swaps err in opposite directions, so that each bit of caution moves the fused score from one to the
 other (docs/detection.md)."""
 
@@ -77,7 +77,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """An expert: what it says of every row when it has not seen it, of the rows that it is taught beside
+    """A detector: what it says of every row when it has not seen it, of the rows that it is taught beside
     those (k,), and its curve on all."""
 
     held_out: Floats
@@ -93,9 +93,9 @@ def release(
     work: Path,
     out: Path,
 ) -> None:
-    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts.
+    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted detectors.
 
-    `more`: what experts are taught beside the clips.
+    `more`: what detectors are taught beside the clips.
     """
     rows = rows_of(measured)
     shown, more = more.get(AnalyserName.RECAPTURE), beside(more, lessons)
@@ -127,7 +127,7 @@ def release(
 
 
 def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
-    """Cross-fit, calibrate and fit one expert; `more`: rows beside those of the clips."""
+    """Cross-fit, calibrate and fit one detector; `more`: rows beside those of the clips."""
     columns = columns_for(name)
     table = table_of(rows, name, columns)
     added = 0 if more is None else len(more.attack)
@@ -143,7 +143,7 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
 
 
 def weighed(name: AnalyserName, taught: Taught) -> Taught:
-    """The expert with the steepness and the caution that its species deserves beside the others."""
+    """The detector with the steepness and the caution that its species deserves beside the others."""
     steepness, caution = STEEPNESS[name], CAUTION[name]
     held_out, beside = (
         np.array([lowered(float(value), caution, steepness) for value in values])
@@ -192,7 +192,7 @@ def _first(taught: Mapping[AnalyserName, Taught], size: int) -> dict[AnalyserNam
 
 
 def cautious(rows: Rows, taught: Mapping[AnalyserName, Taught], caution: float) -> list[ClipResult]:
-    """Every result as its held-out experts would have it."""
+    """Every result as its held-out detectors would have it."""
     thresholds = Thresholds()
     found = []
     for at, result in enumerate(rows.results):
@@ -227,7 +227,7 @@ def write_weights(
                 )
             },
         }
-    fields: dict[str, Any] = {"features": list(FEATURE_NAMES), "experts": curves}
+    fields: dict[str, Any] = {"features": list(FEATURE_NAMES), "detectors": curves}
     (out / CALIBRATION).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 
 

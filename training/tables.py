@@ -1,4 +1,4 @@
-"""Tables on the experts: what each family of features adds, and at which moments a swap shows."""
+"""Tables on the detectors: what each family of features adds, and at which moments a swap shows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STUDIO = ("styletalk_", "dreamtalk_")
 def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
     """All tables as Markdown."""
     parts = [
-        _experts(rows, held_out, size),
+        _detectors(rows, held_out, size),
         _families(rows, size),
         _witnesses(rows, size),
         _moments(rows, size),
@@ -60,14 +60,14 @@ def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> st
     return "\n".join(parts)
 
 
-def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
+def _detectors(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
     heads = "heads | heads, test only"
-    lines = [f"| condition | expert | swaps | same footage | {heads} | swaps against studio |"]
+    lines = [f"| condition | detector | swaps | same footage | {heads} | swaps against studio |"]
     lines.append("|---" * 7 + "|")
     for number, name in enumerate(CONDITIONS):
         part = slice(number * size, (number + 1) * size)
         results = rows.results[part]
-        for expert, values in held_out.items():
+        for detector, values in held_out.items():
             cells = [
                 auc(results, values[part], AGAINST["face swaps"]),
                 beside(results, values[part]),
@@ -76,29 +76,29 @@ def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> 
                 auc(results, values[part], AGAINST[key]) for key in ("heads", "heads, test only")
             ]
             cells.append(auc(results, values[part], AGAINST["face swaps"], studio=True))
-            lines.append(f"| {name} | {expert.value} | {' | '.join(cells)} |")
+            lines.append(f"| {name} | {detector.value} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _families(rows: Rows, size: int) -> str:
-    """AUC of each expert with one family of features alone, and without it; first condition."""
-    lines = ["| expert | features | its species | same footage |", "|---|---|---|---|"]
-    for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
+    """AUC of each detector with one family of features alone, and without it; first condition."""
+    lines = ["| detector | features | its species | same footage |", "|---|---|---|---|"]
+    for detector, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
         for label, names in _sets():
             columns = [at for at, name in enumerate(FEATURE_NAMES) if name in names]
             known = replace(rows, features=seen_by(rows.features, columns))
-            seen = columns_for(expert)
-            values = held_out_probabilities(known, expert, table_of(known, expert, seen), seen)
+            seen = columns_for(detector)
+            values = held_out_probabilities(known, detector, table_of(known, detector, seen), seen)
             cells = (
                 auc(rows.results[:size], values[:size], AGAINST[species]),
                 beside(rows.results[:size], values[:size]),
             )
-            lines.append(f"| {expert.value} | {label} | {cells[0]} | {cells[1]} |")
+            lines.append(f"| {detector.value} | {label} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
 
 
 def _sets() -> Iterator[tuple[str, set[str]]]:
-    """A label, and the features that an expert knows."""
+    """A label, and the features that a detector knows."""
     everything = set(FEATURE_NAMES)
     yield "all", everything
     yield from ((f"{name} alone", set(names)) for name, names in FAMILIES.items())
@@ -157,16 +157,16 @@ def operating(results: list[ClipResult]) -> str:
 
 
 def animated(people: Floats, puppets: Floats) -> str:
-    """The puppet expert on animated photographs of our own making, against bona fide clips."""
+    """The puppet detector on animated photographs of our own making, against bona fide clips."""
     shares = [f"{float((puppets >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
     found = _figure(people.tolist(), puppets.tolist())
     return f"\nAnimated photographs, AUC {found}; share of them: {', '.join(shares)}.\n"
 
 
 def pictures(told: Floats, attack: NDArray[np.bool_]) -> str:
-    """The recapture expert on single pictures, each by what has not seen its sources."""
+    """The recapture detector on single pictures, each by what has not seen its sources."""
     found = _figure(told[~attack].tolist(), told[attack].tolist())
-    return f"\nPrints and screens, single pictures, the recapture expert: AUC {found}.\n"
+    return f"\nPrints and screens, single pictures, the recapture detector: AUC {found}.\n"
 
 
 def auc(

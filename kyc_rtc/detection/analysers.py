@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from kyc_rtc.detection.blink import BlinkAnalyser
 from kyc_rtc.detection.colour_texture import ColourHead
+from kyc_rtc.detection.detectors import Detector, DetectorAnalyser
 from kyc_rtc.detection.evidence import Analyser, AnalyserName
-from kyc_rtc.detection.experts import Expert, ExpertAnalyser
 from kyc_rtc.detection.features import FaceNet, Features
 from kyc_rtc.detection.geometry import GeometryAnalyser
 from kyc_rtc.detection.pulse import PulseAnalyser
@@ -19,26 +19,28 @@ from kyc_rtc.detection.texture import TextureAnalyser
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned from examples. A species without an expert has no evidence of its own."""
+    """What was learned from examples. A species without a detector has no evidence of its own."""
 
     net: FaceNet | None = None
-    experts: Mapping[AnalyserName, Expert] = field(default_factory=dict)
+    detectors: Mapping[AnalyserName, Detector] = field(default_factory=dict)
     colours: ColourHead | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The detectors of one stream: the shared features, updated first, and the analysers."""
+    """The shared features of one stream, updated first, and its analysers."""
 
     features: Features
     analysers: tuple[Analyser, ...]
 
 
 def new_suite(learned: Learned | None = None) -> Suite:
-    """New detectors for one stream; each keeps what it has seen of it."""
+    """New analysers for one stream; each keeps what it has seen of it."""
     learned = learned or Learned()
     features = Features(learned.net, learned.colours)
-    experts = (ExpertAnalyser(name, features, expert) for name, expert in learned.experts.items())
+    detectors = (
+        DetectorAnalyser(name, features, detector) for name, detector in learned.detectors.items()
+    )
     return Suite(
         features,
         (
@@ -46,7 +48,7 @@ def new_suite(learned: Learned | None = None) -> Suite:
             BlinkAnalyser(),
             TemporalAnalyser(),
             GeometryAnalyser(),
-            *experts,
+            *detectors,
             StreamAnalyser(),
             PulseAnalyser(),
         ),

@@ -27,7 +27,7 @@ class AnalyserName(StrEnum):
     PULSE = "pulse"
 
 
-EXPERTS = frozenset(
+DETECTORS = frozenset(
     {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.PUPPET, AnalyserName.RECAPTURE}
 )
 """Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""

@@ -1,4 +1,4 @@
-"""All features of a stream that the experts judge by, as one vector."""
+"""All features of a stream that the detectors judge by, as one vector."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from kyc_rtc.vision.observation import Face
 QUESTIONS = ("swap", "blended", "generated", "puppet", "recapture", "screen")
 """What the net is asked, in the order of its outputs. The first of each pair was taught on recorded
 attacks, which have the look of a few tools; the second on drawn ones, which have none but that of
-what every such attack does. Experts weigh the two."""
+what every such attack does. Detectors weigh the two."""
 
 _NET_MOMENTS = (Moment.TURNED, Moment.MOVING, Moment.MOUTH_OPEN)
 _BY_MOMENT = frozenset({"swap", "blended"})

@@ -105,7 +105,7 @@ class ClipResult:
 
     `deepfake_score` is the clip's score; None is a non-response of the scores. `evidence` maps the
     analyser's name to its statement, `cpu_ms` each stage to its mean CPU milliseconds per frame,
-    `features` the names of what experts judge by to their values, None where too little was seen.
+    `features` the names of what detectors judge by to their values, None where too little was seen.
     `weights` has that of each of `reasons`, 0 to 1; None where there was no verdict, or one without.
     `findings` is what the verdict rests on; it is not written.
     """

@@ -52,7 +52,7 @@ _SKIN_EVERY_MS = 300
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know, whatever the clip. `learned`: folder of the net and the experts."""
+    """What a worker needs to know, whatever the clip. `learned`: folder of the net and the detectors."""
 
     model: Path
     settings: Settings

@@ -1,4 +1,4 @@
-"""One frame through the detectors: observation, quality, identity, evidence, with the time of each."""
+"""One frame through the analysers: observation, quality, identity, evidence, with the time of each."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class FrameResult:
 
 
 class FrameAnalysis:
-    """The detectors of one session, with their memory. One call at a time; `close` frees them."""
+    """The analysers of one session, with their memory. One call at a time; `close` frees them."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class FrameAnalysis:
         )
 
     def features(self) -> dict[str, float]:
-        """What the experts judge by, so far; NaN where too little was seen."""
+        """What the detectors judge by, so far; NaN where too little was seen."""
         return self._features.values()
 
     def record(self) -> bytes:

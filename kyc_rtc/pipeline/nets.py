@@ -1,4 +1,4 @@
-"""The learned parts, loaded from the files that are shipped: the face net, colours and the experts."""
+"""The learned parts, loaded from the files that are shipped: the face net, colours and the detectors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from kyc_rtc.detection.analysers import Learned
 from kyc_rtc.detection.colour_texture import ColourHead
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.features import FEATURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
 from kyc_rtc.errors import ModelError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
-FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "experts.json"
+FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "detectors.json"
 _MOST_LOG_ODDS = 6.0
 _MOST_BEYOND = 10.0
 """Log-odds: beyond, a net is not surer but lost."""
@@ -76,7 +76,7 @@ class Curve:
         return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, told))))
 
 
-class OnnxExpert:
+class OnnxDetector:
     """Trees on the features, and the curve that makes a probability of what they and the net say."""
 
     def __init__(self, path: Path, curve: Curve, most_in_pictures: float = math.inf) -> None:
@@ -85,7 +85,7 @@ class OnnxExpert:
         self._most_in_pictures = most_in_pictures
 
     def probability(self, features: dict[str, float], *, pictures: bool) -> float:
-        """See `Expert.probability`."""
+        """See `Detector.probability`."""
         row = np.array([[features[name] for name in FEATURE_NAMES]], np.float32)
         _, shares = self._session.run(None, {"X": row})
         most = self._most_in_pictures if pictures else math.inf
@@ -94,7 +94,7 @@ class OnnxExpert:
 
 @lru_cache(maxsize=8)
 def load_learned(folder: Path = SHIPPED) -> Learned:
-    """The net, the head on colours and the experts of a folder, loaded once for the process; none from
+    """The net, the head on colours and the detectors of a folder, loaded once for the process; none from
     an empty one.
 
     Raises:
@@ -106,8 +106,8 @@ def load_learned(folder: Path = SHIPPED) -> Learned:
     if not (folder / CALIBRATION).exists():
         return Learned(net, colours=colours)
     curves = _curves(folder / CALIBRATION)
-    experts = {
-        name: OnnxExpert(
+    detectors = {
+        name: OnnxDetector(
             folder / f"{name.value}.onnx",
             curves[name.value],
             MOST_IN_PICTURES.get(name, math.inf),
@@ -115,7 +115,7 @@ def load_learned(folder: Path = SHIPPED) -> Learned:
         for name in SIGNS
         if name.value in curves
     }
-    return Learned(net, experts, colours)
+    return Learned(net, detectors, colours)
 
 
 def _colour_head(path: Path) -> ColourHead:
@@ -134,9 +134,9 @@ def _curves(path: Path) -> dict[str, Curve]:
         fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if fields["features"] != list(FEATURE_NAMES):
             raise ModelError(f"{path} is of other features than this version's", hint="train again")
-        return {str(AnalyserName(name)): _curve(told) for name, told in fields["experts"].items()}
+        return {str(AnalyserName(name)): _curve(told) for name, told in fields["detectors"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path} is no table of experts: {error!r}") from error
+        raise ModelError(f"{path} is no table of detectors: {error!r}") from error
 
 
 def _curve(told: dict[str, Any]) -> Curve:

@@ -1,4 +1,4 @@
-"""What the experts judged a session by, kept in the archive so that a label can make it a lesson."""
+"""What the detectors judged a session by, kept in the archive so that a label can make it a lesson."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class PeerPort(Protocol):
 
 
 class AnalysisPort(Protocol):
-    """The detectors of one session, such as `pipeline.analysis.FrameAnalysis`."""
+    """The analysers of one session, such as `pipeline.analysis.FrameAnalysis`."""
 
     def analyse(self, frame: Frame) -> FrameResult: ...
     def record(self) -> bytes: ...

@@ -1,4 +1,4 @@
-"""Features in the store: what the experts judged sessions by, for retraining on labelled ones."""
+"""Features in the store: what the detectors judged sessions by, for retraining on labelled ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The features that experts judge by, on motion and pixels of known answers."""
+"""The features that detectors judge by, on motion and pixels of known answers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from kyc_rtc.detection.appearance import AppearanceMeter, change_features
 from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, ColourHead, colour_texture
+from kyc_rtc.detection.detectors import DetectorAnalyser
 from kyc_rtc.detection.evidence import AnalyserName, Sign
-from kyc_rtc.detection.experts import ExpertAnalyser
 from kyc_rtc.detection.features import COLOURS, FEATURE_NAMES, Features
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.movement import MOVEMENT_NAMES, MovementMeter
@@ -197,7 +197,7 @@ def test_nothing_is_measured_where_nothing_can_be_judged() -> None:
 
 
 class Opinion:
-    """An expert of one opinion, which counts how often it is asked."""
+    """A detector of one opinion, which counts how often it is asked."""
 
     def __init__(self, probability: float) -> None:
         self.asked = 0
@@ -211,9 +211,9 @@ class Opinion:
         return self._probability
 
 
-def judged(expert: Opinion, seconds: float, picture_at_ms: int = -1) -> ExpertAnalyser:
+def judged(detector: Opinion, seconds: float, picture_at_ms: int = -1) -> DetectorAnalyser:
     features = Features(Asked(0, 0, 0, 0, 0, 0))
-    analyser = ExpertAnalyser(AnalyserName.SWAP, features, expert)
+    analyser = DetectorAnalyser(AnalyserName.SWAP, features, detector)
     face = synthetic.face(synthetic.face_mesh())
     for now_ms in range(0, round(1_000 * seconds), 100):
         sample = synthetic.sample(now_ms, PICTURE[..., 0], face)
@@ -224,9 +224,9 @@ def judged(expert: Opinion, seconds: float, picture_at_ms: int = -1) -> ExpertAn
 
 @pytest.mark.parametrize(("picture_at_ms", "expected"), [(-1, False), (0, True), (2_000, True)])
 def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected: bool) -> None:
-    expert = Opinion(0.2)
-    judged(expert, 8, picture_at_ms)
-    assert expert.of_pictures is expected
+    detector = Opinion(0.2)
+    judged(detector, 8, picture_at_ms)
+    assert detector.of_pictures is expected
 
 
 @pytest.mark.parametrize(
@@ -238,22 +238,22 @@ def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected:
         (7.0, 1.0, (Sign.FACE_SWAP,)),
     ],
 )
-def test_an_expert_is_heard(told: float, score: float, signs: tuple[Sign, ...]) -> None:
+def test_a_detector_is_heard(told: float, score: float, signs: tuple[Sign, ...]) -> None:
     evidence = judged(Opinion(told), 8).evidence()
     assert (evidence.score, evidence.signs) == (score, signs)
     assert evidence.confidence == pytest.approx(0.9)
 
 
-def test_an_expert_is_asked_once_a_second_and_not_at_once() -> None:
-    expert = Opinion(0.5)
-    judged(expert, 6)
-    assert expert.asked == 5
+def test_a_detector_is_asked_once_a_second_and_not_at_once() -> None:
+    detector = Opinion(0.5)
+    judged(detector, 6)
+    assert detector.asked == 5
     early = judged(Opinion(0.9), 1.2).evidence()
     assert (early.confidence, early.score) == (0.0, 0.5)
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 @settings(max_examples=25, deadline=None)
-def test_whatever_an_expert_says_is_evidence(told: float) -> None:
+def test_whatever_a_detector_says_is_evidence(told: float) -> None:
     evidence = judged(Opinion(told), 3).evidence()
     assert 0.0 <= evidence.score <= 1.0

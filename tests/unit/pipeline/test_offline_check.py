@@ -58,7 +58,7 @@ def test_who_obeys_meets_the_plan_and_passes_without_what_was_learnt(
 ) -> None:
     found = check(evidence)
     assert found.met
-    assert (found.verdict.status, found.without_experts.status) == (status, "PASSED")
+    assert (found.verdict.status, found.without_detectors.status) == (status, "PASSED")
 
 
 def test_who_does_nothing_meets_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What the experts judged by is kept with a session that came to a verdict, and costs it nothing."""
+"""What the detectors judged by is kept with a session that came to a verdict, and costs it nothing."""
 
 from __future__ import annotations
 

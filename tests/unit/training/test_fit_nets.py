@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch", reason="heads are trained with requirements/train.txt")
 pytest.importorskip("efficientnet_lite_pytorch", reason="see requirements/train.txt")
 pytest.importorskip("sklearn", reason="heads are trained with requirements/train.txt")
-pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
+pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
 from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, colour_texture
 from kyc_rtc.detection.features import COLOURS, FEATURE_NAMES, QUESTIONS, net_name

@@ -1,4 +1,4 @@
-"""Labelled sessions change what an expert is taught, and nothing that is reported."""
+"""Labelled sessions change what a detector is taught, and nothing that is reported."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET, SHIPPED, load_learned
@@ -20,13 +20,13 @@ from training.labelled import Lessons, to_lessons
 from training.measure import CONDITIONS, Measured
 from training.people import TASK_OF_SPECIES
 
-pytest.importorskip("sklearn", reason="experts are trained with requirements/train.txt")
-pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
+pytest.importorskip("sklearn", reason="detectors are trained with requirements/train.txt")
+pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
-from training import fit_experts
+from training import fit_detectors
 from training import release as release_module
 from training.crossfit import NET_ALONE, SPECIES, rows_of, witnesses_of
-from training.fit_experts import Table
+from training.fit_detectors import Table
 from training.lessons import beside, table_of_lessons
 from training.release import release, teach
 
@@ -51,7 +51,7 @@ def clips() -> Measured:
 
 
 def pictures() -> Table:
-    """Twelve for the recapture expert, by the net alone."""
+    """Twelve for the recapture detector, by the net alone."""
     features = np.full((12, len(FEATURE_NAMES)), np.nan)
     for name in NET_ALONE:
         features[:, FEATURE_NAMES.index(name)] = np.arange(12) % 2
@@ -84,13 +84,13 @@ def one(species: str | None, **features: float) -> Lessons:
     return to_lessons([LabelledFeatures(1, "u", label, species, json.dumps(features))], FOLDS)
 
 
-def test_every_species_that_a_label_may_name_has_its_expert() -> None:
+def test_every_species_that_a_label_may_name_has_its_detector() -> None:
     named = {species for species, task in TASK_OF_SPECIES.items() if task is not None}
     assert named == set().union(*SPECIES.values())
 
 
 @pytest.mark.parametrize(
-    ("species", "experts"),
+    ("species", "detectors"),
     [
         (None, {"swap": False, "generated": False, "puppet": False, "recapture": False}),
         ("face_swap", {"swap": True}),
@@ -101,23 +101,23 @@ def test_every_species_that_a_label_may_name_has_its_expert() -> None:
         ("print_or_replay", {"recapture": True}),
     ],
 )
-def test_a_session_teaches_the_experts_of_its_species(
-    species: str | None, experts: dict[str, bool]
+def test_a_session_teaches_the_detectors_of_its_species(
+    species: str | None, detectors: dict[str, bool]
 ) -> None:
     lessons = one(species, **{FIRST: 1.0, NET_ALONE[0]: 2.0})
     tables = {name.value: table_of_lessons(lessons, name) for name in SIGNS}
-    assert {name: bool(t.attack[0]) for name, t in tables.items() if len(t.attack)} == experts
-    for name in experts:
+    assert {name: bool(t.attack[0]) for name, t in tables.items() if len(t.attack)} == detectors
+    for name in detectors:
         table = tables[name]
         assert table.fold.tolist() == lessons.fold.tolist()
         assert table.weight.tolist() == [1.0]
-        # The recapture expert may look at nothing but the net; two have its answers beside the trees.
+        # The recapture detector may look at nothing but the net; two have its answers beside the trees.
         assert np.isnan(table.features[0, 0]) == (name == "recapture")
         net = table.features[0, FEATURE_NAMES.index(NET_ALONE[0])]
         assert np.isnan(net) == (name in {"swap", "puppet"})
 
 
-def test_a_row_in_which_an_expert_sees_nothing_does_not_teach_it() -> None:
+def test_a_row_in_which_a_detector_sees_nothing_does_not_teach_it() -> None:
     lessons = one(None, **{FIRST: 1.0})
     assert len(table_of_lessons(lessons, AnalyserName.SWAP).attack) == 1
     assert len(table_of_lessons(lessons, AnalyserName.RECAPTURE).attack) == 0
@@ -134,10 +134,10 @@ def test_lessons_stand_beside_what_is_there() -> None:
     assert sizes == {"swap": (4, 2), "generated": (2, 0), "puppet": (2, 0), "recapture": (14, 6)}
 
 
-def test_labelled_sessions_change_what_an_expert_says_of_clips(
+def test_labelled_sessions_change_what_a_detector_says_of_clips(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fit_experts, "TREES", 60)
+    monkeypatch.setattr(fit_detectors, "TREES", 60)
     rows = rows_of(clips())
     high = rows.features[:, 0] > 0
     more = beside({}, sessions())
@@ -159,7 +159,7 @@ def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
         reported.append(len(results))
         out.mkdir(parents=True, exist_ok=True)
 
-    monkeypatch.setattr(fit_experts, "TREES", 5)
+    monkeypatch.setattr(fit_detectors, "TREES", 5)
     monkeypatch.setattr(release_module, "write_report", write_report)
     monkeypatch.setattr(
         release_module, "tables", lambda rows, _held_out, _size: str(len(rows.fold))
@@ -168,13 +168,13 @@ def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
     nets.mkdir(parents=True)
     for file in (FACE_NET, COLOUR_HEAD):
         (nets / file).write_bytes((SHIPPED / file).read_bytes())
-    experts = {}
+    detectors = {}
     for name, lessons in (("without", Lessons()), ("with", sessions())):
         release(clips(), beside_clips(), lessons, tmp_path, tmp_path / name)
-        experts[name] = (tmp_path / name / "swap.onnx").read_bytes()
+        detectors[name] = (tmp_path / name / "swap.onnx").read_bytes()
         told = (tmp_path / "reports" / "labelled.md").read_text()
         assert ("| face_swap | 30 |" in told) == (name == "with")
     assert reported == [36] * 2 * len(CONDITIONS)
     assert (tmp_path / "reports" / "tables.md").read_text().startswith(str(36 * len(CONDITIONS)))
-    assert experts["with"] != experts["without"]
-    assert set(load_learned(tmp_path / "with").experts) == set(SIGNS)
+    assert detectors["with"] != detectors["without"]
+    assert set(load_learned(tmp_path / "with").detectors) == set(SIGNS)

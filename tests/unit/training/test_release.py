@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn", reason="experts are trained with requirements/train.txt")
-pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
+pytest.importorskip("sklearn", reason="detectors are trained with requirements/train.txt")
+pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.pipeline import nets
-from training.fit_experts import Curve
+from training.fit_detectors import Curve
 from training.release import CAUTION, STEEPNESS, Taught, hashes, lowered, weighed
 
 
@@ -28,7 +28,7 @@ def test_another_byte_is_another_hash(tmp_path: Path) -> None:
     assert hashes(tmp_path) != before
 
 
-def test_every_expert_has_its_caution_and_steepness() -> None:
+def test_every_detector_has_its_caution_and_steepness() -> None:
     assert set(CAUTION) == set(STEEPNESS) == set(SIGNS)
 
 

@@ -1,4 +1,4 @@
-"""An expert for each species of attack: what the features together say of it, as a probability.
+"""A detector for each class of attack: from the features to a probability.
 
 One class for all attacks would hide them from each other: a generated head moves more calmly than a
 person and a swapped face less so, and what betrays the one clears the other.
@@ -24,7 +24,7 @@ _MIN_SPAN_MS, _FULL_SPAN_MS = 1_200, 6_000
 _MIN_ANSWERS = 4
 
 
-class Expert(Protocol):
+class Detector(Protocol):
     """Judges one species."""
 
     def probability(self, features: dict[str, float], *, pictures: bool) -> float:
@@ -35,25 +35,25 @@ class Expert(Protocol):
         """
 
 
-class ExpertAnalyser:
-    """Asks one expert about the features that all experts of a stream share, once a second."""
+class DetectorAnalyser:
+    """Asks one detector about the features that all detectors of a stream share, once a second."""
 
-    def __init__(self, name: AnalyserName, features: Features, expert: Expert) -> None:
+    def __init__(self, name: AnalyserName, features: Features, detector: Detector) -> None:
         self.name = name
         self._features = features
-        self._expert = expert
+        self._detector = detector
         self._probability = 0.5
         self._asked_ms: int | None = None
 
     def update(self, _sample: Sample) -> None:
-        """Ask again, if it is time. The features have taken this frame before any expert is asked."""
+        """Ask again, if it is time. The features have taken this frame before any detector is asked."""
         _, now_ms = self._features.span_ms
         if not self._enough() or (
             self._asked_ms is not None and now_ms - self._asked_ms < _EVERY_MS
         ):
             return
         self._asked_ms = now_ms
-        found = self._expert.probability(
+        found = self._detector.probability(
             self._features.values(), pictures=self._features.has_pictures
         )
         self._probability = min(1.0, max(0.0, found)) if math.isfinite(found) else 0.5
@@ -67,11 +67,11 @@ class ExpertAnalyser:
         span_ms = self._features.span_ms
         if self._asked_ms is None:
             return Evidence(self.name, 0.5, 0.0, span_ms)
-        return expert_evidence(self.name, self._probability, span_ms)
+        return detector_evidence(self.name, self._probability, span_ms)
 
 
-def expert_evidence(name: AnalyserName, probability: float, span_ms: tuple[int, int]) -> Evidence:
-    """What an expert's probability is worth after so much of the stream."""
+def detector_evidence(name: AnalyserName, probability: float, span_ms: tuple[int, int]) -> Evidence:
+    """What a detector's probability is worth after so much of the stream."""
     confidence = 0.4 + 0.5 * ramp(span_ms[1] - span_ms[0], _MIN_SPAN_MS, _FULL_SPAN_MS)
     signs = (SIGNS[name],) if probability > 0.5 else ()
     return Evidence(name, probability, confidence, span_ms, signs)

@@ -1,4 +1,4 @@
-"""The detectors of one session, on the pool: frames, the comparison with earlier footage, the close."""
+"""The analysers of one session, on the pool: frames, the comparison with earlier footage, the close."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kyc_rtc.storage.records import SessionRecord
 log = structlog.get_logger(__name__)
 
 
-class Detectors:
+class SessionAnalysis:
     """Made with the first frame. One call at a time."""
 
     def __init__(self, services: Services) -> None:
@@ -64,7 +64,7 @@ class Detectors:
         return await find_earlier(footage, session, self._services)
 
     async def aclose(self, session: SessionRecord) -> None:
-        """Keep the features behind a verdict, and free the detectors. Idempotent."""
+        """Keep the features behind a verdict, and free the analysers. Idempotent."""
         analysis, self._analysis = self._analysis, None
         if analysis is None:
             return

@@ -1,4 +1,4 @@
-"""The experts: features to probabilities, cross-fitted, calibrated, exported as one ONNX file each."""
+"""The detectors: features to probabilities, cross-fitted, calibrated, exported as one ONNX file each."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def new_model(rows: int) -> Pipeline:
 def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Floats:
     """Raw log-odds of all streams `features` (k, m), each by a model that saw nothing of its fold."""
     if np.isnan(table.features).all():
-        return np.zeros(len(features))  # the expert hears its witnesses alone
+        return np.zeros(len(features))  # the detector hears its witnesses alone
     raw = np.full(len(features), np.nan)
     for number in np.unique(fold):
         held = fold == number
