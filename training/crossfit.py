@@ -50,7 +50,7 @@ _PICTURES_WEIGHT = 400.0
 MIN_FRAMES = 20
 
 
-WITNESSES = {
+LINEAR_FEATURES = {
     AnalyserName.SWAP: (
         *(net_name(view, question) for view in VIEWS for question in ("swap", "blended")),
         *(constancy_name(area, "fine", "soon") for area in ("lips", "inner")),
@@ -61,8 +61,8 @@ WITNESSES = {
     AnalyserName.PUPPET: (LEAST, MEAN),
     AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
-"""What weighs beside a detector's trees because it is the best witness, or one that holds for attacks of
-other makers: among two hundred features trees would drown it. The rest are features like the others.
+"""Features that enter a detector's log-odds linearly, in addition to its trees: the strongest ones, and those
+that hold for attacks of other makers. Trees would seldom choose them among two hundred features.
 The net is not asked about puppets: it was taught by drawn ones, and is calm about those of other makers."""
 
 
@@ -79,9 +79,11 @@ def columns_for(detector: AnalyserName) -> list[int]:
     return [at for at, name in enumerate(FEATURE_NAMES) if name in wanted]
 
 
-def witnesses_of(detector: AnalyserName, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The detector's witnesses (n, k) among the features (n, m)."""
-    return features[:, [FEATURE_NAMES.index(name) for name in WITNESSES[detector]]]
+def linear_features_of(
+    detector: AnalyserName, features: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The detector's linear features (n, k) among the features (n, m)."""
+    return features[:, [FEATURE_NAMES.index(name) for name in LINEAR_FEATURES[detector]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ def table_of(rows: Rows, detector: AnalyserName, columns: Sequence[int]) -> Tabl
     whole = rows.features[chosen]
     return Table(
         seen_by(whole, columns),
-        witnesses_of(detector, whole),
+        linear_features_of(detector, whole),
         attack,
         rows.fold[chosen],
         np.ones(len(chosen)),
@@ -132,10 +134,10 @@ def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
     whole = np.array([vector(results[at].features) for at in chosen])
     features = seen_by(whole, columns_for(AnalyserName.PUPPET))
-    witnesses = witnesses_of(AnalyserName.PUPPET, whole)
+    linear_features = linear_features_of(AnalyserName.PUPPET, whole)
     weight = np.full(len(chosen), len(CONDITIONS) / len(DRAWN_CONDITIONS))
     attack = np.ones(len(chosen), np.bool_)
-    return Table(features, witnesses, attack, np.array([fold[at] for at in chosen]), weight)
+    return Table(features, linear_features, attack, np.array([fold[at] for at in chosen]), weight)
 
 
 def seen_by(features: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
@@ -162,7 +164,7 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(
         features,
-        witnesses_of(AnalyserName.RECAPTURE, features),
+        linear_features_of(AnalyserName.RECAPTURE, features),
         attack,
         np.array([fold[item] for _, item in chosen]),
         weight,
@@ -207,5 +209,5 @@ def held_out_probabilities(
 ) -> NDArray[np.float64]:
     """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
     raw, taught = held_out_log_odds(rows, table, columns)
-    witnesses = witnesses_of(detector, rows.features)
-    return cross_calibrated(raw, witnesses, rows.fold, taught, table)
+    linear_features = linear_features_of(detector, rows.features)
+    return cross_calibrated(raw, linear_features, rows.fold, taught, table)

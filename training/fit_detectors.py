@@ -25,11 +25,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Features (n, m) of n streams, their witnesses (n, k), which are features that weigh by themselves,
-    whether each is an attack (n,), its fold (n,), its weight (n,)."""
+    """Features (n, m) of n streams for the trees, and linear features (n, k); whether each stream is an
+    attack (n,), its fold (n,), its weight (n,)."""
 
     features: Floats
-    witnesses: Floats
+    linear_features: Floats
     attack: NDArray[np.bool_]
     fold: NDArray[np.int64]
     weight: Floats
@@ -37,18 +37,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Log-odds of a calibrated probability (Platt, 1999) with its witnesses beside the trees:
-    `slope * raw + offset + weights @ (witnesses - usual)`; one that is missing says what is usual."""
+    """The calibration curve (Platt, 1999), with linear features in addition to the trees. Its log-odds are
+    `slope * raw + offset + weights @ (linear_features - mean)`; the mean stands in for a missing one."""
 
     slope: float
     offset: float
     weights: Floats
-    usual: Floats
+    mean: Floats
 
-    def probability(self, raw: Floats, witnesses: Floats) -> Floats:
-        """Of n streams, from the trees' log-odds (n,) and the witnesses (n, k)."""
-        beyond = np.nan_to_num(witnesses - self.usual) @ self.weights
-        return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset + beyond))))
+    def probability(self, raw: Floats, linear_features: Floats) -> Floats:
+        """Of n streams, from the trees' log-odds (n,) and the linear features (n, k)."""
+        added = np.nan_to_num(linear_features - self.mean) @ self.weights
+        return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset + added))))
 
 
 def new_model(rows: int) -> Pipeline:
@@ -67,7 +67,7 @@ def new_model(rows: int) -> Pipeline:
 def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Floats:
     """Raw log-odds of all streams `features` (k, m), each by a model that saw nothing of its fold."""
     if np.isnan(table.features).all():
-        return np.zeros(len(features))  # the detector hears its witnesses alone
+        return np.zeros(len(features))  # the curve has its linear features alone
     raw = np.full(len(features), np.nan)
     for number in np.unique(fold):
         held = fold == number
@@ -91,26 +91,26 @@ def log_odds(model: Pipeline, features: Floats) -> Floats:
 
 def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
     """Fit on the rows of `keep`, cross-fitted log-odds (n,) of the table's own rows, attacks and bona fide
-    presentations weighing the same. Few numbers weigh here, so that no feature drowns a witness."""
+    presentations weighing the same. It has few inputs, so that each linear feature counts."""
     attack, weight = table.attack[keep], table.weight[keep]
-    usual = _usual(table.witnesses[keep])
-    design = np.column_stack([raw[keep], np.nan_to_num(table.witnesses[keep] - usual)])
+    mean = _mean(table.linear_features[keep])
+    design = np.column_stack([raw[keep], np.nan_to_num(table.linear_features[keep] - mean)])
     spread = design.std(axis=0) + 1e-6
     half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
     model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
     model.fit(design / spread, attack, sample_weight=half * len(attack))
     slope, *weights = model.coef_[0] / spread
-    return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), usual)
+    return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), mean)
 
 
-def _usual(witnesses: Floats) -> Floats:
-    known = np.isfinite(witnesses)
-    total = np.where(known, witnesses, 0.0).sum(axis=0)
+def _mean(linear_features: Floats) -> Floats:
+    known = np.isfinite(linear_features)
+    total = np.where(known, linear_features, 0.0).sum(axis=0)
     return np.asarray(total / np.maximum(known.sum(axis=0), 1))
 
 
 def cross_calibrated(
-    raw: Floats, witnesses: Floats, fold: NDArray[np.int64], taught: Floats, table: Table
+    raw: Floats, linear_features: Floats, fold: NDArray[np.int64], taught: Floats, table: Table
 ) -> Floats:
     """Probabilities of all streams: each fold's by a curve fitted on the others. `taught`: the
     cross-fitted log-odds of the table's own rows."""
@@ -118,7 +118,7 @@ def cross_calibrated(
     for number in np.unique(fold):
         held = fold == number
         fitted_curve = curve(taught, table, table.fold != number)
-        found[held] = fitted_curve.probability(raw[held], witnesses[held])
+        found[held] = fitted_curve.probability(raw[held], linear_features[held])
     return found
 
 
@@ -126,7 +126,7 @@ def joined(one: Table, other: Table) -> Table:
     """The rows of both."""
     return Table(
         np.concatenate([one.features, other.features]),
-        np.concatenate([one.witnesses, other.witnesses]),
+        np.concatenate([one.linear_features, other.linear_features]),
         np.concatenate([one.attack, other.attack]),
         np.concatenate([one.fold, other.fold]),
         np.concatenate([one.weight, other.weight]),

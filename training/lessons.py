@@ -9,7 +9,7 @@ import numpy as np
 from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.evaluation.manifest import BONA_FIDE
-from training.crossfit import SPECIES, columns_for, seen_by, witnesses_of
+from training.crossfit import SPECIES, columns_for, linear_features_of, seen_by
 from training.fit_detectors import Table, joined
 from training.labelled import Lessons
 
@@ -33,7 +33,7 @@ def table_of_lessons(lessons: Lessons, detector: AnalyserName) -> Table:
     keep = (its_own | ~attack) & ~np.isnan(features).all(axis=1)
     return Table(
         features[keep],
-        witnesses_of(detector, lessons.features)[keep],
+        linear_features_of(detector, lessons.features)[keep],
         attack[keep],
         lessons.fold[keep],
         np.ones(int(keep.sum())),

@@ -24,15 +24,15 @@ from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET
 from training.crossfit import (
+    LINEAR_FEATURES,
     MIN_FRAMES,
-    WITNESSES,
     Rows,
     columns_for,
     held_out_log_odds,
     judged,
+    linear_features_of,
     rows_of,
     table_of,
-    witnesses_of,
 )
 from training.fit_detectors import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
 from training.fused import fused
@@ -133,8 +133,10 @@ def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
     added = 0 if more is None else len(more.attack)
     table = table if more is None else joined(table, more)
     raw, taught = held_out_log_odds(rows, table, columns)
-    held_out = cross_calibrated(raw, witnesses_of(name, rows.features), rows.fold, taught, table)
-    own = cross_calibrated(taught, table.witnesses, table.fold, taught, table)
+    held_out = cross_calibrated(
+        raw, linear_features_of(name, rows.features), rows.fold, taught, table
+    )
+    own = cross_calibrated(taught, table.linear_features, table.fold, taught, table)
     everything = np.ones(len(table.attack), np.bool_)
     fitted_curve = curve(taught, table, everything)
     return Taught(
@@ -220,10 +222,10 @@ def write_weights(
         curves[name.value] = {
             "slope": round(one.curve.slope, 4),
             "offset": round(one.curve.offset - caution, 4),
-            "witnesses": {
-                witness: {"weight": round(float(weight), 4), "usual": round(float(usual), 4)}
-                for witness, weight, usual in zip(
-                    WITNESSES[name], one.curve.weights, one.curve.usual, strict=True
+            "linear_features": {
+                feature: {"weight": round(float(weight), 4), "mean": round(float(mean), 4)}
+                for feature, weight, mean in zip(
+                    LINEAR_FEATURES[name], one.curve.weights, one.curve.mean, strict=True
                 )
             },
         }

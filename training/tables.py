@@ -20,7 +20,7 @@ from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import (
-    WITNESSES,
+    LINEAR_FEATURES,
     Rows,
     columns_for,
     held_out_probabilities,
@@ -54,7 +54,7 @@ def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> st
     parts = [
         _detectors(rows, held_out, size),
         _families(rows, size),
-        _witnesses(rows, size),
+        _linear_features(rows, size),
         _moments(rows, size),
     ]
     return "\n".join(parts)
@@ -105,14 +105,14 @@ def _sets() -> Iterator[tuple[str, set[str]]]:
     yield from ((f"without {name}", everything - set(names)) for name, names in FAMILIES.items())
 
 
-def _witnesses(rows: Rows, size: int) -> str:
-    """AUC of features of constancy that weigh by themselves: nothing is fitted; first condition."""
+def _linear_features(rows: Rows, size: int) -> str:
+    """AUC of the linear features of constancy, each by itself: nothing is fitted; first condition."""
     results = rows.results[:size]
     lines = [
         "| feature | swaps | same footage | heads | heads, test only |",
         "|---|---|---|---|---|",
     ]
-    names = dict.fromkeys(name for some in WITNESSES.values() for name in some)
+    names = dict.fromkeys(name for some in LINEAR_FEATURES.values() for name in some)
     for name in (one for one in names if one in CONSTANCY_NAMES):
         values = rows.features[:size, FEATURE_NAMES.index(name)]
         cells = [auc(results, values, AGAINST["face swaps"]), beside(results, values)]

@@ -51,33 +51,33 @@ class OnnxFaceNet:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What makes a log-odds of the trees' share and of witnesses beside them (Platt, 1999).
+    """The calibration curve: log-odds from the trees' share and from the linear features (Platt, 1999).
 
-    `slope` is never negative. `witnesses`: the weight of a feature, and its usual value, which stands in
-    for one that is missing.
+    `slope` is never negative. `linear_features`: by name the weight of a feature that enters the log-odds
+    linearly, and its mean, which stands in where it is missing.
     """
 
     slope: float
     offset: float
-    witnesses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    linear_features: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def probability(
         self, share: float, features: Mapping[str, float], most: float = math.inf
     ) -> float:
-        """0..1, from the share of trees that say attack. `most`: log-odds that the witnesses add at most."""
+        """0..1, from the share of trees that say attack. `most`: log-odds that the linear features add at most."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
-        beyond = {name: features[name] - usual for name, (_, usual) in self.witnesses.items()}
-        told = sum(
-            self.witnesses[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
-            for name, value in beyond.items()
+        centred = {name: features[name] - mean for name, (_, mean) in self.linear_features.items()}
+        added = sum(
+            self.linear_features[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
+            for name, value in centred.items()
             if math.isfinite(value)
         )
-        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, told))))
+        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, added))))
 
 
 class OnnxDetector:
-    """Trees on the features, and the curve that makes a probability of what they and the net say."""
+    """Trees on the features, and the curve that maps their share and the linear features to a probability."""
 
     def __init__(self, path: Path, curve: Curve, most_in_pictures: float = math.inf) -> None:
         self._session = _session(path)
@@ -126,7 +126,7 @@ def _colour_head(path: Path) -> ColourHead:
         )
         return ColourHead(mean, spread, weights, float(fields["offset"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ModelError(f"{path} is no head on colour texture: {error!r}") from error
+        raise ModelError(f"{path} is not a head on colour texture: {error!r}") from error
 
 
 def _curves(path: Path) -> dict[str, Curve]:
@@ -134,17 +134,19 @@ def _curves(path: Path) -> dict[str, Curve]:
         fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if fields["features"] != list(FEATURE_NAMES):
             raise ModelError(f"{path} is of other features than this version's", hint="train again")
-        return {str(AnalyserName(name)): _curve(told) for name, told in fields["detectors"].items()}
+        return {
+            str(AnalyserName(name)): _curve(given) for name, given in fields["detectors"].items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path} is no table of detectors: {error!r}") from error
+        raise ModelError(f"{path} is not a table of detectors: {error!r}") from error
 
 
-def _curve(told: dict[str, Any]) -> Curve:
-    witnesses = {
-        FEATURE_NAMES[FEATURE_NAMES.index(name)]: (float(one["weight"]), float(one["usual"]))
-        for name, one in told["witnesses"].items()
+def _curve(given: dict[str, Any]) -> Curve:
+    linear_features = {
+        FEATURE_NAMES[FEATURE_NAMES.index(name)]: (float(one["weight"]), float(one["mean"]))
+        for name, one in given["linear_features"].items()
     }
-    return Curve(max(0.0, float(told["slope"])), float(told["offset"]), witnesses)
+    return Curve(max(0.0, float(given["slope"])), float(given["offset"]), linear_features)
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

@@ -180,13 +180,13 @@ def test_whatever_the_net_answers_is_a_probability(value: float, weight: float) 
         assert found == 0.5
 
 
-def test_an_answer_counts_by_its_weight_beyond_the_usual() -> None:
+def test_a_linear_feature_counts_by_its_weight_and_distance_from_the_mean() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.5)})
     assert curve.probability(0.5, {"answer": 1.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
     assert curve.probability(0.5, {"answer": 0.5}) == 0.5
 
 
-def test_what_features_beside_the_trees_may_add_has_a_limit() -> None:
+def test_what_linear_features_may_add_has_a_limit() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.0)})
     limited = curve.probability(0.5, {"answer": 5.0}, 2.0)
     assert limited == pytest.approx(1 / (1 + math.exp(-2.0)))

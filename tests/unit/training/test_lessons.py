@@ -25,7 +25,7 @@ pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/
 
 from training import fit_detectors
 from training import release as release_module
-from training.crossfit import NET_ALONE, SPECIES, rows_of, witnesses_of
+from training.crossfit import NET_ALONE, SPECIES, linear_features_of, rows_of
 from training.fit_detectors import Table
 from training.lessons import beside, table_of_lessons
 from training.release import release, teach
@@ -55,15 +55,19 @@ def pictures() -> Table:
     features = np.full((12, len(FEATURE_NAMES)), np.nan)
     for name in NET_ALONE:
         features[:, FEATURE_NAMES.index(name)] = np.arange(12) % 2
-    witnesses = witnesses_of(AnalyserName.RECAPTURE, features)
-    return Table(features, witnesses, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12))
+    linear_features = linear_features_of(AnalyserName.RECAPTURE, features)
+    return Table(
+        features, linear_features, np.arange(12) % 2 == 1, np.arange(12) % FOLDS, np.ones(12)
+    )
 
 
 def beside_clips() -> dict[AnalyserName, Table]:
     """What the clips of `clips` do not have: pictures, and animated photographs."""
     features = np.random.default_rng(6).normal(size=(12, len(FEATURE_NAMES)))
-    witnesses = witnesses_of(AnalyserName.PUPPET, features)
-    puppets = Table(features, witnesses, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12))
+    linear_features = linear_features_of(AnalyserName.PUPPET, features)
+    puppets = Table(
+        features, linear_features, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12)
+    )
     return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
 
 

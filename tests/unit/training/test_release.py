@@ -51,10 +51,13 @@ def test_log_odds_are_multiplied_and_then_lowered(
 @pytest.mark.parametrize("name", SIGNS)
 def test_the_curve_is_bent_as_what_it_said_is(name: AnalyserName) -> None:
     curve = Curve(0.7, -0.4, np.array([0.5, -0.2]), np.array([1.0, 2.0]))
-    raw, witnesses = np.array([-2.0, 0.3, 4.0]), np.array([[0.0, 1.0], [np.nan, 3.0], [2.0, 2.0]])
-    told = curve.probability(raw, witnesses)
+    raw, linear_features = (
+        np.array([-2.0, 0.3, 4.0]),
+        np.array([[0.0, 1.0], [np.nan, 3.0], [2.0, 2.0]]),
+    )
+    told = curve.probability(raw, linear_features)
     found = weighed(name, Taught(told, told, curve, b""))
-    np.testing.assert_allclose(found.held_out, found.curve.probability(raw, witnesses))
+    np.testing.assert_allclose(found.held_out, found.curve.probability(raw, linear_features))
     np.testing.assert_allclose(found.beside, found.held_out)
 
 
@@ -80,14 +83,14 @@ def test_what_is_served_is_what_was_fitted(
     told: list[tuple[float, float, float]],
     missing: bool,
 ) -> None:
-    weights, usual, witnesses = np.array(told, np.float64).reshape(-1, 3).T
+    weights, mean, linear_features = np.array(told, np.float64).reshape(-1, 3).T
     if missing:
-        witnesses = np.full_like(witnesses, np.nan)
-    fitted = Curve(slope, offset, weights, usual)
-    expected = float(fitted.probability(np.array([raw]), witnesses[None])[0])
-    names = [f"witness {at}" for at in range(len(told))]
-    pairs = zip(weights.tolist(), usual.tolist(), strict=True)
+        linear_features = np.full_like(linear_features, np.nan)
+    fitted = Curve(slope, offset, weights, mean)
+    expected = float(fitted.probability(np.array([raw]), linear_features[None])[0])
+    names = [f"feature {at}" for at in range(len(told))]
+    pairs = zip(weights.tolist(), mean.tolist(), strict=True)
     served = nets.Curve(slope, offset, dict(zip(names, pairs, strict=True)))
-    features = dict(zip(names, witnesses.tolist(), strict=True))
+    features = dict(zip(names, linear_features.tolist(), strict=True))
     share = 1 / (1 + np.exp(-raw))
     assert served.probability(float(share), features) == pytest.approx(expected, abs=1e-9)
