@@ -17,7 +17,7 @@ from training.crossfit import table_of_drawn, table_of_pictures
 from training.curve import learning_curve
 from training.drawn import draw_puppets, drawn_from
 from training.fit_nets import run
-from training.labelled import Lessons, read_lessons
+from training.labelled import LabelledSamples, read_samples
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
 from training.nets_tables import write_nets_tables
 from training.people import Item, folds, read_items
@@ -36,7 +36,7 @@ def main() -> None:
     fold = folds(items, NET_FOLDS)
     model = ModelStore(None).fetch("face_landmarker")
     steps = options.steps or ("crops", "nets", "curve", "sources", "measure", "detectors")
-    lessons = _lessons(options.labelled)
+    samples = _samples(options.labelled)
     if "crops" in steps:
         gather(items, fold, model, work / "crops", options.jobs)
     if "nets" in steps:
@@ -60,7 +60,7 @@ def main() -> None:
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets")
         puppets = table_of_drawn(animated, [finer_names[drawn_from(one.name)] for one in animated])
         more = {AnalyserName.RECAPTURE: pictures, AnalyserName.PUPPET: puppets}
-        release(measured, more, lessons, work, options.out)
+        release(measured, more, samples, work, options.out)
     write_nets_tables(work)
 
 
@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--labelled",
         metavar="DATABASE_URL",
-        help="a server's, whose labelled sessions teach detectors",
+        help="a server's, on whose labelled sessions detectors are trained as well",
     )
     parser.add_argument(
         "steps", nargs="*", metavar="STEP", help="crops nets curve sources measure detectors"
@@ -86,16 +86,16 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _lessons(url: str | None) -> Lessons:
-    """Those of a server's database. Read first: what is wrong is told before the hours of work."""
+def _samples(url: str | None) -> LabelledSamples:
+    """Those of a server's database. Read first: an error is reported before the hours of work."""
     if url is None:
-        return Lessons()
+        return LabelledSamples()
     try:
-        lessons = read_lessons(url, DETECTOR_FOLDS)
+        samples = read_samples(url, DETECTOR_FOLDS)
     except KycError as error:
         sys.exit(f"--labelled: {error.message}" + (f" ({error.hint})" if error.hint else ""))
-    print(lessons.report(), flush=True)
-    return lessons
+    print(samples.report(), flush=True)
+    return samples
 
 
 def _names(manifest: Path, items: list[Item], fold: list[int]) -> dict[str, int]:

@@ -39,7 +39,7 @@ SYNTHETIC = {
     "puppet": "puppet",
     "recapture": "screen",
 }
-"""The attacks that are drawn into every bona fide clip, and what each teaches."""
+"""The attacks that are drawn into every bona fide clip, and the question of the net that each answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ SPECIES = {
     )
     for detector in SIGNS
 }
-"""The attacks that each detector is for; it is taught nothing about the others."""
+"""The attacks that each detector is for; it is not trained on the others."""
 
 
 ASKED_OF_PICTURES = ("recapture", "screen")
@@ -63,12 +63,13 @@ LINEAR_FEATURES = {
 }
 """Features that enter a detector's log-odds linearly, in addition to its trees: the strongest ones, and those
 that hold for attacks of other makers. Trees would seldom choose them among two hundred features.
-The net is not asked about puppets: it was taught by drawn ones, and is calm about those of other makers."""
+The net's answers on animated photographs are not used: it was trained on drawn ones, and misses those of
+other makers."""
 
 
 def columns_for(detector: AnalyserName) -> list[int]:
-    """What a detector's trees look at. Few recaptures are filmed, so that theirs have what was learnt
-    alone; trees that are taught by few makers would hide what heads and puppets of all have in common."""
+    """The features of a detector's trees. Few recaptures are filmed, so that theirs have the learnt features
+    alone; trees trained on few makers would hide what heads and animated photographs of all have in common."""
     everything, learned = set(FEATURE_NAMES), set(LEARNED_NAMES)
     wanted = {
         AnalyserName.SWAP: everything - learned,
@@ -109,7 +110,7 @@ def vector(features: Mapping[str, float | None]) -> list[float]:
 
 
 def table_of(rows: Rows, detector: AnalyserName, columns: Sequence[int]) -> Table:
-    """What a detector is taught, of the columns that it may look at."""
+    """The training rows of a detector, with the columns that its trees use."""
     chosen = [
         at
         for at, result in enumerate(rows.results)
@@ -172,14 +173,14 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
 
 
 def judged(
-    result: ClipResult, told: Mapping[AnalyserName, float], thresholds: Thresholds
+    result: ClipResult, probabilities: Mapping[AnalyserName, float], thresholds: Thresholds
 ) -> ClipResult:
     """The result as it would be with these probabilities of the detectors."""
     if result.findings is None:
         return result
     spans = [e.span_ms for e in result.findings.evidence if e.confidence > 0]
     span_ms = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, 0)
-    detectors = [detector_evidence(name, told[name], span_ms) for name in told]
+    detectors = [detector_evidence(name, value, span_ms) for name, value in probabilities.items()]
     evidence = tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + detectors)
     findings = replace(result.findings, evidence=evidence)
     verdict = decide(findings, thresholds)
@@ -208,6 +209,6 @@ def held_out_probabilities(
     rows: Rows, detector: AnalyserName, table: Table, columns: Sequence[int]
 ) -> NDArray[np.float64]:
     """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
-    raw, taught = held_out_log_odds(rows, table, columns)
+    raw, own_raw = held_out_log_odds(rows, table, columns)
     linear_features = linear_features_of(detector, rows.features)
-    return cross_calibrated(raw, linear_features, rows.fold, taught, table)
+    return cross_calibrated(raw, linear_features, rows.fold, own_raw, table)

@@ -41,7 +41,7 @@ def learning_curve(
 
 
 def _drawn(gathered: Gathered, people: int, by: str, share: float, seed: int) -> Mask:
-    """Which crops (n,) teach."""
+    """Which crops (n,) to train on."""
     rng = np.random.default_rng(seed)
     owner = np.array([note["item"] for note in gathered.notes])
     chance = rng.random(people)[owner] if by == "people" else rng.random(len(owner))
@@ -51,7 +51,7 @@ def _drawn(gathered: Gathered, people: int, by: str, share: float, seed: int) ->
 def _unseen_people(
     gathered: Gathered, items: Sequence[Item], fold: Sequence[int], keep: Mask
 ) -> dict[str, float]:
-    """AUC on the clips of each fold by heads taught by the crops of `keep` in the others."""
+    """AUC on the clips of each fold by heads trained on the crops of `keep` in the others."""
     folds = item_folds(gathered, fold)
     answers = np.zeros((len(folds), len(VIEWS), len(QUESTIONS)), np.float32)
     for number in np.unique(folds):

@@ -1,6 +1,6 @@
 """Animated photographs drawn as whole clips: what the puppet detector learns from, as no recorded ones exist.
 
-Swaps, screens and redrawn faces are not drawn as whole clips: a detector that learnt from those told
+Swaps, screens and redrawn faces are not drawn as whole clips: a detector trained on those found
 recorded ones worse (docs/detection.md), or only such as were drawn by the same code.
 """
 

@@ -110,14 +110,14 @@ def _mean(linear_features: Floats) -> Floats:
 
 
 def cross_calibrated(
-    raw: Floats, linear_features: Floats, fold: NDArray[np.int64], taught: Floats, table: Table
+    raw: Floats, linear_features: Floats, fold: NDArray[np.int64], own_raw: Floats, table: Table
 ) -> Floats:
-    """Probabilities of all streams: each fold's by a curve fitted on the others. `taught`: the
+    """Probabilities of all streams: each fold's by a curve fitted on the others. `own_raw`: the
     cross-fitted log-odds of the table's own rows."""
     found = np.full(len(raw), np.nan)
     for number in np.unique(fold):
         held = fold == number
-        fitted_curve = curve(taught, table, table.fold != number)
+        fitted_curve = curve(own_raw, table, table.fold != number)
         found[held] = fitted_curve.probability(raw[held], linear_features[held])
     return found
 

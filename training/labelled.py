@@ -1,4 +1,4 @@
-"""Labelled sessions of a server as lessons for the detectors: they teach, and no figure is of them."""
+"""Labelled sessions of a server as training samples for the detectors; no reported figure is of them."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ _ATTACKS = frozenset(name for name, task in TASK_OF_SPECIES.items() if task is n
 
 
 class Unused(StrEnum):
-    """Why a session, or one of its figures, teaches nothing."""
+    """Why a session, or one of its features, is not used for training."""
 
     LABEL = "sessions whose label is none of ours"
-    SPECIES = "sessions whose species no detector is for, or is not known"
+    SPECIES = "sessions of an unknown species, or of one without a detector"
     NO_FEATURES = "sessions without features"
-    UNREADABLE = "sessions whose features are no JSON object, or too long"
-    NAME = "figures whose name is no feature of this version"
-    VALUE = "figures that are no number, or beyond 1000"
+    UNREADABLE = "sessions whose features are not a JSON object, or too long"
+    NAME = "features of a name that this version does not have"
+    VALUE = "features that are not a number, or beyond 1000"
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """Sessions that teach: `features` (n, m), NaN where one is missing, `species` (n), `fold` (n,).
+class LabelledSamples:
+    """Sessions to train on: `features` (n, m), NaN where one is missing, `species` (n), `fold` (n,).
     `unused` counts what was left out."""
 
     features: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, len(FEATURE_NAMES))))
@@ -52,16 +52,16 @@ class Lessons:
     unused: Mapping[Unused, int] = field(default_factory=dict)
 
     def report(self) -> str:
-        """How many taught, by species, and what was left out, as Markdown."""
-        lines = ["# Labelled sessions that taught the detectors", ""]
+        """How many are used, by species, and what was left out, as Markdown."""
+        lines = ["# Labelled sessions that the detectors were trained on", ""]
         lines += ["| species | sessions |", "|---|---|"]
         lines += [f"| {name} | {n} |" for name, n in sorted(Counter(self.species).items())]
-        lines += ["", "They teach only: every figure is of the manifest's clips. Left out:", ""]
+        lines += ["", "For training only: every figure is of the manifest's clips. Left out:", ""]
         lines += [f"- {self.unused.get(reason, 0)} {reason.value}" for reason in Unused]
         return "\n".join(lines) + "\n"
 
 
-def read_lessons(url: str, folds: int) -> Lessons:
+def read_samples(url: str, folds: int) -> LabelledSamples:
     """The labelled sessions of a database, each by its newest label. The database is brought to the
     newest schema, as at a start of the server.
 
@@ -76,23 +76,23 @@ def read_lessons(url: str, folds: int) -> Lessons:
             "the database has no labelled session",
             hint="labels come in by POST /api/v1/kyc/sessions/{session_id}/label",
         )
-    return to_lessons(records, folds)
+    return to_samples(records, folds)
 
 
-def to_lessons(records: Iterable[LabelledFeatures], folds: int) -> Lessons:
-    """The rows of those that can teach, and the count of the others."""
+def to_samples(records: Iterable[LabelledFeatures], folds: int) -> LabelledSamples:
+    """The rows of those that can be used, and the count of the others."""
     unused: Counter[Unused] = Counter()
     taken: list[tuple[list[float], str, int]] = []
     for record in records:
-        found = _lesson(record, unused)
+        found = _sample(record, unused)
         if isinstance(found, Unused):
             unused[found] += 1
         else:
             taken.append((*found, fold_of(record.user_hmac, folds)))
     if not taken:
-        return Lessons(unused=unused)
+        return LabelledSamples(unused=unused)
     features, species, fold = zip(*taken, strict=True)
-    return Lessons(np.array(features), species, np.array(fold, np.int64), unused)
+    return LabelledSamples(np.array(features), species, np.array(fold, np.int64), unused)
 
 
 def fold_of(user_hmac: str, folds: int) -> int:
@@ -101,7 +101,7 @@ def fold_of(user_hmac: str, folds: int) -> int:
     return int.from_bytes(digest[:8]) % folds
 
 
-def _lesson(record: LabelledFeatures, unused: Counter[Unused]) -> tuple[list[float], str] | Unused:
+def _sample(record: LabelledFeatures, unused: Counter[Unused]) -> tuple[list[float], str] | Unused:
     species = _species(record)
     if isinstance(species, Unused):
         return species

@@ -70,7 +70,7 @@ def _detectors(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -
         for detector, values in held_out.items():
             cells = [
                 auc(results, values[part], AGAINST["face swaps"]),
-                beside(results, values[part]),
+                same_footage_auc(results, values[part]),
             ]
             cells += [
                 auc(results, values[part], AGAINST[key]) for key in ("heads", "heads, test only")
@@ -91,7 +91,7 @@ def _families(rows: Rows, size: int) -> str:
             values = held_out_probabilities(known, detector, table_of(known, detector, seen), seen)
             cells = (
                 auc(rows.results[:size], values[:size], AGAINST[species]),
-                beside(rows.results[:size], values[:size]),
+                same_footage_auc(rows.results[:size], values[:size]),
             )
             lines.append(f"| {detector.value} | {label} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
@@ -115,7 +115,7 @@ def _linear_features(rows: Rows, size: int) -> str:
     names = dict.fromkeys(name for some in LINEAR_FEATURES.values() for name in some)
     for name in (one for one in names if one in CONSTANCY_NAMES):
         values = rows.features[:size, FEATURE_NAMES.index(name)]
-        cells = [auc(results, values, AGAINST["face swaps"]), beside(results, values)]
+        cells = [auc(results, values, AGAINST["face swaps"]), same_footage_auc(results, values)]
         cells += [auc(results, values, AGAINST[key]) for key in ("heads", "heads, test only")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -125,8 +125,8 @@ def _moments(rows: Rows, size: int) -> str:
     """AUC of single features of swaps against the same footage, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
     lines = ["| feature | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
-    told = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
-    names = [*_MOMENT_FEATURES, *told]
+    answers = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
+    names = [*_MOMENT_FEATURES, *answers]
     for name in names:
         cells = []
         for moment in moments:
@@ -135,7 +135,7 @@ def _moments(rows: Rows, size: int) -> str:
                 cells.append("")
                 continue
             values = rows.features[:size, FEATURE_NAMES.index(key)]
-            cells.append(beside(rows.results[:size], values, folded=True))
+            cells.append(same_footage_auc(rows.results[:size], values, folded=True))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -163,9 +163,9 @@ def animated(people: Floats, puppets: Floats) -> str:
     return f"\nAnimated photographs, AUC {found}; share of them: {', '.join(shares)}.\n"
 
 
-def pictures(told: Floats, attack: NDArray[np.bool_]) -> str:
+def pictures(probabilities: Floats, attack: NDArray[np.bool_]) -> str:
     """The recapture detector on single pictures, each by what has not seen its sources."""
-    found = _figure(told[~attack].tolist(), told[attack].tolist())
+    found = _figure(probabilities[~attack].tolist(), probabilities[attack].tolist())
     return f"\nPrints and screens, single pictures, the recapture detector: AUC {found}.\n"
 
 
@@ -186,7 +186,7 @@ def auc(
     return _figure(bona_fide, attacks)
 
 
-def beside(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
+def same_footage_auc(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
     """The same of face swaps against the bona fide clips that share their footage."""
     of_clip = {id(r): v for r, v in zip(results, values, strict=True) if _judged(r, v)}
     sides = matched([r for r in results if id(r) in of_clip], FACE_SWAP)

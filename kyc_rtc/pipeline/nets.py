@@ -64,7 +64,7 @@ class Curve:
     def probability(
         self, share: float, features: Mapping[str, float], most: float = math.inf
     ) -> float:
-        """0..1, from the share of trees that say attack. `most`: log-odds that the linear features add at most."""
+        """0..1, from the share of trees that say attack. `most`: the most that the linear features add."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
         centred = {name: features[name] - mean for name, (_, mean) in self.linear_features.items()}

@@ -1,4 +1,4 @@
-"""Labelled sessions change what a detector is taught, and nothing that is reported."""
+"""Labelled sessions change what a detector is trained on, and no reported figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import COLOUR_HEAD, FACE_NET, SHIPPED, load_learned
 from kyc_rtc.storage import LabelledFeatures
 from tests.unit.evaluation.results import clip_result
-from training.labelled import Lessons, to_lessons
+from training.labelled import LabelledSamples, to_samples
 from training.measure import CONDITIONS, Measured
 from training.people import TASK_OF_SPECIES
 
@@ -27,8 +27,8 @@ from training import fit_detectors
 from training import release as release_module
 from training.crossfit import NET_ALONE, SPECIES, linear_features_of, rows_of
 from training.fit_detectors import Table
-from training.lessons import beside, table_of_lessons
-from training.release import release, teach
+from training.release import fit_detector, release
+from training.samples import table_of_samples, with_samples
 
 FIRST = FEATURE_NAMES[0]
 FOLDS = 3
@@ -36,7 +36,7 @@ KINDS = ("bona_fide", "face_swap", "bona_fide", "talking_head", "bona_fide", "re
 
 
 def clips() -> Measured:
-    """36 clips under each condition. No feature tells attacks; the first is 6 or -6 by turns."""
+    """36 clips under each condition. No feature separates attacks; the first is 6 or -6 by turns."""
     rng = np.random.default_rng(5)
     results: dict[str, list[ClipResult]] = {}
     for name in CONDITIONS:
@@ -61,7 +61,7 @@ def pictures() -> Table:
     )
 
 
-def beside_clips() -> dict[AnalyserName, Table]:
+def additional() -> dict[AnalyserName, Table]:
     """What the clips of `clips` do not have: pictures, and animated photographs."""
     features = np.random.default_rng(6).normal(size=(12, len(FEATURE_NAMES)))
     linear_features = linear_features_of(AnalyserName.PUPPET, features)
@@ -71,7 +71,7 @@ def beside_clips() -> dict[AnalyserName, Table]:
     return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
 
 
-def sessions(count: int = 60) -> Lessons:
+def sessions(count: int = 60) -> LabelledSamples:
     """Labelled sessions: in swaps the first feature is high, and otherwise low."""
     rng = np.random.default_rng(9)
     records = []
@@ -80,12 +80,12 @@ def sessions(count: int = 60) -> Lessons:
         values[FIRST] = 6.0 if at % 2 else -6.0
         label, species = ("attack", "face_swap") if at % 2 else ("bona_fide", None)
         records.append(LabelledFeatures(at, f"customer-{at}", label, species, json.dumps(values)))
-    return to_lessons(records, FOLDS)
+    return to_samples(records, FOLDS)
 
 
-def one(species: str | None, **features: float) -> Lessons:
+def one(species: str | None, **features: float) -> LabelledSamples:
     label = "attack" if species else "bona_fide"
-    return to_lessons([LabelledFeatures(1, "u", label, species, json.dumps(features))], FOLDS)
+    return to_samples([LabelledFeatures(1, "u", label, species, json.dumps(features))], FOLDS)
 
 
 def test_every_species_that_a_label_may_name_has_its_detector() -> None:
@@ -105,35 +105,35 @@ def test_every_species_that_a_label_may_name_has_its_detector() -> None:
         ("print_or_replay", {"recapture": True}),
     ],
 )
-def test_a_session_teaches_the_detectors_of_its_species(
+def test_a_session_trains_the_detectors_of_its_species(
     species: str | None, detectors: dict[str, bool]
 ) -> None:
-    lessons = one(species, **{FIRST: 1.0, NET_ALONE[0]: 2.0})
-    tables = {name.value: table_of_lessons(lessons, name) for name in SIGNS}
+    samples = one(species, **{FIRST: 1.0, NET_ALONE[0]: 2.0})
+    tables = {name.value: table_of_samples(samples, name) for name in SIGNS}
     assert {name: bool(t.attack[0]) for name, t in tables.items() if len(t.attack)} == detectors
     for name in detectors:
         table = tables[name]
-        assert table.fold.tolist() == lessons.fold.tolist()
+        assert table.fold.tolist() == samples.fold.tolist()
         assert table.weight.tolist() == [1.0]
-        # The recapture detector may look at nothing but the net; two have its answers beside the trees.
+        # The recapture detector has only the net's features; two have its answers as linear features only.
         assert np.isnan(table.features[0, 0]) == (name == "recapture")
         net = table.features[0, FEATURE_NAMES.index(NET_ALONE[0])]
         assert np.isnan(net) == (name in {"swap", "puppet"})
 
 
-def test_a_row_in_which_a_detector_sees_nothing_does_not_teach_it() -> None:
-    lessons = one(None, **{FIRST: 1.0})
-    assert len(table_of_lessons(lessons, AnalyserName.SWAP).attack) == 1
-    assert len(table_of_lessons(lessons, AnalyserName.RECAPTURE).attack) == 0
+def test_a_row_without_any_feature_of_a_detector_does_not_train_it() -> None:
+    samples = one(None, **{FIRST: 1.0})
+    assert len(table_of_samples(samples, AnalyserName.SWAP).attack) == 1
+    assert len(table_of_samples(samples, AnalyserName.RECAPTURE).attack) == 0
 
 
-def test_without_lessons_nothing_is_joined() -> None:
+def test_without_samples_nothing_is_joined() -> None:
     more = {AnalyserName.RECAPTURE: pictures()}
-    assert beside(more, Lessons()) == more
+    assert with_samples(more, LabelledSamples()) == more
 
 
-def test_lessons_stand_beside_what_is_there() -> None:
-    found = beside({AnalyserName.RECAPTURE: pictures()}, sessions(4))
+def test_samples_are_added_to_what_is_there() -> None:
+    found = with_samples({AnalyserName.RECAPTURE: pictures()}, sessions(4))
     sizes = {name.value: (len(t.attack), int(t.attack.sum())) for name, t in found.items()}
     assert sizes == {"swap": (4, 2), "generated": (2, 0), "puppet": (2, 0), "recapture": (14, 6)}
 
@@ -144,17 +144,17 @@ def test_labelled_sessions_change_what_a_detector_says_of_clips(
     monkeypatch.setattr(fit_detectors, "TREES", 60)
     rows = rows_of(clips())
     high = rows.features[:, 0] > 0
-    more = beside({}, sessions())
+    more = with_samples({}, sessions())
     gaps = []
     for table in (None, more[AnalyserName.SWAP]):
-        held_out = teach(rows, AnalyserName.SWAP, table).held_out
+        held_out = fit_detector(rows, AnalyserName.SWAP, table).held_out
         assert held_out.shape == (len(rows.results),)
         gaps.append(held_out[high].mean() - held_out[~high].mean())
     assert abs(gaps[0]) < 0.2
     assert gaps[1] > abs(gaps[0]) + 0.15
 
 
-def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
+def test_the_release_is_trained_on_them_and_reports_on_clips_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[int] = []
@@ -173,11 +173,11 @@ def test_the_release_is_taught_by_them_and_reports_on_clips_alone(
     for file in (FACE_NET, COLOUR_HEAD):
         (nets / file).write_bytes((SHIPPED / file).read_bytes())
     detectors = {}
-    for name, lessons in (("without", Lessons()), ("with", sessions())):
-        release(clips(), beside_clips(), lessons, tmp_path, tmp_path / name)
+    for name, samples in (("without", LabelledSamples()), ("with", sessions())):
+        release(clips(), additional(), samples, tmp_path, tmp_path / name)
         detectors[name] = (tmp_path / name / "swap.onnx").read_bytes()
-        told = (tmp_path / "reports" / "labelled.md").read_text()
-        assert ("| face_swap | 30 |" in told) == (name == "with")
+        report = (tmp_path / "reports" / "labelled.md").read_text()
+        assert ("| face_swap | 30 |" in report) == (name == "with")
     assert reported == [36] * 2 * len(CONDITIONS)
     assert (tmp_path / "reports" / "tables.md").read_text().startswith(str(36 * len(CONDITIONS)))
     assert detectors["with"] != detectors["without"]
