@@ -69,7 +69,7 @@ other makers."""
 
 def columns_for(detector: AnalyserName) -> list[int]:
     """The features of a detector's trees. Few recaptures are filmed, so that theirs have the learnt features
-    alone; trees trained on few makers would hide what heads and animated photographs of all have in common."""
+    alone; trees trained on few makers would hide what heads and animated photographs of all share."""
     everything, learned = set(FEATURE_NAMES), set(LEARNED_NAMES)
     wanted = {
         AnalyserName.SWAP: everything - learned,
