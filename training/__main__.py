@@ -15,7 +15,7 @@ from kyc_rtc.vision.model_store import ModelStore
 from training.crops import gather
 from training.crossfit import table_of_drawn, table_of_pictures
 from training.curve import learning_curve
-from training.drawn import draw_puppets, drawn_from
+from training.drawn import draw_animated_photos, drawn_from
 from training.fit_nets import run
 from training.labelled import LabelledSamples, read_samples
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
@@ -49,17 +49,17 @@ def main() -> None:
     names = _names(manifest, items, fold)
     if "measure" in steps:
         measure(manifest, names, work / "nets", model, work / "measured", options.jobs)
-        drawn = draw_puppets(read_manifest(manifest), model, work / "drawn", options.jobs)
+        drawn = draw_animated_photos(read_manifest(manifest), model, work / "drawn", options.jobs)
         source = {clip.name: names[drawn_from(clip.name)] for clip in drawn}
         measure_drawn(drawn, source, work / "nets", model, work / "measured", options.jobs)
     if "detectors" in steps:
         finer = folds(items, DETECTOR_FOLDS)
         finer_names = _names(manifest, items, finer)
         measured = load(work / "measured", finer_names)
-        animated = load_drawn(work / "measured")
+        drawn = load_drawn(work / "measured")
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets")
-        puppets = table_of_drawn(animated, [finer_names[drawn_from(one.name)] for one in animated])
-        more = {AnalyserName.RECAPTURE: pictures, AnalyserName.PUPPET: puppets}
+        animated = table_of_drawn(drawn, [finer_names[drawn_from(one.name)] for one in drawn])
+        more = {AnalyserName.RECAPTURE: pictures, AnalyserName.ANIMATED: animated}
         release(measured, more, samples, work, options.out)
     write_nets_tables(work)
 

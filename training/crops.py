@@ -22,7 +22,7 @@ from kyc_rtc.vision.observation import Face
 from media.file_source import read_frames
 from media.transcode import Codec, at_rate, through_codec
 from training.people import Item
-from training.synthesis import Donor, Edit, MeshSwap, Puppet, Recapture, Redrawn, SelfBlend
+from training.synthesis import AnimatedPhoto, Donor, Edit, MeshSwap, Recapture, Redrawn, SelfBlend
 
 FPS, SECONDS = 15, 6
 PAIRS_A_VARIANT = 10
@@ -36,7 +36,7 @@ SYNTHETIC = {
     "self_blend": "blended",
     "mesh_swap": "blended",
     "redrawn": "blended",
-    "puppet": "puppet",
+    "animated_photo": "animated",
     "recapture": "screen",
 }
 """The attacks that are drawn into every bona fide clip, and the question of the net that each answers."""
@@ -140,8 +140,8 @@ def _new_edit(
             return MeshSwap(donor, rng) if donor else None
         case "redrawn":
             return Redrawn(rng)
-        case "puppet":
-            return Puppet(rng)
+        case "animated_photo":
+            return AnimatedPhoto(rng)
         case _:
             return Recapture(rng, shape)
 

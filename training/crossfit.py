@@ -58,7 +58,7 @@ LINEAR_FEATURES = {
     AnalyserName.GENERATED: tuple(
         constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "skin")
     ),
-    AnalyserName.PUPPET: (LEAST, MEAN),
+    AnalyserName.ANIMATED: (LEAST, MEAN),
     AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
 """Features that enter a detector's log-odds linearly, in addition to its trees: the strongest ones, and those
@@ -74,7 +74,7 @@ def columns_for(detector: AnalyserName) -> list[int]:
     wanted = {
         AnalyserName.SWAP: everything - learned,
         AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
-        AnalyserName.PUPPET: everything - learned - set(CONSTANCY_NAMES),
+        AnalyserName.ANIMATED: everything - learned - set(CONSTANCY_NAMES),
         AnalyserName.RECAPTURE: set(NET_ALONE),
     }[detector]
     return [at for at, name in enumerate(FEATURE_NAMES) if name in wanted]
@@ -131,11 +131,12 @@ def table_of(rows: Rows, detector: AnalyserName, columns: Sequence[int]) -> Tabl
 
 
 def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
-    """Clips of our own making for the puppet detector, each as often as a recorded one is there."""
+    """Clips of our own making as training rows for animated photographs, each with the weight of a
+    recorded one."""
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
     whole = np.array([vector(results[at].features) for at in chosen])
-    features = seen_by(whole, columns_for(AnalyserName.PUPPET))
-    linear_features = linear_features_of(AnalyserName.PUPPET, whole)
+    features = seen_by(whole, columns_for(AnalyserName.ANIMATED))
+    linear_features = linear_features_of(AnalyserName.ANIMATED, whole)
     weight = np.full(len(chosen), len(CONDITIONS) / len(DRAWN_CONDITIONS))
     attack = np.ones(len(chosen), np.bool_)
     return Table(features, linear_features, attack, np.array([fold[at] for at in chosen]), weight)

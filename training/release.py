@@ -48,7 +48,7 @@ settings have: the operating point `balanced`."""
 LOGIT_SCALE = {
     AnalyserName.SWAP: 1.0,
     AnalyserName.GENERATED: 2.0,
-    AnalyserName.PUPPET: 3.0,
+    AnalyserName.ANIMATED: 3.0,
     AnalyserName.RECAPTURE: 1.0,
 }
 """Factor of a detector's logit. Platt's curve is fitted on half attacks, and its weights shrink: where these
@@ -59,7 +59,7 @@ that this needs hides the heads and animated photographs that the detectors find
 LOGIT_SHIFT = {
     AnalyserName.SWAP: 0.0,
     AnalyserName.GENERATED: -1.4,
-    AnalyserName.PUPPET: -3.6,
+    AnalyserName.ANIMATED: -3.6,
     AnalyserName.RECAPTURE: -1.5,
 }
 """Added to a detector's logit after that. A live swap can answer a challenge and comes first; a generated
@@ -112,12 +112,12 @@ def release(
     (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
     (out / HASHES).write_text(hashes(out), "utf-8")
     found = tables(rows, {name: one.held_out for name, one in detectors.items()}, size)
-    people = detectors[AnalyserName.PUPPET].held_out[_judged_people(rows)]
+    people = detectors[AnalyserName.ANIMATED].held_out[_judged_people(rows)]
     found += (
         "\n"
         + fused(by_condition)
         + operating(results[:size])
-        + animated(people, detectors[AnalyserName.PUPPET].additional)
+        + animated(people, detectors[AnalyserName.ANIMATED].additional)
     )
     if shown is not None:  # labelled samples come after the pictures
         probabilities = detectors[AnalyserName.RECAPTURE].additional[: len(shown.attack)]

@@ -156,10 +156,10 @@ def operating(results: list[ClipResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def animated(people: Floats, puppets: Floats) -> str:
-    """The puppet detector on animated photographs of our own making, against bona fide clips."""
-    shares = [f"{float((puppets >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
-    found = _figure(people.tolist(), puppets.tolist())
+def animated(bona_fide: Floats, attacks: Floats) -> str:
+    """The detector of animated photographs on those of our own making, against bona fide clips."""
+    shares = [f"{float((attacks >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
+    found = _figure(bona_fide.tolist(), attacks.tolist())
     return f"\nAnimated photographs, AUC {found}; share of them: {', '.join(shares)}.\n"
 
 

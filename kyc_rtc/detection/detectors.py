@@ -16,7 +16,7 @@ from kyc_rtc.detection.features import Features
 SIGNS = {
     AnalyserName.SWAP: Sign.FACE_SWAP,
     AnalyserName.GENERATED: Sign.GENERATED_FACE,
-    AnalyserName.PUPPET: Sign.ANIMATED_PHOTO,
+    AnalyserName.ANIMATED: Sign.ANIMATED_PHOTO,
     AnalyserName.RECAPTURE: Sign.RECAPTURE,
 }
 _EVERY_MS = 1_000

@@ -21,14 +21,14 @@ class AnalyserName(StrEnum):
     GEOMETRY = "geometry"
     SWAP = "swap"
     GENERATED = "generated"
-    PUPPET = "puppet"
+    ANIMATED = "animated"
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"
 
 
 DETECTORS = frozenset(
-    {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.PUPPET, AnalyserName.RECAPTURE}
+    {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.ANIMATED, AnalyserName.RECAPTURE}
 )
 """Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""
 

@@ -19,7 +19,7 @@ from kyc_rtc.detection.net_views import VIEWS, Views, views
 from kyc_rtc.detection.pairs import Pair, PairCutter
 from kyc_rtc.vision.observation import Face
 
-QUESTIONS = ("swap", "blended", "generated", "puppet", "recapture", "screen")
+QUESTIONS = ("swap", "blended", "generated", "animated", "recapture", "screen")
 """What the net is asked, in the order of its outputs. The first of each pair was taught on recorded
 attacks, which have the look of a few tools; the second on drawn ones, which have none but that of
 what every such attack does. Detectors weigh the two."""

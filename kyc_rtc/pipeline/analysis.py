@@ -44,7 +44,7 @@ class Stage(StrEnum):
     GEOMETRY = "geometry"
     SWAP = "swap"
     GENERATED = "generated"
-    PUPPET = "puppet"
+    ANIMATED = "animated"
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"

@@ -18,7 +18,7 @@ from tests.unit.pipeline.staged import CALM, FRAME_MS, SETTINGS, result
 
 LEARNT = tuple(
     replace(one, score=0.95, signs=(Sign.ANIMATED_PHOTO,))
-    if one.analyser is AnalyserName.PUPPET
+    if one.analyser is AnalyserName.ANIMATED
     else one
     for one in CALM
 )

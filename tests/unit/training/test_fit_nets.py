@@ -54,7 +54,9 @@ def made_up() -> list[tuple[Item, str]]:
             path = Path(f"{source}/{at}.{ending}")
             found.append((Item(path, species, task, frozenset(), source, "any"), "recorded"))
     person = found[-2][0]
-    found += [(person, kind) for kind in ("recapture", "mesh_swap", "puppet") for _ in range(4)]
+    found += [
+        (person, kind) for kind in ("recapture", "mesh_swap", "animated_photo") for _ in range(4)
+    ]
     for task, species in (("swap", "face_swap"), ("generated", "talking_head")):
         for at in range(8):
             source = "more/f" if at % 2 else "more/g"

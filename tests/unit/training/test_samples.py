@@ -64,11 +64,11 @@ def pictures() -> Table:
 def additional() -> dict[AnalyserName, Table]:
     """What the clips of `clips` do not have: pictures, and animated photographs."""
     features = np.random.default_rng(6).normal(size=(12, len(FEATURE_NAMES)))
-    linear_features = linear_features_of(AnalyserName.PUPPET, features)
-    puppets = Table(
+    linear_features = linear_features_of(AnalyserName.ANIMATED, features)
+    animated = Table(
         features, linear_features, np.ones(12, np.bool_), np.arange(12) % FOLDS, np.ones(12)
     )
-    return {AnalyserName.RECAPTURE: pictures(), AnalyserName.PUPPET: puppets}
+    return {AnalyserName.RECAPTURE: pictures(), AnalyserName.ANIMATED: animated}
 
 
 def sessions(count: int = 60) -> LabelledSamples:
@@ -96,11 +96,11 @@ def test_every_species_that_a_label_may_name_has_its_detector() -> None:
 @pytest.mark.parametrize(
     ("species", "detectors"),
     [
-        (None, {"swap": False, "generated": False, "puppet": False, "recapture": False}),
+        (None, {"swap": False, "generated": False, "animated": False, "recapture": False}),
         ("face_swap", {"swap": True}),
         ("talking_head", {"generated": True}),
         ("deepfake_other", {"generated": True}),
-        ("puppet", {"puppet": True}),
+        ("animated_photo", {"animated": True}),
         ("replay", {"recapture": True}),
         ("print_or_replay", {"recapture": True}),
     ],
@@ -118,7 +118,7 @@ def test_a_session_trains_the_detectors_of_its_species(
         # The recapture detector has only the net's features; two have its answers as linear features only.
         assert np.isnan(table.features[0, 0]) == (name == "recapture")
         net = table.features[0, FEATURE_NAMES.index(NET_ALONE[0])]
-        assert np.isnan(net) == (name in {"swap", "puppet"})
+        assert np.isnan(net) == (name in {"swap", "animated"})
 
 
 def test_a_row_without_any_feature_of_a_detector_does_not_train_it() -> None:
@@ -135,7 +135,7 @@ def test_without_samples_nothing_is_joined() -> None:
 def test_samples_are_added_to_what_is_there() -> None:
     found = with_samples({AnalyserName.RECAPTURE: pictures()}, sessions(4))
     sizes = {name.value: (len(t.attack), int(t.attack.sum())) for name, t in found.items()}
-    assert sizes == {"swap": (4, 2), "generated": (2, 0), "puppet": (2, 0), "recapture": (14, 6)}
+    assert sizes == {"swap": (4, 2), "generated": (2, 0), "animated": (2, 0), "recapture": (14, 6)}
 
 
 def test_labelled_sessions_change_what_a_detector_says_of_clips(
