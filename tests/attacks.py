@@ -7,7 +7,7 @@ time another person or seed, and prints a Markdown table. What answers nothing m
 does not wait for long. After the attacks comes the worst case, recordings that are asked for nothing
 but what they show, and at last people, recorded, who are asked likewise and do it: there PASSED is
 right. Last it says how many of the plans that the server draws each recording could answer. The rate
-of analysed frames is told, since a busy machine lowers it, and with it what can be seen.
+of analysed frames is reported, since a busy machine lowers it, and with it what can be seen.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Found:
     compared: int
 
     @property
-    def told(self) -> str:
+    def outcome(self) -> str:
         """In a word. Who is not compared while a challenge is answered is doubted in a check."""
         if self.changed or self.doubted:
             return "changed" if self.changed else "doubted"
@@ -137,10 +137,10 @@ def pairs_of(clips: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
 
 def row(fps: float, kind: str, found: Sequence[Found]) -> str:
     """One line of the table, with Wilson's interval of the changes."""
-    count = Counter(one.told for one in found)
+    count = Counter(one.outcome for one in found)
     low, high = wilson_interval(count["changed"], len(found))
     cells = f"{count['changed']} ({low:.3f}–{high:.3f}) | "
-    cells += " | ".join(str(count[told]) for told in ("doubted", "not compared", "same"))
+    cells += " | ".join(str(count[outcome]) for outcome in ("doubted", "not compared", "same"))
     return f"| {kind} | {fps:g} | {len(found)} | {cells} |"
 
 

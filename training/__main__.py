@@ -56,9 +56,9 @@ def main() -> None:
         finer = folds(items, DETECTOR_FOLDS)
         finer_names = _names(manifest, items, finer)
         measured = load(work / "measured", finer_names)
-        drawn = load_drawn(work / "measured")
+        results = load_drawn(work / "measured")
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets")
-        animated = table_of_drawn(drawn, [finer_names[drawn_from(one.name)] for one in drawn])
+        animated = table_of_drawn(results, [finer_names[drawn_from(one.name)] for one in results])
         more = {AnalyserName.RECAPTURE: pictures, AnalyserName.ANIMATED: animated}
         release(measured, more, samples, work, options.out)
     write_nets_tables(work)

@@ -98,7 +98,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             | ReasonCode.CAPTURE_MISMATCH
             | ReasonCode.NO_PULSE
         ):
-            return None  # advisory: told with the evidence, and never a reason of a verdict
+            return None  # advisory: shown with the evidence, and never a reason of a verdict
         case ReasonCode.SEEN_BEFORE:
             return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
         case (

@@ -33,7 +33,7 @@ DETECTORS = frozenset(
 """Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""
 
 ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
-"""Told to whoever reads the evidence, and never counted in a score or a verdict."""
+"""For whoever reads the evidence, and never counted in a score or a verdict."""
 
 
 class Sign(StrEnum):

@@ -132,8 +132,8 @@ class Features:
             for question, logit in zip(QUESTIONS, row, strict=True):
                 self._answers.add(net_name(view, question), float(logit), moments)
         if self._colours is not None:
-            told = self._colours.log_odds(colour_texture(shown[0]))
-            self._answers.add(COLOURS, float(told), (Moment.ALWAYS,))
+            log_odds = self._colours.log_odds(colour_texture(shown[0]))
+            self._answers.add(COLOURS, float(log_odds), (Moment.ALWAYS,))
 
     def values(self) -> dict[str, float]:
         """The features of `FEATURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""

@@ -28,7 +28,7 @@ class StreamAnalyser:
     of pictures sent twice (bona fide recordings through VP8 at 600 kbit/s: median 0.01, 95% below
     0.25, and 3 of 130 above 0.35, which do hold doubled pictures; pictures doubled from 15 to 30 a
     second: 0.46 to 0.50). `resolution_changes`: changes of size, which browsers make when the link or
-    the processor is short: told, not scored.
+    the processor is short: reported, not scored.
     """
 
     name = AnalyserName.STREAM

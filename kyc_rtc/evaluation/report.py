@@ -185,14 +185,14 @@ def _analysers(
     names = sorted({name for r in (*bona_fide, *_all(species)) for name in r.evidence})
     return {
         name: {
-            kind: _separation(_told(name, bona_fide), _told(name, attacks))
+            kind: _separation(_judged_scores(name, bona_fide), _judged_scores(name, attacks))
             for kind, attacks in species.items()
         }
         for name in names
     }
 
 
-def _told(name: str, clips: Results) -> list[float]:
+def _judged_scores(name: str, clips: Results) -> list[float]:
     return [
         r.evidence[name].score for r in clips if name in r.evidence and r.evidence[name].confidence
     ]

@@ -15,7 +15,7 @@ from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.manifest import Clip, Label, Use
 
 UNREADABLE = "unreadable"
-"""The reason of a clip that could not be decoded: a non-response, told apart in the report."""
+"""The reason of a clip that could not be decoded: a non-response, counted apart in the report."""
 
 
 class Entrance(StrEnum):

@@ -85,7 +85,7 @@ async def test_a_dropped_peer_is_replaced_and_the_same_session_goes_on(
     assert (tab.problems, await tab.violations()) == ([], [])
 
 
-async def test_an_outage_is_told_and_mended(
+async def test_an_outage_is_reported_and_mended(
     browser: Browser, server: LiveServer, face_model: Path
 ) -> None:
     session, tab = await at_a_challenge(browser, server, face_model)

@@ -121,7 +121,7 @@ def test_a_face_of_another_colour_stands_out() -> None:
     assert seen(noisy(tinted))["chroma_gap"] > seen(noisy(PICTURE))["chroma_gap"] + 3
 
 
-def test_change_is_told_apart_by_area() -> None:
+def test_change_is_separated_by_area() -> None:
     masks = regions(synthetic.face(synthetic.face_mesh()).landmarks)
     before = np.zeros((160, 160), np.float32)
     after = before + 10.0 * masks.inner
@@ -178,12 +178,12 @@ def test_the_texture_of_every_pair_is_judged_by_its_head() -> None:
     features, face = Features(net, head), synthetic.face(synthetic.face_mesh())
     for now_ms, picture in zip(range(0, 4_000, 67), noisy(PICTURE, 20.0), strict=True):
         features.update(synthetic.sample(now_ms, picture[..., 0], face))
-    told = [float(head.log_odds(colour_texture(picture))) for picture in net.colours]
-    assert len(told) > 5
-    assert len(set(told)) > 1
+    expected = [float(head.log_odds(colour_texture(picture))) for picture in net.colours]
+    assert len(expected) > 5
+    assert len(set(expected)) > 1
     found = features.values()
-    assert found[COLOURS] == pytest.approx(np.mean(told))
-    assert found[f"{COLOURS}.high"] == pytest.approx(np.quantile(told, 0.8))
+    assert found[COLOURS] == pytest.approx(np.mean(expected))
+    assert found[f"{COLOURS}.high"] == pytest.approx(np.quantile(expected, 0.8))
 
 
 def test_nothing_is_measured_where_nothing_can_be_judged() -> None:
@@ -230,7 +230,7 @@ def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected:
 
 
 @pytest.mark.parametrize(
-    ("told", "score", "signs"),
+    ("probability", "score", "signs"),
     [
         (0.9, 0.9, (Sign.FACE_SWAP,)),
         (0.2, 0.2, ()),
@@ -238,8 +238,8 @@ def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected:
         (7.0, 1.0, (Sign.FACE_SWAP,)),
     ],
 )
-def test_a_detector_is_heard(told: float, score: float, signs: tuple[Sign, ...]) -> None:
-    evidence = judged(Opinion(told), 8).evidence()
+def test_a_detector_is_heard(probability: float, score: float, signs: tuple[Sign, ...]) -> None:
+    evidence = judged(Opinion(probability), 8).evidence()
     assert (evidence.score, evidence.signs) == (score, signs)
     assert evidence.confidence == pytest.approx(0.9)
 
@@ -254,6 +254,6 @@ def test_a_detector_is_asked_once_a_second_and_not_at_once() -> None:
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 @settings(max_examples=25, deadline=None)
-def test_whatever_a_detector_says_is_evidence(told: float) -> None:
-    evidence = judged(Opinion(told), 3).evidence()
+def test_whatever_a_detector_says_is_evidence(probability: float) -> None:
+    evidence = judged(Opinion(probability), 3).evidence()
     assert 0.0 <= evidence.score <= 1.0

@@ -142,7 +142,7 @@ def test_exposure_is_no_shade_and_a_shadow_is() -> None:
     assert np.ptp(left_over_right) == pytest.approx(math.log(124 / 64), abs=0.02)
 
 
-def test_light_that_turns_with_the_face_is_told_from_light_that_does_not() -> None:
+def test_light_that_turns_with_the_face_is_separated_from_light_that_does_not() -> None:
     rng = np.random.default_rng(2)
     photo, head = deque[tuple[np.ndarray, np.ndarray]](), deque[tuple[np.ndarray, np.ndarray]]()
     for index in range(40):

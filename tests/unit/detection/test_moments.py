@@ -58,8 +58,8 @@ def test_motion_is_a_matter_of_time(yaw_deg: float, step_ms: float, moving: bool
 def test_an_empty_ledger_knows_nothing() -> None:
     ledger = Ledger()
     assert ledger.count("x") == 0
-    for told in (ledger.median, ledger.mean, ledger.deviation):
-        assert math.isnan(told("x"))
+    for summary in (ledger.median, ledger.mean, ledger.deviation):
+        assert math.isnan(summary("x"))
 
 
 # Far beyond any feature, and the sum of two of them is still a number.

@@ -137,9 +137,9 @@ def test_detectors_of_other_features_are_refused(tmp_path: Path) -> None:
     fields = json.loads((folder / CALIBRATION).read_text())
     fields["features"].reverse()
     (folder / CALIBRATION).write_text(json.dumps(fields))
-    with pytest.raises(ModelError, match="of other features") as told:
+    with pytest.raises(ModelError, match="of other features") as caught:
         load_learned(folder)
-    assert told.value.hint == "train again"
+    assert caught.value.hint == "train again"
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Applicant:
             self._now_ms = now_ms
             yield result(now_ms, self._actor, evidence=self._evidence)
 
-    def told(self, challenge: Challenge) -> None:
+    def prompted(self, challenge: Challenge) -> None:
         if self._obeys:
             self._actor.pulses += pulses_for(challenge, self._now_ms + 500)
 
@@ -47,7 +47,7 @@ def check(
 ) -> Checked:
     somebody = Applicant(evidence, obeys=obeys)
     issuer = seeded_issuer(SETTINGS.liveness)
-    return checked(somebody.results(limit_ms), issuer, SETTINGS, somebody.told)
+    return checked(somebody.results(limit_ms), issuer, SETTINGS, somebody.prompted)
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ async def test_whoever_uploads_pictures_says_it_with_one(stage: Stage) -> None:
     raise AssertionError("nothing was voided")
 
 
-async def test_that_a_movement_is_too_small_is_told_with_the_progress(stage: Stage) -> None:
+async def test_that_a_movement_is_too_small_is_reported_with_the_progress(stage: Stage) -> None:
     await stage.join()
     stage.seat()
     assert stage.analysis.applicant is not None

@@ -106,8 +106,8 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
         await stage.clock.advance(2_000)  # for so long the close waits
     assert stage.analysis.closed
     assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
-    told = [entry for entry in logs if entry["event"] == "features_not_kept"]
-    assert [entry["session_id"] for entry in told] == [session_id]
+    logged = [entry for entry in logs if entry["event"] == "features_not_kept"]
+    assert [entry["session_id"] for entry in logged] == [session_id]
     assert "4.25" not in json.dumps(logs, default=str)
 
 
@@ -126,15 +126,15 @@ async def test_features_that_cannot_be_taken_or_stored_do_not_either(
     assert not stage.store.features_rows
 
 
-async def test_nothing_is_asked_for_before_the_verdict_is_told(
+async def test_nothing_is_asked_for_before_the_verdict_is_published(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[bool] = []
+    was_published: list[bool] = []
 
     def noted() -> dict[str, float]:
-        told.append("verdict" in stage.peer.types_sent())
+        was_published.append("verdict" in stage.peer.types_sent())
         return MEASURED
 
     monkeypatch.setattr(stage.analysis, "features", noted)
     await over(stage)
-    assert told == [True]
+    assert was_published == [True]

@@ -153,14 +153,14 @@ async def test_a_reconnect_needs_no_further_place(make_stage: MakeStage) -> None
     assert await places(stage) == 1
 
 
-async def test_who_could_not_be_reached_is_told_once_why(stage: Stage) -> None:
+async def test_who_could_not_be_reached_learns_once_why(stage: Stage) -> None:
     (session_id,) = await offered(stage, 1)
     stage.peer.refuse(UNREACHABLE)
     await stage.peer.aclose()
     await settle()
-    with pytest.raises(CandidatesRefused) as told:
+    with pytest.raises(CandidatesRefused) as caught:
         await offer(stage, session_id)
-    assert "media.allow_private_candidates" in told.value.hint
+    assert "media.allow_private_candidates" in caught.value.hint
     await offer(stage, session_id)
     stage.peer.connect()
     stage.peer.refuse(UNREACHABLE)

@@ -125,7 +125,7 @@ async def test_an_order_before_anybody_joined_waits_for_the_owner_to_be(
     assert stage.peer.last_sent("hello")["challenges_total"] == 4
 
 
-async def test_an_owner_that_does_not_answer_is_told_as_such(
+async def test_an_owner_that_does_not_answer_is_reported_as_such(
     stage: Stage, other: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = await stage.join()

@@ -158,7 +158,7 @@ async def test_footage_of_another_applicant_is_a_matter_for_review(stage: Stage)
     assert stage.alerts(first.session_id) == []
 
 
-async def test_footage_of_the_same_applicant_is_told_and_changes_nothing(stage: Stage) -> None:
+async def test_footage_of_the_same_applicant_is_reported_and_changes_nothing(stage: Stage) -> None:
     first = await judged(stage, "Ada")
     again = await judged(stage, "Ada")
     assert (again.status, again.needs_review) == ("PASSED", False)

@@ -227,9 +227,9 @@ async def test_the_applicants_answer_has_classes_only(
     session_id = await attack_over_webrtc(applicant)
     path = f"{KYC}/sessions/{session_id}"
     body = await (await applicant.call("GET", path, session_id)).json()
-    told = [{"code": "not_verified", "text": "reason.not_verified"}]
-    assert (body["status"], body["reasons"]) == ("INCONCLUSIVE", told)
-    assert applicant.stage.peer.last_sent("verdict")["reasons"] == told
+    reasons = [{"code": "not_verified", "text": "reason.not_verified"}]
+    assert (body["status"], body["reasons"]) == ("INCONCLUSIVE", reasons)
+    assert applicant.stage.peer.last_sent("verdict")["reasons"] == reasons
     view = await applicant.stage.service.attempt(session_id)
     assert (view.liveness_score, view.deepfake_score, view.evidence) == (None, None, ())
     institution = await applicant.stage.service.status(session_id)

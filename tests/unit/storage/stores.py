@@ -177,7 +177,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
 
 
 def living_workers() -> list[str]:
-    """aiosqlite's threads that are still there a moment after they were told to end."""
+    """aiosqlite's threads that are still there a moment after they were asked to end."""
     workers = [thread for thread in threading.enumerate() if "connection_worker" in thread.name]
     for thread in workers:
         thread.join(timeout=5)

@@ -108,7 +108,7 @@ async def test_a_transaction_in_the_middle_of_an_outage_is_passing(own_cluster: 
             assert await connection.scalar(text("SELECT 1")) == 1
 
 
-async def test_whose_backend_was_ended_is_told_once(own_cluster: Cluster) -> None:
+async def test_whose_backend_was_ended_is_reported_once(own_cluster: Cluster) -> None:
     async with opened(own_cluster.url) as database:
         with pytest.raises(StorageUnavailable):
             async with database.begin() as connection:
@@ -332,6 +332,6 @@ async def test_mistakes_of_ours_pass_through(database: Database) -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_passing_is_told_from_lasting(error: Exception, passing: bool) -> None:
+def test_passing_is_distinguished_from_lasting(error: Exception, passing: bool) -> None:
     assert is_passing(error) is passing
     assert is_passing(DBAPIError("SELECT 1", None, error)) is passing

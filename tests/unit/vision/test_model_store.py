@@ -154,7 +154,7 @@ def test_when_all_sources_fail_each_is_named_and_nothing_is_left(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match="cannot be written") as caught:
         store(tmp_path / "file", FakeSource()).fetch("net")
