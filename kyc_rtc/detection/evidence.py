@@ -88,7 +88,7 @@ class Sample:
     `image_bgr` is the picture as captured (before any enhancement), shape (height, width, 3) uint8;
     `luma` the same in grey, (height, width) uint8, and `thumbnail` that reduced. `quality.judgeable`
     is False where detection must not judge (too dark, blurred, small, occluded…). `received_at_ms`:
-    the monotonic clock when the frame was delivered; beside `observation.captured_at_ms` it tells how
+    the monotonic clock when the frame was delivered; with `observation.captured_at_ms` it shows how
     the source's clock runs. `is_picture`: it came as a single picture, and not out of a video stream.
     """
 

@@ -60,7 +60,7 @@ class PairCutter:
         self._next_ms = 0
 
     def reset(self) -> None:
-        """A frame could not be judged: what follows it is no neighbour of what came before."""
+        """A frame could not be judged: what follows it is not a neighbour of what came before."""
         self._first = None
 
     def update(self, now_ms: int, image: BgrImage, luma: BgrImage, face: Face) -> Pair | None:

@@ -99,7 +99,7 @@ def recurs(record: bytes, earlier: bytes) -> float:
 
 def _hashes(record: bytes) -> Hashes:
     if len(record) > MAX_RECORD_BYTES or len(record) % _HASH.itemsize:
-        raise ValueError(f"{len(record)} bytes are no record of footage")
+        raise ValueError(f"{len(record)} bytes are not a record of footage")
     return np.frombuffer(record, _HASH).astype(np.uint64)
 
 

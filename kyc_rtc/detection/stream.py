@@ -23,7 +23,7 @@ class StreamAnalyser:
     Intervals and repeats need frames that follow each other (`sequence`): where the analysis takes
     only some of them, those figures stay None. All are brought up to date twice a second.
 
-    `unevenness`: relative spread of the intervals; an even source is no sign, for cameras of a fixed
+    `unevenness`: relative spread of the intervals; an even source is not a sign, for cameras of a fixed
     rate are even too. `drift_ppm`: the RTP clock against the wall clock. `repeated_share`: the share
     of pictures sent twice (bona fide recordings through VP8 at 600 kbit/s: median 0.01, 95% below
     0.25, and 3 of 130 above 0.35, which do hold doubled pictures; pictures doubled from 15 to 30 a

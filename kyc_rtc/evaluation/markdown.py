@@ -133,7 +133,7 @@ def _matched(matched: Mapping[str, Mapping[str, Any]]) -> str:
         for name, row in matched.items()
         if row["pairs"]
     ]
-    head = ["beside the same footage", "pairs", "AUC", "attack scores higher, %"]
+    head = ["against the same footage", "pairs", "AUC", "attack scores higher, %"]
     return _table(head, rows) if rows else ""
 
 
@@ -180,7 +180,7 @@ def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    """Whatever a manifest holds, it stays in its cell and is no markup."""
+    """Whatever a manifest holds, it stays in its cell and is not markup."""
     text = str(value).translate({ord(c): f"\\{c}" for c in "\\|`*<>[]!"})
     return " ".join(text.split())
 

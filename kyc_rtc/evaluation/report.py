@@ -57,11 +57,11 @@ def sections(results: Results) -> dict[str, list[ClipResult]]:
     main = [r for r in results if r.use is Use.ANY]
     video = [r for r in main if not r.still]
     tests = [r for r in results if r.use is Use.TEST]
-    beside = [r for r in video if r.bona_fide] if tests else []
+    people = [r for r in video if r.bona_fide] if tests else []
     found = {
         "video": video,
         "still": [r for r in main if r.still],
-        "test_only": [*beside, *tests],
+        "test_only": [*people, *tests],
     }
     return {name: clips for name, clips in found.items() if clips}
 

@@ -18,7 +18,7 @@ def new_analysis(model_path: Path, clock: Clock, learned: Path = SHIPPED) -> Fra
     `learned` is the folder with the net and the detectors, loaded once for the process.
 
     Raises:
-        ModelError: the file is no face landmarker, or a net or a detector cannot be loaded.
+        ModelError: the file is not a face landmarker, or a net or a detector cannot be loaded.
     """
     suite = new_suite(load_learned(learned))
     observer, finder = MediaPipeObserver(model_path), MediaPipeFinder(model_path)

@@ -86,7 +86,7 @@ def _alerts(stored: Stored) -> Iterator[str]:
     ids = {row["alert_id"] for row in stored.alerts}
     journalled = {_alert_of(entry).get("alert_id") for entry in stored.of_type("alert")} - {None}
     if journalled - ids:
-        yield f"alerts in the journal that are no rows: {journalled - ids}"
+        yield f"alerts in the journal that are not rows: {journalled - ids}"
     missing = expected_alerts(stored) - rows
     if missing:
         yield f"verdict {stored.verdict} without its alerts {sorted(missing)}"

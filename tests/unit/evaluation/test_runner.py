@@ -1,4 +1,4 @@
-"""Clips through the pipeline: a drawn applicant as video and as picture, and what is no video."""
+"""Clips through the pipeline: a drawn applicant as video and as picture, and what is not a video."""
 
 from __future__ import annotations
 

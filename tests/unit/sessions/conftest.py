@@ -218,8 +218,8 @@ def build_stage(
 async def make_stage() -> AsyncIterator[MakeStage]:
     made: list[Stage] = []
 
-    async def make(settings: Settings, beside: Stage | None = None) -> Stage:
-        stage = build_stage(settings, *((beside.store, beside.clock) if beside else ()))
+    async def make(settings: Settings, sharing: Stage | None = None) -> Stage:
+        stage = build_stage(settings, *((sharing.store, sharing.clock) if sharing else ()))
         made.append(stage)
         await stage.housekeeping.start()
         return stage

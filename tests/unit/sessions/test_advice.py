@@ -222,7 +222,7 @@ async def test_the_verdict_does_not_need_the_comparison(
     with structlog.testing.capture_logs() as logs:
         view = await while_time_passes(stage, judged(stage, footage(1)))
     assert view.status == "INCONCLUSIVE"
-    assert view.needs_review  # what was not compared is no pass
+    assert view.needs_review  # what was not compared is not a pass
     assert signs_of(view) == []
     events = [entry["event"] for entry in logs]
     assert "footage_not_compared" in events

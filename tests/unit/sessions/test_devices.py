@@ -31,7 +31,7 @@ def connect(devices: Devices, instance: str, *, take_over: bool = False, occupie
     ("offers", "outcomes"),
     [
         (["a"], ["joined"]),
-        (["a", "a", "a!"], ["joined", "joined", "joined"]),  # a reconnect is no takeover
+        (["a", "a", "a!"], ["joined", "joined", "joined"]),  # a reconnect is not a takeover
         (["a", "b"], ["joined", "in_use"]),
         (["a", "b!", "b"], ["joined", "took_over", "joined"]),
         (["a", "b!", "a"], ["joined", "took_over", "in_use"]),

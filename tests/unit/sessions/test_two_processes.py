@@ -26,8 +26,8 @@ CLIENT = ClientView()
 
 @pytest.fixture
 async def other(make_stage: MakeStage, stage: Stage) -> Stage:
-    """A second process beside `stage`."""
-    return await make_stage(Settings(), beside=stage)
+    """A second process on the store of `stage`."""
+    return await make_stage(Settings(), sharing=stage)
 
 
 class Standstill:
@@ -296,7 +296,7 @@ async def test_a_rolling_restart_disturbs_nobody_who_stays(
     session_id = await stage.join()
     await stage.show(1)
     for _ in range(3):
-        neighbour = await make_stage(Settings(), beside=stage)
+        neighbour = await make_stage(Settings(), sharing=stage)
         await stage.perform(limit_ms=3_000)
         await neighbour.service.aclose()
         await neighbour.housekeeping.aclose()

@@ -284,7 +284,7 @@ async def test_a_folder_that_is_gone_is_passing(tmp_path: Path) -> None:
     await database.aclose()
 
 
-# Mistakes are no outages
+# Mistakes are not outages
 
 
 @pytest.mark.parametrize(
