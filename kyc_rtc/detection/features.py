@@ -20,9 +20,9 @@ from kyc_rtc.detection.pairs import Pair, PairCutter
 from kyc_rtc.vision.observation import Face
 
 QUESTIONS = ("swap", "blended", "generated", "animated", "recapture", "screen")
-"""What the net is asked, in the order of its outputs. The first of each pair was taught on recorded
-attacks, which have the look of a few tools; the second on drawn ones, which have none but that of
-what every such attack does. Detectors weigh the two."""
+"""What the net is asked, in the order of its outputs. The first of each pair was trained on recorded
+attacks, which have the look of a few tools; the second on drawn ones, which have only what every such
+attack has. Detectors weigh the two."""
 
 _NET_MOMENTS = (Moment.TURNED, Moment.MOVING, Moment.MOUTH_OPEN)
 _BY_MOMENT = frozenset({"swap", "blended"})

@@ -1,4 +1,4 @@
-"""What the detectors judged a session by, kept in the archive so that a label can make it a lesson."""
+"""The features of a session, kept in the store so that it can be a training sample once it has a label."""
 
 from __future__ import annotations
 
