@@ -29,7 +29,7 @@ _SHARES, _SEEDS = (0.25, 0.5, 1.0), 2
 
 
 def main() -> None:
-    """Every step, or those that are named; what an earlier step made is read from the work folder."""
+    """Run every step, or the named ones. A step reads the results of earlier steps from the work folder."""
     options = _options()
     manifest, work = options.data / "manifest.tsv", options.work
     items = read_items(manifest)

@@ -28,7 +28,7 @@ FPS, SECONDS = 15, 6
 PAIRS_A_VARIANT = 10
 CODEC_DRAWS = 2
 _APART_FRAMES = (1, 1, 2)
-"""Between the pictures of a pair, drawn: 67 or 133 ms, as far as serving lets them be."""
+"""Distances between the two pictures of a pair, drawn at random: 67 or 133 ms, as in serving."""
 
 LONG_SIDE_PX = 640
 
@@ -39,7 +39,7 @@ SYNTHETIC = {
     "animated_photo": "animated",
     "recapture": "screen",
 }
-"""The attacks that are drawn into every bona fide clip, and the question of the net that each answers."""
+"""The attacks that are drawn into every bona fide clip, and the question of the net that each belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
 
 
 def _framed(image: BgrImage) -> BgrImage:
-    """With a border of its own edge, for the observer finds no face that fills the picture."""
+    """The picture with a border of its own edge: the observer finds no face that fills the picture."""
     margin = max(image.shape[:2]) // 4
     return np.asarray(
         cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE), np.uint8

@@ -1,4 +1,4 @@
-"""Cross-fitted detectors put into the results: every clip judged by what has not seen it."""
+"""Cross-fitting: every clip is scored by detectors that were not trained on it."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ SPECIES = {
 
 ASKED_OF_PICTURES = ("recapture", "screen")
 NET_ALONE = (*(net_name(VIEWS[0], question) for question in ASKED_OF_PICTURES), COLOURS)
-"""What a single picture has: no second one, so that nothing is known of its change."""
+"""The features that a single picture has. Those of change need a second picture."""
 
 
 _PICTURES_WEIGHT = 400.0
-"""All pictures together weigh as much as so many clips."""
+"""The weight of all pictures together, in clips."""
 
 MIN_FRAMES = 20
 
@@ -89,7 +89,7 @@ def linear_features_of(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Every clip under every condition, in one order: `features` (n, m), and whose row it is."""
+    """Every clip under every condition, in one order: `features` (n, m), the clip's result and its fold."""
 
     features: NDArray[np.float64]
     results: list[ClipResult]
@@ -150,8 +150,8 @@ def seen_by(features: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np
 
 
 def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, nets: Path) -> Table:
-    """Single pictures for the recapture detector: bona fide, and prints and screens, by the cross-fitted
-    answers alone that `fit_nets.run` left in `nets`."""
+    """Training rows of single pictures for the recapture detector: bona fide, prints and screens. Their
+    features are the cross-fitted answers that `fit_nets.run` left in `nets`."""
     notes = json.loads((crops / "crops.json").read_text())
     columns = [FEATURE_NAMES.index(name) for name in NET_ALONE]
     asked = [QUESTIONS.index(question) for question in ASKED_OF_PICTURES]
@@ -176,7 +176,7 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
 def judged(
     result: ClipResult, probabilities: Mapping[AnalyserName, float], thresholds: Thresholds
 ) -> ClipResult:
-    """The result as it would be with these probabilities of the detectors."""
+    """The result with these probabilities in place of the detectors' own."""
     if result.findings is None:
         return result
     spans = [e.span_ms for e in result.findings.evidence if e.confidence > 0]
@@ -199,8 +199,8 @@ def judged(
 def held_out_log_odds(
     rows: Rows, table: Table, columns: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Raw log-odds of every row, those of other species and for testing only included, and of the
-    table's own rows; each by a model that saw nothing of its fold."""
+    """Log-odds of the trees for every row, and for the table's own rows, each by a model that was not
+    trained on its fold. Rows of other species, and those for testing only, are included."""
     features = np.concatenate([seen_by(rows.features, columns), table.features])
     odds = cross_fitted(table, features, np.concatenate([rows.fold, table.fold]))
     return odds[: len(rows.fold)], odds[len(rows.fold) :]
@@ -209,7 +209,7 @@ def held_out_log_odds(
 def held_out_probabilities(
     rows: Rows, detector: AnalyserName, table: Table, columns: Sequence[int]
 ) -> NDArray[np.float64]:
-    """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
+    """The probability of every row (n,), each by a model and a curve that were not fitted on its fold."""
     raw, own_raw = held_out_log_odds(rows, table, columns)
     linear_features = linear_features_of(detector, rows.features)
     return cross_calibrated(raw, linear_features, rows.fold, own_raw, table)

@@ -1,4 +1,4 @@
-"""Learning curves: what more people, more crops of each, or more sources would buy."""
+"""Learning curves: how much more people, more crops of each, or more sources would improve."""
 
 from __future__ import annotations
 

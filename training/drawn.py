@@ -1,4 +1,4 @@
-"""Animated photographs drawn as whole clips: what their detector is trained on, as no recorded ones exist.
+"""Animated photographs drawn as whole clips. Their detector is trained on them: no recorded ones exist.
 
 Swaps, screens and redrawn faces are not drawn as whole clips: a detector trained on those found
 recorded ones worse (docs/detection.md), or only such as were drawn by the same code.
@@ -33,8 +33,8 @@ _FPS, _SECONDS = 20, 12
 
 
 def draw_animated_photos(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> list[Clip]:
-    """The first frame of every bona fide video, animated, as files in `out`: by turns as its own
-    movements have it, and turned in depth by a program."""
+    """Animate the first frame of every bona fide video, and write the clips to `out`. Every other one is
+    turned in depth by a program; the rest follow the movements of their own video."""
     out.mkdir(parents=True, exist_ok=True)
     sources = [
         clip

@@ -1,4 +1,4 @@
-"""The detectors: features to probabilities, cross-fitted, calibrated, exported as one ONNX file each."""
+"""Fit the detectors: trees and a calibration curve, cross-fitted, exported as one ONNX file each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def new_model(rows: int) -> Pipeline:
 
 
 def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Floats:
-    """Raw log-odds of all streams `features` (k, m), each by a model that saw nothing of its fold."""
+    """Log-odds of the streams `features` (k, m), each by a model that was not trained on its fold."""
     if np.isnan(table.features).all():
         return np.zeros(len(features))  # the curve has its linear features alone
     raw = np.full(len(features), np.nan)
@@ -76,7 +76,7 @@ def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Flo
 
 
 def fitted(table: Table, keep: NDArray[np.bool_]) -> Pipeline:
-    """The model of the rows of `keep`."""
+    """The model trained on the rows of `keep`."""
     model = new_model(int(keep.sum()))
     weight = {"extratreesclassifier__sample_weight": table.weight[keep]}
     model.fit(table.features[keep], table.attack[keep], **weight)
@@ -84,14 +84,14 @@ def fitted(table: Table, keep: NDArray[np.bool_]) -> Pipeline:
 
 
 def log_odds(model: Pipeline, features: Floats) -> Floats:
-    """Of being an attack, (n,), kept within what so many trees can say."""
+    """Log-odds of an attack, (n,), limited to what so many trees can express."""
     share = np.clip(model.predict_proba(features)[:, 1], 1 / TREES, 1 - 1 / TREES)
     return np.asarray(np.log(share / (1 - share)))
 
 
 def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
-    """Fit on the rows of `keep`, cross-fitted log-odds (n,) of the table's own rows, attacks and bona fide
-    presentations weighing the same. It has few inputs, so that each linear feature counts."""
+    """Fit the curve on the rows of `keep`. `raw`: cross-fitted log-odds (n,) of the table's own rows. Attacks
+    and bona fide presentations have the same total weight."""
     attack, weight = table.attack[keep], table.weight[keep]
     mean = _mean(table.linear_features[keep])
     design = np.column_stack([raw[keep], np.nan_to_num(table.linear_features[keep] - mean)])
@@ -112,7 +112,7 @@ def _mean(linear_features: Floats) -> Floats:
 def cross_calibrated(
     raw: Floats, linear_features: Floats, fold: NDArray[np.int64], own_raw: Floats, table: Table
 ) -> Floats:
-    """Probabilities of all streams: each fold's by a curve fitted on the others. `own_raw`: the
+    """Probabilities of all streams, those of each fold by a curve fitted on the others. `own_raw`: the
     cross-fitted log-odds of the table's own rows."""
     found = np.full(len(raw), np.nan)
     for number in np.unique(fold):

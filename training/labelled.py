@@ -24,8 +24,8 @@ from kyc_rtc.storage.values import MAX_JSON_BYTES
 from training.people import TASK_OF_SPECIES
 
 MOST = 1_000.0
-"""Features are logarithms, log-odds and differences of 8-bit values. The trees draw their thresholds
-between the least and the greatest value, so that one far beyond would blind them to the others."""
+"""The largest value that is used. Features are logarithms, log-odds and differences of 8-bit values. Trees
+draw thresholds between the least and the greatest value: one outlier would spoil them all."""
 
 _ATTACKS = frozenset(name for name, task in TASK_OF_SPECIES.items() if task is not None)
 

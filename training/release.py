@@ -1,4 +1,4 @@
-"""The release: detectors fitted on all clips, their curves, and what they are worth on unseen ones."""
+"""The release: detectors fitted on all clips, and their error rates on unseen ones."""
 
 from __future__ import annotations
 
@@ -42,8 +42,7 @@ from training.samples import with_samples
 from training.tables import animated, operating, pictures, tables
 
 MAX_BPCER = 0.02
-"""Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
-settings have: the operating point `balanced`."""
+"""The BPCER of the operating point `balanced`, under the first of `CONDITIONS`."""
 
 LOGIT_SCALE = {
     AnalyserName.SWAP: 1.0,
@@ -172,8 +171,8 @@ def _judged_people(rows: Rows) -> list[int]:
 def least_shift(rows: Rows, detectors: Mapping[AnalyserName, FittedDetector], size: int) -> float:
     """The smallest shift of every logit, 0 or below, at which at most 2% of people are refused.
 
-    The curves suppose that half of all streams are attacks of a species; that few are is what this
-    says (Bayes: it adds to the logit). Set on bona fide clips, under the first condition.
+    The curves assume that half of all streams are attacks of a species. Fewer are, and a prior adds to
+    the logit (Bayes). Fitted on bona fide clips, under the first condition.
     """
     for shift in _SHIFTS:
         results = shifted(replace_rows(rows, size), _first(detectors, size), float(shift))
@@ -198,7 +197,7 @@ def _first(
 def shifted(
     rows: Rows, detectors: Mapping[AnalyserName, FittedDetector], shift: float
 ) -> list[ClipResult]:
-    """Every result by the cross-fitted probabilities, with every logit shifted."""
+    """Every result with the cross-fitted probabilities, their logits shifted."""
     thresholds = Thresholds()
     found = []
     for at, result in enumerate(rows.results):

@@ -1,4 +1,4 @@
-"""Labelled sessions joined to the training rows of each detector."""
+"""Adds labelled sessions to the training rows of each detector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.labelled import LabelledSamples
 def with_samples(
     more: Mapping[AnalyserName, Table], samples: LabelledSamples
 ) -> dict[AnalyserName, Table]:
-    """`more`, training rows in addition to the clips, joined with the samples that each detector uses."""
+    """`more` (training rows in addition to the clips), and the samples that each detector uses."""
     found = dict(more)
     for detector in SIGNS:
         table = table_of_samples(samples, detector)

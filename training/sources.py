@@ -61,8 +61,8 @@ def without_source(
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What each pair is, n of them: `task` is empty where it is not a recorded attack that may be trained on,
-    `recorded` whether it is one, or bona fide; `item` and `fold` its clip's or picture's."""
+    """What each of the n pairs is. `task` is empty where it is not a recorded attack to train on; `recorded`:
+    it is one, or bona fide; `item` and `fold` are those of its clip or picture."""
 
     task: list[str]
     source: list[str]

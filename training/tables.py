@@ -98,7 +98,7 @@ def _families(rows: Rows, size: int) -> str:
 
 
 def _sets() -> Iterator[tuple[str, set[str]]]:
-    """A label, and the features that a detector knows."""
+    """A label, and the features that a detector may use."""
     everything = set(FEATURE_NAMES)
     yield "all", everything
     yield from ((f"{name} alone", set(names)) for name, names in FAMILIES.items())
@@ -164,7 +164,7 @@ def animated(bona_fide: Floats, attacks: Floats) -> str:
 
 
 def pictures(probabilities: Floats, attack: NDArray[np.bool_]) -> str:
-    """The recapture detector on single pictures, each by what has not seen its sources."""
+    """The recapture detector on single pictures, each by a model that was not trained on its source."""
     found = _figure(probabilities[~attack].tolist(), probabilities[attack].tolist())
     return f"\nPrints and screens, single pictures, the recapture detector: AUC {found}.\n"
 

@@ -1,4 +1,4 @@
-"""The analysers that a stream is judged by."""
+"""The analysers of one stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kyc_rtc.detection.texture import TextureAnalyser
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned from examples. A species without a detector has no evidence of its own."""
+    """The trained parts. A class of attack without a detector has no evidence of its own."""
 
     net: FaceNet | None = None
     detectors: Mapping[AnalyserName, Detector] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """A detector for each class of attack: from the features to a probability.
 
-One class for all attacks would hide them from each other: a generated head moves more calmly than a
-person and a swapped face less so, and what betrays the one clears the other.
+One detector for all attacks would miss some: a generated head moves more calmly than a person, a swapped
+face less calmly, and the same feature speaks against the one and for the other.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ _MIN_ANSWERS = 4
 
 
 class Detector(Protocol):
-    """Judges one species."""
+    """Gives the probability of one class of attack."""
 
     def probability(self, features: dict[str, float], *, pictures: bool) -> float:
-        """How probably the stream is an attack of the species, were half of all streams attacks.
+        """The probability that the stream is such an attack, if half of all streams were.
 
         `features` has a value for each of `FEATURE_NAMES`, NaN where too little was seen. `pictures`: some
-        frames came as single pictures, and not out of a video codec as those that it learned on.
+        frames came as single pictures; the training data came out of a video codec.
         """
 
 
 class DetectorAnalyser:
-    """Asks one detector about the features that all detectors of a stream share, once a second."""
+    """Asks one detector once a second. All detectors of a stream share its features."""
 
     def __init__(self, name: AnalyserName, features: Features, detector: Detector) -> None:
         self.name = name
@@ -71,7 +71,7 @@ class DetectorAnalyser:
 
 
 def detector_evidence(name: AnalyserName, probability: float, span_ms: tuple[int, int]) -> Evidence:
-    """What a detector's probability is worth after so much of the stream."""
+    """A detector's probability as evidence; its confidence grows with the length of the stream."""
     confidence = 0.4 + 0.5 * ramp(span_ms[1] - span_ms[0], _MIN_SPAN_MS, _FULL_SPAN_MS)
     signs = (SIGNS[name],) if probability > 0.5 else ()
     return Evidence(name, probability, confidence, span_ms, signs)

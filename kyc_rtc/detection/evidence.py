@@ -30,7 +30,7 @@ class AnalyserName(StrEnum):
 DETECTORS = frozenset(
     {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.ANIMATED, AnalyserName.RECAPTURE}
 )
-"""Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""
+"""The analysers that ask a detector. Their score is a probability; the others' is 0.5 without suspicion."""
 
 ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
 """For whoever reads the evidence, and never counted in a score or a verdict."""

@@ -1,4 +1,4 @@
-"""All features of a stream that the detectors judge by, as one vector."""
+"""The features of a stream as one vector: the input of the detectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ attack has. Detectors weigh the two."""
 
 _NET_MOMENTS = (Moment.TURNED, Moment.MOVING, Moment.MOUTH_OPEN)
 _BY_MOMENT = frozenset({"swap", "blended"})
-"""Live swaps are what breaks at some moments more than at others."""
+"""Questions with a feature for each moment: live swaps break at some moments more than at others."""
 
 
 def net_name(view: str, question: str) -> str:
@@ -51,7 +51,7 @@ COLOURS = "colours_recapture"
 
 COLOUR_NAMES = (COLOURS, f"{COLOURS}.high")
 LEARNED_NAMES = (*NET_NAMES, *COLOUR_NAMES)
-"""Answers that were learnt from examples, and mean nothing without them."""
+"""Features that come from trained heads; NaN where those are not loaded."""
 
 FEATURE_NAMES = (
     *MOVEMENT_NAMES,

@@ -1,4 +1,4 @@
-"""The learned parts, loaded from the files that are shipped: the face net, colours and the detectors."""
+"""Loads the trained parts from their files: face net, head on colour texture, detectors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHIPPED = Path(__file__).parent.parent / "weights"
 FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "detectors.json"
 _MOST_LOG_ODDS = 6.0
 _MOST_BEYOND = 10.0
-"""Log-odds: beyond, a net is not surer but lost."""
+"""Limit of a centred linear feature: beyond it, a net is not surer but wrong."""
 
 MOST_IN_PICTURES = {AnalyserName.GENERATED: 2.0}
 """Log-odds that constancy adds at most where the frames are single pictures. It was fitted on frames out
@@ -64,7 +64,7 @@ class Curve:
     def probability(
         self, share: float, features: Mapping[str, float], most: float = math.inf
     ) -> float:
-        """0..1, from the share of trees that say attack. `most`: the most that the linear features add."""
+        """0..1. `share`: of the trees that vote for an attack. `most`: the most that linear features add."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
         centred = {name: features[name] - mean for name, (_, mean) in self.linear_features.items()}
