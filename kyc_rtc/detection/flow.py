@@ -1,8 +1,8 @@
-"""How the pixels of a face move between two pictures: with the mesh, with the head, and explainably.
+"""How the pixels of a face move between two pictures, compared with the mesh and with the head.
 
-Skin keeps its look as it moves, so that the later picture put back along the flow is the earlier one but
-for noise. A net that draws a face anew in every frame lets its texture swim; a photograph that is
-animated has no texture that changes at all; and a face put over another moves apart from hair and ears.
+Skin keeps its look as it moves: the later picture, warped back along the flow, equals the earlier one up to
+noise. The texture of a face that a net draws anew in every frame swims. The texture of an animated
+photograph does not change at all. A face that is put over another moves apart from hair and ears.
 Flow as evidence of manipulation: Amerini et al., Deepfake Video Detection through Optical Flow Based CNN,
 ICCV workshops 2019.
 """
@@ -200,7 +200,7 @@ def shades(luma: Floats32 | NDArray[np.uint8], points: Floats) -> Floats:
 
 
 def shade_features(seen: deque[tuple[Floats, Floats]]) -> dict[str, float]:
-    """How light and shadow on the skin change as the head turns: a photograph carries its light along.
+    """How light and shadow on the skin change as the head turns. On a photograph they move with the face.
 
     In log units: the spread over time, and the difference between poses at least 12 degrees apart, by
     itself and over that of poses within 3 degrees. NaN where too little was seen.

@@ -1,4 +1,4 @@
-"""Moments: what a face is doing while it is measured, because attacks break at some and not at others."""
+"""Moments: what a face does while it is measured. Attacks break at some moments and not at others."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ Points = NDArray[np.float64]
 
 
 class MovementMeter:
-    """Takes a face about every tenth of a second, whatever the frame rate, and tells how it moved."""
+    """Takes a face about every tenth of a second, whatever the frame rate, and gives features of motion."""
 
     def __init__(self) -> None:
         self._ledger = Ledger()

@@ -1,7 +1,7 @@
-"""Two pictures of a face a tenth of a second apart, cut out alike, and how the pixels moved between.
+"""Two pictures of a face a tenth of a second apart, cut out alike, and the flow between them.
 
-Both are cut out by the first one's landmarks, so that what the mesh gets wrong from frame to frame does
-not pass for a change of the picture.
+The landmarks of the first one cut out both. So errors of the mesh from frame to frame do not look like a
+change of the picture.
 """
 
 from __future__ import annotations

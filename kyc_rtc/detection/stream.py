@@ -1,4 +1,4 @@
-"""The stream analyser: what timing, repeats and sizes of the pictures tell about their source. Advisory.
+"""The stream analyser: what timing, repeats and sizes of the pictures show about their source. Advisory.
 
 An injected file or a virtual camera may send pictures twice, in bursts, or on a clock of its own. A
 careful one does not, so calm never speaks for a bona fide presentation: the score is 0.5 or above.
