@@ -56,7 +56,7 @@ def test_analyze_prints_verdict_evidence_and_timings(
 @pytest.mark.parametrize(
     "content", [None, b"", b"not a video", b"\x00\x00\x00\x18ftypmp42" + b"\xff" * 500]
 )
-def test_analyze_refuses_what_is_no_video(
+def test_analyze_refuses_what_is_not_a_video(
     content: bytes | None, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "junk.mp4"

@@ -56,7 +56,7 @@ def test_jitter_is_found_where_it_is() -> None:
     assert contour["jitter_contour_on_inner"] > calm["jitter_contour_on_inner"] + 1
 
 
-def test_a_drift_alone_is_no_jitter() -> None:
+def test_a_drift_alone_is_not_jitter() -> None:
     calm = moved(0.0, ())
     assert calm["jitter_bony"] < math.log(1e-4)
 

@@ -66,7 +66,7 @@ def test_pairs_come_on_a_schedule_whatever_the_frame_rate(step_ms: int) -> None:
 
 
 @pytest.mark.parametrize("second_ms", [141, 400, 10_000, -5])
-def test_pictures_too_far_apart_are_no_pair(second_ms: int) -> None:
+def test_pictures_too_far_apart_are_not_a_pair(second_ms: int) -> None:
     cutter = PairCutter()
     cutter.update(0, PICTURE, PICTURE[..., 0], FACE)
     assert cutter.update(second_ms, PICTURE, PICTURE[..., 0], FACE) is None
@@ -132,7 +132,7 @@ def test_every_name_has_a_value_from_four_pairs_on() -> None:
     assert known == {name for name in FLOW_NAMES if not name.startswith("shade_")}
 
 
-def test_exposure_is_no_shade_and_a_shadow_is() -> None:
+def test_exposure_is_not_shade_and_a_shadow_is() -> None:
     points = pair().points
     plain = np.full((PAIR_PX, PAIR_PX), 120, np.uint8)
     assert shades(plain, points) == pytest.approx(np.zeros(23))

@@ -167,7 +167,7 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
         write_report([], CONDITIONS, tmp_path / "file")
 
 
-def test_what_a_manifest_holds_is_no_markup() -> None:
+def test_what_a_manifest_holds_is_not_markup() -> None:
     name = "a|b](x)<img src=x> `c`.mp4"
     text = to_markdown(report_of([clip_result(name)]))
     row = next(line for line in text.splitlines() if "img src" in line)
@@ -226,6 +226,6 @@ def test_a_result_survives_json(score: float, deg: float | None) -> None:
     }
 
 
-def test_a_result_that_is_no_number_is_refused() -> None:
+def test_a_result_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         clip_result("a.mp4", evidence={"texture": (float("nan"), 1.0)}).fields()

@@ -111,7 +111,7 @@ def test_what_does_not_agree(offer: str, agent: str, expected: str | None) -> No
 
 
 @pytest.mark.parametrize("agent", [CHROME, SAFARI, FIREFOX, CHROME_ON_IOS])
-def test_an_offer_of_aiortc_is_no_browsers(agent: str) -> None:
+def test_an_offer_of_aiortc_is_not_a_browsers(agent: str) -> None:
     offer = browser_like_offer()
     assert stack_of(offer) == Stack.OTHER
     found = mismatch(offer, agent)

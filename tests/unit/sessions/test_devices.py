@@ -161,7 +161,7 @@ async def test_there_is_no_ping_pong(stage: Stage) -> None:
     assert "replaced" not in phone.types_sent()
 
 
-async def test_a_reconnect_is_no_takeover(stage: Stage) -> None:
+async def test_a_reconnect_is_not_a_takeover(stage: Stage) -> None:
     session_id = (await stage.service.open("customer")).session_id
     await offer_from(stage, session_id, "phone")
     first = stage.peer

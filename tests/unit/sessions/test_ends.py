@@ -301,7 +301,7 @@ def test_a_cursor_stands_for_its_position(at_ms: int, key: Any) -> None:
 
 
 @given(st.text(min_size=1))
-def test_junk_is_no_cursor(text: str) -> None:
+def test_junk_is_not_a_cursor(text: str) -> None:
     with pytest.raises(BadRequest, match="after"):
         position_of("v", text)
 

@@ -108,7 +108,7 @@ async def test_without_an_address_only_the_sum_counts(make_stage: MakeStage) -> 
     assert client_key("", ()) == ""
 
 
-async def test_a_trusted_proxy_that_names_no_client_is_no_client(make_stage: MakeStage) -> None:
+async def test_a_trusted_proxy_that_names_no_client_is_not_a_client(make_stage: MakeStage) -> None:
     settings = limited(places=50, per_address=1)
     settings = settings.model_copy(update={"trusted_proxies": (ip_network("10.0.0.0/8"),)})
     stage = await make_stage(settings)

@@ -79,7 +79,7 @@ async def test_in_production_somebody_has_to_look(
     assert (verdict.payload["needs_review"], verdict.payload["transport"]) == (True, "upload")
 
 
-async def test_a_camera_is_no_upload(make_stage: MakeStage) -> None:
+async def test_a_camera_is_not_an_upload(make_stage: MakeStage) -> None:
     stage = await make_stage(Settings(uploads="review"))
     session_id = await stage.join()
     await stage.perform(lambda: stage.has_sent("verdict"))

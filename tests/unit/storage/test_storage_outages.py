@@ -290,14 +290,14 @@ async def test_a_folder_that_is_gone_is_passing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "statement", ["SELEC 1", "SELECT * FROM nowhere", "SELECT nothing FROM sessions"]
 )
-async def test_a_wrong_statement_is_no_outage(database: Database, statement: str) -> None:
+async def test_a_wrong_statement_is_not_an_outage(database: Database, statement: str) -> None:
     with pytest.raises(KycError) as failure:
         async with database.begin() as connection:
             await connection.execute(text(statement))
     assert not isinstance(failure.value, StorageUnavailable)
 
 
-async def test_a_value_that_does_not_fit_is_no_outage(database: Database) -> None:
+async def test_a_value_that_does_not_fit_is_not_an_outage(database: Database) -> None:
     with pytest.raises((KycError, OverflowError)) as failure:
         async with database.begin() as connection:
             await connection.execute(

@@ -79,7 +79,7 @@ def test_the_lock_names_the_face_landmarker() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[[model]]\nname = 'a'", "model = 1", "not toml ["])
-def test_what_is_no_lock_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_lock_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "lock.toml").write_text(text)
     with pytest.raises(ModelError, match=r"lock\.toml"):
         read_lock(tmp_path / "lock.toml")
