@@ -37,11 +37,11 @@ from kyc_rtc.settings import Settings, load_settings
 from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.features import SqlFeaturesRepository
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists
-from kyc_rtc.storage.measures import SqlMeasuresRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
 from kyc_rtc.storage.seal import Sealer
@@ -82,7 +82,7 @@ def build(
 ) -> web.Application:
     """Wire everything together. Models are fetched or verified here, before anything listens.
 
-    `new_analysis` replaces the detectors of a session; then no model is needed.
+    `new_analysis` replaces the analysers of a session; then no model is needed.
 
     Raises:
         SettingsError: a setting is unusable. ModelError: the model is neither cached nor to be had.
@@ -92,7 +92,7 @@ def build(
     model: VerifiedFile | None = None
     if new_analysis is None:
         model = VerifiedFile.of(ModelStore(settings.cache_dir).fetch(FACE_MODEL))
-        new_analysis = _detectors(settings, clock, model.path)
+        new_analysis = _analysis_factory(settings, clock, model.path)
     sealer = Sealer(resolve_secret(settings))
     database = Database(settings.store_url, sealer)
     pool, background = AnalysisPool(settings.limits.analysis_threads), AnalysisPool(1)
@@ -118,7 +118,7 @@ def build(
         decoded=decoded_places(settings.limits),
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
-        measures=SqlMeasuresRepository(database),
+        features=SqlFeaturesRepository(database),
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
@@ -148,7 +148,7 @@ def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surrounding
     )
 
 
-def _detectors(settings: Settings, clock: Clock, model: Path) -> Callable[[], AnalysisPort]:
+def _analysis_factory(settings: Settings, clock: Clock, model: Path) -> Callable[[], AnalysisPort]:
     learned = settings.detection.weights_dir or SHIPPED
     load_learned(learned)  # what is broken is reported before anything listens
     return lambda: new_frame_analysis(model, clock, learned)

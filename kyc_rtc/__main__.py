@@ -133,7 +133,7 @@ def _add_bench(commands: Any) -> None:
     bench = commands.add_parser("bench", help="measure speed and memory on this machine")
     subjects = bench.add_subparsers(required=True, metavar="SUBJECT")
     pipeline = subjects.add_parser(
-        "pipeline", help="cost of a frame by stage, beside MediaPipe's own"
+        "pipeline", help="cost of a frame by stage, compared with MediaPipe's own"
     )
     pipeline.add_argument("--video", type=Path, required=True)
     pipeline.add_argument("--frames", type=int, default=300)

@@ -2,10 +2,10 @@
 
     KycError
     ├── BadRequest                the caller sent something wrong
-    │   ├── BadSdp                an offer or a fragment that is no usable SDP
+    │   ├── BadSdp                an offer or a fragment that is not usable SDP
     │   │   └── CandidatesRefused     none of a client's ICE candidates may be tried
     │   ├── VideoTooLarge         video with more pixels than are decoded
-    │   ├── BadImage              bytes that are no acceptable picture
+    │   ├── BadImage              bytes that are not an acceptable picture
     │   └── BadMessage            a malformed data-channel message
     ├── Unauthorised              no credential, or not a valid one
     │   ├── LinkExpired           the verification's time is over

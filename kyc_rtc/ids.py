@@ -32,7 +32,7 @@ def parse_session_id(text: str) -> SessionId:
     """The id in its canonical form.
 
     Raises:
-        NotFound: `text` is no UUID; such a session cannot exist.
+        NotFound: `text` is not a UUID; such a session cannot exist.
     """
     try:
         return SessionId(str(uuid.UUID(text)))

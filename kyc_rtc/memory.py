@@ -1,4 +1,4 @@
-"""Memory that sessions give back goes back to the system: glibc keeps it unless told otherwise.
+"""Memory that sessions give back goes back to the system: glibc keeps it unless it is set otherwise.
 
 Nets and codecs allocate from many threads; glibc gives each an arena of its own and seldom shrinks
 one. Elsewhere than on glibc both functions do nothing.

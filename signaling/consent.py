@@ -48,11 +48,11 @@ def consent_text(settings: Settings, words: Mapping[str, str]) -> schemas.Consen
 
 def _points(settings: Settings, words: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     own = settings.consent
-    measured = settings.detection.keep_measures
+    measured = settings.detection.keep_features
     yield "purpose", own.purpose or words["consent.purpose"]
     yield "actions", words["consent.actions"]
     yield "biometric", words["consent.biometric"]
-    yield "kept", words["consent.kept_with_measures" if measured else "consent.kept"]
+    yield "kept", words["consent.kept_with_features" if measured else "consent.kept"]
     yield "kept_for", own.kept_for or words["consent.kept_for"]
     if own.agent_may_watch:
         yield "watched", words["consent.watched"]

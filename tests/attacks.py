@@ -7,7 +7,7 @@ time another person or seed, and prints a Markdown table. What answers nothing m
 does not wait for long. After the attacks comes the worst case, recordings that are asked for nothing
 but what they show, and at last people, recorded, who are asked likewise and do it: there PASSED is
 right. Last it says how many of the plans that the server draws each recording could answer. The rate
-of analysed frames is told, since a busy machine lowers it, and with it what can be seen.
+of analysed frames is reported, since a busy machine lowers it, and with it what can be seen.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Material:
         """Another person's in every run; None, in the first, is the portrait's own."""
         return STILLS[(number - 1) % len(STILLS)].picture(self.folder) if number else None
 
-    def puppet(self, number: int) -> Obedient:
+    def animated_photo(self, number: int) -> Obedient:
         return Obedient(self.model, number + 1, self.photo(number))
 
     def recorded(self, number: int) -> Recorded:
@@ -106,7 +106,7 @@ def _filmed(screen: Screen, play: Make) -> Make:
 
 def _trials() -> list[Trial]:
     """Every row of the table; what answers nothing meets a server that does not wait for long."""
-    recorded, puppet = Material.recorded, Material.puppet
+    recorded, animated_photo = Material.recorded, Material.animated_photo
     screens: tuple[Screen, ...] = (monitor, phone, laptop)
     filmed = {f"recording on a filmed {one.__name__}": _filmed(one, recorded) for one in screens}
     return [
@@ -114,9 +114,11 @@ def _trials() -> list[Trial]:
         Trial("photo moved by hand", lambda m, n: WavedPhoto(m.model, m.photo(n)), IMPATIENT),
         Trial("photo bent", lambda m, n: BentPhoto(m.model, m.photo(n), n), IMPATIENT),
         Trial("loop of 2.5 s of a recording", lambda m, n: Loop(m.recorded(n)), IMPATIENT),
-        Trial("frozen after the first answer", lambda m, n: Freezing(m.puppet(n)), IMPATIENT),
-        Trial("puppet", puppet, {}),
-        Trial("puppet on a filmed monitor", _filmed(monitor, puppet), {}),
+        Trial(
+            "frozen after the first answer", lambda m, n: Freezing(m.animated_photo(n)), IMPATIENT
+        ),
+        Trial("animated photo", animated_photo, {}),
+        Trial("animated photo on a filmed monitor", _filmed(monitor, animated_photo), {}),
         Trial("recording fed in as the camera", recorded, {}),
         *(Trial(name, play, {}) for name, play in filmed.items()),
         *(Trial(f"{name}, {WORST}", play, FEW, _takes) for name, play in filmed.items()),

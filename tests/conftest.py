@@ -94,7 +94,7 @@ def face_model() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real face videos, from KYC_RTC_DATA or beside the checkout; skips without it."""
+    """The folder of real face videos, from KYC_RTC_DATA or next to the checkout; skips without it."""
     folder = Path(os.environ.get("KYC_RTC_DATA", REPOSITORY.parent / "shared" / "data"))
     if not (folder / "manifest.tsv").is_file():
         pytest.skip("no face videos: set KYC_RTC_DATA to a folder with a manifest.tsv")

@@ -4,7 +4,7 @@
 
 starts the server with a faked analysis, lets a few clients run short sessions as fast as they can, kills
 it (SIGKILL) at a random moment, and looks into the database: verdict and alerts both or neither, a
-journal without holes, everything that a client was told in it. After the restart the journals are read
+journal without holes, everything that a client received in it. After the restart the journals are read
 over REST; every so often the server is left alone until no session of an earlier life is in a live state.
 Prints a table; exit status 1 where anything is wrong.
 """
@@ -69,7 +69,7 @@ class Counts:
     verdicts: int = 0
     alerts: int = 0
     entries: int = 0
-    told: int = 0
+    received: int = 0
     read: int = 0
     interrupted: int = 0
     slowest_settling_s: float = 0.0
@@ -174,7 +174,7 @@ class CrashTest:
         if self._chance.random() < 0.5:
             # Every other one falls into the making of a verdict, which takes some milliseconds.
             crowd.completing.clear()
-            with contextlib.suppress(TimeoutError):  # all were refused, and that is told
+            with contextlib.suppress(TimeoutError):  # all were refused, and that is reported
                 async with asyncio.timeout(_COMPLETING_LIMIT_S):
                     await crowd.completing.wait()
             await asyncio.sleep(self._chance.uniform(0.0, 0.02))
@@ -183,7 +183,7 @@ class CrashTest:
             await running
         self._records = crowd.records
         self.counts.kills += 1
-        self.counts.told += sum(len(record.told) for record in crowd.records)
+        self.counts.received += sum(len(record.received) for record in crowd.records)
         self.counts.violations += crowd.refusals
 
     async def _look(self) -> dict[str, Stored]:
@@ -266,7 +266,7 @@ async def run_all(databases: Sequence[str], kills: int, seed: int) -> list[Count
 
 
 HEAD = """\
-| database | kills | start, ms | sessions | verdicts | alerts | journal entries | messages told \
+| database | kills | start, ms | sessions | verdicts | alerts | journal entries | messages received \
 | journals read back | interrupted | settled within, s | violations |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
@@ -281,7 +281,7 @@ def row(counts: Counts) -> str:
         counts.verdicts,
         counts.alerts,
         counts.entries,
-        counts.told,
+        counts.received,
         counts.read,
         counts.interrupted,
         f"{counts.slowest_settling_s:.1f}",

@@ -183,7 +183,7 @@ def _record(job: Job, asked: Kinds, found: Checked) -> Record:
         subject=job.subject,
         met=found.met,
         status=verdict.status.value,
-        unlearnt=found.without_experts.status.value,
+        unlearnt=found.without_detectors.status.value,
         score=verdict.deepfake_score,
         reasons=tuple(reason.value for reason in verdict.reasons),
     )

@@ -5,7 +5,7 @@
 `one person`: every bona fide video of the manifest that shows a face for a second. `changed`: pairs of them,
 of different repositories and persons, the second cut to the first after four seconds without a break; both
 show a face for two seconds. Pictures as recorded, at most so many a second, through the tracker as sessions
-have it, without the other detectors.
+have it, without the other analysers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kyc_rtc.clock import SystemClock
 from kyc_rtc.detection.analysers import Suite
-from kyc_rtc.detection.measures import Measures
+from kyc_rtc.detection.features import Features
 from kyc_rtc.errors import MediaError
 from kyc_rtc.evaluation.manifest import Clip, Label, read_manifest
 from kyc_rtc.evaluation.metrics import wilson_interval
@@ -76,7 +76,7 @@ class Found:
     compared: int
 
     @property
-    def told(self) -> str:
+    def outcome(self) -> str:
         """In a word. Who is not compared while a challenge is answered is doubted in a check."""
         if self.changed or self.doubted:
             return "changed" if self.changed else "doubted"
@@ -85,7 +85,7 @@ class Found:
 
 def follow(job: Job) -> Found | None:
     """What the tracker says at the end; None where a clip cannot be decoded."""
-    suite = Suite(Measures(None, None), ())
+    suite = Suite(Features(None, None), ())
     finder = MediaPipeFinder(job.model)
     analysis = FrameAnalysis(MediaPipeObserver(job.model), suite, ManualClock(), finder)
     faces, compared, track = [0] * len(job.clips), [0] * len(job.clips), None
@@ -137,10 +137,10 @@ def pairs_of(clips: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
 
 def row(fps: float, kind: str, found: Sequence[Found]) -> str:
     """One line of the table, with Wilson's interval of the changes."""
-    count = Counter(one.told for one in found)
+    count = Counter(one.outcome for one in found)
     low, high = wilson_interval(count["changed"], len(found))
     cells = f"{count['changed']} ({low:.3f}–{high:.3f}) | "
-    cells += " | ".join(str(count[told]) for told in ("doubted", "not compared", "same"))
+    cells += " | ".join(str(count[outcome]) for outcome in ("doubted", "not compared", "same"))
     return f"| {kind} | {fps:g} | {len(found)} | {cells} |"
 
 

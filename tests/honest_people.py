@@ -198,11 +198,11 @@ def sitting(job: Job, status: Mapping[str, Any], seconds: float, begun_anew: int
         frames_per_s=round(status["frames_processed"] / seconds, 1),
         begun_anew=begun_anew,
         deepfake_score=status["deepfake_score"],
-        challenges=tuple(map(_told, challenges)),
+        challenges=tuple(map(_described, challenges)),
     )
 
 
-def _told(challenge: Mapping[str, Any]) -> str:
+def _described(challenge: Mapping[str, Any]) -> str:
     end = {True: "met", False: "failed", None: challenge["voided"] or "open"}[challenge["passed"]]
     return f"{challenge['challenge_type']} {challenge['direction'] or ''}: {end}"
 

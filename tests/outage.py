@@ -8,8 +8,8 @@ has a verdict. Meanwhile a bank opens sessions, which must be refused with 503 a
 for the verdict on a sixth client, until it is answered. Prints a Markdown table; exit status 1 where a
 verdict was lost, somebody was stranded, or a refusal was wrong.
 
-*Lost*: told over the upload or over REST and not stored so, or never stored although the client's session
-came to its end. *Stranded*: within 10 s of recovery no verdict, no retry, and nothing new was told.
+*Lost*: received over the upload or over REST and not stored so, or never stored although the client's session
+came to its end. *Stranded*: within 10 s of recovery no verdict, no retry, and nothing new was received.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tests.support.outages import (
 )
 from tests.support.rest import Refused, Rest, Unreachable
 from tests.support.stored import SqliteStore, Store, Stored, new_store, read
-from tests.support.upload_client import Manner, Told, UploadClient
+from tests.support.upload_client import Manner, Received, UploadClient
 from tests.unit.storage.postgresql import NotInstalled
 
 CLIENTS = 5
@@ -181,9 +181,9 @@ async def _judge(outcome: Outcome, clients: list[UploadClient], store: Store) ->
 
 
 def _count(outcome: Outcome, client: UploadClient) -> None:
-    told = [one.at_s for one in client.record.verdicts()]
-    if told:
-        first_s = min(told)
+    verdicts_s = [one.at_s for one in client.record.verdicts()]
+    if verdicts_s:
+        first_s = min(verdicts_s)
         outcome.before += first_s < outcome.began_s
         outcome.during += outcome.began_s <= first_s < outcome.ended_s
         outcome.after += first_s >= outcome.ended_s
@@ -194,7 +194,7 @@ def _never_stored(client: UploadClient, stored: dict[str, Stored]) -> list[str]:
     last = stored.get(client.session_id)
     heard = [one for one in client.record.verdicts() if one.session_id == client.session_id]
     if heard and (last is None or last.verdict is None):
-        return [f"{client.session_id}: told a verdict, and none is stored"]
+        return [f"{client.session_id}: received a verdict, and none is stored"]
     return []
 
 
@@ -204,23 +204,23 @@ def noticed(outcome: Outcome, client: UploadClient) -> bool:
     if any(one.at_s < outcome.ended_s for one in record.verdicts()):
         return True
     signs = [one.at_s for one in record.verdicts()] + record.retried_at_s
-    signs += [told.at_s for told in record.told if _is_news(told)]
+    signs += [one.at_s for one in record.received if _is_news(one)]
     return any(outcome.ended_s <= at_s <= outcome.ended_s + RECOVERY_S for at_s in signs)
 
 
-def _is_news(told: Told) -> bool:
-    """Progress and quality are told all the time; these only when something was stored."""
-    return "event" in told.message
+def _is_news(received: Received) -> bool:
+    """Progress and quality are sent all the time; these only when something was stored."""
+    return "event" in received.message
 
 
 def account(outcome: Outcome, client: UploadClient) -> str:
     """What happened to a client, relative to the recovery, for a row that went wrong."""
-    told = [f"{one.at_s - outcome.ended_s:+.1f} {one.kind}" for one in client.record.told]
+    received = [f"{one.at_s - outcome.ended_s:+.1f} {one.kind}" for one in client.record.received]
     trouble = [
         f"{one.at_s - outcome.ended_s:+.1f} {one.call} {one.status}"
         for one in client.record.trouble
     ]
-    return f"told {told[-6:]}, trouble {trouble[-6:]}"
+    return f"received {received[-6:]}, trouble {trouble[-6:]}"
 
 
 async def run(scenario: Scenario, seed: int) -> Outcome:

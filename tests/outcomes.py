@@ -4,9 +4,9 @@
 
 The first rows are a client over real WebRTC, the animated portrait, that answers every challenge late
 and hides meanwhile that nobody is there; PASSED is wrong. Two controls answer soon, and PASSED is
-right: they show that the client can pass. The portrait is judged without the experts.
+right: they show that the client can pass. The portrait is judged without the detectors.
 
-The last rows are recorded people before headless Chromium with the page as it is shipped, the experts
+The last rows are recorded people before headless Chromium with the page as it is shipped, the detectors
 on, whose link goes dark while they answer: once, or again and again. FAILED is wrong. The server draws
 only types that the recording shows; where it asks for the side that is missing, the run is begun anew.
 Every run has a server and a database of its own.

@@ -79,10 +79,10 @@ class Finding:
 
     def within(self, what: str, took_s: float | None, limit_s: float) -> None:
         """Note how long something took, and that it is wrong where it took longer."""
-        told = "never" if took_s is None else f"{took_s:.1f} s"
-        self.seen.append(f"{what}: {told}")
+        took = "never" if took_s is None else f"{took_s:.1f} s"
+        self.seen.append(f"{what}: {took}")
         if took_s is None or took_s > limit_s:
-            self.wrong.append(f"{what}: {told}, allowed {limit_s:.0f} s")
+            self.wrong.append(f"{what}: {took}, allowed {limit_s:.0f} s")
 
 
 async def restarts(pair: Pair, length: Length) -> Finding:

@@ -1,1 +1,1 @@
-"""Training of the nets and experts; see docs/detection.md. Needs requirements/train.lock."""
+"""Training of the nets and detectors; see docs/detection.md. Needs requirements/train.lock."""

@@ -15,28 +15,28 @@ from kyc_rtc.vision.model_store import ModelStore
 from training.crops import gather
 from training.crossfit import table_of_drawn, table_of_pictures
 from training.curve import learning_curve
-from training.drawn import draw_puppets, drawn_from
+from training.drawn import draw_animated_photos, drawn_from
 from training.fit_nets import run
-from training.labelled import Lessons, read_lessons
+from training.labelled import LabelledSamples, read_samples
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
 from training.nets_tables import write_nets_tables
 from training.people import Item, folds, read_items
 from training.release import release
 from training.sources import leave_one_source_out
 
-NET_FOLDS, EXPERT_FOLDS = 3, 10
+NET_FOLDS, DETECTOR_FOLDS = 3, 10
 _SHARES, _SEEDS = (0.25, 0.5, 1.0), 2
 
 
 def main() -> None:
-    """Every step, or those that are named; what an earlier step made is read from the work folder."""
+    """Run every step, or the named ones. A step reads the results of earlier steps from the work folder."""
     options = _options()
     manifest, work = options.data / "manifest.tsv", options.work
     items = read_items(manifest)
     fold = folds(items, NET_FOLDS)
     model = ModelStore(None).fetch("face_landmarker")
-    steps = options.steps or ("crops", "nets", "curve", "sources", "measure", "experts")
-    lessons = _lessons(options.labelled)
+    steps = options.steps or ("crops", "nets", "curve", "sources", "measure", "detectors")
+    samples = _samples(options.labelled)
     if "crops" in steps:
         gather(items, fold, model, work / "crops", options.jobs)
     if "nets" in steps:
@@ -49,18 +49,18 @@ def main() -> None:
     names = _names(manifest, items, fold)
     if "measure" in steps:
         measure(manifest, names, work / "nets", model, work / "measured", options.jobs)
-        drawn = draw_puppets(read_manifest(manifest), model, work / "drawn", options.jobs)
+        drawn = draw_animated_photos(read_manifest(manifest), model, work / "drawn", options.jobs)
         source = {clip.name: names[drawn_from(clip.name)] for clip in drawn}
         measure_drawn(drawn, source, work / "nets", model, work / "measured", options.jobs)
-    if "experts" in steps:
-        finer = folds(items, EXPERT_FOLDS)
+    if "detectors" in steps:
+        finer = folds(items, DETECTOR_FOLDS)
         finer_names = _names(manifest, items, finer)
         measured = load(work / "measured", finer_names)
-        animated = load_drawn(work / "measured")
+        results = load_drawn(work / "measured")
         pictures = table_of_pictures(items, finer, work / "crops", work / "nets")
-        puppets = table_of_drawn(animated, [finer_names[drawn_from(one.name)] for one in animated])
-        more = {AnalyserName.RECAPTURE: pictures, AnalyserName.PUPPET: puppets}
-        release(measured, more, lessons, work, options.out)
+        animated = table_of_drawn(results, [finer_names[drawn_from(one.name)] for one in results])
+        more = {AnalyserName.RECAPTURE: pictures, AnalyserName.ANIMATED: animated}
+        release(measured, more, samples, work, options.out)
     write_nets_tables(work)
 
 
@@ -75,27 +75,27 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--labelled",
         metavar="DATABASE_URL",
-        help="a server's, whose labelled sessions teach experts",
+        help="a server's, on whose labelled sessions detectors are trained as well",
     )
     parser.add_argument(
-        "steps", nargs="*", metavar="STEP", help="crops nets curve sources measure experts"
+        "steps", nargs="*", metavar="STEP", help="crops nets curve sources measure detectors"
     )
     options = parser.parse_args()
-    if options.labelled and options.steps and "experts" not in options.steps:
-        parser.error("--labelled is for the step experts")
+    if options.labelled and options.steps and "detectors" not in options.steps:
+        parser.error("--labelled is for the step detectors")
     return options
 
 
-def _lessons(url: str | None) -> Lessons:
-    """Those of a server's database. Read first: what is wrong is told before the hours of work."""
+def _samples(url: str | None) -> LabelledSamples:
+    """Those of a server's database. Read first: an error is reported before the hours of work."""
     if url is None:
-        return Lessons()
+        return LabelledSamples()
     try:
-        lessons = read_lessons(url, EXPERT_FOLDS)
+        samples = read_samples(url, DETECTOR_FOLDS)
     except KycError as error:
         sys.exit(f"--labelled: {error.message}" + (f" ({error.hint})" if error.hint else ""))
-    print(lessons.report(), flush=True)
-    return lessons
+    print(samples.report(), flush=True)
+    return samples
 
 
 def _names(manifest: Path, items: list[Item], fold: list[int]) -> dict[str, int]:

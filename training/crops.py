@@ -22,13 +22,13 @@ from kyc_rtc.vision.observation import Face
 from media.file_source import read_frames
 from media.transcode import Codec, at_rate, through_codec
 from training.people import Item
-from training.synthesis import Donor, Edit, MeshSwap, Puppet, Recapture, Redrawn, SelfBlend
+from training.synthesis import AnimatedPhoto, Donor, Edit, MeshSwap, Recapture, Redrawn, SelfBlend
 
 FPS, SECONDS = 15, 6
 PAIRS_A_VARIANT = 10
 CODEC_DRAWS = 2
 _APART_FRAMES = (1, 1, 2)
-"""Between the pictures of a pair, drawn: 67 or 133 ms, as far as serving lets them be."""
+"""Distances between the two pictures of a pair, drawn at random: 67 or 133 ms, as in serving."""
 
 LONG_SIDE_PX = 640
 
@@ -36,10 +36,10 @@ SYNTHETIC = {
     "self_blend": "blended",
     "mesh_swap": "blended",
     "redrawn": "blended",
-    "puppet": "puppet",
+    "animated_photo": "animated",
     "recapture": "screen",
 }
-"""The attacks that are drawn into every bona fide clip, and what each teaches."""
+"""The attacks that are drawn into every bona fide clip, and the question of the net that each belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +140,8 @@ def _new_edit(
             return MeshSwap(donor, rng) if donor else None
         case "redrawn":
             return Redrawn(rng)
-        case "puppet":
-            return Puppet(rng)
+        case "animated_photo":
+            return AnimatedPhoto(rng)
         case _:
             return Recapture(rng, shape)
 
@@ -226,7 +226,7 @@ def _picture_crops(work: tuple[Sequence[tuple[int, Item]], Path]) -> Crops:
 
 
 def _framed(image: BgrImage) -> BgrImage:
-    """With a border of its own edge, for the observer finds no face that fills the picture."""
+    """The picture with a border of its own edge: the observer finds no face that fills the picture."""
     margin = max(image.shape[:2]) // 4
     return np.asarray(
         cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE), np.uint8

@@ -1,4 +1,4 @@
-"""Cross-fitted experts put into the results: every clip judged by what has not seen it."""
+"""Cross-fitting: every clip is scored by detectors that were not trained on it."""
 
 from __future__ import annotations
 
@@ -13,42 +13,44 @@ from numpy.typing import NDArray
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES, LEAST, MEAN, constancy_name
+from kyc_rtc.detection.detectors import SIGNS, detector_evidence
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS, expert_evidence
-from kyc_rtc.detection.measures import (
+from kyc_rtc.detection.features import (
     COLOUR_NAMES,
     COLOURS,
+    FEATURE_NAMES,
     LEARNED_NAMES,
-    MEASURE_NAMES,
     QUESTIONS,
     net_name,
 )
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult, Statement
-from training.fit_experts import Table, cross_calibrated, cross_fitted
+from training.fit_detectors import Table, cross_calibrated, cross_fitted
 from training.measure import CONDITIONS, DRAWN_CONDITIONS, Measured
 from training.people import TASK_OF_SPECIES, Item
 
 SPECIES = {
-    expert: frozenset(species for species, task in TASK_OF_SPECIES.items() if task == expert.value)
-    for expert in SIGNS
+    detector: frozenset(
+        species for species, task in TASK_OF_SPECIES.items() if task == detector.value
+    )
+    for detector in SIGNS
 }
-"""The attacks that each expert is for; it is taught nothing about the others."""
+"""The attacks that each detector is for; it is not trained on the others."""
 
 
 ASKED_OF_PICTURES = ("recapture", "screen")
 NET_ALONE = (*(net_name(VIEWS[0], question) for question in ASKED_OF_PICTURES), COLOURS)
-"""What a single picture has: no second one, so that nothing is known of its change."""
+"""The features that a single picture has. Those of change need a second picture."""
 
 
 _PICTURES_WEIGHT = 400.0
-"""All pictures together weigh as much as so many clips."""
+"""The weight of all pictures together, in clips."""
 
 MIN_FRAMES = 20
 
 
-WITNESSES = {
+LINEAR_FEATURES = {
     AnalyserName.SWAP: (
         *(net_name(view, question) for view in VIEWS for question in ("swap", "blended")),
         *(constancy_name(area, "fine", "soon") for area in ("lips", "inner")),
@@ -56,37 +58,40 @@ WITNESSES = {
     AnalyserName.GENERATED: tuple(
         constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "skin")
     ),
-    AnalyserName.PUPPET: (LEAST, MEAN),
+    AnalyserName.ANIMATED: (LEAST, MEAN),
     AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
 }
-"""What weighs beside an expert's trees because it is the best witness, or one that holds for attacks of
-other makers: among two hundred measures trees would drown it. The rest are measures like the others.
-The net is not asked about puppets: it was taught by drawn ones, and is calm about those of other makers."""
+"""Features that enter a detector's log-odds linearly, in addition to its trees: the strongest ones, and those
+that hold for attacks of other makers. Trees would seldom choose them among two hundred features.
+The net's answers on animated photographs are not used: it was trained on drawn ones, and misses those of
+other makers."""
 
 
-def columns_for(expert: AnalyserName) -> list[int]:
-    """What an expert's trees look at. Few recaptures are filmed, so that theirs have what was learnt
-    alone; trees that are taught by few makers would hide what heads and puppets of all have in common."""
-    everything, learned = set(MEASURE_NAMES), set(LEARNED_NAMES)
+def columns_for(detector: AnalyserName) -> list[int]:
+    """The features of a detector's trees. Few recaptures are filmed, so that theirs have the learnt features
+    alone; trees trained on few makers would hide what heads and animated photographs of all share."""
+    everything, learned = set(FEATURE_NAMES), set(LEARNED_NAMES)
     wanted = {
         AnalyserName.SWAP: everything - learned,
         AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
-        AnalyserName.PUPPET: everything - learned - set(CONSTANCY_NAMES),
+        AnalyserName.ANIMATED: everything - learned - set(CONSTANCY_NAMES),
         AnalyserName.RECAPTURE: set(NET_ALONE),
-    }[expert]
-    return [at for at, name in enumerate(MEASURE_NAMES) if name in wanted]
+    }[detector]
+    return [at for at, name in enumerate(FEATURE_NAMES) if name in wanted]
 
 
-def witnesses_of(expert: AnalyserName, measures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The expert's witnesses (n, k) among the measures (n, m)."""
-    return measures[:, [MEASURE_NAMES.index(name) for name in WITNESSES[expert]]]
+def linear_features_of(
+    detector: AnalyserName, features: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The detector's linear features (n, k) among the features (n, m)."""
+    return features[:, [FEATURE_NAMES.index(name) for name in LINEAR_FEATURES[detector]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Every clip under every condition, in one order: `measures` (n, m), and whose row it is."""
+    """Every clip under every condition, in one order: `features` (n, m), the clip's result and its fold."""
 
-    measures: NDArray[np.float64]
+    features: NDArray[np.float64]
     results: list[ClipResult]
     fold: NDArray[np.int64]
 
@@ -95,30 +100,30 @@ def rows_of(measured: Measured) -> Rows:
     """The rows of all conditions after each other."""
     results = [result for some in measured.results.values() for result in some]
     fold = np.array(measured.fold * len(measured.results))
-    return Rows(np.array([vector(result.measures) for result in results]), results, fold)
+    return Rows(np.array([vector(result.features) for result in results]), results, fold)
 
 
-def vector(measures: Mapping[str, float | None]) -> list[float]:
-    """The measures in their order, NaN where one is missing."""
-    values = (measures.get(name) for name in MEASURE_NAMES)
+def vector(features: Mapping[str, float | None]) -> list[float]:
+    """The features in their order, NaN where one is missing."""
+    values = (features.get(name) for name in FEATURE_NAMES)
     return [np.nan if value is None else value for value in values]
 
 
-def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
-    """What an expert is taught, of the columns that it may look at."""
+def table_of(rows: Rows, detector: AnalyserName, columns: Sequence[int]) -> Table:
+    """The training rows of a detector, with the columns that its trees use."""
     chosen = [
         at
         for at, result in enumerate(rows.results)
         if result.use is Use.ANY
         and result.evidence
         and result.frames.judgeable >= MIN_FRAMES
-        and (result.bona_fide or result.species in SPECIES[expert])
+        and (result.bona_fide or result.species in SPECIES[detector])
     ]
     attack = np.array([not rows.results[at].bona_fide for at in chosen])
-    whole = rows.measures[chosen]
+    whole = rows.features[chosen]
     return Table(
         seen_by(whole, columns),
-        witnesses_of(expert, whole),
+        linear_features_of(detector, whole),
         attack,
         rows.fold[chosen],
         np.ones(len(chosen)),
@@ -126,41 +131,42 @@ def table_of(rows: Rows, expert: AnalyserName, columns: Sequence[int]) -> Table:
 
 
 def table_of_drawn(results: Sequence[ClipResult], fold: Sequence[int]) -> Table:
-    """Clips of our own making for the puppet expert, each as often as a recorded one is there."""
+    """Clips of our own making as training rows for animated photographs, each with the weight of a
+    recorded one."""
     chosen = [at for at, one in enumerate(results) if one.frames.judgeable >= MIN_FRAMES]
-    whole = np.array([vector(results[at].measures) for at in chosen])
-    measures = seen_by(whole, columns_for(AnalyserName.PUPPET))
-    witnesses = witnesses_of(AnalyserName.PUPPET, whole)
+    whole = np.array([vector(results[at].features) for at in chosen])
+    features = seen_by(whole, columns_for(AnalyserName.ANIMATED))
+    linear_features = linear_features_of(AnalyserName.ANIMATED, whole)
     weight = np.full(len(chosen), len(CONDITIONS) / len(DRAWN_CONDITIONS))
     attack = np.ones(len(chosen), np.bool_)
-    return Table(measures, witnesses, attack, np.array([fold[at] for at in chosen]), weight)
+    return Table(features, linear_features, attack, np.array([fold[at] for at in chosen]), weight)
 
 
-def seen_by(measures: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
-    """The measures (n, m), NaN outside of `columns`."""
-    masked = np.full_like(measures, np.nan)
-    masked[:, columns] = measures[:, columns]
+def seen_by(features: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """The features (n, m), NaN outside of `columns`."""
+    masked = np.full_like(features, np.nan)
+    masked[:, columns] = features[:, columns]
     return masked
 
 
 def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, nets: Path) -> Table:
-    """Single pictures for the recapture expert: bona fide, and prints and screens, by the cross-fitted
-    answers alone that `fit_nets.run` left in `nets`."""
+    """Training rows of single pictures for the recapture detector: bona fide, prints and screens. Their
+    features are the cross-fitted answers that `fit_nets.run` left in `nets`."""
     notes = json.loads((crops / "crops.json").read_text())
-    columns = [MEASURE_NAMES.index(name) for name in NET_ALONE]
+    columns = [FEATURE_NAMES.index(name) for name in NET_ALONE]
     asked = [QUESTIONS.index(question) for question in ASKED_OF_PICTURES]
     chosen = [
         (at, note["item"]) for at, note in enumerate(notes) if not items[note["item"]].is_video
     ]
-    measures = np.full((len(chosen), len(MEASURE_NAMES)), np.nan)
+    features = np.full((len(chosen), len(FEATURE_NAMES)), np.nan)
     rows = [at for at, _ in chosen]
     answers, colours = np.load(nets / "answers.npy"), np.load(nets / "colours.npy")
-    measures[:, columns] = np.column_stack([answers[rows, 0][:, asked], colours[rows]])
+    features[:, columns] = np.column_stack([answers[rows, 0][:, asked], colours[rows]])
     attack = np.array([items[item].task is not None for _, item in chosen])
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(
-        measures,
-        witnesses_of(AnalyserName.RECAPTURE, measures),
+        features,
+        linear_features_of(AnalyserName.RECAPTURE, features),
         attack,
         np.array([fold[item] for _, item in chosen]),
         weight,
@@ -168,15 +174,15 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
 
 
 def judged(
-    result: ClipResult, told: Mapping[AnalyserName, float], thresholds: Thresholds
+    result: ClipResult, probabilities: Mapping[AnalyserName, float], thresholds: Thresholds
 ) -> ClipResult:
-    """The result as it would be with these probabilities of the experts."""
+    """The result with these probabilities in place of the detectors' own."""
     if result.findings is None:
         return result
     spans = [e.span_ms for e in result.findings.evidence if e.confidence > 0]
     span_ms = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, 0)
-    experts = [expert_evidence(name, told[name], span_ms) for name in told]
-    evidence = tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + experts)
+    detectors = [detector_evidence(name, value, span_ms) for name, value in probabilities.items()]
+    evidence = tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + detectors)
     findings = replace(result.findings, evidence=evidence)
     verdict = decide(findings, thresholds)
     return replace(
@@ -193,17 +199,17 @@ def judged(
 def held_out_log_odds(
     rows: Rows, table: Table, columns: Sequence[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Raw log-odds of every row, those of other species and for testing only included, and of the
-    table's own rows; each by a model that saw nothing of its fold."""
-    measures = np.concatenate([seen_by(rows.measures, columns), table.measures])
-    odds = cross_fitted(table, measures, np.concatenate([rows.fold, table.fold]))
+    """Log-odds of the trees for every row, and for the table's own rows, each by a model that was not
+    trained on its fold. Rows of other species, and those for testing only, are included."""
+    features = np.concatenate([seen_by(rows.features, columns), table.features])
+    odds = cross_fitted(table, features, np.concatenate([rows.fold, table.fold]))
     return odds[: len(rows.fold)], odds[len(rows.fold) :]
 
 
 def held_out_probabilities(
-    rows: Rows, expert: AnalyserName, table: Table, columns: Sequence[int]
+    rows: Rows, detector: AnalyserName, table: Table, columns: Sequence[int]
 ) -> NDArray[np.float64]:
-    """Of every row (n,), each by a model and a curve that saw nothing of its fold."""
-    raw, taught = held_out_log_odds(rows, table, columns)
-    witnesses = witnesses_of(expert, rows.measures)
-    return cross_calibrated(raw, witnesses, rows.fold, taught, table)
+    """The probability of every row (n,), each by a model and a curve that were not fitted on its fold."""
+    raw, own_raw = held_out_log_odds(rows, table, columns)
+    linear_features = linear_features_of(detector, rows.features)
+    return cross_calibrated(raw, linear_features, rows.fold, own_raw, table)

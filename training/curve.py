@@ -1,4 +1,4 @@
-"""Learning curves: what more people, more crops of each, or more sources would buy."""
+"""Learning curves: how much more people, more crops of each, or more sources would improve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.measures import QUESTIONS, net_name
+from kyc_rtc.detection.features import QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS
 from training.fit_nets import Gathered, fit, item_folds, summary
 from training.nets_tables import means_by_task
@@ -41,7 +41,7 @@ def learning_curve(
 
 
 def _drawn(gathered: Gathered, people: int, by: str, share: float, seed: int) -> Mask:
-    """Which crops (n,) teach."""
+    """Which crops (n,) to train on."""
     rng = np.random.default_rng(seed)
     owner = np.array([note["item"] for note in gathered.notes])
     chance = rng.random(people)[owner] if by == "people" else rng.random(len(owner))
@@ -51,7 +51,7 @@ def _drawn(gathered: Gathered, people: int, by: str, share: float, seed: int) ->
 def _unseen_people(
     gathered: Gathered, items: Sequence[Item], fold: Sequence[int], keep: Mask
 ) -> dict[str, float]:
-    """AUC on the clips of each fold by heads taught by the crops of `keep` in the others."""
+    """AUC on the clips of each fold by heads trained on the crops of `keep` in the others."""
     folds = item_folds(gathered, fold)
     answers = np.zeros((len(folds), len(VIEWS), len(QUESTIONS)), np.float32)
     for number in np.unique(folds):

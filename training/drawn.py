@@ -1,6 +1,6 @@
-"""Animated photographs drawn as whole clips: what the puppet expert learns from, as no recorded ones exist.
+"""Animated photographs drawn as whole clips. Their detector is trained on them: no recorded ones exist.
 
-Swaps, screens and redrawn faces are not drawn as whole clips: an expert that learnt from those told
+Swaps, screens and redrawn faces are not drawn as whole clips: a detector trained on those found
 recorded ones worse (docs/detection.md), or only such as were drawn by the same code.
 """
 
@@ -25,16 +25,16 @@ from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from media.file_source import read_frames
 from media.transcode import at_rate
 from training.crops import LONG_SIDE_PX, scaled
-from training.people import PUPPET
-from training.synthesis import Edit, Puppet, TurnedPuppet
+from training.people import ANIMATED_PHOTO
+from training.synthesis import AnimatedPhoto, Edit, TurnedPhoto
 
-_PREFIX = "puppet/"
+_PREFIX = "animated_photo/"
 _FPS, _SECONDS = 20, 12
 
 
-def draw_puppets(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> list[Clip]:
-    """The first frame of every bona fide video, animated, as files in `out`: by turns as its own
-    movements have it, and turned in depth by a program."""
+def draw_animated_photos(clips: Sequence[Clip], model: Path, out: Path, jobs: int) -> list[Clip]:
+    """Animate the first frame of every bona fide video, and write the clips to `out`. Every other one is
+    turned in depth by a program; the rest follow the movements of their own video."""
     out.mkdir(parents=True, exist_ok=True)
     sources = [
         clip
@@ -58,9 +58,9 @@ def _drawn_clip(clip: Clip, out: Path) -> Clip:
     return replace(
         clip,
         name=f"{_PREFIX}{clip.name}",
-        path=out / f"puppet_{zlib.crc32(clip.name.encode()):08x}.mp4",
+        path=out / f"animated_photo_{zlib.crc32(clip.name.encode()):08x}.mp4",
         label=Label.ATTACK,
-        species=PUPPET,
+        species=ANIMATED_PHOTO,
         source="drawn",
     )
 
@@ -79,7 +79,7 @@ def _draw(clip: Clip, path: Path, turned: bool, model: Path) -> bool:
 
 def _animated(clip: Clip, model: Path, *, turned: bool) -> Iterator[BgrImage]:
     rng = np.random.default_rng(zlib.crc32(clip.name.encode()))
-    puppet: Edit = TurnedPuppet(rng, _FPS) if turned else Puppet(rng)
+    animate: Edit = TurnedPhoto(rng, _FPS) if turned else AnimatedPhoto(rng)
     hand = _Hand(rng)
     with MediaPipeObserver(model) as observer:
         for frame in at_rate(read_frames(clip.path, SystemClock()), _FPS):
@@ -88,7 +88,7 @@ def _animated(clip: Clip, model: Path, *, turned: bool) -> Iterator[BgrImage]:
             image = scaled(frame.to_bgr(), LONG_SIDE_PX)
             face = observer.observe(image, frame.captured_at_ms, frame.sequence).face
             if face is not None:
-                yield hand.held(puppet(image, face.landmarks), frame.captured_at_ms / 1_000)
+                yield hand.held(animate(image, face.landmarks), frame.captured_at_ms / 1_000)
 
 
 class _Hand:

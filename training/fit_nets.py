@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.colour_texture import ColourHead, colour_texture
-from kyc_rtc.detection.measures import COLOURS, QUESTIONS, net_name
+from kyc_rtc.detection.features import COLOURS, QUESTIONS, net_name
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.matched import matched
@@ -35,7 +35,7 @@ from training.people import FACE_SWAP, Item
 from training.recapture import NET_DECAY, as_json, evened, fit_colour_head
 
 AUGMENTATIONS = (1,)
-"""Seeds under which the heads learn from each pair once more, beside the pair as it is."""
+"""Seeds under which the heads learn from each pair once more, in addition to the pair as it is."""
 
 _RECAPTURE = QUESTIONS.index("recapture")
 
@@ -53,7 +53,7 @@ class Gathered:
 
     @classmethod
     def load(cls, folder: Path) -> Gathered:
-        """What `crops.gather` wrote; what is computed of it is kept beside it."""
+        """What `crops.gather` wrote; what is computed of it is kept in the same folder."""
         notes = json.loads((folder / "crops.json").read_text())
         images = np.load(folder / "crops.npy", mmap_mode="r")
         paired = np.array([note["paired"] for note in notes])
@@ -83,7 +83,7 @@ def textures_of(pairs: NDArray[np.uint8]) -> Floats:
 
 
 def fit(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> Heads:
-    """Heads taught by the crops of `keep` (n,), never by a row that is for testing only."""
+    """Heads trained on the crops of `keep` (n,), never by a row that is for testing only."""
     chosen = np.flatnonzero(keep & _usable(gathered, items))
     labels = gathered.labels()[chosen]
     groups = [
@@ -91,17 +91,17 @@ def fit(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> H
     ]
     count = len(gathered.statistics)
     statistics = np.concatenate([one[chosen] for one in gathered.statistics])
-    taught = np.concatenate([labels] * count)
-    heads = fit_heads(statistics, taught, np.concatenate([balanced(labels, groups)] * count))
+    targets = np.concatenate([labels] * count)
+    heads = fit_heads(statistics, targets, np.concatenate([balanced(labels, groups)] * count))
     asked = ~np.isnan(labels[:, _RECAPTURE])
     weights = np.zeros(len(chosen))
     weights[asked] = recapture_weights(gathered, items, chosen[asked])
     weights = np.concatenate([weights] * count)
-    return refitted(heads, _RECAPTURE, statistics, taught, weights, NET_DECAY)
+    return refitted(heads, _RECAPTURE, statistics, targets, weights, NET_DECAY)
 
 
 def fit_colours(gathered: Gathered, items: Sequence[Item], keep: NDArray[np.bool_]) -> ColourHead:
-    """The head on colour texture taught by the crops of `keep` (n,); see `fit`."""
+    """The head on colour texture trained on the crops of `keep` (n,); see `fit`."""
     label = gathered.labels()[:, _RECAPTURE]
     chosen = np.flatnonzero(keep & _usable(gathered, items) & ~np.isnan(label))
     weights = recapture_weights(gathered, items, chosen)
@@ -176,11 +176,11 @@ def summary(
 ) -> dict[str, Any]:
     """AUC by clip, all folds together, of each answer for each kind of attack."""
     names = [net_name(view, question) for view in VIEWS for question in QUESTIONS]
-    told = answers.reshape(len(answers), -1)
+    logits = answers.reshape(len(answers), -1)
     if colours is not None:
-        names, told = [*names, COLOURS], np.column_stack([told, colours.astype(np.float32)])
+        names, logits = [*names, COLOURS], np.column_stack([logits, colours.astype(np.float32)])
     clips: dict[tuple[int, str], list[Floats]] = defaultdict(list)
-    for note, row in zip(gathered.notes, told, strict=True):
+    for note, row in zip(gathered.notes, logits, strict=True):
         clips[note["item"], note["kind"]].append(row)
     means = {key: np.mean(rows, axis=0) for key, rows in clips.items()}
     report: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Labelled sessions of a server as lessons for the experts: they teach, and no figure is of them."""
+"""Labelled sessions of a server as training samples for the detectors; no reported figure is of them."""
 
 from __future__ import annotations
 
@@ -14,54 +14,54 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.from_db import require_database
 from kyc_rtc.evaluation.manifest import BONA_FIDE, Label
 from kyc_rtc.storage.database import Database
-from kyc_rtc.storage.measures import LabelledMeasures, SqlMeasuresRepository
+from kyc_rtc.storage.features import LabelledFeatures, SqlFeaturesRepository
 from kyc_rtc.storage.values import MAX_JSON_BYTES
 from training.people import TASK_OF_SPECIES
 
 MOST = 1_000.0
-"""Measures are logarithms, log-odds and differences of 8-bit values. The trees draw their thresholds
-between the least and the greatest value, so that one far beyond would blind them to the others."""
+"""The largest value that is used. Features are logarithms, log-odds and differences of 8-bit values. Trees
+draw thresholds between the least and the greatest value: one outlier would spoil them all."""
 
 _ATTACKS = frozenset(name for name, task in TASK_OF_SPECIES.items() if task is not None)
 
 
 class Unused(StrEnum):
-    """Why a session, or one of its figures, teaches nothing."""
+    """Why a session, or one of its features, is not used for training."""
 
     LABEL = "sessions whose label is none of ours"
-    SPECIES = "sessions whose species no expert is for, or is not known"
-    NO_MEASURES = "sessions without measures"
-    UNREADABLE = "sessions whose measures are no JSON object, or too long"
-    NAME = "figures whose name is no measure of this version"
-    VALUE = "figures that are no number, or beyond 1000"
+    SPECIES = "sessions of an unknown species, or of one without a detector"
+    NO_FEATURES = "sessions without features"
+    UNREADABLE = "sessions whose features are not a JSON object, or too long"
+    NAME = "features of a name that this version does not have"
+    VALUE = "features that are not a number, or beyond 1000"
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """Sessions that teach: `measures` (n, m), NaN where one is missing, `species` (n), `fold` (n,).
+class LabelledSamples:
+    """Sessions to train on: `features` (n, m), NaN where one is missing, `species` (n), `fold` (n,).
     `unused` counts what was left out."""
 
-    measures: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, len(MEASURE_NAMES))))
+    features: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, len(FEATURE_NAMES))))
     species: tuple[str, ...] = ()
     fold: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     unused: Mapping[Unused, int] = field(default_factory=dict)
 
     def report(self) -> str:
-        """How many taught, by species, and what was left out, as Markdown."""
-        lines = ["# Labelled sessions that taught the experts", ""]
+        """How many are used, by species, and what was left out, as Markdown."""
+        lines = ["# Labelled sessions that the detectors were trained on", ""]
         lines += ["| species | sessions |", "|---|---|"]
         lines += [f"| {name} | {n} |" for name, n in sorted(Counter(self.species).items())]
-        lines += ["", "They teach only: every figure is of the manifest's clips. Left out:", ""]
+        lines += ["", "For training only: every figure is of the manifest's clips. Left out:", ""]
         lines += [f"- {self.unused.get(reason, 0)} {reason.value}" for reason in Unused]
         return "\n".join(lines) + "\n"
 
 
-def read_lessons(url: str, folds: int) -> Lessons:
+def read_samples(url: str, folds: int) -> LabelledSamples:
     """The labelled sessions of a database, each by its newest label. The database is brought to the
     newest schema, as at a start of the server.
 
@@ -76,23 +76,23 @@ def read_lessons(url: str, folds: int) -> Lessons:
             "the database has no labelled session",
             hint="labels come in by POST /api/v1/kyc/sessions/{session_id}/label",
         )
-    return to_lessons(records, folds)
+    return to_samples(records, folds)
 
 
-def to_lessons(records: Iterable[LabelledMeasures], folds: int) -> Lessons:
-    """The rows of those that can teach, and the count of the others."""
+def to_samples(records: Iterable[LabelledFeatures], folds: int) -> LabelledSamples:
+    """The rows of those that can be used, and the count of the others."""
     unused: Counter[Unused] = Counter()
     taken: list[tuple[list[float], str, int]] = []
     for record in records:
-        found = _lesson(record, unused)
+        found = _sample(record, unused)
         if isinstance(found, Unused):
             unused[found] += 1
         else:
             taken.append((*found, fold_of(record.user_hmac, folds)))
     if not taken:
-        return Lessons(unused=unused)
-    measures, species, fold = zip(*taken, strict=True)
-    return Lessons(np.array(measures), species, np.array(fold, np.int64), unused)
+        return LabelledSamples(unused=unused)
+    features, species, fold = zip(*taken, strict=True)
+    return LabelledSamples(np.array(features), species, np.array(fold, np.int64), unused)
 
 
 def fold_of(user_hmac: str, folds: int) -> int:
@@ -101,22 +101,22 @@ def fold_of(user_hmac: str, folds: int) -> int:
     return int.from_bytes(digest[:8]) % folds
 
 
-def _lesson(record: LabelledMeasures, unused: Counter[Unused]) -> tuple[list[float], str] | Unused:
+def _sample(record: LabelledFeatures, unused: Counter[Unused]) -> tuple[list[float], str] | Unused:
     species = _species(record)
     if isinstance(species, Unused):
         return species
-    if record.measures is None:
-        return Unused.NO_MEASURES
-    stored = _parsed(record.measures)
+    if record.features is None:
+        return Unused.NO_FEATURES
+    stored = _parsed(record.features)
     if stored is None:
         return Unused.UNREADABLE
     figures = _figures(stored, unused)
     if not figures:
-        return Unused.NO_MEASURES
-    return [figures.get(name, np.nan) for name in MEASURE_NAMES], species
+        return Unused.NO_FEATURES
+    return [figures.get(name, np.nan) for name in FEATURE_NAMES], species
 
 
-def _species(record: LabelledMeasures) -> str | Unused:
+def _species(record: LabelledFeatures) -> str | Unused:
     match record.label:
         case Label.BONA_FIDE:
             return BONA_FIDE
@@ -139,30 +139,30 @@ def _parsed(text: str) -> dict[str, object] | None:
 
 
 def _figures(stored: Mapping[str, object], unused: Counter[Unused]) -> dict[str, float]:
-    """The measures of this version among what is stored."""
+    """The features of this version among what is stored."""
     figures: dict[str, float] = {}
     for name, value in stored.items():
-        if name not in MEASURE_NAMES:
+        if name not in FEATURE_NAMES:
             unused[Unused.NAME] += 1
-        elif not _is_measure(value):
+        elif not _is_feature(value):
             unused[Unused.VALUE] += 1
         else:
             figures[name] = float(value)
     return figures
 
 
-def _is_measure(value: object) -> TypeGuard[int | float]:
+def _is_feature(value: object) -> TypeGuard[int | float]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return -MOST <= value <= MOST  # NaN is not
 
 
-async def _read(url: str) -> Sequence[LabelledMeasures]:
+async def _read(url: str) -> Sequence[LabelledFeatures]:
     database = Database(url)
     await database.open()
     try:
-        repository = SqlMeasuresRepository(database)
-        found: list[LabelledMeasures] = []
+        repository = SqlFeaturesRepository(database)
+        found: list[LabelledFeatures] = []
         while page := await repository.labelled(after=found[-1].number if found else 0):
             found += page
         return found

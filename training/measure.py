@@ -1,4 +1,4 @@
-"""Every clip through the serving pipeline with a net that has not seen it: what experts learn from."""
+"""Run every clip through the serving pipeline, with a net that was not trained on it, for its features."""
 
 from __future__ import annotations
 

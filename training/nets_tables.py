@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from kyc_rtc.detection.measures import net_name
+from kyc_rtc.detection.features import net_name
 from kyc_rtc.detection.net_views import VIEWS
 
 LEAST_CLIPS = 2

@@ -12,15 +12,15 @@ from pathlib import Path
 
 FACE_SWAP = "face_swap"
 
-PUPPET = "puppet"
-"""Animated photographs, which are drawn: no manifest has this species."""
+ANIMATED_PHOTO = "animated_photo"
+"""Animated photographs are drawn: the manifest of the recordings has none."""
 
 TASK_OF_SPECIES = {
     "bona_fide": None,
     FACE_SWAP: "swap",
     "talking_head": "generated",
     "deepfake_other": "generated",
-    PUPPET: "puppet",
+    ANIMATED_PHOTO: "animated",
     "replay": "recapture",
     "print_or_replay": "recapture",
 }

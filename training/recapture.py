@@ -1,7 +1,7 @@
 """How prints and screens are learnt, so that no source speaks for all of them.
 
 Nearly all are single pictures, of eight projects, each with its own camera, screen and light. A head
-that weighs pictures alike and bends freely learns the projects; these figures are the ones that told
+that weighs pictures alike and bends freely learns the projects; these figures are the ones that separated
 best on projects left out.
 """
 
@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from kyc_rtc.detection.colour_texture import ColourHead, standardised
 
 NET_DECAY, _COLOUR_DECAY = 5.0, 0.3
-"""Weight of the squared norm beside the mean loss: of the net's head, and of that on colour texture."""
+"""Weight of the squared norm that is added to the mean loss: for the net's head, and for colour texture."""
 
 _CLIPS_SHARE = 1 / 3
 """Of the bona fide half. They are what a server sees; that the question is about pictures stays so."""

@@ -1,4 +1,4 @@
-"""The release: experts fitted on all clips, their curves, and what they are worth on unseen ones."""
+"""The release: detectors fitted on all clips, and their error rates on unseen ones."""
 
 from __future__ import annotations
 
@@ -16,59 +16,58 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.evaluation.evaluate import write_report
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET
 from training.crossfit import (
+    LINEAR_FEATURES,
     MIN_FRAMES,
-    WITNESSES,
     Rows,
     columns_for,
     held_out_log_odds,
     judged,
+    linear_features_of,
     rows_of,
     table_of,
-    witnesses_of,
 )
-from training.fit_experts import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
+from training.fit_detectors import Curve, Table, as_onnx, cross_calibrated, curve, fitted, joined
 from training.fused import fused
-from training.labelled import Lessons
-from training.lessons import beside
+from training.labelled import LabelledSamples
 from training.measure import CONDITIONS, Measured
+from training.samples import with_samples
 from training.tables import animated, operating, pictures, tables
 
 MAX_BPCER = 0.02
-"""Of bona fide clips under the conditions of the first of `CONDITIONS`, at the threshold that the
-settings have: the operating point `balanced`."""
+"""The BPCER of the operating point `balanced`, under the first of `CONDITIONS`."""
 
-STEEPNESS = {
+LOGIT_SCALE = {
     AnalyserName.SWAP: 1.0,
     AnalyserName.GENERATED: 2.0,
-    AnalyserName.PUPPET: 3.0,
+    AnalyserName.ANIMATED: 3.0,
     AnalyserName.RECAPTURE: 1.0,
 }
-"""What an expert's log-odds are multiplied by. Platt's curve is fitted on half attacks and held flat: where
-these two experts are nearly sure, they have hardly any person against them, and are right more often than
-they say. Left flat, what they half suspect of many people adds up with what others half suspect, and the
-caution that this takes hides the heads and puppets that they are sure of."""
+"""Factor of a detector's logit. Platt's curve is fitted on half attacks, and its weights shrink: where these
+two detectors give a high probability, hardly any bona fide clip has one, and more are attacks than they say.
+Without the factor, middling probabilities of several detectors add up on many bona fide clips, and the shift
+that this needs hides the heads and animated photographs that the detectors find."""
 
-CAUTION = {
+LOGIT_SHIFT = {
     AnalyserName.SWAP: 0.0,
-    AnalyserName.GENERATED: 1.4,
-    AnalyserName.PUPPET: 3.6,
-    AnalyserName.RECAPTURE: 1.5,
+    AnalyserName.GENERATED: -1.4,
+    AnalyserName.ANIMATED: -3.6,
+    AnalyserName.RECAPTURE: -1.5,
 }
-"""Log-odds taken from an expert after that. A live swap can answer a challenge and comes first; a generated
+"""Added to a detector's logit after that. A live swap can answer a challenge and comes first; a generated
 head cannot. Whole cameras have a screen's cast of colour (of nine sources of bona fide pictures, two), and a
-print or a screen has to pass the signs of flat motion, of life and of a screen's grid as well. Experts for
-heads and swaps err in opposite directions, so that each bit of caution moves the fused score from one to the
-other (docs/detection.md)."""
+print or a screen has to pass the signs of flat motion, of life and of a screen's grid as well. Detectors for
+heads and swaps err in opposite directions, so that each shift moves the fused score from one to the other
+(docs/detection.md)."""
 
-_CAUTIONS = np.arange(0.0, 6.0, 0.05)
+_SHIFTS = -np.arange(0.0, 6.0, 0.05)
 _EDGES = [round(0.1 * step, 1) for step in range(11)]
 REFERENCE, HASHES = "reference_scores.json", "SHA256SUMS"
 
@@ -76,12 +75,12 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
-    """An expert: what it says of every row when it has not seen it, of the rows that it is taught beside
-    those (k,), and its curve on all."""
+class FittedDetector:
+    """A detector with its cross-fitted probabilities of every row (n,) and of the additional training rows
+    (k,); its curve and its trees are fitted on all rows."""
 
     held_out: Floats
-    beside: Floats
+    additional: Floats
     curve: Curve
     onnx: bytes
 
@@ -89,21 +88,21 @@ class Taught:
 def release(
     measured: Measured,
     more: Mapping[AnalyserName, Table],
-    lessons: Lessons,
+    samples: LabelledSamples,
     work: Path,
     out: Path,
 ) -> None:
-    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted experts.
+    """Write the weights to `out`, and to `work/reports` the figures of the cross-fitted detectors.
 
-    `more`: what experts are taught beside the clips.
+    `more`: training rows of each detector in addition to the clips. `samples`: labelled sessions.
     """
     rows = rows_of(measured)
-    shown, more = more.get(AnalyserName.RECAPTURE), beside(more, lessons)
+    shown, more = more.get(AnalyserName.RECAPTURE), with_samples(more, samples)
     size = len(measured.fold)
-    taught = {name: weighed(name, teach(rows, name, more.get(name))) for name in SIGNS}
-    caution = least_caution(rows, taught, size)
-    write_weights(taught, caution, work / "nets" / "release", out)
-    results = cautious(rows, taught, caution)
+    detectors = {name: rescaled(name, fit_detector(rows, name, more.get(name))) for name in SIGNS}
+    shift = least_shift(rows, detectors, size)
+    write_weights(detectors, shift, work / "nets" / "release", out)
+    results = shifted(rows, detectors, shift)
     by_condition: dict[str, Sequence[ClipResult]] = {}
     for number, (name, conditions) in enumerate(CONDITIONS.items()):
         some = results[number * size : (number + 1) * size]
@@ -111,51 +110,53 @@ def release(
         by_condition[name] = some
     (out / REFERENCE).write_text(json.dumps(reference(results[:size])) + "\n", "utf-8")
     (out / HASHES).write_text(hashes(out), "utf-8")
-    found = tables(rows, {name: one.held_out for name, one in taught.items()}, size)
-    people = taught[AnalyserName.PUPPET].held_out[_judged_people(rows)]
+    found = tables(rows, {name: one.held_out for name, one in detectors.items()}, size)
+    people = detectors[AnalyserName.ANIMATED].held_out[_judged_people(rows)]
     found += (
         "\n"
         + fused(by_condition)
         + operating(results[:size])
-        + animated(people, taught[AnalyserName.PUPPET].beside)
+        + animated(people, detectors[AnalyserName.ANIMATED].additional)
     )
-    if shown is not None:  # lessons come after the pictures
-        told = taught[AnalyserName.RECAPTURE].beside[: len(shown.attack)]
-        found += pictures(told, shown.attack)
+    if shown is not None:  # labelled samples come after the pictures
+        probabilities = detectors[AnalyserName.RECAPTURE].additional[: len(shown.attack)]
+        found += pictures(probabilities, shown.attack)
     (work / "reports" / "tables.md").write_text(found, "utf-8")
-    (work / "reports" / "labelled.md").write_text(lessons.report(), "utf-8")
+    (work / "reports" / "labelled.md").write_text(samples.report(), "utf-8")
 
 
-def teach(rows: Rows, name: AnalyserName, more: Table | None) -> Taught:
-    """Cross-fit, calibrate and fit one expert; `more`: rows beside those of the clips."""
+def fit_detector(rows: Rows, name: AnalyserName, more: Table | None) -> FittedDetector:
+    """Cross-fit, calibrate and fit one detector; `more`: rows in addition to those of the clips."""
     columns = columns_for(name)
     table = table_of(rows, name, columns)
     added = 0 if more is None else len(more.attack)
     table = table if more is None else joined(table, more)
-    raw, taught = held_out_log_odds(rows, table, columns)
-    held_out = cross_calibrated(raw, witnesses_of(name, rows.measures), rows.fold, taught, table)
-    own = cross_calibrated(taught, table.witnesses, table.fold, taught, table)
+    raw, own_raw = held_out_log_odds(rows, table, columns)
+    held_out = cross_calibrated(
+        raw, linear_features_of(name, rows.features), rows.fold, own_raw, table
+    )
+    own = cross_calibrated(own_raw, table.linear_features, table.fold, own_raw, table)
     everything = np.ones(len(table.attack), np.bool_)
-    fitted_curve = curve(taught, table, everything)
-    return Taught(
+    fitted_curve = curve(own_raw, table, everything)
+    return FittedDetector(
         held_out, own[len(own) - added :], fitted_curve, as_onnx(fitted(table, everything))
     )
 
 
-def weighed(name: AnalyserName, taught: Taught) -> Taught:
-    """The expert with the steepness and the caution that its species deserves beside the others."""
-    steepness, caution = STEEPNESS[name], CAUTION[name]
-    held_out, beside = (
-        np.array([lowered(float(value), caution, steepness) for value in values])
-        for values in (taught.held_out, taught.beside)
+def rescaled(name: AnalyserName, detector: FittedDetector) -> FittedDetector:
+    """The detector with its logit scaled and shifted by `LOGIT_SCALE` and `LOGIT_SHIFT`."""
+    scale, shift = LOGIT_SCALE[name], LOGIT_SHIFT[name]
+    held_out, additional = (
+        np.array([rescaled_probability(float(value), shift, scale) for value in values])
+        for values in (detector.held_out, detector.additional)
     )
-    bent = replace(
-        taught.curve,
-        slope=steepness * taught.curve.slope,
-        offset=steepness * taught.curve.offset - caution,
-        weights=steepness * taught.curve.weights,
+    scaled = replace(
+        detector.curve,
+        slope=scale * detector.curve.slope,
+        offset=scale * detector.curve.offset + shift,
+        weights=scale * detector.curve.weights,
     )
-    return replace(taught, held_out=held_out, beside=beside, curve=bent)
+    return replace(detector, held_out=held_out, additional=additional, curve=scaled)
 
 
 def _judged_people(rows: Rows) -> list[int]:
@@ -167,67 +168,74 @@ def _judged_people(rows: Rows) -> list[int]:
     ]
 
 
-def least_caution(rows: Rows, taught: Mapping[AnalyserName, Taught], size: int) -> float:
-    """The least log-odds to take from every probability so that at most 2% of people are refused.
+def least_shift(rows: Rows, detectors: Mapping[AnalyserName, FittedDetector], size: int) -> float:
+    """The smallest shift of every logit, 0 or below, at which at most 2% of people are refused.
 
-    The curves suppose that half of all streams are attacks of a species; that few are is what this
-    says (Bayes: it adds to the log-odds). Set on bona fide clips, under the first condition.
+    The curves assume that half of all streams are attacks of a species. Fewer are, and a prior adds to
+    the logit (Bayes). Fitted on bona fide clips, under the first condition.
     """
-    for caution in _CAUTIONS:
-        results = cautious(replace_rows(rows, size), _first(taught, size), float(caution))
+    for shift in _SHIFTS:
+        results = shifted(replace_rows(rows, size), _first(detectors, size), float(shift))
         bona_fide = [r for r in results if r.bona_fide and r.use is Use.ANY]
         failed = sum(r.status is VerdictStatus.FAILED for r in bona_fide)
         if failed <= MAX_BPCER * len(bona_fide):
-            return float(caution)
-    return float(_CAUTIONS[-1])
+            return float(shift)
+    return float(_SHIFTS[-1])
 
 
 def replace_rows(rows: Rows, size: int) -> Rows:
     """The rows of the first condition."""
-    return Rows(rows.measures[:size], rows.results[:size], rows.fold[:size])
+    return Rows(rows.features[:size], rows.results[:size], rows.fold[:size])
 
 
-def _first(taught: Mapping[AnalyserName, Taught], size: int) -> dict[AnalyserName, Taught]:
-    return {name: replace(one, held_out=one.held_out[:size]) for name, one in taught.items()}
+def _first(
+    detectors: Mapping[AnalyserName, FittedDetector], size: int
+) -> dict[AnalyserName, FittedDetector]:
+    return {name: replace(one, held_out=one.held_out[:size]) for name, one in detectors.items()}
 
 
-def cautious(rows: Rows, taught: Mapping[AnalyserName, Taught], caution: float) -> list[ClipResult]:
-    """Every result as its held-out experts would have it."""
+def shifted(
+    rows: Rows, detectors: Mapping[AnalyserName, FittedDetector], shift: float
+) -> list[ClipResult]:
+    """Every result with the cross-fitted probabilities, their logits shifted."""
     thresholds = Thresholds()
     found = []
     for at, result in enumerate(rows.results):
-        told = {name: lowered(float(one.held_out[at]), caution) for name, one in taught.items()}
-        found.append(judged(result, told, thresholds))
+        probabilities = {
+            name: rescaled_probability(float(one.held_out[at]), shift)
+            for name, one in detectors.items()
+        }
+        found.append(judged(result, probabilities, thresholds))
     return found
 
 
-def lowered(probability: float, caution: float, steepness: float = 1.0) -> float:
-    """A probability with its log-odds multiplied by `steepness`, and `caution` taken from them."""
+def rescaled_probability(probability: float, shift: float, scale: float = 1.0) -> float:
+    """The probability of which the logit is `scale * logit(probability) + shift`."""
     inside = min(max(probability, 1e-9), 1 - 1e-9)
-    return 1 / (1 + math.exp(caution - steepness * math.log(inside / (1 - inside))))
+    return 1 / (1 + math.exp(-(scale * math.log(inside / (1 - inside)) + shift)))
 
 
 def write_weights(
-    taught: Mapping[AnalyserName, Taught], caution: float, nets: Path, out: Path
+    detectors: Mapping[AnalyserName, FittedDetector], shift: float, nets: Path, out: Path
 ) -> None:
     """The files that the server loads; `nets`: the folder of the net for release."""
     out.mkdir(parents=True, exist_ok=True)
     for file in (FACE_NET, COLOUR_HEAD):
         shutil.copyfile(nets / file, out / file)
     curves: dict[str, dict[str, Any]] = {}
-    for name, one in taught.items():
+    for name, one in detectors.items():
         (out / f"{name.value}.onnx").write_bytes(one.onnx)
         curves[name.value] = {
             "slope": round(one.curve.slope, 4),
-            "offset": round(one.curve.offset - caution, 4),
-            "witnesses": {
-                witness: {"weight": round(float(weight), 4), "usual": round(float(usual), 4)}
-                for witness, weight, usual in zip(
-                    WITNESSES[name], one.curve.weights, one.curve.usual, strict=True
+            "offset": round(one.curve.offset + shift, 4),
+            "linear_features": {
+                feature: {"weight": round(float(weight), 4), "mean": round(float(mean), 4)}
+                for feature, weight, mean in zip(
+                    LINEAR_FEATURES[name], one.curve.weights, one.curve.mean, strict=True
                 )
             },
         }
-    fields: dict[str, Any] = {"measures": list(MEASURE_NAMES), "experts": curves}
+    fields: dict[str, Any] = {"features": list(FEATURE_NAMES), "detectors": curves}
     (out / CALIBRATION).write_text(json.dumps(fields, indent=1) + "\n", "utf-8")
 
 

@@ -24,7 +24,7 @@ Mask = NDArray[np.bool_]
 def leave_one_source_out(
     folder: Path, items: Sequence[Item], fold: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """A row for each source of recorded attacks that may be taught: AUC of the mean of all views'
+    """A row for each source of recorded attacks that may be trained on: AUC of the mean of all views'
     answers, by clip, against bona fide clips of the same kind (videos or pictures); of recaptured
     pictures also that of the head on colour texture, `auc_colours`.
 
@@ -37,7 +37,7 @@ def leave_one_source_out(
 def without_source(
     gathered: Gathered, items: Sequence[Item], fold: Sequence[int], keep: Mask
 ) -> list[dict[str, Any]]:
-    """See `leave_one_source_out`; only the crops of `keep` (n,) teach."""
+    """See `leave_one_source_out`; trained only on the crops of `keep` (n,)."""
     at = _Rows.of(gathered, items, fold)
     sources = sorted(
         {(at.source[i], at.task[i], bool(at.video[i])) for i in np.flatnonzero(at.attack)}
@@ -61,8 +61,8 @@ def without_source(
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What each pair is, n of them: `task` is empty of what is no recorded attack that may be taught,
-    `recorded` whether it is one, or bona fide; `item` and `fold` its clip's or picture's."""
+    """What each of the n pairs is. `task` is empty where it is not a recorded attack to train on; `recorded`:
+    it is one, or bona fide; `item` and `fold` are those of its clip or picture."""
 
     task: list[str]
     source: list[str]
@@ -116,28 +116,28 @@ def _answers(
     alike = at.video == video
     of_task = np.array([one == task for one in at.task])
     same = np.array([origin(one) == origin(source) for one in at.source])
-    teaching = keep & at.recorded & (of_task | ~at.attack) & ~(same & at.attack)
+    training = keep & at.recorded & (of_task | ~at.attack) & ~(same & at.attack)
     asked = at.recorded & alike & ((own & of_task) | ~at.attack)
-    teachers = {"auc": _by_net}
+    scorers = {"auc": _by_net}
     if task == "recapture" and not video:
-        teachers["auc_colours"] = _by_colours
+        scorers["auc_colours"] = _by_colours
     clips = sorted({int(one) for one in at.item[asked]})
     found = {}
-    for name, teacher in teachers.items():
+    for name, scorer in scorers.items():
         answers = np.full(len(asked), np.nan, np.float32)
         for number in np.unique(at.fold):
-            taught, held = teaching & (at.fold != number), asked & (at.fold == number)
-            answers[held] = teacher(gathered, items, at, taught, held)
+            train, held = training & (at.fold != number), asked & (at.fold == number)
+            answers[held] = scorer(gathered, items, at, train, held)
         means = [float(answers[asked & (at.item == clip)].mean()) for clip in clips]
         found[name] = np.array(means, np.float32)
     return clips, found
 
 
 def _by_net(
-    gathered: Gathered, items: Sequence[Item], at: _Rows, taught: Mask, asked: Mask
+    gathered: Gathered, items: Sequence[Item], at: _Rows, train: Mask, asked: Mask
 ) -> Floats:
     """Log-odds of the rows of `asked`, the mean of the views that all of them have."""
-    chosen = np.flatnonzero(taught)
+    chosen = np.flatnonzero(train)
     labels = at.attack[chosen, None].astype(np.float32)
     shown = len(VIEWS) if at.video[asked].all() else 1
     statistics = gathered.statistics[0][:, :shown]
@@ -153,10 +153,10 @@ def _by_net(
 
 
 def _by_colours(
-    gathered: Gathered, items: Sequence[Item], at: _Rows, taught: Mask, asked: Mask
+    gathered: Gathered, items: Sequence[Item], at: _Rows, train: Mask, asked: Mask
 ) -> Floats:
     """Log-odds of the rows of `asked` by the head on colour texture."""
-    chosen = np.flatnonzero(taught)
+    chosen = np.flatnonzero(train)
     weights = recapture_weights(gathered, items, chosen)
     head = fit_colour_head(gathered.textures[chosen], at.attack[chosen], weights)
     return head.log_odds(gathered.textures[asked]).astype(np.float32)

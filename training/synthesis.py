@@ -225,7 +225,7 @@ class Redrawn:
         return _blend(image, worn, face_mask(landmarks, image.shape, self._grow, self._soft))
 
 
-class Puppet:
+class AnimatedPhoto:
     """A photograph whose mesh follows somebody's movements: the first frame, for the whole clip."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -245,7 +245,7 @@ class Puppet:
         )
 
 
-class TurnedPuppet:
+class TurnedPhoto:
     """A photograph that is turned in depth by a program: the first frame, with somebody's expressions.
 
     Head turns and nods come as pulses of their own, between which the head sways a little.

@@ -1,4 +1,4 @@
-"""Tables on the experts: what each family of measures adds, and at which moments a swap shows."""
+"""Tables on the detectors: what each family of features adds, and at which moments a swap shows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sklearn.metrics import roc_auc_score
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES
 from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.features import FEATURE_NAMES, LEARNED_NAMES, net_name
 from kyc_rtc.detection.flow import FLOW_NAMES
-from kyc_rtc.detection.measures import LEARNED_NAMES, MEASURE_NAMES, net_name
 from kyc_rtc.detection.movement import MOVEMENT_NAMES
 from kyc_rtc.detection.net_views import VIEWS
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import (
-    WITNESSES,
+    LINEAR_FEATURES,
     Rows,
     columns_for,
     held_out_probabilities,
@@ -44,7 +44,7 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "heads": lambda r: r.species == "talking_head" and r.use is Use.ANY,
     "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
 }
-_MOMENT_MEASURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
+_MOMENT_FEATURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
 _SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
 STUDIO = ("styletalk_", "dreamtalk_")
 
@@ -52,90 +52,90 @@ STUDIO = ("styletalk_", "dreamtalk_")
 def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
     """All tables as Markdown."""
     parts = [
-        _experts(rows, held_out, size),
+        _detectors(rows, held_out, size),
         _families(rows, size),
-        _witnesses(rows, size),
+        _linear_features(rows, size),
         _moments(rows, size),
     ]
     return "\n".join(parts)
 
 
-def _experts(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
+def _detectors(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
     heads = "heads | heads, test only"
-    lines = [f"| condition | expert | swaps | same footage | {heads} | swaps against studio |"]
+    lines = [f"| condition | detector | swaps | same footage | {heads} | swaps against studio |"]
     lines.append("|---" * 7 + "|")
     for number, name in enumerate(CONDITIONS):
         part = slice(number * size, (number + 1) * size)
         results = rows.results[part]
-        for expert, values in held_out.items():
+        for detector, values in held_out.items():
             cells = [
                 auc(results, values[part], AGAINST["face swaps"]),
-                beside(results, values[part]),
+                same_footage_auc(results, values[part]),
             ]
             cells += [
                 auc(results, values[part], AGAINST[key]) for key in ("heads", "heads, test only")
             ]
             cells.append(auc(results, values[part], AGAINST["face swaps"], studio=True))
-            lines.append(f"| {name} | {expert.value} | {' | '.join(cells)} |")
+            lines.append(f"| {name} | {detector.value} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _families(rows: Rows, size: int) -> str:
-    """AUC of each expert with one family of measures alone, and without it; first condition."""
-    lines = ["| expert | measures | its species | same footage |", "|---|---|---|---|"]
-    for expert, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
+    """AUC of each detector with one family of features alone, and without it; first condition."""
+    lines = ["| detector | features | its species | same footage |", "|---|---|---|---|"]
+    for detector, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
         for label, names in _sets():
-            columns = [at for at, name in enumerate(MEASURE_NAMES) if name in names]
-            known = replace(rows, measures=seen_by(rows.measures, columns))
-            seen = columns_for(expert)
-            values = held_out_probabilities(known, expert, table_of(known, expert, seen), seen)
+            columns = [at for at, name in enumerate(FEATURE_NAMES) if name in names]
+            known = replace(rows, features=seen_by(rows.features, columns))
+            seen = columns_for(detector)
+            values = held_out_probabilities(known, detector, table_of(known, detector, seen), seen)
             cells = (
                 auc(rows.results[:size], values[:size], AGAINST[species]),
-                beside(rows.results[:size], values[:size]),
+                same_footage_auc(rows.results[:size], values[:size]),
             )
-            lines.append(f"| {expert.value} | {label} | {cells[0]} | {cells[1]} |")
+            lines.append(f"| {detector.value} | {label} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines) + "\n"
 
 
 def _sets() -> Iterator[tuple[str, set[str]]]:
-    """A label, and the measures that an expert knows."""
-    everything = set(MEASURE_NAMES)
+    """A label, and the features that a detector may use."""
+    everything = set(FEATURE_NAMES)
     yield "all", everything
     yield from ((f"{name} alone", set(names)) for name, names in FAMILIES.items())
     yield from ((f"without {name}", everything - set(names)) for name, names in FAMILIES.items())
 
 
-def _witnesses(rows: Rows, size: int) -> str:
-    """AUC of measures of constancy that weigh by themselves: nothing is fitted; first condition."""
+def _linear_features(rows: Rows, size: int) -> str:
+    """AUC of the linear features of constancy, each by itself: nothing is fitted; first condition."""
     results = rows.results[:size]
     lines = [
-        "| measure | swaps | same footage | heads | heads, test only |",
+        "| feature | swaps | same footage | heads | heads, test only |",
         "|---|---|---|---|---|",
     ]
-    names = dict.fromkeys(name for some in WITNESSES.values() for name in some)
+    names = dict.fromkeys(name for some in LINEAR_FEATURES.values() for name in some)
     for name in (one for one in names if one in CONSTANCY_NAMES):
-        values = rows.measures[:size, MEASURE_NAMES.index(name)]
-        cells = [auc(results, values, AGAINST["face swaps"]), beside(results, values)]
+        values = rows.features[:size, FEATURE_NAMES.index(name)]
+        cells = [auc(results, values, AGAINST["face swaps"]), same_footage_auc(results, values)]
         cells += [auc(results, values, AGAINST[key]) for key in ("heads", "heads, test only")]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _moments(rows: Rows, size: int) -> str:
-    """AUC of single measures of swaps against the same footage, by moment; either direction."""
+    """AUC of single features of swaps against the same footage, by moment; either direction."""
     moments = ("", ".turned", ".moving", ".mouth_open")
-    lines = ["| measure | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
-    told = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
-    names = [*_MOMENT_MEASURES, *told]
+    lines = ["| feature | always | turned | moving | mouth open |", "|---|---|---|---|---|"]
+    answers = [net_name(view, "swap") for view in VIEWS] + [net_name("motion", "blended")]
+    names = [*_MOMENT_FEATURES, *answers]
     for name in names:
         cells = []
         for moment in moments:
             key = f"{name}{moment}"
-            if key not in MEASURE_NAMES:
+            if key not in FEATURE_NAMES:
                 cells.append("")
                 continue
-            values = rows.measures[:size, MEASURE_NAMES.index(key)]
-            cells.append(beside(rows.results[:size], values, folded=True))
+            values = rows.features[:size, FEATURE_NAMES.index(key)]
+            cells.append(same_footage_auc(rows.results[:size], values, folded=True))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -156,17 +156,17 @@ def operating(results: list[ClipResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def animated(people: Floats, puppets: Floats) -> str:
-    """The puppet expert on animated photographs of our own making, against bona fide clips."""
-    shares = [f"{float((puppets >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
-    found = _figure(people.tolist(), puppets.tolist())
+def animated(bona_fide: Floats, attacks: Floats) -> str:
+    """The detector of animated photographs on those of our own making, against bona fide clips."""
+    shares = [f"{float((attacks >= score).mean()):.2f} from {score:.2f} on" for score in _SCORES]
+    found = _figure(bona_fide.tolist(), attacks.tolist())
     return f"\nAnimated photographs, AUC {found}; share of them: {', '.join(shares)}.\n"
 
 
-def pictures(told: Floats, attack: NDArray[np.bool_]) -> str:
-    """The recapture expert on single pictures, each by what has not seen its sources."""
-    found = _figure(told[~attack].tolist(), told[attack].tolist())
-    return f"\nPrints and screens, single pictures, the recapture expert: AUC {found}.\n"
+def pictures(probabilities: Floats, attack: NDArray[np.bool_]) -> str:
+    """The recapture detector on single pictures, each by a model that was not trained on its source."""
+    found = _figure(probabilities[~attack].tolist(), probabilities[attack].tolist())
+    return f"\nPrints and screens, single pictures, the recapture detector: AUC {found}.\n"
 
 
 def auc(
@@ -186,7 +186,7 @@ def auc(
     return _figure(bona_fide, attacks)
 
 
-def beside(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
+def same_footage_auc(results: list[ClipResult], values: Floats, *, folded: bool = False) -> str:
     """The same of face swaps against the bona fide clips that share their footage."""
     of_clip = {id(r): v for r, v in zip(results, values, strict=True) if _judged(r, v)}
     sides = matched([r for r in results if id(r) in of_clip], FACE_SWAP)

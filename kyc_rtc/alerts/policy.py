@@ -75,7 +75,7 @@ def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tupl
 def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
     reason: ReasonCode,
 ) -> tuple[AlertType, Severity] | None:
-    """The alert that a reason of a FAILED verdict raises; None where it is no matter for one."""
+    """The alert that a reason of a FAILED verdict raises; None where it raises none."""
     match reason:
         case ReasonCode.CHALLENGES_PASSED:
             return None
@@ -98,7 +98,7 @@ def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
             | ReasonCode.CAPTURE_MISMATCH
             | ReasonCode.NO_PULSE
         ):
-            return None  # advisory: told with the evidence, and never a reason of a verdict
+            return None  # advisory: shown with the evidence, and never a reason of a verdict
         case ReasonCode.SEEN_BEFORE:
             return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
         case (

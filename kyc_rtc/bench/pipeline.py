@@ -1,4 +1,4 @@
-"""What an analysed frame costs, by stage, beside MediaPipe alone on the same frames in the same run."""
+"""What an analysed frame costs, by stage, and MediaPipe alone on the same frames in the same run."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def parse_reference(text: str) -> ReferenceScores:
     """The histogram from its JSON, {"edges": [...], "counts": [...]}.
 
     Raises:
-        ValueError: it is no such JSON.
+        ValueError: it is not such JSON.
     """
     found = json.loads(text)
     if not isinstance(found, dict):

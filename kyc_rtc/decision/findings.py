@@ -101,7 +101,7 @@ class Findings:
 class Thresholds:
     """What a verdict is measured against; the names are those of the settings.
 
-    A deepfake score from `deepfake_threshold` on fails; from `review_threshold` on it is no pass.
+    A deepfake score from `deepfake_threshold` on fails; from `review_threshold` on it is not a pass.
     """
 
     liveness_threshold: float = 0.6

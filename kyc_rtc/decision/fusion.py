@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from kyc_rtc.decision.findings import Findings, Mode
-from kyc_rtc.detection.evidence import ADVISORY, EXPERTS, AnalyserName, Evidence
+from kyc_rtc.detection.evidence import ADVISORY, DETECTORS, AnalyserName, Evidence
 
 _NEUTRAL = 0.5
 """What evidence says that speaks neither for nor against an attack."""
@@ -42,7 +42,7 @@ def deepfake_score(evidence: Sequence[Evidence], confidence_threshold: float) ->
 
 def suspicion(evidence: Evidence) -> float:
     """What one statement adds, 0..1: a probability is taken as it is, a score from neutral on."""
-    if evidence.analyser in EXPERTS:
+    if evidence.analyser in DETECTORS:
         return evidence.score * evidence.confidence
     excess = max(0.0, evidence.score - _NEUTRAL) / (1.0 - _NEUTRAL)
     return min(1.0, excess * evidence.confidence)

@@ -315,7 +315,7 @@ def _quality(findings: Findings) -> list[ReasonCode]:
 
 
 def _reason_for_issue(issue: QualityIssue | None) -> ReasonCode | None:
-    """None for what detection can live with: a face that is large or beside the centre."""
+    """None for what detection can live with: a face that is large or off the centre."""
     match issue:
         case None | QualityIssue.OFF_CENTRE | QualityIssue.FACE_TOO_LARGE:
             return None

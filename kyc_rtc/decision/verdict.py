@@ -117,7 +117,7 @@ class Verdict:
     `liveness_score`: 0..1, higher is more surely a live person who answered. `deepfake_score`: 0..1,
     higher is more surely an attack. Either is None where nothing could be judged. `weights`: how much
     of the verdict rests on each reason, 0..1, in the order of `reasons`, the heaviest first; 1 decides
-    alone, 0 is told for context only.
+    alone, 0 is for context only.
 
     Raises:
         ValueError: not one weight in 0..1 for each reason, or a heavier one after a lighter one.

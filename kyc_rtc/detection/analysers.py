@@ -1,4 +1,4 @@
-"""The analysers that a stream is judged by."""
+"""The analysers of one stream."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from kyc_rtc.detection.blink import BlinkAnalyser
 from kyc_rtc.detection.colour_texture import ColourHead
+from kyc_rtc.detection.detectors import Detector, DetectorAnalyser
 from kyc_rtc.detection.evidence import Analyser, AnalyserName
-from kyc_rtc.detection.experts import Expert, ExpertAnalyser
+from kyc_rtc.detection.features import FaceNet, Features
 from kyc_rtc.detection.geometry import GeometryAnalyser
-from kyc_rtc.detection.measures import FaceNet, Measures
 from kyc_rtc.detection.pulse import PulseAnalyser
 from kyc_rtc.detection.stream import StreamAnalyser
 from kyc_rtc.detection.temporal import TemporalAnalyser
@@ -19,34 +19,36 @@ from kyc_rtc.detection.texture import TextureAnalyser
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned from examples. A species without an expert has no evidence of its own."""
+    """The trained parts. A class of attack without a detector has no evidence of its own."""
 
     net: FaceNet | None = None
-    experts: Mapping[AnalyserName, Expert] = field(default_factory=dict)
+    detectors: Mapping[AnalyserName, Detector] = field(default_factory=dict)
     colours: ColourHead | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """The detectors of one stream: the shared measures, updated first, and the analysers."""
+    """The shared features of one stream, updated first, and its analysers."""
 
-    measures: Measures
+    features: Features
     analysers: tuple[Analyser, ...]
 
 
 def new_suite(learned: Learned | None = None) -> Suite:
-    """New detectors for one stream; each keeps what it has seen of it."""
+    """New analysers for one stream; each keeps what it has seen of it."""
     learned = learned or Learned()
-    measures = Measures(learned.net, learned.colours)
-    experts = (ExpertAnalyser(name, measures, expert) for name, expert in learned.experts.items())
+    features = Features(learned.net, learned.colours)
+    detectors = (
+        DetectorAnalyser(name, features, detector) for name, detector in learned.detectors.items()
+    )
     return Suite(
-        measures,
+        features,
         (
             TextureAnalyser(),
             BlinkAnalyser(),
             TemporalAnalyser(),
             GeometryAnalyser(),
-            *experts,
+            *detectors,
             StreamAnalyser(),
             PulseAnalyser(),
         ),

@@ -83,18 +83,18 @@ class AppearanceMeter:
         luma = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
         areas = _Areas(masks.inner, masks.ring, _seam(face.landmarks))
         if first is not None and _PAIR_MS[0] <= waited_ms <= _PAIR_MS[1]:
-            self._enter(change_measures(first[1], luma, areas.inner, areas.ring), moments)
+            self._enter(change_features(first[1], luma, areas.inner, areas.ring), moments)
             return
         self._next_ms = now_ms + PAIR_EVERY_MS
         self._first = (now_ms, luma)
-        self._enter(_still_measures(picture, luma, areas), moments)
+        self._enter(_still_features(picture, luma, areas), moments)
 
     def _enter(self, found: dict[str, float], moments: tuple[Moment, ...]) -> None:
         for name, value in found.items():
             self._ledger.add(name, value, moments)
 
     def values(self) -> dict[str, float]:
-        """The measures of `APPEARANCE_NAMES`; NaN where too little was seen."""
+        """The features of `APPEARANCE_NAMES`; NaN where too little was seen."""
         found = {name: self._ledger.median(name) for name in (*_SINGLE, *_DERIVED, *_CHANGE)}
         found["flicker"] = _log(self._ledger.deviation("flicker"), 0.02)
         for name in _BY_MOMENT:
@@ -111,7 +111,7 @@ def _seam(landmarks: Landmarks) -> NDArray[np.bool_]:
     return np.asarray(filled(oval, 1.04) & ~filled(oval, 0.86))
 
 
-def _still_measures(
+def _still_features(
     picture: BgrImage, luma: NDArray[np.float32], areas: _Areas
 ) -> dict[str, float]:
     """Energies in log units per band and area, their differences, and colour against the surround."""
@@ -147,7 +147,7 @@ def _colours(picture: BgrImage, areas: _Areas) -> dict[str, float]:
     }
 
 
-def change_measures(
+def change_features(
     before: NDArray[np.float32],
     after: NDArray[np.float32],
     inner: NDArray[np.bool_],

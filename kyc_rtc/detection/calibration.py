@@ -1,4 +1,4 @@
-"""From a measure to a score: 0.5 is neutral, 0.65 is clear."""
+"""From a feature to a score: 0.5 is neutral, 0.65 is clear."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def ramp(value: float, low: float, high: float) -> float:
 
 
 def score(value: float, *, calm: float, neutral: float, clear: float, ceiling: float) -> float:
-    """Map a measure to a score by the three values at which it is calm, neutral and clear.
+    """Map a feature to a score by the three values at which it is calm, neutral and clear.
 
     They rise or fall strictly. Beyond `clear` the score goes on at the same slope to `ceiling`: what
-    one measure alone may claim.
+    one feature alone may claim.
     """
     if ramp(value, neutral, clear) == 0.0:
         return CALM + (NEUTRAL - CALM) * ramp(value, calm, neutral)

@@ -49,8 +49,8 @@ def colour_texture(crop_bgr: BgrImage) -> NDArray[np.float32]:
     middle = hsv[1:last, 1:last]
     codes = np.zeros(middle.shape, np.uint8)
     for bit, (dy, dx) in enumerate(_AROUND):
-        beside = hsv[1 + dy : last + dy, 1 + dx : last + dx]
-        codes |= (beside >= middle).astype(np.uint8) << np.uint8(bit)
+        neighbour = hsv[1 + dy : last + dy, 1 + dx : last + dx]
+        codes |= (neighbour >= middle).astype(np.uint8) << np.uint8(bit)
     found = _BINS[codes] + _BINS_A_CHANNEL * np.arange(3)
     counts = np.bincount(found.ravel(), minlength=TEXTURE_SIZE)
     return np.sqrt(counts / middle[..., 0].size).astype(np.float32)

@@ -1,10 +1,10 @@
-"""How much the same skin looks the same again: what is drawn from one picture does so too well.
+"""How much the same skin looks the same later. A face that is drawn from one picture does so too much.
 
-Laid out on the mesh, living skin differs between two looks in like poses: muscles pull it, folds come
-and go, light and shadow follow every small turn, and the mesh itself slides over it. A photograph that
-is animated, or a face that a net draws from one picture, brings its grain, its folds and its light
-along with the mesh; a swapped face is drawn for each frame out of the same few learned patterns. So
-all of them resemble themselves more than people do, each in its own parts of the face.
+Living skin, laid out on the mesh, differs between two looks in like poses: muscles pull it, folds come
+and go, light and shadow follow every small turn, and the mesh slides over it. In an animated photograph,
+and in a face that a net draws from one picture, grain, folds and light move with the mesh. A swapped face
+is drawn from the same few learnt patterns in every frame. So all of them look more alike from one look to
+the next than people do, each in other parts of the face.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _AGAINST = ("soon", "late")
 
 
 def constancy_name(area: str, band: str, when: str) -> str:
-    """The measure of one area and band: `soon`, within a second; `late`, 2 s and more apart, with a like
+    """The feature of one area and band: `soon`, within a second; `late`, 2 s and more apart, with a like
     expression; `drift`, the one less the other."""
     return f"same_{area}_{band}_{when}"
 
@@ -97,7 +97,7 @@ class ConstancyMeter:
         self._ledger = Ledger()
 
     def update(self, now_ms: int, pair: Pair) -> None:
-        """Take a pair into account that was cut out at about this time."""
+        """Take a pair into account; `now_ms` is about the time of its pictures."""
         look = _kept(now_ms, pair)
         alike = [o for o in self._kept if float(np.linalg.norm(look.pose - o.pose)) < _ALIKE_DEG]
         soon = [other for other in alike if 0 <= now_ms - other.at_ms <= _SOON_MS]
@@ -117,7 +117,7 @@ class ConstancyMeter:
                 self._ledger.add(constancy_name(area, band, when), float(value), (Moment.ALWAYS,))
 
     def values(self) -> dict[str, float]:
-        """The measures of `CONSTANCY_NAMES`, Fisher's z of correlations; NaN where too little was seen."""
+        """The features of `CONSTANCY_NAMES`, Fisher's z of correlations; NaN where too little was seen."""
         found: dict[str, float] = {}
         for area, band in itertools.product(AREAS, BANDS):
             soon, late = (self._ledger.median(constancy_name(area, band, w)) for w in _AGAINST)

@@ -21,19 +21,19 @@ class AnalyserName(StrEnum):
     GEOMETRY = "geometry"
     SWAP = "swap"
     GENERATED = "generated"
-    PUPPET = "puppet"
+    ANIMATED = "animated"
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"
 
 
-EXPERTS = frozenset(
-    {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.PUPPET, AnalyserName.RECAPTURE}
+DETECTORS = frozenset(
+    {AnalyserName.SWAP, AnalyserName.GENERATED, AnalyserName.ANIMATED, AnalyserName.RECAPTURE}
 )
-"""Their score is a probability; that of the others is 0.5 where nothing speaks for an attack."""
+"""The analysers that ask a detector. Their score is a probability; the others' is 0.5 without suspicion."""
 
 ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
-"""Told to whoever reads the evidence, and never counted in a score or a verdict."""
+"""For whoever reads the evidence, and never counted in a score or a verdict."""
 
 
 class Sign(StrEnum):
@@ -88,7 +88,7 @@ class Sample:
     `image_bgr` is the picture as captured (before any enhancement), shape (height, width, 3) uint8;
     `luma` the same in grey, (height, width) uint8, and `thumbnail` that reduced. `quality.judgeable`
     is False where detection must not judge (too dark, blurred, small, occluded…). `received_at_ms`:
-    the monotonic clock when the frame was delivered; beside `observation.captured_at_ms` it tells how
+    the monotonic clock when the frame was delivered; with `observation.captured_at_ms` it shows how
     the source's clock runs. `is_picture`: it came as a single picture, and not out of a video stream.
     """
 

@@ -1,4 +1,4 @@
-"""How the face's fine structure changes from frame to frame, against its surround's.
+"""How the fine structure of the face changes from frame to frame, compared with its surround.
 
 Camera noise and codec treat face and surround alike. A face that a net paints anew for every frame
 changes its fine structure less than its surround, because the net's noise is smooth.

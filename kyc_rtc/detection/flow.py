@@ -1,8 +1,8 @@
-"""How the pixels of a face move between two pictures: with the mesh, with the head, and explainably.
+"""How the pixels of a face move between two pictures, compared with the mesh and with the head.
 
-Skin keeps its look as it moves, so that the later picture put back along the flow is the earlier one but
-for noise. A net that draws a face anew in every frame lets its texture swim; a photograph that is
-animated has no texture that changes at all; and a face put over another moves apart from hair and ears.
+Skin keeps its look as it moves: the later picture, warped back along the flow, equals the earlier one up to
+noise. The texture of a face that a net draws anew in every frame swims. The texture of an animated
+photograph does not change at all. A face that is put over another moves apart from hair and ears.
 Flow as evidence of manipulation: Amerini et al., Deepfake Video Detection through Optical Flow Based CNN,
 ICCV workshops 2019.
 """
@@ -67,7 +67,7 @@ Floats32 = NDArray[np.float32]
 
 
 class FlowMeter:
-    """Gathers the measures of pairs; about 3 ms a pair. Memory is bounded."""
+    """Gathers the features of pairs; about 3 ms a pair. Memory is bounded."""
 
     def __init__(self) -> None:
         self._ledger = Ledger()
@@ -75,17 +75,17 @@ class FlowMeter:
 
     def update(self, pair: Pair) -> None:
         """Take one pair into account."""
-        for name, value in flow_measures(pair).items():
+        for name, value in flow_features(pair).items():
             self._ledger.add(name, value, (Moment.ALWAYS,))
         pose = np.array([pair.pose.yaw_deg, pair.pose.pitch_deg])
         self._shades.append((pose, shades(pair.first, pair.points)))
 
     def values(self) -> dict[str, float]:
-        """The measures of `FLOW_NAMES`; NaN where too little was seen."""
+        """The features of `FLOW_NAMES`; NaN where too little was seen."""
         found = {name: self._ledger.median(name, least=4) for name in _MEASURED}
         for name in _MEASURED:
             found[f"{name}.high"] = self._ledger.quantile(name, _HIGH, least=4)
-        return found | shade_measures(self._shades)
+        return found | shade_features(self._shades)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class _Areas:
         return cls(inner, ring_to & ~ring_from, seam_to & ~seam_from)
 
 
-def flow_measures(pair: Pair) -> dict[str, float]:
-    """The measures of one pair, in log units of luma steps or of crop pixels; {} for a tiny face.
+def flow_features(pair: Pair) -> dict[str, float]:
+    """The features of one pair, in log units of luma steps or of crop pixels; {} for a tiny face.
 
     `explained`: how much of the change the flow explains. `left`: what it leaves, all and the fine part.
     `bend`: motion of the inner face beyond an affine map. `mesh_apart`: between the pixels' affine
@@ -199,8 +199,8 @@ def shades(luma: Floats32 | NDArray[np.uint8], points: Floats) -> Floats:
     return np.asarray(found - found.mean())
 
 
-def shade_measures(seen: deque[tuple[Floats, Floats]]) -> dict[str, float]:
-    """How light and shadow on the skin change as the head turns: a photograph carries its light along.
+def shade_features(seen: deque[tuple[Floats, Floats]]) -> dict[str, float]:
+    """How light and shadow on the skin change as the head turns. On a photograph they move with the face.
 
     In log units: the spread over time, and the difference between poses at least 12 degrees apart, by
     itself and over that of poses within 3 degrees. NaN where too little was seen.

@@ -17,7 +17,7 @@ _CELLS = (64, 48)
 _MAX_STEP, _MAX_MEAN_STEP, _MAX_DRIFT = 6, 0.3, 8
 """Luma steps from frame to frame, in any cell and on the mean, and in any cell since the run began.
 VP8 goes on refining a frozen picture for seconds (a browser's: up to 4, 0.27 and 5); that stays below
-these. Bona fide recordings stand still for 0.7 s at most by this measure (n = 138)."""
+these. Bona fide recordings stand still for 0.7 s at most by this figure (n = 138)."""
 
 _MIN_FRAMES = 8
 _MAX_GAP_MS = 700

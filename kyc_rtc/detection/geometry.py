@@ -1,4 +1,4 @@
-"""The geometry analyser: flat motion, a face too constant for how its head moves, and jumps."""
+"""The geometry analyser: flat motion, proportions that vary too little for the head's motion, and jumps."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ class GeometryAnalyser:
         return Evidence(self.name, value, confidence, span_ms, sign)
 
     def constancy(self) -> float:
-        """How much less the bones' proportions vary than a head with this much motion makes them.
+        """How much less the bones' proportions vary than those of a head with as much motion.
 
-        No fitted mesh is quite free of pose: proportions seem to vary as the head moves, by an amount
-        that grows with the motion's deviation in pitch most of all. Rendered faces vary less. In log
+        A fitted mesh always depends on the pose a little: proportions seem to vary as the head moves,
+        and most with the deviation of its pitch. Rendered faces vary less. In log
         units; bona fide recordings (n = 137): median 0.05, 90% below 0.27, 98% below 0.39.
         """
         yaw, pitch, roll = (math.log(float(value) + 0.01) for value in self._pose.deviation())

@@ -14,7 +14,7 @@ from kyc_rtc.frames import BgrImage
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """Measures of one aligned crop, in log units.
+    """Features of one aligned crop, in log units.
 
     `fine_inside`: fine detail (below about 2 pixels of the crop) over coarse (4 to 8) in the inner
     face; low where a net has painted it smooth. `fine_against_surround`: the same less the

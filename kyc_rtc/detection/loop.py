@@ -119,7 +119,7 @@ class LoopFinder:
         rows = np.roll(self._rows, -(self._newest + 1), axis=0)[::-1]  # the newest first
         reach = min(self._count, _MEMORY_STEPS)
         forwards = rows[:, :reach].mean(axis=0)
-        # The median: one sudden change between two calm times (a lamp, a cut) is no motion to match.
+        # The median: one sudden change between two calm times (a lamp, a cut) is not a motion to match.
         motion = float(np.median(rows[:, _NEAR_STEPS]))
         if not _MIN_MOTION <= motion < _UNKNOWN / 2:
             return _UNLIKE

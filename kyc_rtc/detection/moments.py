@@ -1,4 +1,4 @@
-"""Moments: what a face is doing while it is measured, because attacks break at some and not at others."""
+"""Moments: what a face does while it is measured. Attacks break at some moments and not at others."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _fast(face: Face, before: Face, step_s: float) -> bool:
 
 
 class Ledger:
-    """Values by measure and moment, the latest 300 of each, and their summaries."""
+    """Values by feature and moment, the latest 300 of each, and their summaries."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, Moment], deque[float]] = defaultdict(

@@ -69,7 +69,7 @@ Points = NDArray[np.float64]
 
 
 class MovementMeter:
-    """Takes a face about every tenth of a second, whatever the frame rate, and tells how it moved."""
+    """Takes a face about every tenth of a second, whatever the frame rate, and gives features of motion."""
 
     def __init__(self) -> None:
         self._ledger = Ledger()
@@ -150,7 +150,7 @@ class MovementMeter:
             self._ledger.add(f"step_{name}", float(step), moments)
 
     def values(self) -> dict[str, float]:
-        """The measures of `MOVEMENT_NAMES`; NaN where too little was seen."""
+        """The features of `MOVEMENT_NAMES`; NaN where too little was seen."""
         found = dict.fromkeys(MOVEMENT_NAMES, math.nan)
         for region in _REGIONS:
             found[f"jitter_{region}"] = self._ledger.median(f"jitter_{region}")

@@ -1,4 +1,4 @@
-"""What the face net is shown of a pair: the face, its grain and change as colours, its change evened out.
+"""The input of the face net, from a pair of pictures: the face, its grain and change, its evened change.
 
 A live swap is drawn anew for every frame, and what changes between two frames tells more of it than
 either frame does (docs/detection.md).

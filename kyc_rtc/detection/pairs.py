@@ -1,7 +1,7 @@
-"""Two pictures of a face a tenth of a second apart, cut out alike, and how the pixels moved between.
+"""Two pictures of a face a tenth of a second apart, cut out alike, and the flow between them.
 
-Both are cut out by the first one's landmarks, so that what the mesh gets wrong from frame to frame does
-not pass for a change of the picture.
+The landmarks of the first one cut out both. So errors of the mesh from frame to frame do not look like a
+change of the picture.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PairCutter:
         self._next_ms = 0
 
     def reset(self) -> None:
-        """A frame could not be judged: what follows it is no neighbour of what came before."""
+        """A frame could not be judged: what follows it is not a neighbour of what came before."""
         self._first = None
 
     def update(self, now_ms: int, image: BgrImage, luma: BgrImage, face: Face) -> Pair | None:

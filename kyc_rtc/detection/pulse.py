@@ -124,7 +124,7 @@ def _even_grid(trace: deque[_Skin]) -> Floats:
 
 
 def _skin(at_ms: int, image_bgr: BgrImage, landmarks: Landmarks) -> _Skin | None:
-    """None where the mesh is no use, or no patch lies within the picture."""
+    """None where the mesh is of no use, or no patch lies within the picture."""
     points = np.asarray(landmarks[list(_POINTS), :2], np.float64)
     if not np.isfinite(points).all():
         return None

@@ -5,7 +5,7 @@ of the whole picture, in 16 by 16 cells, lie above their median (Zauner, "Implem
 benchmarking of perceptual image hash functions", 2010). No picture can be made from it again.
 
 Two records share footage where one stretch of 3 s agrees far better between them than it agrees with
-itself a second earlier: a person before the same wall hashes alike all the time, and the measure says so.
+itself a second earlier: a person before the same wall hashes alike all the time, and the feature says so.
 A mirrored, cropped or retimed copy is not found.
 """
 
@@ -99,7 +99,7 @@ def recurs(record: bytes, earlier: bytes) -> float:
 
 def _hashes(record: bytes) -> Hashes:
     if len(record) > MAX_RECORD_BYTES or len(record) % _HASH.itemsize:
-        raise ValueError(f"{len(record)} bytes are no record of footage")
+        raise ValueError(f"{len(record)} bytes are not a record of footage")
     return np.frombuffer(record, _HASH).astype(np.uint64)
 
 

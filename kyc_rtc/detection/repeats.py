@@ -1,7 +1,7 @@
 """Repeated pictures: frames that copy the one before them while the stream moves.
 
 A source that fills its rate up (a virtual camera, a player of files) sends pictures twice. A camera
-sends each once, and where little moves, nothing is told.
+sends each once, and where little moves, nothing is reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The stream analyser: what timing, repeats and sizes of the pictures tell about their source. Advisory.
+"""The stream analyser: what timing, repeats and sizes of the pictures show about their source. Advisory.
 
 An injected file or a virtual camera may send pictures twice, in bursts, or on a clock of its own. A
 careful one does not, so calm never speaks for a bona fide presentation: the score is 0.5 or above.
@@ -21,14 +21,14 @@ class StreamAnalyser:
     """Judges the source of a stream by every analysed frame, with a face or without.
 
     Intervals and repeats need frames that follow each other (`sequence`): where the analysis takes
-    only some of them, those measures stay None. All are brought up to date twice a second.
+    only some of them, those figures stay None. All are brought up to date twice a second.
 
-    `unevenness`: relative spread of the intervals; an even source is no sign, for cameras of a fixed
+    `unevenness`: relative spread of the intervals; an even source is not a sign, for cameras of a fixed
     rate are even too. `drift_ppm`: the RTP clock against the wall clock. `repeated_share`: the share
     of pictures sent twice (bona fide recordings through VP8 at 600 kbit/s: median 0.01, 95% below
     0.25, and 3 of 130 above 0.35, which do hold doubled pictures; pictures doubled from 15 to 30 a
     second: 0.46 to 0.50). `resolution_changes`: changes of size, which browsers make when the link or
-    the processor is short: told, not scored.
+    the processor is short: reported, not scored.
     """
 
     name = AnalyserName.STREAM

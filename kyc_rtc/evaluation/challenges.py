@@ -161,7 +161,7 @@ def _score_type(
 
 
 def _judge_shown(row: Label, course: Course, busy: Iterable[Label]) -> Hint | None:
-    """None when the judge recognises the action, else what it would have told the person.
+    """None when the judge recognises the action, else the hint for the person.
 
     Like the run, it prompts where the face is at rest, if that is anywhere near the beginning.
     """

@@ -80,7 +80,7 @@ def read_manifest(path: Path) -> list[Clip]:
         with path.open(encoding="utf-8-sig", newline="\n") as text:
             return _clips(path, root, _lines(path, text))
     except UnicodeDecodeError:
-        raise BadRequest(f"{path} is no UTF-8 text") from None
+        raise BadRequest(f"{path} is not UTF-8 text") from None
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror or 'unknown reason'}") from None
 

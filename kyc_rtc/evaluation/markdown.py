@@ -37,14 +37,15 @@ APCER at a BPCER are of the score, over clips that have one; its threshold is fo
 
 
 def _conditions(report: Mapping[str, Any]) -> str:
-    told = report["conditions"]
+    conditions = report["conditions"]
     coded = "as recorded"
-    if told["path"] == Entrance.REST:
-        kind = "PNG" if told["quality"] is None else f"JPEG, quality {told['quality']}"
+    if conditions["path"] == Entrance.REST:
+        kind = "PNG" if conditions["quality"] is None else f"JPEG, quality {conditions['quality']}"
         coded = f"single pictures ({kind})"
-    elif told["codec"]:
-        coded = f"{told['codec'].upper()} at {told['kbps']} kbit/s, {told['loss']:.1%} packet loss"
-    return f"{coded}, at most {told['fps']:g} frames a second"
+    elif conditions["codec"]:
+        rate, loss = f"{conditions['kbps']} kbit/s", f"{conditions['loss']:.1%} packet loss"
+        coded = f"{conditions['codec'].upper()} at {rate}, {loss}"
+    return f"{coded}, at most {conditions['fps']:g} frames a second"
 
 
 def _section(name: str, section: Mapping[str, Any]) -> list[str]:
@@ -68,10 +69,10 @@ def _section(name: str, section: Mapping[str, Any]) -> list[str]:
 
 
 def _bona_fide(section: Mapping[str, Any]) -> str:
-    told = section["bona_fide"]
+    bona_fide = section["bona_fide"]
     return (
-        f"{section['clips']} clips. Bona fide: n = {told['n']}, BPCER {_rate(told['bpcer'])}, "
-        f"non-response {_rate(told['bpnrr'])}, PASSED of all {_rate(told['passed_of_all'])}. "
+        f"{section['clips']} clips. Bona fide: n = {bona_fide['n']}, BPCER {_rate(bona_fide['bpcer'])}, "
+        f"non-response {_rate(bona_fide['bpnrr'])}, PASSED of all {_rate(bona_fide['passed_of_all'])}. "
         f"Worst APCER {_percent(section['worst_apcer'])}, ACER with it {_percent(section['acer'])}."
     )
 
@@ -125,14 +126,14 @@ def _matched(matched: Mapping[str, Mapping[str, Any]]) -> str:
     rows = [
         [
             name,
-            told["pairs"],
-            f"{_number(told['auc'])} {_span(told['auc_interval_95'])}",
-            f"{_percent(told['right_way_round'])}",
+            row["pairs"],
+            f"{_number(row['auc'])} {_span(row['auc_interval_95'])}",
+            f"{_percent(row['right_way_round'])}",
         ]
-        for name, told in matched.items()
-        if told["pairs"]
+        for name, row in matched.items()
+        if row["pairs"]
     ]
-    head = ["beside the same footage", "pairs", "AUC", "attack scores higher, %"]
+    head = ["against the same footage", "pairs", "AUC", "attack scores higher, %"]
     return _table(head, rows) if rows else ""
 
 
@@ -179,17 +180,17 @@ def _table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    """Whatever a manifest holds, it stays in its cell and is no markup."""
+    """Whatever a manifest holds, it stays in its cell and is not markup."""
     text = str(value).translate({ord(c): f"\\{c}" for c in "\\|`*<>[]!"})
     return " ".join(text.split())
 
 
-def _rate(told: Mapping[str, Any]) -> str:
-    return f"{_percent(told['value'])} {_span(told['interval_95'], percent=True)}".rstrip()
+def _rate(rate: Mapping[str, Any]) -> str:
+    return f"{_percent(rate['value'])} {_span(rate['interval_95'], percent=True)}".rstrip()
 
 
-def _point(told: Mapping[str, Any] | None) -> str:
-    return _rate(told["apcer"]) if told else _NONE
+def _point(point: Mapping[str, Any] | None) -> str:
+    return _rate(point["apcer"]) if point else _NONE
 
 
 def _percent(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Attacks beside bona fide clips that share their footage: same scene, codec and motion, another face."""
+"""Attacks and the bona fide clips that share their footage: same scene, codec and motion, another face."""
 
 from __future__ import annotations
 

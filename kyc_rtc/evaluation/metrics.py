@@ -1,4 +1,4 @@
-"""Error rates, curves and intervals. Pure functions on arrays; what cannot be told is None.
+"""Error rates, curves and intervals. Pure functions on arrays; what cannot be computed is None.
 
 Words as in ISO/IEC 30107-3: APCER is the share of attack presentations taken for bona fide, BPCER
 the share of bona fide presentations taken for attacks, among those that got an answer; APNRR and
@@ -33,7 +33,7 @@ class Proportion:
 
     def __post_init__(self) -> None:
         if not 0 <= self.hits <= self.n:
-            raise ValueError(f"{self.hits} of {self.n} is no proportion")
+            raise ValueError(f"{self.hits} of {self.n} is not a proportion")
 
     @property
     def value(self) -> float | None:

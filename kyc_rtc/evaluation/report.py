@@ -57,11 +57,11 @@ def sections(results: Results) -> dict[str, list[ClipResult]]:
     main = [r for r in results if r.use is Use.ANY]
     video = [r for r in main if not r.still]
     tests = [r for r in results if r.use is Use.TEST]
-    beside = [r for r in video if r.bona_fide] if tests else []
+    people = [r for r in video if r.bona_fide] if tests else []
     found = {
         "video": video,
         "still": [r for r in main if r.still],
-        "test_only": [*beside, *tests],
+        "test_only": [*people, *tests],
     }
     return {name: clips for name, clips in found.items() if clips}
 
@@ -185,14 +185,14 @@ def _analysers(
     names = sorted({name for r in (*bona_fide, *_all(species)) for name in r.evidence})
     return {
         name: {
-            kind: _separation(_told(name, bona_fide), _told(name, attacks))
+            kind: _separation(_judged_scores(name, bona_fide), _judged_scores(name, attacks))
             for kind, attacks in species.items()
         }
         for name in names
     }
 
 
-def _told(name: str, clips: Results) -> list[float]:
+def _judged_scores(name: str, clips: Results) -> list[float]:
     return [
         r.evidence[name].score for r in clips if name in r.evidence and r.evidence[name].confidence
     ]

@@ -15,7 +15,7 @@ from kyc_rtc.errors import BadRequest
 from kyc_rtc.evaluation.manifest import Clip, Label, Use
 
 UNREADABLE = "unreadable"
-"""The reason of a clip that could not be decoded: a non-response, told apart in the report."""
+"""The reason of a clip that could not be decoded: a non-response, counted apart in the report."""
 
 
 class Entrance(StrEnum):
@@ -105,7 +105,7 @@ class ClipResult:
 
     `deepfake_score` is the clip's score; None is a non-response of the scores. `evidence` maps the
     analyser's name to its statement, `cpu_ms` each stage to its mean CPU milliseconds per frame,
-    `measures` the names of what experts judge by to their values, None where too little was seen.
+    `features` the names of what detectors judge by to their values, None where too little was seen.
     `weights` has that of each of `reasons`, 0 to 1; None where there was no verdict, or one without.
     `findings` is what the verdict rests on; it is not written.
     """
@@ -126,7 +126,7 @@ class ClipResult:
     frames: FrameCounts = FrameCounts()
     face: FaceMeasures = FaceMeasures()
     cpu_ms: dict[str, float] = field(default_factory=dict)
-    measures: dict[str, float | None] = field(default_factory=dict)
+    features: dict[str, float | None] = field(default_factory=dict)
     weights: tuple[float, ...] | None = None
     findings: Findings | None = None
 
@@ -184,7 +184,7 @@ def said_of(clip: Clip) -> dict[str, Any]:
 
 
 _AS_THEY_ARE = (
-    "species", "group", "model", "source", "still", "deepfake_score", "liveness_score", "cpu_ms", "measures",
+    "species", "group", "model", "source", "still", "deepfake_score", "liveness_score", "cpu_ms", "features",
 )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ _SKIN_EVERY_MS = 300
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker needs to know, whatever the clip. `learned`: folder of the net and the experts."""
+    """What a worker needs to know, whatever the clip. `learned`: folder of the net and the detectors."""
 
     model: Path
     settings: Settings
@@ -117,17 +117,17 @@ def run_clip(clip: Clip, job: Job, clock: Clock | None = None) -> ClipResult:
     analysis = new_analysis(job.model, clock, job.learned)
     try:
         _watch(_frames(clip, job, clock), analysis, verification, tally)
-        measures = _finite(analysis.measures())
+        features = _finite(analysis.features())
     except (MediaError, BadImage, PayloadTooLarge, OSError):
         return _result(clip, tally, VerdictStatus.INCONCLUSIVE, (UNREADABLE,))
     finally:
         analysis.close()
     verification.conclude(Ending.COMPLETED)
-    return replace(_judged(clip, tally, verification), measures=measures)
+    return replace(_judged(clip, tally, verification), features=features)
 
 
-def _finite(measures: dict[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in measures.items()}
+def _finite(features: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in features.items()}
 
 
 def _watch(

@@ -75,7 +75,7 @@ def matrix_orientation(matrix: Sequence[int]) -> int:
     the point (p, q) to (a p + c q, b p + d q) (FFmpeg, libavutil/display.h).
 
     It comes from a file's track header (ISO/IEC 14496-12, 8.3.2) and from the display orientation SEI
-    of H.264 (ITU-T H.264, D.2.27). 1 where it is no such matrix.
+    of H.264 (ITU-T H.264, D.2.27). 1 where it is not such a matrix.
     """
     if len(matrix) != _MATRIX:
         return UPRIGHT

@@ -43,7 +43,7 @@ def decode_picture(data: bytes) -> BgrImage:
 
     Raises:
         PayloadTooLarge: the picture is larger than `sizes` allows; the message names the limit.
-        BadImage: the bytes are no JPEG, PNG or WebP, or are broken, or smaller than 64 pixels a side.
+        BadImage: the bytes are not a JPEG, PNG or WebP, or are broken, or smaller than 64 pixels a side.
     """
     check_picture(data)
     form = _format_of(data)
@@ -75,7 +75,7 @@ def _format_of(data: bytes) -> _Format:
         return _PNG
     if webp.is_webp(data):
         return _WEBP
-    raise BadImage("the bytes are no readable JPEG, PNG or WebP picture")
+    raise BadImage("the bytes are not a readable JPEG, PNG or WebP picture")
 
 
 def _check_size(size: tuple[int, int]) -> None:

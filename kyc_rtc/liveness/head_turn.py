@@ -17,7 +17,7 @@ _HOLD_MS = 60  # two frames at 30 a second: one alone may be a slip of the mesh
 class HeadTurnTracker:
     """Finds head turns to either side. `scale` above 1 asks for larger ones.
 
-    `towards` names the side whose progress is told; both sides are found all the same. A turn to the
+    `towards` names the side whose progress is reported; both sides are found all the same. A turn to the
     other side that follows without a rest is a turn of its own.
     """
 
@@ -31,7 +31,7 @@ class HeadTurnTracker:
         self._sides = {
             direction: Excursion(self._rest_deg, target, _HOLD_MS) for direction in Direction
         }
-        self._told = [self._sides[towards]] if towards else list(self._sides.values())
+        self._reported = [self._sides[towards]] if towards else list(self._sides.values())
         self._turned: Gesture | None = None
         self._peak_deg = 0.0
 
@@ -48,7 +48,7 @@ class HeadTurnTracker:
             self._turned, self._peak_deg = reached, 0.0
         done = self._completed(yaw_deg, captured_at_ms)
         return Sighting(
-            progress=1.0 if done else 0.7 * max(side.progress for side in self._told),
+            progress=1.0 if done else 0.7 * max(side.progress for side in self._reported),
             resting=all(side.resting for side in self._sides.values()),
             reached=reached,
             done=done,

@@ -75,7 +75,7 @@ class NeutralFace:
         """This face as it rests later: people shift on their chairs, and a mouth seldom comes back to
         where it was in the first second. Smile and jaw follow within what a resting face may show.
 
-        Returns self where the head moved so far that it is no shift but a turned head.
+        Returns self where the head moved so far that it is not a shift but a turned head.
         """
         yaw_shift_deg = abs(later.yaw_deg - self.yaw_deg)
         pitch_shift_deg = abs(later.pitch_deg - self.pitch_deg)

@@ -47,9 +47,9 @@ class NodTracker:
     """Finds nods. `scale` above 1 asks for deeper ones.
 
     Works on turning points rather than on the distance from neutral, so that quick nods that do not
-    come to rest in between are told apart, and a head that has sunk a little can still nod. The way
+    come to rest in between are counted apart, and a head that has sunk a little can still nod. The way
     of the first nod is the way of those that follow within two seconds: the swing past the middle
-    after a nod is no second nod.
+    after a nod is not a second nod.
     """
 
     def __init__(self, neutral: NeutralFace, scale: float = 1.0) -> None:

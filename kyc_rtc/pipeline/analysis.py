@@ -1,4 +1,4 @@
-"""One frame through the detectors: observation, quality, identity, evidence, with the time of each."""
+"""One frame through the analysers: observation, quality, identity, evidence, with the time of each."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Stage(StrEnum):
     OBSERVE = "observe"
     QUALITY = "quality"
     TRACK = "track"
-    MEASURES = "measures"
+    FEATURES = "features"
     TEXTURE = "texture"
     BLINK = "blink"
     TEMPORAL = "temporal"
     GEOMETRY = "geometry"
     SWAP = "swap"
     GENERATED = "generated"
-    PUPPET = "puppet"
+    ANIMATED = "animated"
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"
@@ -75,7 +75,7 @@ class FrameResult:
 
 
 class FrameAnalysis:
-    """The detectors of one session, with their memory. One call at a time; `close` frees them."""
+    """The analysers of one session, with their memory. One call at a time; `close` frees them."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class FrameAnalysis:
         """`finder` looks again where no face, or a new one, is seen; without it nobody does."""
         self._observer = observer
         self._search = FaceSearch(finder)
-        self._measures = suite.measures
+        self._features = suite.features
         self._analysers = suite.analysers
         self._clock = clock
         self._enhancer = Enhancer()
@@ -120,8 +120,8 @@ class FrameAnalysis:
         sample = Sample(
             image, luma, small, observation, quality, frame.received_at_ms, frame.is_picture
         )
-        with self._timed(cpu_ms, Stage.MEASURES):
-            self._measures.update(sample)
+        with self._timed(cpu_ms, Stage.FEATURES):
+            self._features.update(sample)
         for analyser in self._analysers:
             with self._timed(cpu_ms, Stage(analyser.name.value)):
                 analyser.update(sample)
@@ -138,9 +138,9 @@ class FrameAnalysis:
             quarter_turns=turns,
         )
 
-    def measures(self) -> dict[str, float]:
-        """What the experts judge by, so far; NaN where too little was seen."""
-        return self._measures.values()
+    def features(self) -> dict[str, float]:
+        """What the detectors judge by, so far; NaN where too little was seen."""
+        return self._features.values()
 
     def record(self) -> bytes:
         """The record of the footage so far, for `detection.recurrence.recurs`."""

@@ -1,4 +1,4 @@
-"""Whether the detectors saw the answers: who answers in a picture that nobody can judge is not seen."""
+"""Whether the analysers saw the answers: who answers in a picture that nobody can judge is not seen."""
 
 from __future__ import annotations
 

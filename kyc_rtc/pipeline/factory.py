@@ -15,10 +15,10 @@ from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 def new_analysis(model_path: Path, clock: Clock, learned: Path = SHIPPED) -> FrameAnalysis:
     """A fresh analysis for one session; loads the model (25 to 70 ms), so call it on the pool.
 
-    `learned` is the folder with the net and the experts, loaded once for the process.
+    `learned` is the folder with the net and the detectors, loaded once for the process.
 
     Raises:
-        ModelError: the file is no face landmarker, or a net or an expert cannot be loaded.
+        ModelError: the file is not a face landmarker, or a net or a detector cannot be loaded.
     """
     suite = new_suite(load_learned(learned))
     observer, finder = MediaPipeObserver(model_path), MediaPipeFinder(model_path)

@@ -1,4 +1,4 @@
-"""The learned parts, loaded from the files that are shipped: the face net, colours and the experts."""
+"""Loads the trained parts from their files: face net, head on colour texture, detectors."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 
 from kyc_rtc.detection.analysers import Learned
 from kyc_rtc.detection.colour_texture import ColourHead
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.features import FEATURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
 from kyc_rtc.errors import ModelError
 
 SHIPPED = Path(__file__).parent.parent / "weights"
-FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "experts.json"
+FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "detectors.json"
 _MOST_LOG_ODDS = 6.0
 _MOST_BEYOND = 10.0
-"""Log-odds: beyond, a net is not surer but lost."""
+"""Limit of a centred linear feature: beyond it, a net is not surer but wrong."""
 
 MOST_IN_PICTURES = {AnalyserName.GENERATED: 2.0}
 """Log-odds that constancy adds at most where the frames are single pictures. It was fitted on frames out
@@ -51,50 +51,50 @@ class OnnxFaceNet:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What makes a log-odds of the trees' share and of witnesses beside them (Platt, 1999).
+    """The calibration curve: log-odds from the trees' share and from the linear features (Platt, 1999).
 
-    `slope` is never negative. `witnesses`: the weight of a measure, and its usual value, which stands in
-    for one that is missing.
+    `slope` is never negative. `linear_features`: by name the weight of a feature that enters the log-odds
+    linearly, and its mean, which stands in where it is missing.
     """
 
     slope: float
     offset: float
-    witnesses: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    linear_features: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def probability(
-        self, share: float, measures: Mapping[str, float], most: float = math.inf
+        self, share: float, features: Mapping[str, float], most: float = math.inf
     ) -> float:
-        """0..1, from the share of trees that say attack. `most`: log-odds that the witnesses add at most."""
+        """0..1. `share`: of the trees that vote for an attack. `most`: the most that linear features add."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
-        beyond = {name: measures[name] - usual for name, (_, usual) in self.witnesses.items()}
-        told = sum(
-            self.witnesses[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
-            for name, value in beyond.items()
+        centred = {name: features[name] - mean for name, (_, mean) in self.linear_features.items()}
+        added = sum(
+            self.linear_features[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
+            for name, value in centred.items()
             if math.isfinite(value)
         )
-        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, told))))
+        return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, added))))
 
 
-class OnnxExpert:
-    """Trees on the measures, and the curve that makes a probability of what they and the net say."""
+class OnnxDetector:
+    """Trees on the features, and the curve that maps their share and the linear features to a probability."""
 
     def __init__(self, path: Path, curve: Curve, most_in_pictures: float = math.inf) -> None:
         self._session = _session(path)
         self._curve = curve
         self._most_in_pictures = most_in_pictures
 
-    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
-        """See `Expert.probability`."""
-        row = np.array([[measures[name] for name in MEASURE_NAMES]], np.float32)
+    def probability(self, features: dict[str, float], *, pictures: bool) -> float:
+        """See `Detector.probability`."""
+        row = np.array([[features[name] for name in FEATURE_NAMES]], np.float32)
         _, shares = self._session.run(None, {"X": row})
         most = self._most_in_pictures if pictures else math.inf
-        return self._curve.probability(float(np.asarray(shares)[0, 1]), measures, most)
+        return self._curve.probability(float(np.asarray(shares)[0, 1]), features, most)
 
 
 @lru_cache(maxsize=8)
 def load_learned(folder: Path = SHIPPED) -> Learned:
-    """The net, the head on colours and the experts of a folder, loaded once for the process; none from
+    """The net, the head on colours and the detectors of a folder, loaded once for the process; none from
     an empty one.
 
     Raises:
@@ -106,8 +106,8 @@ def load_learned(folder: Path = SHIPPED) -> Learned:
     if not (folder / CALIBRATION).exists():
         return Learned(net, colours=colours)
     curves = _curves(folder / CALIBRATION)
-    experts = {
-        name: OnnxExpert(
+    detectors = {
+        name: OnnxDetector(
             folder / f"{name.value}.onnx",
             curves[name.value],
             MOST_IN_PICTURES.get(name, math.inf),
@@ -115,7 +115,7 @@ def load_learned(folder: Path = SHIPPED) -> Learned:
         for name in SIGNS
         if name.value in curves
     }
-    return Learned(net, experts, colours)
+    return Learned(net, detectors, colours)
 
 
 def _colour_head(path: Path) -> ColourHead:
@@ -126,25 +126,27 @@ def _colour_head(path: Path) -> ColourHead:
         )
         return ColourHead(mean, spread, weights, float(fields["offset"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise ModelError(f"{path} is no head on colour texture: {error!r}") from error
+        raise ModelError(f"{path} is not a head on colour texture: {error!r}") from error
 
 
 def _curves(path: Path) -> dict[str, Curve]:
     try:
         fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if fields["measures"] != list(MEASURE_NAMES):
-            raise ModelError(f"{path} is of other measures than this version's", hint="train again")
-        return {str(AnalyserName(name)): _curve(told) for name, told in fields["experts"].items()}
+        if fields["features"] != list(FEATURE_NAMES):
+            raise ModelError(f"{path} is of other features than this version's", hint="train again")
+        return {
+            str(AnalyserName(name)): _curve(given) for name, given in fields["detectors"].items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{path} is no table of experts: {error!r}") from error
+        raise ModelError(f"{path} is not a table of detectors: {error!r}") from error
 
 
-def _curve(told: dict[str, Any]) -> Curve:
-    witnesses = {
-        MEASURE_NAMES[MEASURE_NAMES.index(name)]: (float(one["weight"]), float(one["usual"]))
-        for name, one in told["witnesses"].items()
+def _curve(given: dict[str, Any]) -> Curve:
+    linear_features = {
+        FEATURE_NAMES[FEATURE_NAMES.index(name)]: (float(one["weight"]), float(one["mean"]))
+        for name, one in given["linear_features"].items()
     }
-    return Curve(max(0.0, float(told["slope"])), float(told["offset"]), witnesses)
+    return Curve(max(0.0, float(given["slope"])), float(given["offset"]), linear_features)
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

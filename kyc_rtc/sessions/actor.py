@@ -17,9 +17,9 @@ from kyc_rtc.errors import Conflict, KycError, NotFound, StorageUnavailable
 from kyc_rtc.frames import Frame, PixelSource
 from kyc_rtc.ids import PeerId, new_peer_id
 from kyc_rtc.pipeline.analysis import FrameResult
+from kyc_rtc.sessions.analysis import SessionAnalysis
 from kyc_rtc.sessions.arrivals import Arrivals, Arrived
 from kyc_rtc.sessions.callers import Callers, judged_too_late
-from kyc_rtc.sessions.detectors import Detectors
 from kyc_rtc.sessions.effects import (
     Analyse,
     CompareFootage,
@@ -86,7 +86,7 @@ class SessionActor:
         self.pending = PendingPeers()
         self._peer_id: PeerId | None = None
         self._greeted: PeerId | None = None
-        self._detectors = Detectors(services)
+        self._analysis = SessionAnalysis(services)
         self._analysing: Frame | None = None
         self._callers = Callers(services.clock)
         self._tasks: asyncio.TaskGroup | None = None
@@ -257,9 +257,9 @@ class SessionActor:
         gap_ms = 0.0
         try:
             if request is not None:
-                frame = await self._detectors.decode(frame)
+                frame = await self._analysis.decode(frame)
                 gap_ms = self._arrivals.decoded(frame.received_at_ms)
-            result = await self._detectors.analyse(frame, self.record)
+            result = await self._analysis.analyse(frame, self.record)
         except KycError as error:  # of an upload: no picture, or too large a one
             self._callers.settle(Reply(request or 0, error))
             return
@@ -381,13 +381,13 @@ class SessionActor:
             self._inbox.put(self._arrivals.tick())
 
     async def _compare(self) -> None:
-        self._inbox.put(await self._detectors.compare(self.record))
+        self._inbox.put(await self._analysis.compare(self.record))
 
     async def _close(self) -> None:
-        """Keep the measures behind a verdict, free the detectors, end the followers."""
+        """Keep the features behind a verdict, free the analysers, end the followers."""
         for peer in tuple(self._peers.values()):
             await peer.aclose()
-        await self._detectors.aclose(self.record)
+        await self._analysis.aclose(self.record)
         self.outbox.close()
 
     def _present(self) -> PeerPort | None:

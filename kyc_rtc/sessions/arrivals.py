@@ -52,7 +52,7 @@ class Arrivals:
 
     def decoded(self, at_ms: float) -> float:
         """A picture that arrived at this time could be decoded; real time since the one before. Of an
-        upload that is known only later: bytes that are no picture are no sign of a camera."""
+        upload that is known only later: bytes that are not a picture are not a sign of a camera."""
         gap_ms = 0.0 if self._frame_ms is None else at_ms - self._frame_ms
         self._frame_ms = at_ms
         self._pictures += 1

@@ -18,7 +18,7 @@ UPLOAD_RETRY_S = 2
 
 
 def judged_too_late() -> AtCapacity:
-    """What the sender of a picture hears when the pool of detectors has too much to do."""
+    """What the sender of a picture hears when the pool of analyses has too much to do."""
     return AtCapacity("the picture was not judged in time", retry_after_s=UPLOAD_RETRY_S)
 
 

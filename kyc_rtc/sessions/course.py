@@ -167,7 +167,7 @@ class Course:
 
     def conclude(self, ending: Ending, now: Now) -> list[Effect]:
         """Bring it to its verdict with what was seen. Verdict and state are one commit: that it is
-        being decided is no state of its own here."""
+        being decided is not a state of its own here."""
         events = self._verification.conclude(ending)
         return self._act(tuple(e for e in events if not isinstance(e, PhaseChanged)), now)
 

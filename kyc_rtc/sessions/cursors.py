@@ -31,7 +31,9 @@ def position_of(kind: str, cursor: str) -> Position | None:
     except (ValueError, binascii.Error):
         position = None
     if position is None or cursor_of(kind, position) != cursor:
-        raise BadRequest("after: is no cursor of this list", hint="use `next` of the page before")
+        raise BadRequest(
+            "after: is not a cursor of this list", hint="use `next` of the page before"
+        )
     return position
 
 

@@ -41,7 +41,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Analyse:
-    """Run the detectors on the frame that `FrameArrived` announced."""
+    """Run the analysers on the frame that `FrameArrived` announced."""
 
     request: Request | None
 

@@ -46,7 +46,7 @@ def read_reference(path: Path = REFERENCE) -> ReferenceScores | None:
     """The calibration set's histogram; None where there is no such file.
 
     Raises:
-        ModelError: the file is no histogram, or cannot be read.
+        ModelError: the file is not a histogram, or cannot be read.
     """
     try:
         return parse_reference(path.read_text("utf-8"))

@@ -25,7 +25,7 @@ class AttackSpecies(StrEnum):
     FACE_SWAP = "face_swap"
     TALKING_HEAD = "talking_head"
     DEEPFAKE_OTHER = "deepfake_other"
-    PUPPET = "puppet"
+    ANIMATED_PHOTO = "animated_photo"
     REPLAY = "replay"
     PRINT_OR_REPLAY = "print_or_replay"
 

@@ -102,7 +102,7 @@ def _session_id(text: str | None) -> SessionId | None:
     try:
         return None if text is None else parse_session_id(text)
     except NotFound:
-        raise BadRequest("session_id: is no UUID") from None
+        raise BadRequest("session_id: is not a UUID") from None
 
 
 def _position(alert: AlertRecord) -> Position:

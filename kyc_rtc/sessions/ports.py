@@ -15,8 +15,8 @@ from kyc_rtc.ids import PeerId, SessionId
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import LimitSettings, Settings
+from kyc_rtc.storage.features import FeaturesRepository
 from kyc_rtc.storage.footage import FootageRepository
-from kyc_rtc.storage.measures import MeasuresRepository
 from kyc_rtc.storage.sessions import SessionStore
 from kyc_rtc.telemetry import Metrics
 from media.peer_events import PeerEvent
@@ -44,11 +44,11 @@ class PeerPort(Protocol):
 
 
 class AnalysisPort(Protocol):
-    """The detectors of one session, such as `pipeline.analysis.FrameAnalysis`."""
+    """The analysers of one session, such as `pipeline.analysis.FrameAnalysis`."""
 
     def analyse(self, frame: Frame) -> FrameResult: ...
     def record(self) -> bytes: ...
-    def measures(self) -> dict[str, float]: ...
+    def features(self) -> dict[str, float]: ...
     def close(self) -> None: ...
 
 
@@ -82,7 +82,7 @@ class Services:
     decoded: asyncio.Semaphore
     store: SessionStore
     footage: FootageRepository
-    measures: MeasuresRepository
+    features: FeaturesRepository
     new_peer: PeerFactory
     new_analysis: AnalysisFactory
     issuer: Issuer

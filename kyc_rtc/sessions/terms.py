@@ -44,7 +44,7 @@ def terms_of(order: Order, settings: Settings) -> Terms:
     """The terms of an order.
 
     Raises:
-        BadRequest: `profile` is no profile of the settings, `return_url` begins with none of theirs,
+        BadRequest: `profile` is not a profile of the settings, `return_url` begins with none of theirs,
             `expires_in` is out of range, `exclude` names what is not a type of challenge or leaves
             nothing to ask for, or a value cannot be stored.
     """

@@ -148,7 +148,7 @@ def journal_view(entry: EventRecord) -> JournalView:
 
 
 def address_prefix(address: str) -> str:
-    """The network of an address: 24 bits of IPv4, 48 of IPv6; empty where it is no address."""
+    """The network of an address: 24 bits of IPv4, 48 of IPv6; empty where it is not an address."""
     known = parsed(address.partition("%")[0])
     if known is None:
         return ""

@@ -50,7 +50,7 @@ def parse_message(data: str | bytes) -> Inbound | None:
     outside browsers often send every message as binary.
 
     Raises:
-        BadMessage: it is no message of this protocol.
+        BadMessage: it is not a message of this protocol.
     """
     if len(data) > MAX_MESSAGE_BYTES or len(_encoded(data)) > MAX_MESSAGE_BYTES:
         raise BadMessage(f"a message has at most {MAX_MESSAGE_BYTES} bytes")

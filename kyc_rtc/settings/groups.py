@@ -136,7 +136,7 @@ class DetectionSettings(Group):
         None,
         description="folder of the face net and the detectors' weights; None: those that are shipped",
     )
-    keep_measures: bool = Field(
+    keep_features: bool = Field(
         True,
         description="store the features that detectors judged by, for training on labelled sessions",
     )

@@ -1,10 +1,16 @@
-"""Storage: sessions with their journal, processes and commands, alerts, labels, footage and measures,
+"""Storage: sessions with their journal, processes and commands, alerts, labels, footage and features,
 lists and idempotency keys, in SQLite or PostgreSQL, behind small protocols."""
 
 from kyc_rtc.storage.alerts import MAX_ALERTS_LISTED, AlertRepository, SqlAlertRepository
 from kyc_rtc.storage.commands import CommandStore, SqlCommandStore
 from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.features import (
+    FeaturesRecord,
+    FeaturesRepository,
+    LabelledFeatures,
+    SqlFeaturesRepository,
+)
 from kyc_rtc.storage.footage import (
     MAX_FOOTAGE_BYTES,
     MAX_FOOTAGE_LISTED,
@@ -15,12 +21,6 @@ from kyc_rtc.storage.footage import (
 from kyc_rtc.storage.idempotency import IdempotencyStore, SqlIdempotencyStore
 from kyc_rtc.storage.labels import LabelledSession, LabelRepository, Outcome, SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists, VerificationLists
-from kyc_rtc.storage.measures import (
-    LabelledMeasures,
-    MeasuresRecord,
-    MeasuresRepository,
-    SqlMeasuresRepository,
-)
 from kyc_rtc.storage.processes import INTERRUPTED, ProcessStore, SqlProcessStore
 from kyc_rtc.storage.records import (
     DEFAULT_TENANT,
@@ -64,6 +64,8 @@ __all__ = [
     "Database",
     "EarlierFootage",
     "EventRecord",
+    "FeaturesRecord",
+    "FeaturesRepository",
     "FootageRecord",
     "FootageRepository",
     "IdempotencyStore",
@@ -71,10 +73,8 @@ __all__ = [
     "JsonValue",
     "LabelRecord",
     "LabelRepository",
-    "LabelledMeasures",
+    "LabelledFeatures",
     "LabelledSession",
-    "MeasuresRecord",
-    "MeasuresRepository",
     "Outcome",
     "Position",
     "ProcessStore",
@@ -83,10 +83,10 @@ __all__ = [
     "SessionStore",
     "SqlAlertRepository",
     "SqlCommandStore",
+    "SqlFeaturesRepository",
     "SqlFootageRepository",
     "SqlIdempotencyStore",
     "SqlLabelRepository",
-    "SqlMeasuresRepository",
     "SqlProcessStore",
     "SqlSessionStore",
     "SqlVerificationLists",

@@ -66,7 +66,7 @@ class Database:
         """`sealer` is needed once: by the migration of sessions that an older program wrote.
 
         Raises:
-            SettingsError: `url` is no usable database URL. Nothing is opened yet.
+            SettingsError: `url` is not a usable database URL. Nothing is opened yet.
         """
         self._url = async_url(url)
         self._sealer = sealer

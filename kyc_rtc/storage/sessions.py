@@ -46,7 +46,7 @@ class SessionStore(Protocol):
         """Store a verification with its first attempt, whose id is the verification's too.
 
         Raises:
-            BadRequest: the record is no first attempt, or the events are not its journal.
+            BadRequest: the record is not a first attempt, or the events are not its journal.
             Conflict: it exists already.
         """
 

@@ -211,8 +211,8 @@ footage = Table(
     Index(None, "created_at_ms"),
 )
 
-measures = Table(
-    "measures",
+features = Table(
+    "features",
     metadata,
     Column(
         "session_id",

@@ -27,7 +27,7 @@ class MediaPipeObserver:
     all the same: MediaPipe gets a clock of its own that always rises.
 
     Raises:
-        ModelError: the file at `model_path` is missing or is no FaceLandmarker model.
+        ModelError: the file at `model_path` is missing or is not a FaceLandmarker model.
     """
 
     def __init__(self, model_path: Path, max_faces: int = 2) -> None:

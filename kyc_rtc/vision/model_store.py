@@ -1,6 +1,6 @@
 """The model files: which ones, where they lie, how to fetch them, and that they are the right ones.
 
-`models.lock.toml`, beside this file, names each model's size and SHA-256; nothing else is accepted.
+`models.lock.toml`, in this folder, names each model's size and SHA-256; nothing else is accepted.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_lock(path: Path = _LOCK) -> tuple[LockedModel, ...]:
     """Read a lock file.
 
     Raises:
-        ModelError: the file is missing or is no lock.
+        ModelError: the file is missing or is not a lock.
     """
     try:
         entries = tomllib.loads(path.read_text("utf-8"))["model"]
@@ -199,7 +199,7 @@ def _require(model: LockedModel, data: bytes) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write beside the target, then rename, so that no reader ever sees half a file."""
+    """Write into the target's folder, then rename, so that no reader ever sees half a file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(

@@ -5,7 +5,7 @@ it, the tip of the nose is skin of nearly the same colour and light, the lips ar
 and each eye holds something both dark and bright. What breaks that is not the face.
 
 What it finds: masks (surgical, white, black, patterned) over mouth or nose, a hand or a flat patch
-of skin colour over the mouth or one eye, dark sunglasses. Beards and glasses are no cover: neither
+of skin colour over the mouth or one eye, dark sunglasses. Beards and glasses are not a cover: neither
 touches the tip of the nose, and lips and eyes stay visible. What it cannot see: a printed or worn
 mask with a face of its own (that is an attack, not a cover), a hand over forehead or cheek, a scarf
 in the colour of lips, a cover in a picture without colour, or a black mask below the nose in light

@@ -36,7 +36,7 @@ export function showInvitation({ sessionId, token }) {
  *
  * @param {string} joinUrl
  * @returns {Invitation | null} null where the link leads to another origin, and the page is on its way there
- * @throws {TypeError} where it is no link
+ * @throws {TypeError} where it is not a link
  */
 export function adoptInvitation(joinUrl) {
   const target = new URL(joinUrl, window.location.href);

@@ -13,7 +13,7 @@ import { LiveView } from './live-view.js';
 import { Scores } from './scores.js';
 
 const CATALOGUE_URL = '/static/i18n/en.json';
-/** A link that breaks again and again is told, instead of starting over for ever. */
+/** A link that breaks again and again is reported, instead of starting over for ever. */
 const MAX_RESTARTS = 2;
 /** Whoever reads the consent for longer may find the check over, or open in another place. */
 const FRESH_MS = 10_000;
@@ -76,7 +76,7 @@ class ApplyPage {
     byId('decline').addEventListener('click', () => this.#endings.declined());
   }
 
-  /** Look at the session first: a link may be used up, and that should be told before any question. */
+  /** Look at the session first: a link may be used up, and that should be shown before any question. */
   async open() {
     this.#showLoading('page.loading');
     try {
@@ -102,7 +102,7 @@ class ApplyPage {
     else await this.#toCamera(false);
   }
 
-  /** The link's check broke off earlier: a new one, and the applicant is told before consenting. */
+  /** The link's check broke off earlier: a new one, and the applicant learns of it before consenting. */
   async #enterAgain() {
     if (!(await this.#renew())) return;
     await this.#askForConsent('consent.again');
@@ -287,7 +287,7 @@ class ApplyPage {
     }
   }
 
-  /** After the client gave up or was told to: the session may still stand, or be over by now. */
+  /** After the client gave up or was asked to: the session may still stand, or be over by now. */
   async #resume() {
     try {
       const report = await this.#report();

@@ -23,7 +23,7 @@ export class CameraWatch {
 
   /**
    * @param {HTMLVideoElement} video plays the camera
-   * @param {() => void} onLost no picture came for a while; told again after each such time
+   * @param {() => void} onLost no picture came for a while; called again after each such time
    * @param {() => void} onFound pictures come steadily
    * @param {AbortSignal} signal ends the watch
    */

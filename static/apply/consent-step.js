@@ -30,7 +30,7 @@ export class ConsentStep {
    * Fetch the text and fill the step with it.
    *
    * @param {KycApi} api
-   * @param {OnTrouble} onTrouble told while it takes longer
+   * @param {OnTrouble} onTrouble called while it takes longer
    * @throws {ApiError | TypeError | DOMException} as `askPatiently`
    */
   async load(api, onTrouble) {

@@ -10,7 +10,7 @@ export class Countdown {
   #limitMs = 0;
   #endsAtMs = -Infinity;
 
-  /** @param {(time: {remainingMs: number, limitMs: number}) => void} onTick told at once and with every tick */
+  /** @param {(time: {remainingMs: number, limitMs: number}) => void} onTick called at once and with every tick */
   constructor(onTick) {
     this.#onTick = onTick;
   }
@@ -36,7 +36,7 @@ export class Countdown {
     this.#tick();
   }
 
-  /** Idempotent; nothing is told any more. */
+  /** Idempotent; nothing is called any more. */
   stop() {
     clearInterval(this.#timer);
     this.#timer = 0;

@@ -2,7 +2,7 @@
 
 import { CameraCure, CameraWatch } from './camera-watch.js';
 
-/** Whoever waits longer for the connection is told that it goes on. */
+/** Whoever waits longer for the connection reads that it goes on. */
 const LONG_CONNECTING_MS = 8_000;
 /** While something is asked the server says how it goes, several times a second; a verdict takes a few seconds. */
 const SLOW_AFTER_MS = { asked: 3_000, deciding: 10_000 };
@@ -32,7 +32,7 @@ export class LiveHealth {
    * @param {object} options
    * @param {import('./live-view.js').LiveView} options.view
    * @param {import('../sdk/kyc-rtc.js').KycClient} options.client
-   * @param {() => void} options.onChange told on every change, and in between
+   * @param {() => void} options.onChange called on every change, and in between
    * @param {AbortSignal} options.signal ends it
    */
   constructor({ view, client, onChange, signal }) {
@@ -67,7 +67,7 @@ export class LiveHealth {
     this.#heardAtMs = performance.now();
   }
 
-  /** Another connection: what still holds is told again. */
+  /** Another connection: what still holds is reported again. */
   greeted() {
     this.isBlind = false;
     this.#clearNotice();

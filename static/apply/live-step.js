@@ -12,7 +12,7 @@ import { StopQuestion } from './stop-question.js';
 
 /** How long a message about the last action goes before what the picture lacks. */
 const RESULT_HINT_MS = 3_000;
-/** A void is told for so long beside the next challenge, which may come at once. */
+/** A void is shown for so long with the next challenge, which may come at once. */
 const VOID_HINT_MS = 1_500;
 
 /** @typedef {import('../sdk/messages.js').Message} Message */
@@ -35,7 +35,7 @@ export class LiveStep {
   #end = () => undefined;
   /** @type {Message | null} */
   #challenge = null;
-  /** Id of the last challenge that has no outcome yet; it may be told after a reconnect. */
+  /** Id of the last challenge that has no outcome yet; it may come after a reconnect. */
   #awaitedId = '';
   #progress = 0;
   /** Key of what the open challenge still lacks, or empty. */
@@ -128,7 +128,7 @@ export class LiveStep {
     for (const [type, handle] of Object.entries(handlers)) {
       const take = (/** @type {Event} */ event) => {
         const { detail } = /** @type {CustomEvent} */ (event);
-        if (isJournalled(detail)) this.#health.notice = ''; // what is told was stored
+        if (isJournalled(detail)) this.#health.notice = ''; // what is published was stored
         if (detail.t_ms !== undefined) this.#health.heard();
         handle(detail);
       };
@@ -157,7 +157,7 @@ export class LiveStep {
     this.#refusal.end();
     this.#view.setSeconds('');
     this.#health.greeted();
-    // A new peer voids what was asked of the old one; how it ended is told in a moment.
+    // A new peer voids what was asked of the old one; how it ended comes in a moment.
     if (this.#challenge) this.#awaitNext({ icon: 'look', text: this.#words.text('live.go_on'), hint: '' });
     if (exposeScores) this.#scores.show();
     this.#onState(state);

@@ -13,7 +13,7 @@ export class Refusal {
   #timer = 0;
   #untilMs = 0;
 
-  /** @param {() => void} onTick told at once, with every tick, and when it ends by itself */
+  /** @param {() => void} onTick called at once, with every tick, and when it ends by itself */
   constructor(onTick) {
     this.#onTick = onTick;
   }
@@ -30,7 +30,7 @@ export class Refusal {
     this.#tick();
   }
 
-  /** Idempotent; nothing is told any more. */
+  /** Idempotent; nothing is called any more. */
   end() {
     clearInterval(this.#timer);
     this.kind = null;

@@ -100,7 +100,7 @@ export class KycApi {
   #livesS = 0;
   /** @type {AbortSignal | null} */
   #keptFreshBy = null;
-  /** @type {ClientToken | null} the attempt that has followed this one, as far as the link has told */
+  /** @type {ClientToken | null} the attempt that has followed this one, as far as the link has said */
   #follower = null;
   /** @type {Promise<void> | null} one exchange at a time */
   #opening = null;

@@ -18,8 +18,8 @@ from tests.support.browser_server import FEW, IMPATIENT, LiveServer, serving
 HERE = Path(__file__).parent
 
 
-def without_experts(folder: Path) -> dict[str, str]:
-    """Settings for the portrait: an animated photograph is what the experts are there to find."""
+def without_detectors(folder: Path) -> dict[str, str]:
+    """Settings for the portrait: an animated photograph is what the detectors are there to find."""
     return {"DETECTION__WEIGHTS_DIR": str(folder)}
 
 
@@ -77,9 +77,9 @@ async def browser(shared_browser: SharedBrowser) -> AsyncIterator[Browser]:
 def server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    """A server with the settings that it comes with, but for the experts."""
+    """A server with the settings that it comes with, but for the detectors."""
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder, without_experts(folder)) as server:
+    with serving(folder, without_detectors(folder)) as server:
         yield server
 
 
@@ -88,7 +88,7 @@ def impatient_server(
     chromium: str, face_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("impatient")
-    with serving(folder, IMPATIENT | without_experts(folder)) as server:
+    with serving(folder, IMPATIENT | without_detectors(folder)) as server:
         yield server
 
 

@@ -25,7 +25,7 @@ WITHOUT_NEWER = "delete Object.hasOwn; delete Array.prototype.at; delete window.
     "file",
     ["i18n/en.json", "apply/apply.js", "apply/dom.js", "sdk/retry.js"],
 )
-async def test_a_file_that_does_not_arrive_is_told_with_a_button(
+async def test_a_file_that_does_not_arrive_is_reported_with_a_button(
     browser: Browser, file: str
 ) -> None:
     server = ScriptedServer()
@@ -40,7 +40,7 @@ async def test_a_file_that_does_not_arrive_is_told_with_a_button(
     await tab.step("consent")
 
 
-async def test_a_file_that_takes_for_ever_is_told_and_may_still_come(browser: Browser) -> None:
+async def test_a_file_that_takes_for_ever_is_reported_and_may_still_come(browser: Browser) -> None:
     server = ScriptedServer()
     server.held = {"/static/i18n/en.json"}
     tab = await ScriptedPage.visit(browser, server)
@@ -63,7 +63,7 @@ async def test_a_browser_of_2021_does_the_check(browser: Browser) -> None:
     [WITHOUT_WEBRTC, WITHOUT_MODULES, WITHOUT_FREEZE, WITHOUT_ALL],
     ids=["webrtc", "modules", "at once", "later"],
 )
-async def test_an_old_browser_is_told_to_use_another(browser: Browser, lack: str) -> None:
+async def test_an_old_browser_is_asked_to_use_another(browser: Browser, lack: str) -> None:
     server = ScriptedServer()
     if lack == WITHOUT_MODULES:
         server.missing = {"/static/apply/apply.js"}  # such a browser does not ask for it

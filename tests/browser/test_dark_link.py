@@ -1,4 +1,4 @@
-"""A link that goes dark for a while fails nobody. Longer outages, recorded people, and the experts:
+"""A link that goes dark for a while fails nobody. Longer outages, recorded people, and the detectors:
 `python -m tests.outcomes`."""
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.browser.conftest import without_experts
+from tests.browser.conftest import without_detectors
 from tests.support.browser_camera import CATALOGUE
 from tests.support.browser_firefox import Firefox, FirefoxTab, firefox_path, launched
 from tests.support.browser_people import Obedient
@@ -34,7 +34,7 @@ async def firefox() -> AsyncIterator[Firefox]:
 def few_server(face_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Asks for a head turn: what else is asked, and how it is met, is Chromium's tests' matter."""
     folder = tmp_path_factory.mktemp("few")
-    with serving(folder, FEW | without_experts(folder)) as server:
+    with serving(folder, FEW | without_detectors(folder)) as server:
         yield server
 
 

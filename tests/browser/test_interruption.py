@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser
 
-from tests.browser.conftest import without_experts
+from tests.browser.conftest import without_detectors
 from tests.support.browser import AT_A_CHALLENGE, ApplicantPage
 from tests.support.browser_camera import CATALOGUE, SENTENCES
 from tests.support.browser_checks import NOT_PASSED, assert_refused
@@ -25,7 +25,7 @@ RECONNECTING = "document.querySelector('#link').dataset.state === 'down'"
 @pytest.fixture
 def mortal_server(face_model: Path, tmp_path: Path) -> Iterator[LiveServer]:
     """A server of its own, for a test that kills it."""
-    server = LiveServer(tmp_path, without_experts(tmp_path))
+    server = LiveServer(tmp_path, without_detectors(tmp_path))
     server.start()
     yield server
     assert server.stop() == 0
@@ -85,7 +85,7 @@ async def test_a_dropped_peer_is_replaced_and_the_same_session_goes_on(
     assert (tab.problems, await tab.violations()) == ([], [])
 
 
-async def test_an_outage_is_told_and_mended(
+async def test_an_outage_is_reported_and_mended(
     browser: Browser, server: LiveServer, face_model: Path
 ) -> None:
     session, tab = await at_a_challenge(browser, server, face_model)

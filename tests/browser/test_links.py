@@ -160,7 +160,7 @@ async def test_a_page_that_was_replaced_says_so_and_stays_quiet(
     assert tab.server.calls[before:] == []
 
 
-async def test_without_its_takeover_a_device_is_told_where_the_check_goes_on(
+async def test_without_its_takeover_a_device_learns_where_the_check_goes_on(
     browser: Browser,
 ) -> None:
     server = ScriptedServer()

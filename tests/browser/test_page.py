@@ -110,7 +110,7 @@ async def test_the_start_page_opens_a_session(filming_browser: Browser, server: 
         "/apply/cut#a.b.c",
     ],
 )
-async def test_a_link_that_is_not_one_is_told_in_words(
+async def test_a_link_that_is_not_one_is_reported_in_words(
     browser: Browser, server: LiveServer, address: str
 ) -> None:
     session = server.start_session()

@@ -294,7 +294,7 @@ async def test_without_a_way_back_there_is_no_button(browser: Browser) -> None:
     assert not await tab.page.is_visible("#result-return")
 
 
-async def test_a_device_in_a_closed_network_is_told_to_use_another(browser: Browser) -> None:
+async def test_a_device_in_a_closed_network_is_asked_to_use_another(browser: Browser) -> None:
     server = ScriptedServer()
     server.answers["offer"] = problem(400, "candidates_refused")
     tab = await ScriptedPage.visit(browser, server)

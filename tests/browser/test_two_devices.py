@@ -1,4 +1,4 @@
-"""One link on two devices, with the server and two pages in Chromium: both are told, one goes on."""
+"""One link on two devices, with the server and two pages in Chromium: both are notified, one goes on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUIET_S = 6.0
 """Longer than it takes a page to reconnect by itself."""
 
 
-async def told(tab: ApplicantPage, name: str) -> None:
+async def is_notified(tab: ApplicantPage, name: str) -> None:
     """Wait until the page says that the check is on another device."""
     await tab.step("result")
     assert await tab.text("#result-title") == CATALOGUE[f"result.{name}.title"]
@@ -54,13 +54,13 @@ async def test_one_link_on_two_devices(
     await phone.follow(session["join_url"])
     await phone.until(AT_A_CHALLENGE)
     await laptop.page.goto(session["join_url"])
-    await told(laptop, "in_use")
+    await is_notified(laptop, "in_use")
     assert await laptop.text("#result-action") == CATALOGUE["result.continue_here"]
     assert await phone.page.evaluate("document.body.dataset.step") == "live"
     await laptop.page.click("#result-action")
     await laptop.step("consent")
     await laptop.page.click("#agree")
-    await told(phone, "replaced")
+    await is_notified(phone, "replaced")
     peers = await phone.page.evaluate(PEERS)
     await laptop.until(AT_A_CHALLENGE)
     await asyncio.sleep(QUIET_S)
@@ -83,13 +83,13 @@ async def test_the_first_device_takes_it_back_once_and_then_it_stays(
     await phone.step("live")
     await phone.until("document.querySelector('#link').dataset.state === 'up'")
     await laptop.page.goto(session["join_url"])
-    await told(laptop, "in_use")
+    await is_notified(laptop, "in_use")
     await laptop.page.click("#result-action")
     await laptop.step("consent")
     await laptop.page.click("#agree")
-    await told(phone, "replaced")
+    await is_notified(phone, "replaced")
     await phone.page.click("#result-action")
-    await told(laptop, "elsewhere")
+    await is_notified(laptop, "elsewhere")
     assert await laptop.text("#result-action") == CATALOGUE["result.look_again"]
     await decided(phone, server, session["session_id"])
 

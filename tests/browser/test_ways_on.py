@@ -109,9 +109,9 @@ async def test_the_task_can_be_read_to_its_end_with_text_of_twice_the_size(
 
 def test_no_result_speaks_of_who_somebody_is() -> None:
     """The check is whether a live person is there. It compares nobody with anybody."""
-    told = ("result.failed.title", "result.failed.body", "reason.not_verified")
+    shown = ("result.failed.title", "result.failed.body", "reason.not_verified")
     assert not [
-        key for key in told if "it is you" in CATALOGUE[key] or "identity" in CATALOGUE[key]
+        key for key in shown if "it is you" in CATALOGUE[key] or "identity" in CATALOGUE[key]
     ]
 
 

@@ -83,7 +83,7 @@ async def test_a_client_without_a_candidate_shows_by_its_own_checks(
     assert call.refusals() == []
 
 
-async def test_who_does_not_show_either_is_told_the_setting(loopback: NewLoopback) -> None:
+async def test_who_does_not_show_either_gets_the_name_of_the_setting(loopback: NewLoopback) -> None:
     clock = ManualClock()
     call = loopback(STRICT, clock)
     await call.answer(PRIVATE)

@@ -56,7 +56,7 @@ def test_analyze_prints_verdict_evidence_and_timings(
 @pytest.mark.parametrize(
     "content", [None, b"", b"not a video", b"\x00\x00\x00\x18ftypmp42" + b"\xff" * 500]
 )
-def test_analyze_refuses_what_is_no_video(
+def test_analyze_refuses_what_is_not_a_video(
     content: bytes | None, face_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "junk.mp4"
@@ -75,8 +75,8 @@ def test_evaluate_chance_tells_what_a_recording_meets_unasked(
     assert main(["evaluate-chance", "--manifest", str(manifest), "--tries", "2"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["recordings"] == 1
-    assert {told["of"] for told in report["asked"].values()} == {2}
-    met = {name: told["met"] for name, told in report["asked"].items()}
+    assert {counts["of"] for counts in report["asked"].values()} == {2}
+    met = {name: counts["met"] for name, counts in report["asked"].items()}
     # It turns left only: asked for the right, it passes for a mirrored picture.
     assert (met["head_turn left"], met["head_turn right"], met["smile 0.5 s"]) == (2, 2, 0)
 
@@ -127,9 +127,9 @@ def test_an_unknown_scope_is_refused_with_those_there_are(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["keys", "--scopes", "foo"])
-    told = capsys.readouterr().err
-    assert "verifications" in told
-    assert "Scope." not in told
+    errors = capsys.readouterr().err
+    assert "verifications" in errors
+    assert "Scope." not in errors
 
 
 def test_settings_prints_the_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,10 +141,10 @@ def test_models_verify_says_what_to_put_where(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "verify", "--cache-dir", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert "face_landmarker.task" in told
-    assert str(tmp_path) in told
-    assert "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff" in told
+    errors = capsys.readouterr().err
+    assert "face_landmarker.task" in errors
+    assert str(tmp_path) in errors
+    assert "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff" in errors
 
 
 def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

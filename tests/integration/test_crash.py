@@ -15,7 +15,7 @@ KILLS = 5
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-async def test_nothing_is_halved_lost_or_told_unstored(database: str, tmp_path: Path) -> None:
+async def test_nothing_is_halved_lost_or_sent_unstored(database: str, tmp_path: Path) -> None:
     try:
         with Nursery() as nursery, new_store(database, tmp_path) as store:
             counts = await crash(store, tmp_path, nursery, KILLS, seed=1)
@@ -23,4 +23,4 @@ async def test_nothing_is_halved_lost_or_told_unstored(database: str, tmp_path: 
         pytest.skip(str(error))
     assert counts.violations == []
     assert counts.kills == KILLS
-    assert min(counts.verdicts, counts.alerts, counts.told, counts.read) > 0
+    assert min(counts.verdicts, counts.alerts, counts.received, counts.read) > 0

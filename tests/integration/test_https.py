@@ -76,7 +76,7 @@ def test_addresses_and_a_qr_code_are_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     announce(Settings(host="0.0.0.0", port=8443, data_dir=tmp_path), secure=True)  # noqa: S104
-    told = capsys.readouterr().out
-    assert "https://127.0.0.1:8443" in told
+    output = capsys.readouterr().out
+    assert "https://127.0.0.1:8443" in output
     announce(Settings(), secure=False)
     assert "http://127.0.0.1:8080" in capsys.readouterr().out

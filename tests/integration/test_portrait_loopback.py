@@ -20,7 +20,7 @@ IMPATIENT = LivenessSettings(challenges=2, attempts=1, time_limit_ms=6_000)
 async def test_the_portrait_answers_all_five_challenges_and_passes(
     serve: Serve, http: ClientSession, face_model: Path, tmp_path: Path
 ) -> None:
-    # The portrait is an animated photograph: what the experts are there to find. Without them.
+    # The portrait is an animated photograph: what the detectors are there to find. Without them.
     detection = DetectionSettings(weights_dir=tmp_path)
     base_url = await serve(Settings(data_dir=tmp_path, liveness=ALL_FIVE, detection=detection))
     applicant = PortraitApplicant(face_model)

@@ -175,8 +175,8 @@ class Call:
 
     def account(self) -> str:
         """What happened, for a failed assertion."""
-        told = ("quality", "challenge", "challenge_result", "verdict")
-        lines = [json.dumps(m) for m in self.messages if m["type"] in told]
+        shown = ("quality", "challenge", "challenge_result", "verdict")
+        lines = [json.dumps(m) for m in self.messages if m["type"] in shown]
         return "\n".join([*lines, *[json.dumps(m) for m in self.of_type("frame")[-1:]]])
 
     async def aclose(self) -> None:

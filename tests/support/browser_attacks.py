@@ -1,6 +1,6 @@
 """What is held before the browser's camera, or fed into it, instead of a person.
 
-The puppet, an animated photograph, is `Obedient` in `browser_people`; a filmed screen is
+The animated photograph is `Obedient` in `browser_people`; a filmed screen is
 `Recaptured` in `browser_recapture`.
 """
 

@@ -19,7 +19,7 @@ CATALOGUE: dict[str, str] = json.loads((REPOSITORY / "static/i18n/en.json").read
 SCRIPT = Path(__file__).parent.parent / "browser" / "scripted_camera.js"
 PERIOD_MS = 50
 LONG_HOLD_MS = 1_500
-"""How long somebody holds who is told to hold it, and not for how long."""
+"""How long somebody holds who is asked to hold it, and not for how long."""
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92]
 

@@ -38,11 +38,11 @@ async def assert_refused(
     assert status["verified"] is False
     codes = {reason["code"] for reason in status["reasons"]}
     assert codes & (codes if telling is None else telling), await tab.summary()
-    told = set(await tab.texts("#result-reason-list li"))
-    if status.get("needs_review"):  # a person decides; until then nobody is told what was seen
+    shown = set(await tab.texts("#result-reason-list li"))
+    if status.get("needs_review"):  # a person decides; until then nobody learns what was seen
         assert await tab.text("#result-title") == CATALOGUE["result.review.title"]
-        assert told == set()
+        assert shown == set()
     else:
         assert await tab.text("#result-title") == NOT_PASSED[status["status"]]
-        assert told == {CATALOGUE[reason["text"]] for reason in status["reasons"]}
+        assert shown == {CATALOGUE[reason["text"]] for reason in status["reasons"]}
     assert (tab.problems, await tab.violations()) == ([], [])

@@ -24,7 +24,7 @@ _REACTION_MS = 500.0
 _FADE_MS = 160.0
 _IDLE_PACE = 0.7
 _RAMPS_MS = 500
-"""Of a take, what is no smile yet or any more; all takes are longer than that."""
+"""Of a take, what is not a smile yet or any more; all takes are longer than that."""
 
 Asked = tuple[ChallengeType, Direction | None]
 Span = tuple[int, int]
@@ -54,7 +54,7 @@ class Takes:
         return length_ms > 0 and length_ms >= challenge.hold_ms + _RAMPS_MS
 
     def kinds(self) -> list[ChallengeType]:
-        """What can be asked beside a turn of the head."""
+        """What can be asked in addition to a turn of the head."""
         return [kind for kind, side in self.answers if side is None]
 
 

@@ -20,7 +20,7 @@ from tests.support.portrait import AnimatedPortrait
 class Obedient:
     """Does what the page asks, as people do it: never twice alike, and never quite still between.
 
-    As an attack it is a puppet: one photograph, animated, and nobody is there.
+    As an attack it is an animated photograph: nobody is there.
     """
 
     def __init__(self, model: Path, seed: int = 1, photo: BgrImage | None = None) -> None:

@@ -33,7 +33,7 @@ _CALL_LIMIT_S = 10
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer; `status` 0 is no answer at all."""
+    """One HTTP answer; `status` 0 means no answer at all."""
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)

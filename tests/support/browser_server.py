@@ -136,7 +136,7 @@ class LiveServer:
         return self._call(f"/api/v1/kyc/get-session-status?session_id={session_id}")
 
     def session(self, session_id: str, token: str) -> dict[str, Any]:
-        """What the applicant's page is told about its session."""
+        """What the applicant's page gets about its session."""
         return self._call(f"/api/v1/kyc/sessions/{session_id}", token=token)
 
     def _signal(self, number: signal.Signals) -> None:

@@ -73,10 +73,10 @@ class Tab(ABC):
     async def summary(self) -> str:
         """For a test that fails: results, verdict, and the evidence at the end."""
         messages = await self.messages()
-        told = [
+        chosen = [
             m for m in messages if m["type"] in ("state", "challenge_result", "verdict", "error")
         ]
         frames = [m for m in messages if m["type"] == "frame"][-1:]
         step = await self.evaluate("document.body.dataset.step")
-        lines = [f"step: {step}", *map(str, [*told, *frames]), *self.problems]
+        lines = [f"step: {step}", *map(str, [*chosen, *frames]), *self.problems]
         return "\n".join(lines)

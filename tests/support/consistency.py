@@ -1,4 +1,4 @@
-"""What must hold between the record, its journal, its alerts, and what clients were told. Pure."""
+"""What must hold between the record, its journal, its alerts, and what clients received. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from kyc_rtc.alerts.policy import alerts_for
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
 from tests.support.stored import Entry, Stored, parsed
-from tests.support.upload_client import Answered, Record, Told
+from tests.support.upload_client import Answered, Received, Record
 
 JOURNALLED = frozenset({"state", "challenge", "challenge_voided", "challenge_result", "verdict"})
 """Messages that have to carry their journal number."""
@@ -32,13 +32,13 @@ def of_session(stored: Stored) -> Iterator[str]:
 
 
 def of_record(record: Record, stored: Mapping[str, Stored]) -> Iterator[str]:
-    """What one client was told, and is not stored so."""
+    """What one client received, and is not stored so."""
     for session_id in record.started:
         if session_id not in stored:
             yield f"{session_id}: was opened, and is not stored"
-    for told in record.told:
-        if told.session_id in stored:
-            yield from _told(told, stored[told.session_id])
+    for received in record.received:
+        if received.session_id in stored:
+            yield from _received(received, stored[received.session_id])
     for answered in record.answered:
         if answered.session_id in stored:
             yield from _answered(answered, stored[answered.session_id])
@@ -70,10 +70,10 @@ def _numbers(stored: Stored) -> Iterator[str]:
 
 
 def _verdict(stored: Stored) -> Iterator[str]:
-    told = [entry.payload.get("status") for entry in stored.of_type("verdict")]
+    journalled = [entry.payload.get("status") for entry in stored.of_type("verdict")]
     wanted = [] if stored.verdict is None else [stored.verdict]
-    if told != wanted:
-        yield f"verdict_status is {stored.verdict}, verdicts in the journal: {told}"
+    if journalled != wanted:
+        yield f"verdict_status is {stored.verdict}, verdicts in the journal: {journalled}"
     if stored.verdict is not None and stored.state != _VERDICT_STATES[stored.verdict]:
         yield f"verdict_status is {stored.verdict} in the state {stored.state}"
 
@@ -84,9 +84,9 @@ def _alerts(stored: Stored) -> Iterator[str]:
     if rows != entries:
         yield f"alerts: {dict(rows)}, in the journal: {dict(entries)}"
     ids = {row["alert_id"] for row in stored.alerts}
-    told = {_alert_of(entry).get("alert_id") for entry in stored.of_type("alert")} - {None}
-    if told - ids:
-        yield f"alerts in the journal that are no rows: {told - ids}"
+    journalled = {_alert_of(entry).get("alert_id") for entry in stored.of_type("alert")} - {None}
+    if journalled - ids:
+        yield f"alerts in the journal that are not rows: {journalled - ids}"
     missing = expected_alerts(stored) - rows
     if missing:
         yield f"verdict {stored.verdict} without its alerts {sorted(missing)}"
@@ -112,10 +112,10 @@ def expected_alerts(stored: Stored) -> Counter[str]:
     return Counter(draft.type.value for draft in alerts_for(verdict))
 
 
-def _told(told: Told, stored: Stored) -> Iterator[str]:
-    number, name = told.message.get("event"), f"{told.session_id}: told {told.kind}"
+def _received(received: Received, stored: Stored) -> Iterator[str]:
+    number, name = received.message.get("event"), f"{received.session_id}: received {received.kind}"
     if number is None:
-        if told.kind in JOURNALLED:
+        if received.kind in JOURNALLED:
             yield f"{name} without a journal number"
         return
     found = [entry for entry in stored.journal if entry.seq == number]
@@ -123,9 +123,9 @@ def _told(told: Told, stored: Stored) -> Iterator[str]:
         yield f"{name} as {number}, which is not in the journal"
         return
     entry = found[0]
-    if entry.type != told.kind:
+    if entry.type != received.kind:
         yield f"{name} as {number}, which is a {entry.type} in the journal"
-    for key, value in told.message.items():
+    for key, value in received.message.items():
         missing = key not in entry.payload
         if key in _ENVELOPE or (missing and key not in _TELLING):
             continue

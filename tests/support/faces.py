@@ -7,7 +7,7 @@ import numpy as np
 from kyc_rtc.vision.geometry import BONY, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from kyc_rtc.vision.observation import Face, FaceObservation, HeadPose, Landmarks
 
-# The nose's tip is no place for the mesh's other points: they lie on the oval.
+# The nose's tip is not a place for the mesh's other points: they lie on the oval.
 _CENTRES = {RIGHT_EYE: (-0.35, 0.0), LEFT_EYE: (0.35, 0.0), OUTER_LIPS: (0.0, 0.8)}
 
 

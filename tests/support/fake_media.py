@@ -168,7 +168,7 @@ class FakeAnalysis:
     def record(self) -> bytes:
         return self.footage
 
-    def measures(self) -> dict[str, float]:
+    def features(self) -> dict[str, float]:
         return self.measured
 
     def close(self) -> None:

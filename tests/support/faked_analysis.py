@@ -47,7 +47,7 @@ class FakedAnalysis:
         """No footage: every session draws the same pictures, and none is a replay."""
         return b""
 
-    def measures(self) -> dict[str, float]:
+    def features(self) -> dict[str, float]:
         return {}
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ _FULL = 1
 
 
 class DiskSpace:
-    """How many pages SQLite's file may have, told to every connection as its transaction begins."""
+    """How many pages SQLite's file may have, set on every connection as its transaction begins."""
 
     def __init__(self) -> None:
         self._pages = _ROOM

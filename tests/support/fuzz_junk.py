@@ -1,4 +1,4 @@
-"""Requests that no schema leads to: bytes that are no JSON, JSON that is no text, paths that are no ids."""
+"""Requests that no schema leads to: bytes that are not JSON, JSON that is not text, wrong ids in paths."""
 
 from __future__ import annotations
 

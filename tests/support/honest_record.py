@@ -117,8 +117,8 @@ def failed_otherwise(sittings: Iterable[Sitting]) -> list[Sitting]:
 def _with_reasons(sittings: Sequence[Sitting], verdict: str) -> str:
     chosen = [sitting for sitting in sittings if sitting.verdict == verdict]
     reasons = Counter(code for sitting in chosen for code in sitting.reasons)
-    told = ", ".join(f"{code} {count}" for code, count in reasons.most_common())
-    return f"{len(chosen)}: {told}" if chosen else "0"
+    counts = ", ".join(f"{code} {count}" for code, count in reasons.most_common())
+    return f"{len(chosen)}: {counts}" if chosen else "0"
 
 
 def _span(values: Sequence[float]) -> str:

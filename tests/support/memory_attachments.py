@@ -1,4 +1,4 @@
-"""Alerts, footage and measures in memory."""
+"""Alerts, footage and features in memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from kyc_rtc.storage import (
     AlertRecord,
     AlertStatistics,
     EarlierFootage,
+    FeaturesRecord,
     FootageRecord,
-    MeasuresRecord,
     Position,
     SessionRecord,
 )
@@ -128,14 +128,14 @@ class MemoryFootageRepository:
         return EarlierFootage(row.session_id, same_user, row.record)
 
 
-class MemoryMeasuresRepository:
-    """`MeasuresRepository` over a `MemoryStore`."""
+class MemoryFeaturesRepository:
+    """`FeaturesRepository` over a `MemoryStore`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def add(self, record: MeasuresRecord) -> None:
+    async def add(self, record: FeaturesRecord) -> None:
         await self._store.reached()
         self._store.row(record.session_id)
-        if self._store.measures_rows.setdefault(record.session_id, record) != record:
-            raise Conflict("the session has measures already")
+        if self._store.features_rows.setdefault(record.session_id, record) != record:
+            raise Conflict("the session has features already")

@@ -136,7 +136,7 @@ class MemorySessionStore:
             self._store.session_rows.pop(session_id)
             self._store.event_rows.pop(session_id)
             self._store.footage_rows.pop(session_id, None)
-            self._store.measures_rows.pop(session_id, None)
+            self._store.features_rows.pop(session_id, None)
         for alert in [row for row in self._store.alert_rows.values() if row.session_id in gone]:
             del self._store.alert_rows[alert.alert_id]
         for command in [row for row in self._store.command_rows.values() if row.session_id in gone]:

@@ -18,15 +18,15 @@ from kyc_rtc.storage import (
     AlertRecord,
     CommandRecord,
     EventRecord,
+    FeaturesRecord,
     FootageRecord,
-    MeasuresRecord,
     SessionRecord,
 )
 from kyc_rtc.storage.processes import check_states
 from tests.support.memory_attachments import (
     MemoryAlertRepository,
+    MemoryFeaturesRepository,
     MemoryFootageRepository,
-    MemoryMeasuresRepository,
 )
 from tests.support.memory_lists import (
     IdempotencyRow,
@@ -57,7 +57,7 @@ class MemoryStore:
         self.command_rows: dict[str, CommandRecord] = {}
         self.alert_rows: dict[AlertId, AlertRecord] = {}
         self.footage_rows: dict[SessionId, FootageRecord] = {}
-        self.measures_rows: dict[SessionId, MeasuresRecord] = {}
+        self.features_rows: dict[SessionId, FeaturesRecord] = {}
         self.idempotency_rows: dict[str, IdempotencyRow] = {}
         self.failure: KycError | None = None
         self.lists = MemoryVerificationLists(self)
@@ -67,7 +67,7 @@ class MemoryStore:
         self.commands = MemoryCommandStore(self)
         self.alerts = MemoryAlertRepository(self)
         self.footage = MemoryFootageRepository(self)
-        self.measures = MemoryMeasuresRepository(self)
+        self.features = MemoryFeaturesRepository(self)
 
     async def reached(self) -> None:
         """Give way once; raise `failure` if one is set."""

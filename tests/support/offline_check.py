@@ -1,4 +1,4 @@
-"""A whole check without server and clock: pictures through VP8, detectors, challenges, the verdict."""
+"""A whole check without server and clock: pictures through VP8, analysers, challenges, the verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from kyc_rtc.decision.findings import Remarks
 from kyc_rtc.decision.policy import MAX_UNASKED_ACTIONS, decide
 from kyc_rtc.decision.verdict import Verdict
-from kyc_rtc.detection.evidence import EXPERTS
+from kyc_rtc.detection.evidence import DETECTORS
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.liveness.catalogue import Challenge
 from kyc_rtc.liveness.events import ChallengeIssued, RunOutcome
@@ -33,12 +33,12 @@ Draw = Callable[[float], BgrImage]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a check. `without_experts`: the verdict on the same findings without the detectors that
+    """What came of a check. `without_detectors`: the verdict on the same findings without the detectors that
     learnt from examples, as if nobody had learnt this attack."""
 
     outcome: RunOutcome
     verdict: Verdict
-    without_experts: Verdict
+    without_detectors: Verdict
 
     @property
     def met(self) -> bool:
@@ -47,7 +47,7 @@ class Checked:
 
 
 def analysed(draw: Draw, model: Path, length_ms: int) -> Iterator[FrameResult]:
-    """What the detectors make of these pictures; each is drawn when it is needed, but for the first ten."""
+    """What the analysers make of these pictures; each is drawn when it is needed, but for the first ten."""
     analysis = new_analysis(model, ManualClock())
     try:
         yield from map(analysis.analyse, through_codec(_filmed(draw, length_ms), Codec.VP8, KBPS))
@@ -83,6 +83,6 @@ def checked(
             break
     verification.conclude(Ending.TIME_LIMIT)
     (decided,) = verification.decide(Remarks())
-    unlearnt = tuple(e for e in verification.evidence if e.analyser not in EXPERTS)
+    unlearnt = tuple(e for e in verification.evidence if e.analyser not in DETECTORS)
     found = replace(verification.findings, evidence=unlearnt)
     return Checked(verification.outcome, decided.verdict, decide(found, thresholds_of(settings)))

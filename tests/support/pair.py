@@ -45,8 +45,8 @@ class Side:
             self._tasks.append(asyncio.create_task(client.verify(within_s)))
 
     async def joined(self) -> None:
-        """Wait until every client was told something that is stored: its session has an owner."""
-        await until(lambda: all(client.record.told for client in self.clients), JOIN_LIMIT_S)
+        """Wait until every client received something that is stored: its session has an owner."""
+        await until(lambda: all(client.record.received for client in self.clients), JOIN_LIMIT_S)
 
     async def finished(self, limit_s: float) -> list[str]:
         """Wait for the clients; how it ended for each."""

@@ -115,12 +115,12 @@ def blink(count: int = 1) -> Action:
 
 
 def smile(hold_ms: float = 500.0) -> Action:
-    """A smile that comes and goes, within a second beside the hold."""
+    """A smile that comes and goes, within a second in addition to the hold."""
     return _single(Expression(smile=1.0), duration_ms=1000.0 + hold_ms, hold_ms=hold_ms)
 
 
 def mouth_open(hold_ms: float = 300.0) -> Action:
-    """The jaw drops and closes, within 0.9 s beside the hold."""
+    """The jaw drops and closes, within 0.9 s in addition to the hold."""
     return _single(Expression(mouth_open=1.0), duration_ms=900.0 + hold_ms, hold_ms=hold_ms)
 
 

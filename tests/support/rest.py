@@ -76,9 +76,11 @@ class Rest:
             raise Unreachable(f"{method} {path}: {type(error).__name__}") from error
         parsed = _parsed(text)
         if status >= 400:
-            told = parsed.get("error", {})
+            refusal = parsed.get("error", {})
             after_s = None if retry_after is None else float(retry_after)
-            raise Refused(status, told.get("code", ""), told.get("message", text[:200]), after_s)
+            raise Refused(
+                status, refusal.get("code", ""), refusal.get("message", text[:200]), after_s
+            )
         return parsed
 
 

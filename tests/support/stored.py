@@ -56,7 +56,7 @@ class Stored:
 
 
 class Store(Protocol):
-    """A database and the way to look into it. `url` is what the server is told."""
+    """A database and the way to look into it. `url` is the server's setting."""
 
     name: str
     url: str

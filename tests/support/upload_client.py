@@ -1,4 +1,4 @@
-"""An applicant without WebRTC: uploads pictures, does what it is asked, and writes down what it is told.
+"""An applicant without WebRTC: uploads pictures, does what it is asked, and records what it receives.
 
 It carries on as a page would: after an error it waits, asks how the session stands, goes on with it
 while it lives, and tries again where that is offered.
@@ -38,7 +38,7 @@ class Manner(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Received:
     """A message as it came, and when (the monotonic clock)."""
 
     at_s: float
@@ -76,16 +76,16 @@ class Record:
     """All that one client learnt. `started`: the attempts whose opening was answered."""
 
     started: list[str] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
     answered: list[Answered] = field(default_factory=list)
     trouble: list[Trouble] = field(default_factory=list)
     retried_at_s: list[float] = field(default_factory=list)
 
-    def of_type(self, kind: str) -> list[Told]:
-        return [told for told in self.told if told.kind == kind]
+    def of_type(self, kind: str) -> list[Received]:
+        return [one for one in self.received if one.kind == kind]
 
-    def verdicts(self) -> Iterator[Told | Answered]:
-        """Every time that it was told a verdict, over either way."""
+    def verdicts(self) -> Iterator[Received | Answered]:
+        """Every verdict that it received, over either way."""
         yield from self.of_type("verdict")
         yield from self.answered
 
@@ -135,7 +135,7 @@ class UploadClient:
         session_id = self.session_id
         answer = await self._rest.post(f"{KYC}/upload-video-frame", body, self.token)
         for message in answer["messages"]:
-            self.record.told.append(Told(time.monotonic(), session_id, message))
+            self.record.received.append(Received(time.monotonic(), session_id, message))
             self._take(message)
         self._note_status("upload-video-frame", answer)
 

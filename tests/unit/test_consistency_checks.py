@@ -1,4 +1,4 @@
-"""The checks of `tests.crash`: each seeded fault is told, and a clean session is not."""
+"""The checks of `tests.crash`: each seeded fault is reported, and a clean session is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.consistency import of_record, of_session, readable
 from tests.support.stored import Entry, Stored
-from tests.support.upload_client import Answered, Record, Told
+from tests.support.upload_client import Answered, Received, Record
 
 VERDICT = {"status": "INCONCLUSIVE", "verified": False}
 ALERT = {"alert_id": "a1", "type": "session_interrupted", "severity": "low"}
@@ -40,9 +40,11 @@ def session(**row: Any) -> Stored:
 
 def test_a_clean_session_is_clean() -> None:
     assert not list(of_session(session()))
-    told = Told(1.0, "s1", {"v": 1, "seq": 9, "type": "verdict", "t_ms": 4, "event": 3, **VERDICT})
+    received = Received(
+        1.0, "s1", {"v": 1, "seq": 9, "type": "verdict", "t_ms": 4, "event": 3, **VERDICT}
+    )
     answer = Answered(1.0, "s1", "complete-verification", "INCONCLUSIVE")
-    record = Record(started=["s1"], told=[told], answered=[answer])
+    record = Record(started=["s1"], received=[received], answered=[answer])
     assert not list(of_record(record, {"s1": session()}))
 
 
@@ -80,14 +82,14 @@ def test_a_fault_in_the_store_is_found(stored: Stored, word: str) -> None:
         ({"type": "state", "event": 1, "state": "deciding"}, "state=deciding"),
     ],
 )
-def test_what_was_told_and_is_not_stored_is_found(message: dict[str, Any], word: str) -> None:
-    wrong = list(of_record(Record(told=[Told(1.0, "s1", message)]), {"s1": session()}))
+def test_what_was_received_and_is_not_stored_is_found(message: dict[str, Any], word: str) -> None:
+    wrong = list(of_record(Record(received=[Received(1.0, "s1", message)]), {"s1": session()}))
     assert any(word in line for line in wrong)
 
 
 def test_a_message_that_is_not_journalled_needs_no_number() -> None:
-    told = Told(1.0, "s1", {"type": "quality", "ok": True})
-    assert not list(of_record(Record(told=[told]), {"s1": session()}))
+    received = Received(1.0, "s1", {"type": "quality", "ok": True})
+    assert not list(of_record(Record(received=[received]), {"s1": session()}))
 
 
 def test_a_lost_session_and_another_verdict_are_found() -> None:

@@ -26,7 +26,7 @@ def texture(size: int = 200, seed: int = 1) -> Luma:
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (7, 100), (100, 7), (8, 8, 3)])
-def test_what_is_no_grey_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_what_is_not_a_grey_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="8x8"):
         measure_image(np.zeros(shape, np.uint8))
 

@@ -100,6 +100,6 @@ def test_prefixes(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["http://bank.example", "bank.example", f"{ORIGIN}/?x", f"{ORIGIN}/#", f"{ORIGIN}/../x"]
 )
-def test_what_is_no_prefix(text: str) -> None:
+def test_what_is_not_a_prefix(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic puts the setting's name before it
         check_prefix(text)

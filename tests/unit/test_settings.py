@@ -235,7 +235,7 @@ def test_a_profile_overrides_what_it_names(tmp_path: Path) -> None:
         inline.with_profile("short")
 
 
-def test_production_hides_scores_unless_told_otherwise(tmp_path: Path) -> None:
+def test_production_hides_scores_unless_set_otherwise(tmp_path: Path) -> None:
     locked = {
         "KYC_RTC_ENVIRONMENT": "production",
         "KYC_RTC_PUBLIC_URL": "https://kyc.example",

@@ -56,7 +56,9 @@ def test_known_answers(expected: Histogram, actual: Histogram, index: float) -> 
     ("expected", "actual"),
     [([], []), ([1, 2], [1]), ([0, 0], [1, 2]), ([1, 2], [0, 0]), ([-1, 2], [1, 2])],
 )
-def test_what_is_no_pair_of_histograms_is_refused(expected: Histogram, actual: Histogram) -> None:
+def test_what_is_not_a_pair_of_histograms_is_refused(
+    expected: Histogram, actual: Histogram
+) -> None:
     for function in (population_stability_index, stability_by_chance):
         with pytest.raises(ValueError, match=r"negative|zip"):
             function(expected, actual)
@@ -166,7 +168,7 @@ def test_the_reference_is_read() -> None:
         '{"edges": 0, "counts": 1}',
     ],
 )
-def test_what_is_no_reference_is_refused(text: str) -> None:
+def test_what_is_not_a_reference_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         parse_reference(text)
 

@@ -29,7 +29,7 @@ def statement(
     return Evidence(name, score, confidence, (0, 9_000))
 
 
-def expert(
+def detector(
     score: float, confidence: float = 1.0, name: AnalyserName = AnalyserName.SWAP
 ) -> Evidence:
     return statement(score, confidence, name)
@@ -47,11 +47,11 @@ def expert(
         ([statement(0.9, 0.5)], 0.4),
         ([statement(0.75), statement(0.75)], 0.75),
         ([statement(0.9), *[statement(0.0)] * 5], 0.8),
-        ([expert(0.2)], 0.2),
-        ([expert(0.2), expert(0.2, name=AnalyserName.GENERATED)], 0.36),
-        ([expert(0.8, 0.5), statement(0.75)], 0.7),
+        ([detector(0.2)], 0.2),
+        ([detector(0.2), detector(0.2, name=AnalyserName.GENERATED)], 0.36),
+        ([detector(0.8, 0.5), statement(0.75)], 0.7),
         ([statement(0.9, name=AnalyserName.PULSE)], None),
-        ([statement(0.9, name=AnalyserName.STREAM), expert(0.1)], 0.1),
+        ([statement(0.9, name=AnalyserName.STREAM), detector(0.1)], 0.1),
     ],
 )
 def test_deepfake_score_of_known_evidence(evidence: list[Evidence], expected: float | None) -> None:

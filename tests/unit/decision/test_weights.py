@@ -92,15 +92,15 @@ def test_an_alarm_weighs_what_it_adds_and_the_score_weighs_itself() -> None:
 def test_of_two_that_tell_one_sign_the_heavier_counts() -> None:
     fainter = statement(AnalyserName.GEOMETRY, 0.6, 0.4, Sign.FACE_SWAP)
     for evidence in ((*SUSPECT, fainter), (fainter, *SUSPECT)):
-        told = weights_of(replace(LIVE, evidence=evidence))
-        assert told[R.FACE_SWAP] == round(suspicion(SWAP), 3)
+        weights = weights_of(replace(LIVE, evidence=evidence))
+        assert weights[R.FACE_SWAP] == round(suspicion(SWAP), 3)
 
 
 @pytest.mark.parametrize("sign", sorted(HARD_SIGNS))
 @pytest.mark.parametrize("confidence", [0.01, 0.9])
 def test_a_hard_sign_decides_or_stands_in_the_way_alone(sign: Sign, confidence: float) -> None:
-    told = (*CALM, statement(AnalyserName.BLINK, 0.6, confidence, sign))
-    weights = weights_of(replace(PASSIVE, evidence=told))
+    evidence = (*CALM, statement(AnalyserName.BLINK, 0.6, confidence, sign))
+    weights = weights_of(replace(PASSIVE, evidence=evidence))
     expected = {reason_for_sign(sign): 1.0, R.NOT_ASKED: 0.0}
     if sign is Sign.NO_MOTION and confidence > LIMITS.confidence_threshold:
         expected[R.NEEDS_REVIEW] = 1.0  # who is asked for nothing may sit still

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from kyc_rtc.detection.analysers import Learned, new_suite
 from kyc_rtc.detection.calibration import CLEAR, NEUTRAL, ramp, score
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName, Evidence
-from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.detection.geometry import GeometryAnalyser
 from kyc_rtc.vision.observation import HeadPose
 from tests.unit.detection import synthetic
@@ -19,9 +19,9 @@ LUMA = synthetic.as_luma(synthetic.texture())
 
 
 class Alarmed:
-    """An expert that is sure of everything it is asked about."""
+    """A detector that is sure of everything it is asked about."""
 
-    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
+    def probability(self, features: dict[str, float], *, pictures: bool) -> float:
         return 1.0
 
 
@@ -33,7 +33,7 @@ def test_there_is_one_of_each() -> None:
     assert sorted(analyser.name for analyser in analysers) == sorted(AnalyserName)
 
 
-def test_a_species_without_an_expert_has_no_evidence() -> None:
+def test_a_species_without_a_detector_has_no_evidence() -> None:
     names = {analyser.name for analyser in new_suite().analysers}
     assert names == set(AnalyserName) - set(SIGNS)
 
@@ -79,7 +79,7 @@ def test_a_score_passes_through_its_marks(value: float, expected: float) -> None
 
 
 @given(a=st.floats(-10, 10), b=st.floats(-10, 10))
-def test_a_score_rises_with_its_measure(a: float, b: float) -> None:
+def test_a_score_rises_with_its_feature(a: float, b: float) -> None:
     low, high = sorted((a, b))
     marks = {"calm": -1.0, "neutral": 0.5, "clear": 2.0, "ceiling": 0.8}
     assert score(low, **marks) <= score(high, **marks)

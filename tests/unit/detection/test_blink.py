@@ -49,7 +49,7 @@ def test_a_known_train_is_counted_and_measured() -> None:
         assert blink.asymmetry == pytest.approx(0.2, abs=0.05)
 
 
-def test_eyes_that_stay_closed_are_no_blink() -> None:
+def test_eyes_that_stay_closed_are_not_a_blink() -> None:
     detector = BlinkDetector()
     for at_ms in range(0, 6_000, 25):
         shut = 0.8 if 2_000 < at_ms < 3_500 else 0.1

@@ -104,7 +104,7 @@ def test_a_camera_as_reported_raises_nothing() -> None:
     assert watched(None, (1920, 1080), fps=120.0) == []
 
 
-def test_a_wrong_size_and_a_wrong_pace_are_told_once_they_last() -> None:
+def test_a_wrong_size_and_a_wrong_pace_are_reported_once_they_last() -> None:
     assert watched(VGA, (640, 360))[0] == 3_000
     assert watched(VGA, (640, 480), fps=45.0)[0] == pytest.approx(4_000, abs=100)
 

@@ -84,7 +84,7 @@ def test_every_picture_has_a_texture(seed: int, side: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (0, 128, 3), (128, 128), (128, 128, 1)])
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_what_is_not_a_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(cv2.error):
         colour_texture(np.zeros(shape, np.uint8))
 

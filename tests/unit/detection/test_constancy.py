@@ -56,7 +56,7 @@ def moved(luma: BgrImage, step: int) -> tuple[BgrImage, Floats]:
     return np.asarray(picture, np.uint8), MESH @ matrix[:, :2].T + matrix[:, 2]
 
 
-def told(pairs: list[Pair], every_ms: int = 400) -> dict[str, float]:
+def features_of(pairs: list[Pair], every_ms: int = 400) -> dict[str, float]:
     meter = ConstancyMeter()
     for at, one in enumerate(pairs):
         meter.update(at * every_ms, one)
@@ -95,7 +95,7 @@ def test_the_side_that_turns_away_is_unseen() -> None:
 
 
 def test_what_moves_with_the_mesh_stays_the_same() -> None:
-    found = told([pair(*moved(skin(1), step)) for step in range(9)])
+    found = features_of([pair(*moved(skin(1), step)) for step in range(9)])
     assert tuple(found) == CONSTANCY_NAMES
     for area, when in itertools.product(AREAS, ("soon", "late")):
         assert found[constancy_name(area, "coarse", when)] > 2.0
@@ -103,7 +103,7 @@ def test_what_moves_with_the_mesh_stays_the_same() -> None:
 
 
 def test_what_is_new_each_time_is_not_the_same() -> None:
-    found = told([pair(skin(seed)) for seed in range(9)])
+    found = features_of([pair(skin(seed)) for seed in range(9)])
     for area, band, when in itertools.product(AREAS, BANDS, ("soon", "late")):
         assert abs(found[constancy_name(area, band, when)]) < 0.5
 
@@ -120,7 +120,7 @@ def test_one_part_that_lives_is_enough_for_the_least_of_all() -> None:
         picture[lips] = skin(2 + step)[lips]
         still.append(pair(skin(1)))
         speaking.append(pair(picture))
-    drawn, living = told(still), told(speaking)
+    drawn, living = features_of(still), features_of(speaking)
     assert min(drawn[LEAST], drawn[MEAN]) > HIGHEST - 0.01
     assert living[LEAST] < 0.5
     assert living[LEAST] + 0.5 < living[MEAN] < HIGHEST
@@ -134,14 +134,14 @@ def test_noise_between_looks_is_known_from_the_correlation() -> None:
         noise = np.random.default_rng(seed).normal(size=(PAIR_PX, PAIR_PX))
         both = cv2.GaussianBlur(signal + noise, (0, 0), 4.0)
         looks.append(pair(np.clip(120 + both * 120, 0, 255).astype(np.uint8)))
-    found = told(looks)
+    found = features_of(looks)
     assert found[constancy_name("inner", "middle", "late")] == pytest.approx(0.55, abs=0.15)
     assert found[constancy_name("inner", "middle", "drift")] == pytest.approx(0.0, abs=0.15)
 
 
 def test_exposure_changes_nothing() -> None:
     darker = (skin(1) * 0.6).astype(np.uint8)
-    found = told([pair(skin(1) if step % 2 else darker) for step in range(9)])
+    found = features_of([pair(skin(1) if step % 2 else darker) for step in range(9)])
     assert found[constancy_name("inner", "middle", "late")] > 2.0
 
 
@@ -151,7 +151,7 @@ def test_skin_that_slowly_changes_is_the_same_soon_and_another_late() -> None:
         angle = step * math.pi / 12
         mixed = math.cos(angle) * (skin(1) - 120.0) + math.sin(angle) * (skin(2) - 120.0)
         looks.append(pair(np.clip(mixed + 120, 0, 255).astype(np.uint8)))
-    found = told(looks)
+    found = features_of(looks)
     soon, late, drift = (
         found[constancy_name("skin", "middle", w)] for w in ("soon", "late", "drift")
     )
@@ -172,7 +172,7 @@ def test_skin_that_slowly_changes_is_the_same_soon_and_another_late() -> None:
 def test_only_like_poses_at_known_distances_are_compared(
     every_ms: int, yaws_deg: tuple[float, ...], soon: bool, late: bool
 ) -> None:
-    found = told([pair(skin(1), yaw_deg=yaw) for yaw in yaws_deg], every_ms)
+    found = features_of([pair(skin(1), yaw_deg=yaw) for yaw in yaws_deg], every_ms)
     assert math.isfinite(found[constancy_name("skin", "fine", "soon")]) == soon
     assert math.isfinite(found[constancy_name("skin", "fine", "late")]) == late
     assert math.isfinite(found[LEAST]) == math.isfinite(found[MEAN]) == late
@@ -189,15 +189,15 @@ def test_later_only_like_expressions_are_compared() -> None:
 
     late = constancy_name("cheeks", "middle", "late")
     seen = [pair(skin(seed), acted(wider)) for seed, wider in ((1, 1.0), (2, 1.7), (3, 0.3))]
-    assert told(seen * 4, every_ms=1_100)[late] > 2.0
+    assert features_of(seen * 4, every_ms=1_100)[late] > 2.0
     alike = [pair(skin(seed)) for seed in (1, 2, 3)]
-    assert told(alike * 4, every_ms=1_100)[late] < 1.0
+    assert features_of(alike * 4, every_ms=1_100)[late] < 1.0
 
 
 def test_looks_are_forgotten() -> None:
     """Three first looks in one pose; 32 in others; then three in the first pose, each long alone."""
     yaws = [0.0] * 3 + [10.0 * (at + 1) for at in range(32)] + [0.0] * 3
-    found = told([pair(skin(1), yaw_deg=yaw) for yaw in yaws], every_ms=1_100)
+    found = features_of([pair(skin(1), yaw_deg=yaw) for yaw in yaws], every_ms=1_100)
     assert math.isnan(found[constancy_name("skin", "fine", "late")])
 
 
@@ -219,6 +219,6 @@ def test_any_picture_gives_numbers_or_none(low: int, high: int, seed: int, shift
     for _ in range(8):
         luma = rng.integers(min(low, high), max(low, high) + 1, (PAIR_PX, PAIR_PX))
         looks.append(pair(luma.astype(np.uint8), MESH + shift_px))
-    for name, value in told(looks).items():
+    for name, value in features_of(looks).items():
         if not name.endswith("drift"):
             assert math.isnan(value) or abs(value) <= HIGHEST + 1e-6

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyc_rtc.detection.flow import FLOW_NAMES, FlowMeter, flow_measures, shade_measures, shades
+from kyc_rtc.detection.flow import FLOW_NAMES, FlowMeter, flow_features, shade_features, shades
 from kyc_rtc.detection.net_views import NET_PX, VIEWS, views
 from kyc_rtc.detection.pairs import PAIR_EVERY_MS, PAIR_PX, Pair, PairCutter, flow_between, followed
 from kyc_rtc.frames import BgrImage
@@ -66,7 +66,7 @@ def test_pairs_come_on_a_schedule_whatever_the_frame_rate(step_ms: int) -> None:
 
 
 @pytest.mark.parametrize("second_ms", [141, 400, 10_000, -5])
-def test_pictures_too_far_apart_are_no_pair(second_ms: int) -> None:
+def test_pictures_too_far_apart_are_not_a_pair(second_ms: int) -> None:
     cutter = PairCutter()
     cutter.update(0, PICTURE, PICTURE[..., 0], FACE)
     assert cutter.update(second_ms, PICTURE, PICTURE[..., 0], FACE) is None
@@ -101,13 +101,13 @@ def test_a_shift_is_found_and_put_back(right_px: float) -> None:
 def test_the_mesh_that_moves_with_the_pixels_is_not_apart_from_them() -> None:
     second = shifted(PICTURE, 4.0)
     with_it, without = pair(second, face_at(4.0)), pair(second, FACE)
-    assert flow_measures(with_it)["mesh_apart"] < flow_measures(without)["mesh_apart"] - 1.0
-    assert flow_measures(with_it)["mesh_shift"] < flow_measures(without)["mesh_shift"] - 1.0
+    assert flow_features(with_it)["mesh_apart"] < flow_features(without)["mesh_apart"] - 1.0
+    assert flow_features(with_it)["mesh_shift"] < flow_features(without)["mesh_shift"] - 1.0
 
 
 def test_a_face_that_moves_over_its_surround_is_apart_from_it() -> None:
-    together = flow_measures(pair(shifted(PICTURE, 4.0)))
-    alone = flow_measures(pair(on_face(PICTURE, shifted(PICTURE, 4.0))))
+    together = flow_features(pair(shifted(PICTURE, 4.0)))
+    alone = flow_features(pair(on_face(PICTURE, shifted(PICTURE, 4.0))))
     assert alone["surround_share"] > together["surround_share"] + 1.0
     assert alone["uneven_seam"] > together["uneven_seam"]
 
@@ -117,7 +117,7 @@ def test_a_texture_that_is_drawn_anew_is_not_explained() -> None:
     rng = np.random.default_rng(4)
     noise = cv2.GaussianBlur(rng.normal(0, 40, PICTURE.shape[:2]), (0, 0), 1.0)[..., None]
     anew = on_face(moved, np.clip(moved + noise, 0, 255).astype(np.uint8))
-    kept, swimming = flow_measures(pair(moved)), flow_measures(pair(anew))
+    kept, swimming = flow_features(pair(moved)), flow_features(pair(anew))
     assert swimming["left_inner"] > kept["left_inner"] + 0.3
     assert swimming["left_gap"] > kept["left_gap"] + 0.3
 
@@ -132,7 +132,7 @@ def test_every_name_has_a_value_from_four_pairs_on() -> None:
     assert known == {name for name in FLOW_NAMES if not name.startswith("shade_")}
 
 
-def test_exposure_is_no_shade_and_a_shadow_is() -> None:
+def test_exposure_is_not_shade_and_a_shadow_is() -> None:
     points = pair().points
     plain = np.full((PAIR_PX, PAIR_PX), 120, np.uint8)
     assert shades(plain, points) == pytest.approx(np.zeros(23))
@@ -142,7 +142,7 @@ def test_exposure_is_no_shade_and_a_shadow_is() -> None:
     assert np.ptp(left_over_right) == pytest.approx(math.log(124 / 64), abs=0.02)
 
 
-def test_light_that_turns_with_the_face_is_told_from_light_that_does_not() -> None:
+def test_light_that_turns_with_the_face_is_separated_from_light_that_does_not() -> None:
     rng = np.random.default_rng(2)
     photo, head = deque[tuple[np.ndarray, np.ndarray]](), deque[tuple[np.ndarray, np.ndarray]]()
     for index in range(40):
@@ -150,8 +150,8 @@ def test_light_that_turns_with_the_face_is_told_from_light_that_does_not() -> No
         noise = rng.normal(0, 0.01, 23)
         photo.append((np.array([yaw_deg, 0.0]), noise))
         head.append((np.array([yaw_deg, 0.0]), noise + 0.01 * yaw_deg * np.linspace(-1, 1, 23)))
-    assert shade_measures(photo)["shade_turned_over_still"] == pytest.approx(0.0, abs=0.15)
-    assert shade_measures(head)["shade_turned_over_still"] > 1.0
+    assert shade_features(photo)["shade_turned_over_still"] == pytest.approx(0.0, abs=0.15)
+    assert shade_features(head)["shade_turned_over_still"] > 1.0
 
 
 def test_the_net_sees_three_views_and_a_still_face_has_no_change() -> None:
@@ -182,4 +182,4 @@ def test_whatever_is_in_the_pictures_the_measures_are_finite(seed: int, *, const
     second = np.full_like(PICTURE, seed % 255) if constant else junk
     found = pair(second)
     assert np.isfinite(flow_between(found.first, found.second)).all()
-    assert all(math.isfinite(value) for value in flow_measures(found).values())
+    assert all(math.isfinite(value) for value in flow_features(found).values())

@@ -50,7 +50,7 @@ def test_a_video_played_back_and_forth_is_found() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_what_never_repeats_is_no_loop(seed: int) -> None:
+def test_what_never_repeats_is_not_a_loop(seed: int) -> None:
     assert least_mismatch(wandering(900, seed), 40.0, noise=0.01) > UNLIKE
 
 
@@ -86,12 +86,12 @@ def test_a_loop_some_of_whose_pictures_were_altered_is_still_like_itself(
     assert least <= COPY
 
 
-def test_a_still_picture_with_noise_is_no_loop() -> None:
+def test_a_still_picture_with_noise_is_not_a_loop() -> None:
     still = np.repeat(wandering(9, seed=3)[:1], 600, axis=0)
     assert least_mismatch(still, 40.0, noise=0.01) == 1.0
 
 
-def test_a_person_who_returns_to_the_same_rest_is_no_loop() -> None:
+def test_a_person_who_returns_to_the_same_rest_is_not_a_loop() -> None:
     rest = np.repeat(wandering(9, seed=4)[:1], 90, axis=0)
     moves = wandering(50, seed=5)
     assert (

@@ -58,11 +58,11 @@ def test_motion_is_a_matter_of_time(yaw_deg: float, step_ms: float, moving: bool
 def test_an_empty_ledger_knows_nothing() -> None:
     ledger = Ledger()
     assert ledger.count("x") == 0
-    for told in (ledger.median, ledger.mean, ledger.deviation):
-        assert math.isnan(told("x"))
+    for summary in (ledger.median, ledger.mean, ledger.deviation):
+        assert math.isnan(summary("x"))
 
 
-# Far beyond any measure, and the sum of two of them is still a number.
+# Far beyond any feature, and the sum of two of them is still a number.
 finite_floats = st.floats(-1e300, 1e300)
 odd_floats = st.sampled_from([math.nan, math.inf, -math.inf])
 

@@ -60,11 +60,11 @@ def test_it_does_not_matter_which_came_first() -> None:
     assert recurs(one, other) == pytest.approx(recurs(other, one), abs=1e-6)
 
 
-def test_another_walk_of_the_same_head_in_the_same_room_is_no_copy() -> None:
+def test_another_walk_of_the_same_head_in_the_same_room_is_not_a_copy() -> None:
     assert recurs(recorded(WALK[:200]), recorded(path(6)[:200])) < 0.4
 
 
-def test_a_calm_person_is_no_copy_of_anything() -> None:
+def test_a_calm_person_is_not_a_copy_of_anything() -> None:
     calm = np.zeros((150, 2), int)
     assert recurs(recorded(calm), recorded(calm, first_ms=70_000)) == 0.0
 
@@ -98,8 +98,8 @@ def test_a_flat_picture_leaves_no_hash() -> None:
 
 
 @pytest.mark.parametrize("junk", [b"1", bytes(MAX_RECORD_BYTES + 8), bytes(7)])
-def test_what_is_no_record_is_refused(junk: bytes) -> None:
-    with pytest.raises(ValueError, match="no record"):
+def test_what_is_not_a_record_is_refused(junk: bytes) -> None:
+    with pytest.raises(ValueError, match="not a record"):
         recurs(junk, b"")
 
 

@@ -116,7 +116,7 @@ def test_drift_is_measured_through_jitter(ppm: int) -> None:
     assert meter.drift_ppm == pytest.approx(ppm, abs=300)
 
 
-def test_jitter_alone_is_no_drift() -> None:
+def test_jitter_alone_is_not_drift() -> None:
     meter, rng = DriftMeter(), np.random.default_rng(4)
     for number in range(900):
         meter.update(number * 33, number * 33 + rng.exponential(30))

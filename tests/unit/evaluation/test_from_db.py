@@ -104,10 +104,10 @@ def test_the_command_writes_the_report(
     assert section["species"]["face_swap"]["apcer"]["value"] == 0.5
     assert section["species"][UNSPECIFIED]["apcer"]["value"] == 1.0
     assert section["all_attacks"]["scored"] == {"bona_fide": 2, "attack": 3}
-    told = text + (out / "report.md").read_text()
-    assert "customer-" not in told
-    assert Sealer("a secret").digest("customer-0") not in told
-    assert "agent-7" not in told
+    written = text + (out / "report.md").read_text()
+    assert "customer-" not in written
+    assert Sealer("a secret").digest("customer-0") not in written
+    assert "agent-7" not in written
     assert {path.name for path in out.iterdir()} == {
         "report.json", "report.md", "det.png", "scores.png",
     }  # fmt: skip

@@ -97,17 +97,17 @@ def test_only_bona_fide_clips_count_and_each_once() -> None:
         clip_result("5.mp4", score=None, face=FaceMeasures()),
         clip_result("6.mp4", "replay", 0.9, face=light),
     ]
-    told = by_group(results)
-    assert {axis: sum(row["n"] for row in rows.values()) for axis, rows in told.items()} == {
+    by_axis = by_group(results)
+    assert {axis: sum(row["n"] for row in rows.values()) for axis, rows in by_axis.items()} == {
         "skin_tone": 5,
         "face_width": 5,
         "light": 5,
     }
-    row = told["skin_tone"]["dark"]
+    row = by_axis["skin_tone"]["dark"]
     assert (row["n"], row["bpcer"]["hits"], row["bpcer"]["n"]) == (3, 1, 2)
     assert row["non_response"]["value"] == pytest.approx(1 / 3)
-    assert told["light"]["luma 60 to 180"]["bpcer"]["value"] is None
-    assert told["face_width"]["unknown"]["n"] == 1
+    assert by_axis["light"]["luma 60 to 180"]["bpcer"]["value"] is None
+    assert by_axis["face_width"]["unknown"]["n"] == 1
 
 
 def test_nothing_gives_empty_rows() -> None:

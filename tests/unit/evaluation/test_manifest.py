@@ -60,7 +60,7 @@ def test_rows_become_clips(folder: Path) -> None:
     assert two.group == "b.mp4"  # footage that it shares with nothing
 
 
-def test_stills_are_told_by_their_names(folder: Path) -> None:
+def test_stills_are_recognised_by_their_names(folder: Path) -> None:
     rows = [ROW.replace("a.mp4", name) for name in ("a.mp4", "c.jpg", "d.JPEG")]
     assert [clip.still for clip in read(folder, HEADER, *rows)] == [False, True, True]
 
@@ -78,7 +78,7 @@ def test_an_empty_use_is_any(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "complaint"),
     [
         ("a.mp4", "", "below the manifest"),
         ("a.mp4", "/etc/passwd", "below the manifest"),
@@ -102,11 +102,13 @@ def test_an_empty_use_is_any(folder: Path) -> None:
         ("g1", "g" * 20_000, "more than 10000 characters"),
     ],
 )
-def test_a_wrong_row_is_refused_with_its_line(folder: Path, old: str, new: str, told: str) -> None:
+def test_a_wrong_row_is_refused_with_its_line(
+    folder: Path, old: str, new: str, complaint: str
+) -> None:
     good = ROW.replace("a.mp4", "b.mp4")
     with pytest.raises(BadRequest, match=r"line 4: .*") as caught:
         read(folder, HEADER, good, "", ROW.replace(old, new, 1))
-    assert told in caught.value.message
+    assert complaint in caught.value.message
     assert len(caught.value.message) < 1_000
 
 

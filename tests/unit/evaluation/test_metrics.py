@@ -50,7 +50,7 @@ def test_wilson_as_published(hits: int, n: int, low: float, high: float) -> None
 
 def test_a_proportion_of_nothing_is_none() -> None:
     assert Proportion(0, 0).fields() == {"value": None, "interval_95": None, "hits": 0, "n": 0}
-    with pytest.raises(ValueError, match="no proportion"):
+    with pytest.raises(ValueError, match="not a proportion"):
         Proportion(2, 1)
 
 

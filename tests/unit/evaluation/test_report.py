@@ -111,17 +111,17 @@ def test_attacks_are_matched_with_bona_fide_clips_of_their_group(
 
 
 def test_what_an_analyser_adds_is_the_fused_auc_less_that_without_it() -> None:
-    def told(name: str, species: str, swap: float, confidence: float = 0.9) -> ClipResult:
+    def scored(name: str, species: str, swap: float, confidence: float = 0.9) -> ClipResult:
         return clip_result(
             name, species, 0.5, evidence={"swap": (swap, confidence), "texture": (0.6, 0.9)}
         )
 
     results = [
-        told("b0.mp4", "bona_fide", 0.1),
-        told("b1.mp4", "bona_fide", 0.2),
-        told("s0.mp4", "face_swap", 0.9),
-        told("s1.mp4", "face_swap", 0.7),
-        told("s2.mp4", "face_swap", 0.0, confidence=0.0),
+        scored("b0.mp4", "bona_fide", 0.1),
+        scored("b1.mp4", "bona_fide", 0.2),
+        scored("s0.mp4", "face_swap", 0.9),
+        scored("s1.mp4", "face_swap", 0.7),
+        scored("s2.mp4", "face_swap", 0.0, confidence=0.0),
     ]
     section = report_of(results)["sections"]["video"]
     alone = section["analysers"]["swap"]["face_swap"]
@@ -161,13 +161,13 @@ def test_every_file_that_the_tables_name_is_written(tmp_path: Path) -> None:
             assert picture.width > 500
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadRequest, match="cannot be written"):
         write_report([], CONDITIONS, tmp_path / "file")
 
 
-def test_what_a_manifest_holds_is_no_markup() -> None:
+def test_what_a_manifest_holds_is_not_markup() -> None:
     name = "a|b](x)<img src=x> `c`.mp4"
     text = to_markdown(report_of([clip_result(name)]))
     row = next(line for line in text.splitlines() if "img src" in line)
@@ -226,6 +226,6 @@ def test_a_result_survives_json(score: float, deg: float | None) -> None:
     }
 
 
-def test_a_result_that_is_no_number_is_refused() -> None:
+def test_a_result_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         clip_result("a.mp4", evidence={"texture": (float("nan"), 1.0)}).fields()

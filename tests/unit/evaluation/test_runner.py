@@ -1,4 +1,4 @@
-"""Clips through the pipeline: a drawn applicant as video and as picture, and what is no video."""
+"""Clips through the pipeline: a drawn applicant as video and as picture, and what is not a video."""
 
 from __future__ import annotations
 
@@ -89,11 +89,13 @@ def test_a_picture_is_shown_as_a_still_video(footage: Path, face_model: Path) ->
 def test_what_cannot_be_decoded_is_a_non_response_and_stops_nothing(
     footage: Path, face_model: Path
 ) -> None:
-    told: list[str] = []
+    finished: list[str] = []
     job = Job(face_model, Settings(), Conditions(fps=5))
     names = ["junk.mp4", "a.mp4", "junk.jpg", "gone.mp4"]
-    results = run_clips([clip(footage, n) for n in names], job, done=lambda r: told.append(r.name))
-    assert told == [result.name for result in results] == names
+    results = run_clips(
+        [clip(footage, n) for n in names], job, done=lambda r: finished.append(r.name)
+    )
+    assert finished == [result.name for result in results] == names
     for place in (0, 2, 3):
         assert results[place].status is VerdictStatus.INCONCLUSIVE
         assert results[place].reasons == (UNREADABLE,)
@@ -136,7 +138,7 @@ def test_the_command_writes_the_report(
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "complaint"),
     [
         (["--loss", "0.1"], "needs a codec"),
         (["--kbps", "300"], "needs a codec"),
@@ -146,8 +148,12 @@ def test_the_command_writes_the_report(
     ],
 )
 def test_the_command_refuses_what_makes_no_sense(
-    asked: list[str], told: str, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    asked: list[str],
+    complaint: str,
+    manifest: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = ["evaluate", "--manifest", str(manifest), "--out", str(tmp_path / "o"), *asked]
     assert main(arguments) == 2
-    assert told in capsys.readouterr().err
+    assert complaint in capsys.readouterr().err

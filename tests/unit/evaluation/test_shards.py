@@ -40,7 +40,7 @@ def test_a_shard_is_read() -> None:
     "text",
     ["", "2", "0/3", "4/3", "-1/3", "1/0", "a/b", "1/2/3", " 1/2", f"1/{MAX_SHARDS + 1}", "1/²"],
 )
-def test_what_is_no_shard_is_refused(text: str) -> None:
+def test_what_is_not_a_shard_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="a shard is K/N"):
         Shard.parse(text)
 
@@ -56,7 +56,7 @@ def test_a_result_is_read_as_it_was_written(score: float | None, tmp_path: Path)
     result = replace(
         clip_result("a.mp4", score=score, evidence={"swap": (0.5, 0.25)}),
         weights=(0.0,),
-        measures={"x": 0.5, "y": None},
+        features={"x": 0.5, "y": None},
         source="",
     )
     records, one = Records(tmp_path / "new" / "folder"), written(tmp_path, "a.mp4")

@@ -1,4 +1,4 @@
-"""One attempt: what counts, what fails it, and what the person is told."""
+"""One attempt: what counts, what fails it, and what the person hears."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ def judge(
 ) -> list[Progress]:
     """The progress after each frame from the prompt to the end of the attempt, or to `end_ms`."""
     one = Judge(challenge, make_neutral(), PROMPT_MS)
-    told: list[Progress] = []
+    steps: list[Progress] = []
     for now_ms, look in Actor(Look(), pulses).frames(end_ms, fps):
         if now_ms < PROMPT_MS:
             continue
-        told.append(one.update(make_signals(look), now_ms))
-        if told[-1].done or told[-1].wrong:
+        steps.append(one.update(make_signals(look), now_ms))
+        if steps[-1].done or steps[-1].wrong:
             break
-    return told
+    return steps
 
 
 @pytest.mark.parametrize("fps", [10, 15, 30])
 @pytest.mark.parametrize("challenge", ALL, ids=lambda one: f"{one.instruction}-{one.count}")
 def test_who_does_what_is_asked_passes(challenge: Challenge, fps: float) -> None:
-    told = judge(challenge, pulses_for(challenge, PROMPT_MS + 500), fps=fps)
-    assert told[-1].done
-    assert told[-1].wrong is None
-    assert told[-1].progress == 1.0
-    assert told[-1].count_done == challenge.count
-    assert told[-1].onset_ms is not None
-    assert told[-1].onset_ms >= PROMPT_MS + 500
-    assert all(0.0 <= one.progress <= 1.0 for one in told)
-    assert not any(one.done for one in told[:-1])
+    steps = judge(challenge, pulses_for(challenge, PROMPT_MS + 500), fps=fps)
+    assert steps[-1].done
+    assert steps[-1].wrong is None
+    assert steps[-1].progress == 1.0
+    assert steps[-1].count_done == challenge.count
+    assert steps[-1].onset_ms is not None
+    assert steps[-1].onset_ms >= PROMPT_MS + 500
+    assert all(0.0 <= one.progress <= 1.0 for one in steps)
+    assert not any(one.done for one in steps[:-1])
 
 
 @pytest.mark.parametrize("other", ALL, ids=lambda one: f"did-{one.instruction}-{one.count}")
@@ -80,8 +80,8 @@ def test_another_action_never_passes(asked: Challenge, other: Challenge) -> None
     early_ms=st.integers(200, 1_500),
 )
 def test_what_began_before_the_prompt_never_counts(challenge: Challenge, early_ms: int) -> None:
-    told = judge(challenge, pulses_for(challenge, PROMPT_MS - early_ms))
-    assert not any(one.done or one.wrong for one in told)
+    steps = judge(challenge, pulses_for(challenge, PROMPT_MS - early_ms))
+    assert not any(one.done or one.wrong for one in steps)
 
 
 @pytest.mark.parametrize("look", [Look(yaw_deg=30), Look(smile=0.8), Look(jaw=1.0)])
@@ -134,9 +134,9 @@ def test_the_hint_tells_what_was_missing(
 
 def test_blinks_too_far_apart_do_not_add_up() -> None:
     two = Challenge(ChallengeType.BLINK, count=2)
-    told = judge(two, [*pulses_for(BLINK, 1_500), *pulses_for(BLINK, 5_500)], end_ms=7_000)
-    assert not told[-1].done
-    assert max(one.count_done for one in told) == 1
+    steps = judge(two, [*pulses_for(BLINK, 1_500), *pulses_for(BLINK, 5_500)], end_ms=7_000)
+    assert not steps[-1].done
+    assert max(one.count_done for one in steps) == 1
 
 
 def test_what_accompanies_an_action_is_not_held_against_it() -> None:
@@ -149,8 +149,8 @@ def test_what_accompanies_an_action_is_not_held_against_it() -> None:
 
 
 def test_the_progress_of_a_turn_tells_the_asked_side_only() -> None:
-    told = judge(LEFT, [Pulse("yaw_deg", -15, 1_500, 1_000)])
-    assert max(one.progress for one in told) < 0.2
+    steps = judge(LEFT, [Pulse("yaw_deg", -15, 1_500, 1_000)])
+    assert max(one.progress for one in steps) < 0.2
 
 
 @pytest.mark.parametrize("fps", [10, 15, 30])
@@ -161,11 +161,11 @@ def test_the_progress_of_a_turn_tells_the_asked_side_only() -> None:
 def test_it_passes_when_it_has_been_held_for_as_long_as_asked(
     kind: ChallengeType, feature: str, hold_ms: int, fps: float
 ) -> None:
-    told = judge(
+    steps = judge(
         Challenge(kind, hold_ms=hold_ms), [Pulse(feature, 1.0, 1_500, 4_000, 0.1)], fps=fps
     )
-    assert told[-1].done
-    out_ms = PROMPT_MS + 1000 * (len(told) - 1) / fps - 1_500
+    assert steps[-1].done
+    out_ms = PROMPT_MS + 1000 * (len(steps) - 1) / fps - 1_500
     assert hold_ms - 1000 / fps <= out_ms <= hold_ms + 500
 
 

@@ -162,7 +162,7 @@ def test_an_action_between_prompts_is_counted() -> None:
     assert run.outcome.unasked_actions == 1
 
 
-def test_going_on_with_what_was_asked_is_no_unasked_action() -> None:
+def test_going_on_with_what_was_asked_is_not_an_unasked_action() -> None:
     run = new_run(LEFT, SMILE)
 
     def turn_twice(prompt: ChallengeIssued, sent_ms: int) -> list[Pulse]:

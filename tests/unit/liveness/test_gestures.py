@@ -124,7 +124,7 @@ def test_a_mirrored_face_swaps_left_and_right(pulses: list[Pulse]) -> None:
         "faint smile", "flash of a smile", "talk",
     ],
 )  # fmt: skip
-def test_what_people_do_by_themselves_is_no_action(
+def test_what_people_do_by_themselves_is_not_an_action(
     kind: ChallengeType, pulses: list[Pulse]
 ) -> None:
     assert find(kind, Actor(Look(), pulses), end_ms=8_000) == []
@@ -138,7 +138,7 @@ def test_quick_nods_that_never_come_to_rest_are_counted(sign: int, fps: float) -
     assert len(find(ChallengeType.NOD, Actor(Look(), [held, *nods]), fps=fps, end_ms=4_000)) == 3
 
 
-def test_the_swing_past_the_middle_is_no_second_nod() -> None:
+def test_the_swing_past_the_middle_is_not_a_second_nod() -> None:
     nod = [Pulse("pitch_deg", 25.0, 500, 700), Pulse("pitch_deg", -14.0, 1_150, 600)]
     assert len(find(ChallengeType.NOD, Actor(Look(), nod), end_ms=3_000)) == 1
 

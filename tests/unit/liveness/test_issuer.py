@@ -57,7 +57,7 @@ def test_every_order_direction_and_count_comes_up() -> None:
     issuer = seeded_issuer(seed=7)
     plans = [issuer.plan() for _ in range(3_000)]
     orders = Counter(tuple(challenge.type for challenge in plan) for plan in plans)
-    assert len(orders) == 36  # six pairs beside the head turn, in six orders each
+    assert len(orders) == 36  # six pairs in addition to the head turn, in six orders each
     assert max(orders.values()) < 5 * min(orders.values())
     drawn = {challenge for plan in plans for challenge in plan}
     assert {one.direction for one in drawn} == {None, *Direction}

@@ -118,8 +118,8 @@ def test_who_is_cut_short_is_asked_to_do_it_again_until_they_begin() -> None:
     stage = asked(SMILE)
     gap(stage, 700)
     show(stage, [Look()] * 5)
-    told = stage.of(ChallengeProgressed)
-    assert told[-1].hint is Hint.AGAIN
+    progress = stage.of(ChallengeProgressed)
+    assert progress[-1].hint is Hint.AGAIN
     show(stage, [Look(smile=0.8)] * 3)
     assert stage.of(ChallengeProgressed)[-1].hint is None
 

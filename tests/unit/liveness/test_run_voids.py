@@ -138,7 +138,7 @@ def test_with_nothing_open_there_is_nothing_to_void() -> None:
     assert stage.run.outcome.voids == 0
 
 
-def test_a_gap_while_nothing_is_open_is_no_void() -> None:
+def test_a_gap_while_nothing_is_open_is_not_a_void() -> None:
     stage = Stage(LEFT)
     stage.rest(1_000)
     stage.frame(stage.now_ms + 30_000, REST, gap_ms=30_000)

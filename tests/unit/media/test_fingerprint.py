@@ -91,7 +91,7 @@ def test_the_browser_that_an_agent_names(agent: str, stack: Stack | None) -> Non
 
 
 @pytest.mark.parametrize(
-    ("offer", "agent", "told"),
+    ("offer", "agent", "expected"),
     [
         (CHROMIUM_OFFER, CHROME, None),
         (SAFARI_OFFER, SAFARI, None),
@@ -106,17 +106,17 @@ def test_the_browser_that_an_agent_names(agent: str, stack: Stack | None) -> Non
         ("v=0\n", CHROME, None),
     ],
 )
-def test_what_does_not_agree(offer: str, agent: str, told: str | None) -> None:
-    assert mismatch(offer, agent) == told
+def test_what_does_not_agree(offer: str, agent: str, expected: str | None) -> None:
+    assert mismatch(offer, agent) == expected
 
 
 @pytest.mark.parametrize("agent", [CHROME, SAFARI, FIREFOX, CHROME_ON_IOS])
-def test_an_offer_of_aiortc_is_no_browsers(agent: str) -> None:
+def test_an_offer_of_aiortc_is_not_a_browsers(agent: str) -> None:
     offer = browser_like_offer()
     assert stack_of(offer) == Stack.OTHER
-    told = mismatch(offer, agent)
-    assert told is not None
-    assert told.endswith("/other")
+    found = mismatch(offer, agent)
+    assert found is not None
+    assert found.endswith("/other")
 
 
 @given(st.text(max_size=400), st.text(max_size=200))

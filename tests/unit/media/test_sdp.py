@@ -1,4 +1,4 @@
-"""Offers and trickled candidates: what passes, and what is told about the rest."""
+"""Offers and trickled candidates: what passes, and what is reported about the rest."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_real_offer_passes() -> None:
         (lambda _: "\x00" * 100, "cannot be parsed|0 media sections"),
     ],
 )
-def test_a_spoilt_offer_is_told_what_is_wrong(spoil: object, complaint: str) -> None:
+def test_a_spoilt_offer_is_refused_with_what_is_wrong(spoil: object, complaint: str) -> None:
     assert callable(spoil)
     with pytest.raises(BadSdp, match=complaint):
         parse_offer(spoil(browser_like_offer()), LIMIT)
@@ -137,13 +137,13 @@ def test_any_text_is_a_fragment_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("kbps", [1, 1_000])
-def test_senders_of_video_are_told_where_to_begin_and_nothing_else(kbps: int) -> None:
+def test_senders_of_video_learn_where_to_begin_and_nothing_else(kbps: int) -> None:
     before = browser_like_offer()
     after = with_start_bitrate(before, kbps)
     parameter = f"x-google-start-bitrate={kbps}"
-    told = [line for line in after.splitlines() if parameter in line]
+    lines = [line for line in after.splitlines() if parameter in line]
     video = re.findall(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", before)
-    assert sorted(re.findall(r"a=fmtp:(\d+) ", "\n".join(told))) == sorted(video)
+    assert sorted(re.findall(r"a=fmtp:(\d+) ", "\n".join(lines))) == sorted(video)
     rest = [line.replace(f";{parameter}", "") for line in after.splitlines()]
     assert [line for line in rest if parameter not in line] == before.splitlines()
     assert parse_offer(after, LIMIT).ice_ufrag == parse_offer(before, LIMIT).ice_ufrag

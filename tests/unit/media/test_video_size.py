@@ -118,7 +118,7 @@ def test_the_header_of_vp8_is_believed(size: tuple[int, int]) -> None:
     assert look_at("VP8", vp8_that_says(size)) == Look(is_key=True, size=Size(*size))
 
 
-def test_scaling_bits_of_vp8_are_no_part_of_its_size() -> None:
+def test_scaling_bits_of_vp8_are_not_part_of_its_size() -> None:
     assert look_at("VP8", vp8_that_says((640 | 3 << 14, 480 | 1 << 14))).size == Size(640, 480)
 
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from kyc_rtc.decision.findings import Mode, Remarks
-from kyc_rtc.detection.evidence import EXPERTS, AnalyserName, Evidence
+from kyc_rtc.detection.evidence import DETECTORS, AnalyserName, Evidence
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.run import ChallengeIssued, ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -24,7 +24,7 @@ SETTINGS = Settings(
     detection=DetectionSettings(min_judgeable_frames=20),
 )
 CALM = tuple(
-    Evidence(name, 0.05 if name in EXPERTS else 0.2, 0.9, (0, 1_000)) for name in AnalyserName
+    Evidence(name, 0.05 if name in DETECTORS else 0.2, 0.9, (0, 1_000)) for name in AnalyserName
 )
 FRAME_MS = 40
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from kyc_rtc.detection.analysers import Suite
-from kyc_rtc.detection.measures import Measures
+from kyc_rtc.detection.features import Features
 from kyc_rtc.detection.recurrence import MAX_RECORD_BYTES, SURE, recurs
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.pipeline.analysis import FrameAnalysis
@@ -28,7 +28,7 @@ class NobodySeen:
 
 def recorded(seed: int, *, first: int, count: int) -> bytes:
     """The record of a session that shows pictures `first` to `first + count` of a footage."""
-    analysis = FrameAnalysis(NobodySeen(), Suite(Measures(None), ()), ManualClock())
+    analysis = FrameAnalysis(NobodySeen(), Suite(Features(None), ()), ManualClock())
     for index in range(count):
         chance = np.random.default_rng((seed, first + index))
         cells = chance.integers(0, 256, (8, 8, 3), dtype=np.uint8)

@@ -14,32 +14,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc_rtc.detection.colour_texture import colour_texture
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
-from kyc_rtc.detection.measures import MEASURE_NAMES, QUESTIONS
+from kyc_rtc.detection.features import FEATURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS
 from kyc_rtc.errors import ModelError
 from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET, SHIPPED, Curve, load_learned
 
 SHOWN = np.random.default_rng(4).integers(0, 255, (len(VIEWS), NET_PX, NET_PX, 3), np.uint8)
-UNSEEN = dict.fromkeys(MEASURE_NAMES, math.nan)
+UNSEEN = dict.fromkeys(FEATURE_NAMES, math.nan)
 LARGEST_BYTES = 5 * 2**20
 
 
 def test_what_is_shipped_answers() -> None:
     learned = load_learned()
-    assert set(learned.experts) == set(SIGNS)
+    assert set(learned.detectors) == set(SIGNS)
     assert learned.net is not None
     logits = learned.net.logits(SHOWN)
     assert logits.shape == (len(VIEWS), len(QUESTIONS))
     assert np.isfinite(logits).all()
-    for expert in learned.experts.values():
-        assert 0.0 <= expert.probability(UNSEEN, pictures=False) <= 1.0
+    for detector in learned.detectors.values():
+        assert 0.0 <= detector.probability(UNSEEN, pictures=False) <= 1.0
 
 
 def test_nobody_is_accused_for_what_was_not_seen() -> None:
-    for expert in load_learned().experts.values():
-        assert expert.probability(UNSEEN, pictures=False) < 0.5
+    for detector in load_learned().detectors.values():
+        assert detector.probability(UNSEEN, pictures=False) < 0.5
 
 
 def test_what_is_shipped_is_small() -> None:
@@ -68,7 +68,7 @@ def test_the_net_sees_colours_in_their_order() -> None:
 def test_an_empty_folder_has_nothing_to_say(tmp_path: Path) -> None:
     learned = load_learned(tmp_path)
     assert learned.net is None
-    assert not learned.experts
+    assert not learned.detectors
 
 
 def copied(folder: Path) -> Path:
@@ -76,16 +76,16 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def without_experts(folder: Path) -> Path:
+def without_detectors(folder: Path) -> Path:
     for name in (FACE_NET, COLOUR_HEAD):
         shutil.copyfile(SHIPPED / name, folder / name)
     return folder
 
 
 def test_the_shipped_head_on_colours_answers(tmp_path: Path) -> None:
-    learned = load_learned(without_experts(tmp_path))
+    learned = load_learned(without_detectors(tmp_path))
     assert learned.net is not None
-    assert not learned.experts
+    assert not learned.detectors
     assert learned.colours is not None
     assert np.isfinite(learned.colours.log_odds(colour_texture(SHOWN[0])))
 
@@ -106,14 +106,14 @@ JUNK_HEADS = {
 
 @pytest.mark.parametrize("junk", JUNK_HEADS.values(), ids=JUNK_HEADS)
 def test_a_head_that_is_none_is_refused_and_named(junk: str, tmp_path: Path) -> None:
-    folder = without_experts(tmp_path)
+    folder = without_detectors(tmp_path)
     (folder / COLOUR_HEAD).write_text(junk)
     with pytest.raises(ModelError, match=COLOUR_HEAD):
         load_learned(folder)
 
 
 def test_a_head_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
-    folder = without_experts(tmp_path)
+    folder = without_detectors(tmp_path)
     (folder / COLOUR_HEAD).unlink()
     with pytest.raises(ModelError, match=COLOUR_HEAD):
         load_learned(folder)
@@ -124,7 +124,7 @@ def test_a_head_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("spread", [0.0, -1.0, math.nan, math.inf])
 def test_a_head_whose_spread_is_none_is_refused(spread: float, tmp_path: Path) -> None:
-    folder = without_experts(tmp_path)
+    folder = without_detectors(tmp_path)
     fields = json.loads((folder / COLOUR_HEAD).read_text())
     fields["spread"][3] = spread
     (folder / COLOUR_HEAD).write_text(json.dumps(fields))
@@ -132,19 +132,19 @@ def test_a_head_whose_spread_is_none_is_refused(spread: float, tmp_path: Path) -
         load_learned(folder)
 
 
-def test_experts_of_other_measures_are_refused(tmp_path: Path) -> None:
+def test_detectors_of_other_features_are_refused(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     fields = json.loads((folder / CALIBRATION).read_text())
-    fields["measures"].reverse()
+    fields["features"].reverse()
     (folder / CALIBRATION).write_text(json.dumps(fields))
-    with pytest.raises(ModelError, match="of other measures") as told:
+    with pytest.raises(ModelError, match="of other features") as caught:
         load_learned(folder)
-    assert told.value.hint == "train again"
+    assert caught.value.hint == "train again"
 
 
 @pytest.mark.parametrize(
     "junk",
-    ["", "[]", "null", "{}", '{"measures": 1}', '{"measures": [], "experts": 3}', "{" * 9_999],
+    ["", "[]", "null", "{}", '{"features": 1}', '{"features": [], "detectors": 3}', "{" * 9_999],
 )
 def test_a_table_that_is_none_is_refused(junk: str, tmp_path: Path) -> None:
     folder = copied(tmp_path)
@@ -180,13 +180,13 @@ def test_whatever_the_net_answers_is_a_probability(value: float, weight: float) 
         assert found == 0.5
 
 
-def test_an_answer_counts_by_its_weight_beyond_the_usual() -> None:
+def test_a_linear_feature_counts_by_its_weight_and_distance_from_the_mean() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.5)})
     assert curve.probability(0.5, {"answer": 1.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
     assert curve.probability(0.5, {"answer": 0.5}) == 0.5
 
 
-def test_what_measures_beside_the_trees_may_add_has_a_limit() -> None:
+def test_what_linear_features_may_add_has_a_limit() -> None:
     curve = Curve(1.0, 0.0, {"answer": (2.0, 0.0)})
     limited = curve.probability(0.5, {"answer": 5.0}, 2.0)
     assert limited == pytest.approx(1 / (1 + math.exp(-2.0)))
@@ -195,10 +195,10 @@ def test_what_measures_beside_the_trees_may_add_has_a_limit() -> None:
 
 
 def test_only_the_detector_of_heads_is_limited_on_pictures() -> None:
-    alike = UNSEEN | dict.fromkeys((n for n in MEASURE_NAMES if n.startswith("same_")), 4.0)
-    experts = load_learned().experts
+    alike = UNSEEN | dict.fromkeys((n for n in FEATURE_NAMES if n.startswith("same_")), 4.0)
+    detectors = load_learned().detectors
     said = {
-        n: [e.probability(alike, pictures=p) for p in (False, True)] for n, e in experts.items()
+        n: [e.probability(alike, pictures=p) for p in (False, True)] for n, e in detectors.items()
     }
     assert {name for name, (video, pictures) in said.items() if pictures < video} == {
         AnalyserName.GENERATED

@@ -18,7 +18,7 @@ from tests.unit.pipeline.staged import CALM, FRAME_MS, SETTINGS, result
 
 LEARNT = tuple(
     replace(one, score=0.95, signs=(Sign.ANIMATED_PHOTO,))
-    if one.analyser is AnalyserName.PUPPET
+    if one.analyser is AnalyserName.ANIMATED
     else one
     for one in CALM
 )
@@ -37,7 +37,7 @@ class Applicant:
             self._now_ms = now_ms
             yield result(now_ms, self._actor, evidence=self._evidence)
 
-    def told(self, challenge: Challenge) -> None:
+    def prompted(self, challenge: Challenge) -> None:
         if self._obeys:
             self._actor.pulses += pulses_for(challenge, self._now_ms + 500)
 
@@ -47,7 +47,7 @@ def check(
 ) -> Checked:
     somebody = Applicant(evidence, obeys=obeys)
     issuer = seeded_issuer(SETTINGS.liveness)
-    return checked(somebody.results(limit_ms), issuer, SETTINGS, somebody.told)
+    return checked(somebody.results(limit_ms), issuer, SETTINGS, somebody.prompted)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_who_obeys_meets_the_plan_and_passes_without_what_was_learnt(
 ) -> None:
     found = check(evidence)
     assert found.met
-    assert (found.verdict.status, found.without_experts.status) == (status, "PASSED")
+    assert (found.verdict.status, found.without_detectors.status) == (status, "PASSED")
 
 
 def test_who_does_nothing_meets_nothing() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kyc_rtc.detection.analysers import Suite
-from kyc_rtc.detection.measures import Measures
+from kyc_rtc.detection.features import Features
 from kyc_rtc.frames import BgrImage, Frame
 from kyc_rtc.frames.orientation import turn_quarters
 from kyc_rtc.pipeline.analysis import FrameAnalysis, FrameResult
@@ -26,7 +26,7 @@ def resting(face_model: Path) -> BgrImage:
 
 def analysed(model: Path, image: BgrImage, *, frames: int = 20) -> list[FrameResult]:
     observer = MediaPipeObserver(model)
-    suite = Suite(Measures(None), ())
+    suite = Suite(Features(None), ())
     analysis = FrameAnalysis(observer, suite, ManualClock(), MediaPipeFinder(model))
     try:
         return [analysis.analyse(Frame(200 * n, 200.0 * n, n, image.copy)) for n in range(frames)]

@@ -34,14 +34,14 @@ from tests.unit.pipeline.staged import (
 
 def test_an_open_challenge_neither_helps_nor_harms_the_running_score() -> None:
     verification = new_verification()
-    told = [
+    scores = [
         verification.scores().liveness
         for event in obedient(verification)
         if isinstance(event, ChallengeIssued)
     ]
-    assert told[0] is None
-    assert all(score is not None and score > 0.9 for score in told[1:])
-    assert len(told) == len(PLAN) > 1
+    assert scores[0] is None
+    assert all(score is not None and score > 0.9 for score in scores[1:])
+    assert len(scores) == len(PLAN) > 1
 
 
 def test_an_obedient_person_goes_through_the_phases_and_passes() -> None:
@@ -92,16 +92,16 @@ def test_a_picture_that_stays_poor_is_inconclusive_and_says_why() -> None:
     assert ReasonCode.POOR_QUALITY in verification.verdict.reasons
 
 
-def test_quality_is_told_when_it_changes_and_only_then() -> None:
+def test_quality_is_reported_when_it_changes_and_only_then() -> None:
     verification = new_verification()
     issues: list[tuple[QualityIssue, ...]] = [(QualityIssue.BLURRED,)] * 3 + [()] * 3
-    told = [
+    changes = [
         event.issues
         for number, at_time in enumerate(issues)
         for event in step(verification, result(number * FRAME_MS, Actor(), issues=at_time))
         if isinstance(event, QualityChanged)
     ]
-    assert told == [(QualityIssue.BLURRED,), ()]
+    assert changes == [(QualityIssue.BLURRED,), ()]
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def build_stage(
         decoded=decoded_places(settings.limits),
         store=store.sessions,
         footage=store.footage,
-        measures=store.measures,
+        features=store.features,
         new_peer=new_peer,
         new_analysis=lambda: analysis,
         issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw
@@ -218,8 +218,8 @@ def build_stage(
 async def make_stage() -> AsyncIterator[MakeStage]:
     made: list[Stage] = []
 
-    async def make(settings: Settings, beside: Stage | None = None) -> Stage:
-        stage = build_stage(settings, *((beside.store, beside.clock) if beside else ()))
+    async def make(settings: Settings, sharing: Stage | None = None) -> Stage:
+        stage = build_stage(settings, *((sharing.store, sharing.clock) if sharing else ()))
         made.append(stage)
         await stage.housekeeping.start()
         return stage

@@ -1,4 +1,4 @@
-"""What is known of a stream's source beside its pictures: told to the institution, never counted."""
+"""What is known of a stream's source apart from its pictures: for the institution, never counted."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_signs_join_the_streams_statement_and_no_other() -> None:
     assert (stream.score, stream.confidence, stream.span_ms) == (0.6, 0.9, (0, 900))
 
 
-def test_signs_are_told_where_no_frame_was_analysed() -> None:
+def test_signs_are_reported_where_no_frame_was_analysed() -> None:
     advice = Advice()
     advice.note(Sign.CLIENT_MISMATCH)
     (stream,) = advice.joined_to([])
@@ -152,23 +152,23 @@ async def test_all_of_it_leaves_the_verdict_as_it_was(make_stage: MakeStage) -> 
         await settle()
         await stage.show(100)
         views.append(await stage.service.command(session_id, COMPLETE))
-    plain, told = views
+    plain, marked = views
     assert signs_of(plain) == []
-    assert signs_of(told) == ["seen_before", "client_mismatch", "capture_mismatch"]
+    assert signs_of(marked) == ["seen_before", "client_mismatch", "capture_mismatch"]
     for name in ("state", "status", "reasons", "liveness_score", "deepfake_score"):
-        assert getattr(told, name) == getattr(plain, name)
-    assert told.deepfake_score is not None
+        assert getattr(marked, name) == getattr(plain, name)
+    assert marked.deepfake_score is not None
 
 
 # Footage
 
 
-def test_the_footage_of_these_tests_is_told_apart() -> None:
+def test_the_footage_of_these_tests_is_distinguishable() -> None:
     assert recurs(footage(1), footage(1)) >= SURE
     assert recurs(footage(1), footage(2)) < SURE
 
 
-async def test_footage_that_came_before_is_told_and_stored(stage: Stage) -> None:
+async def test_footage_that_came_before_is_reported_and_stored(stage: Stage) -> None:
     assert signs_of(await judged(stage, footage(1))) == []
     assert signs_of(await judged(stage, footage(2))) == []
     again = await judged(stage, footage(1))
@@ -222,7 +222,7 @@ async def test_the_verdict_does_not_need_the_comparison(
     with structlog.testing.capture_logs() as logs:
         view = await while_time_passes(stage, judged(stage, footage(1)))
     assert view.status == "INCONCLUSIVE"
-    assert view.needs_review  # what was not compared is no pass
+    assert view.needs_review  # what was not compared is not a pass
     assert signs_of(view) == []
     events = [entry["event"] for entry in logs]
     assert "footage_not_compared" in events
@@ -276,7 +276,7 @@ async def test_who_gives_up_while_the_verdict_is_formed_takes_it_not_away(
 
 
 @pytest.mark.parametrize(
-    ("agent", "found", "told"),
+    ("agent", "found", "reported"),
     [
         (CHROME, "chromium/other", True),
         (FIREFOX, "firefox/other", True),
@@ -285,15 +285,15 @@ async def test_who_gives_up_while_the_verdict_is_formed_takes_it_not_away(
     ],
 )
 async def test_an_offer_of_another_program_than_the_browser_named(
-    stage: Stage, agent: str, found: str | None, *, told: bool
+    stage: Stage, agent: str, found: str | None, *, reported: bool
 ) -> None:
     session_id = (await stage.service.open("customer")).session_id
     offer = browser_like_offer()
     with structlog.testing.capture_logs() as logs:
         await stage.service.offer(session_id, offer, ClientView(agent))
     view = await stage.service.command(session_id, COMPLETE)
-    assert signs_of(view) == (["client_mismatch"] if told else [])
-    assert [e["found"] for e in logs if e["event"] == "client_mismatch"] == [found] * told
+    assert signs_of(view) == (["client_mismatch"] if reported else [])
+    assert [e["found"] for e in logs if e["event"] == "client_mismatch"] == [found] * reported
     assert "candidate" not in json.dumps(logs)
 
 
@@ -315,11 +315,11 @@ async def test_a_refused_offer_tells_nothing(stage: Stage) -> None:
     assert signs_of(await stage.service.command(session_id, COMPLETE)) == []
 
 
-# The capture settings, and where it is told
+# The capture settings, and where it is reported
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reported"),
     [
         ({"width": 64, "height": 48, "frame_rate": 25}, False),
         ({"width": 640, "height": 480, "frame_rate": 30}, False),
@@ -331,13 +331,13 @@ async def test_a_refused_offer_tells_nothing(stage: Stage) -> None:
     ],
 )
 async def test_pictures_that_the_reported_camera_cannot_give(
-    stage: Stage, fields: dict[str, Any], *, told: bool
+    stage: Stage, fields: dict[str, Any], *, reported: bool
 ) -> None:
     session_id = await stage.join()
     stage.peer.say("capture_info", **fields)
     await stage.show(120, every_ms=40)  # 25 a second, 64 by 48
     view = await stage.service.command(session_id, COMPLETE)
-    assert signs_of(view) == (["capture_mismatch"] if told else [])
+    assert signs_of(view) == (["capture_mismatch"] if reported else [])
 
 
 @pytest.mark.parametrize("exposed", [True, False])

@@ -244,7 +244,7 @@ async def test_two_processes_that_retry_at_once_find_the_same_attempt(
     make_stage: MakeStage,
 ) -> None:
     stage = await make_stage(Settings())
-    other = await make_stage(Settings(), beside=stage)
+    other = await make_stage(Settings(), sharing=stage)
     first = await failed_once(stage)
     one, two = await asyncio.gather(stage.service.retry(first), other.service.retry(first))
     assert one.session_id == two.session_id != first

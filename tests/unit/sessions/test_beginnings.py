@@ -77,7 +77,7 @@ async def test_what_has_lost_its_profile_can_be_cancelled_and_not_joined(
 ) -> None:
     stage = await make_stage(PROFILES)
     session_id = (await stage.service.open("customer", Order(profile="p"))).session_id
-    other = await make_stage(Settings(), beside=stage)  # the next version's settings
+    other = await make_stage(Settings(), sharing=stage)  # the next version's settings
     for call in (
         other.service.offer(session_id, browser_like_offer(), CLIENT),
         other.service.command(session_id, COMPLETE),

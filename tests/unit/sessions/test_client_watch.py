@@ -30,7 +30,7 @@ def heard(rate: PictureRate, per_s: float, seconds: float, since_ms: float = 0.0
     ("per_s", "codes"),
     [(3.0, ["few_pictures"]), (7.0, ["few_pictures"]), (10.0, []), (25.0, [])],
 )
-def test_who_sends_too_few_is_told_once(per_s: float, codes: list[str]) -> None:
+def test_who_sends_too_few_is_warned_once(per_s: float, codes: list[str]) -> None:
     assert heard(PictureRate(), per_s, 20) == codes
 
 

@@ -122,7 +122,7 @@ async def test_no_process_ends_the_sessions_of_another(
     """Both leases seem to have run out, and one process renews before the other, sweeps in between."""
     one = await make_stage(Settings())
     await one.clock.advance(700)
-    other = await make_stage(Settings(), beside=one)
+    other = await make_stage(Settings(), sharing=one)
     sessions = await one.join(), await other.join()
     for stage in (one, other):
         await stage.show(1)
@@ -141,7 +141,7 @@ async def test_no_process_ends_the_sessions_of_another(
 
 async def test_the_dead_are_still_swept(make_stage: MakeStage, jump_ms: int) -> None:
     one = await make_stage(Settings())
-    other = await make_stage(Settings(), beside=one)
+    other = await make_stage(Settings(), sharing=one)
     session_id = await one.join()
     await one.show(1)
     await one.clock.advance(LEASE_MS)
@@ -159,7 +159,7 @@ async def test_an_end_is_carried_out_whatever_the_clock_of_who_asked_says(
     make_stage: MakeStage, jump_ms: int
 ) -> None:
     one = await make_stage(Settings())
-    other = await make_stage(Settings(), beside=one)
+    other = await make_stage(Settings(), sharing=one)
     session_id = await one.join()
     await one.show(2)
     asking = asyncio.create_task(other.service.command(session_id, COMPLETE))

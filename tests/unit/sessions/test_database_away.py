@@ -33,9 +33,9 @@ def check_journal(stage: Stage, session_id: str) -> None:
     assert numbers == sorted(set(numbers))
     assert all(types[m["event"]] == m["type"] for m in journalled(stage.peer.sent))
     for kind in ("verdict", "challenge_result", "challenge"):
-        told = Counter(m["event"] for m in stage.peer.sent if m["type"] == kind)
+        published = Counter(m["event"] for m in stage.peer.sent if m["type"] == kind)
         known = Counter(entry.seq for entry in entries if entry.type == kind)
-        assert told == known
+        assert published == known
 
 
 async def checking_quality(stage: Stage) -> None:
@@ -82,7 +82,7 @@ async def test_a_session_outlasts_it(
     check_journal(stage, session_id)
 
 
-async def test_an_answer_given_meanwhile_counts_and_is_told_afterwards(stage: Stage) -> None:
+async def test_an_answer_given_meanwhile_counts_and_is_published_afterwards(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.perform(lambda: stage.has_sent("challenge"))
     prompt = stage.peer.last_sent("challenge")
@@ -101,7 +101,7 @@ async def test_an_answer_given_meanwhile_counts_and_is_told_afterwards(stage: St
     check_journal(stage, session_id)
 
 
-async def test_a_hiccup_is_not_told(stage: Stage) -> None:
+async def test_a_hiccup_is_not_reported(stage: Stage) -> None:
     await stage.join()
     stage.store.failure = AWAY
     await stage.show(10)
@@ -111,7 +111,7 @@ async def test_a_hiccup_is_not_told(stage: Stage) -> None:
     assert stage.has_sent("state", state="checking_quality")
 
 
-async def test_who_comes_back_meanwhile_is_let_in_and_told_so(stage: Stage) -> None:
+async def test_who_comes_back_meanwhile_is_let_in_and_notified(stage: Stage) -> None:
     session_id = await stage.join()
     await stage.perform(lambda: stage.has_sent("challenge"))
     prompt = stage.peer.last_sent("challenge")["event"]
@@ -144,8 +144,8 @@ async def test_a_prompt_that_waited_for_the_database_is_not_sent_to_another_peer
     await stage.perform(lambda: stage.has_sent("verdict"))
     assert stage.row(session_id).state == "passed"
     asked = {e.payload["challenge_id"] for e in stage.journal(session_id) if e.type == "challenge"}
-    told = {m["challenge_id"] for m in (*sent, *stage.peer.sent) if m["type"] == "challenge"}
-    (withdrawn,) = asked - told
+    shown = {m["challenge_id"] for m in (*sent, *stage.peer.sent) if m["type"] == "challenge"}
+    (withdrawn,) = asked - shown
     (voided,) = [e.payload for e in stage.journal(session_id) if e.type == "challenge_voided"]
     assert (voided["challenge_id"], voided["shown"]) == (withdrawn, False)
     assert not stage.has_sent("challenge_voided")

@@ -31,7 +31,7 @@ def connect(devices: Devices, instance: str, *, take_over: bool = False, occupie
     ("offers", "outcomes"),
     [
         (["a"], ["joined"]),
-        (["a", "a", "a!"], ["joined", "joined", "joined"]),  # a reconnect is no takeover
+        (["a", "a", "a!"], ["joined", "joined", "joined"]),  # a reconnect is not a takeover
         (["a", "b"], ["joined", "in_use"]),
         (["a", "b!", "b"], ["joined", "took_over", "joined"]),
         (["a", "b!", "a"], ["joined", "took_over", "in_use"]),
@@ -115,7 +115,7 @@ def peers_in_journal(stage: Stage, session_id: str) -> list[tuple[str, Any]]:
     ]
 
 
-async def test_the_later_device_takes_over_once_and_both_are_told(stage: Stage) -> None:
+async def test_the_later_device_takes_over_once_and_both_are_notified(stage: Stage) -> None:
     session_id = (await stage.service.open("customer")).session_id
     await offer_from(stage, session_id, "phone")
     await stage.perform(lambda: stage.has_sent("challenge"))
@@ -126,9 +126,9 @@ async def test_the_later_device_takes_over_once_and_both_are_told(stage: Stage) 
     assert not phone.closed
     await offer_from(stage, session_id, "laptop", take_over=True)
     laptop = stage.peer
-    told = phone.last_sent("replaced")
-    assert (told["code"], told["hint"]) == ("continued_elsewhere", "hint.continued_elsewhere")
-    assert (told["label"], told["can_take_over"]) == ("kyc", True)
+    message = phone.last_sent("replaced")
+    assert (message["code"], message["hint"]) == ("continued_elsewhere", "hint.continued_elsewhere")
+    assert (message["label"], message["can_take_over"]) == ("kyc", True)
     assert [peer.closed for peer in stage.peers] == [False, False]  # it has a moment to read it
     await stage.clock.advance(FAREWELL_MS)
     assert [peer.closed for peer in stage.peers] == [True, False]
@@ -161,7 +161,7 @@ async def test_there_is_no_ping_pong(stage: Stage) -> None:
     assert "replaced" not in phone.types_sent()
 
 
-async def test_a_reconnect_is_no_takeover(stage: Stage) -> None:
+async def test_a_reconnect_is_not_a_takeover(stage: Stage) -> None:
     session_id = (await stage.service.open("customer")).session_id
     await offer_from(stage, session_id, "phone")
     first = stage.peer

@@ -26,7 +26,7 @@ async def draining(stage: Stage) -> asyncio.Task[None]:
     return task
 
 
-async def test_nobody_new_comes_in_and_who_is_told_when_to_try_again(stage: Stage) -> None:
+async def test_nobody_new_comes_in_and_who_learns_when_to_try_again(stage: Stage) -> None:
     waiting = (await stage.service.open("waiting")).session_id
     given_up = (await stage.service.open("given up")).session_id
     await stage.service.command(given_up, COMPLETE)

@@ -191,7 +191,7 @@ async def test_statistics_follow_the_alerts(stage: Stage) -> None:
 
 
 async def test_alerts_of_a_session_are_that_sessions(stage: Stage) -> None:
-    """Of the attempt that counts, where the verification is asked about; of none beside it."""
+    """Of the attempt that counts, where the verification is asked about; of no other one."""
     key = await put(stage, FAILED, {"state": "created"})
     retry = stage.store.sessions
     attempts = await retry.attempts(SessionId(key))
@@ -238,7 +238,7 @@ async def test_verifications_are_listed_by_the_attempt_that_counts(stage: Stage)
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
 async def test_pages_of_what_a_filter_leaves(stage: Stage, limit: int) -> None:
-    """Others lie between, whose attempts beside the one that counts fit the filter."""
+    """Others lie between, whose attempts other than the one that counts fit the filter."""
     wanted = []
     for number in range(12):
         if number % 3 == 0:
@@ -301,7 +301,7 @@ def test_a_cursor_stands_for_its_position(at_ms: int, key: Any) -> None:
 
 
 @given(st.text(min_size=1))
-def test_junk_is_no_cursor(text: str) -> None:
+def test_junk_is_not_a_cursor(text: str) -> None:
     with pytest.raises(BadRequest, match="after"):
         position_of("v", text)
 

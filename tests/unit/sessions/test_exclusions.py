@@ -191,7 +191,7 @@ async def test_a_message_that_names_no_open_challenge_changes_nothing(
     assert (await stage.service.status(session_id)).exclude == ()
 
 
-async def test_a_retry_does_not_ask_for_it_again_and_is_no_way_to_a_pass(stage: Stage) -> None:
+async def test_a_retry_does_not_ask_for_it_again_and_is_not_a_way_to_a_pass(stage: Stage) -> None:
     """Else somebody could shop for the challenges that suit them, attempt by attempt."""
     session_id = await stage.join()
     stage.seat()
@@ -254,7 +254,7 @@ async def test_whoever_uploads_pictures_says_it_with_one(stage: Stage) -> None:
     raise AssertionError("nothing was voided")
 
 
-async def test_that_a_movement_is_too_small_is_told_with_the_progress(stage: Stage) -> None:
+async def test_that_a_movement_is_too_small_is_reported_with_the_progress(stage: Stage) -> None:
     await stage.join()
     stage.seat()
     assert stage.analysis.applicant is not None

@@ -79,10 +79,12 @@ async def test_what_is_published_is_what_the_journal_says(
     entries = stage.journal(session_id)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
     # What came before the channel opened is in the greeting.
-    told = [e for e in entries if e.type in PUBLISHED and e.seq > stage.peer.sent[0]["last_event"]]
+    expected = [
+        e for e in entries if e.type in PUBLISHED and e.seq > stage.peer.sent[0]["last_event"]
+    ]
     messages = journalled(stage.peer.sent)
-    assert [(m["event"], m["type"]) for m in messages] == [(e.seq, e.type) for e in told]
-    for message, entry in zip(messages, told, strict=True):
+    assert [(m["event"], m["type"]) for m in messages] == [(e.seq, e.type) for e in expected]
+    for message, entry in zip(messages, expected, strict=True):
         own = {key: message[key] for key in entry.payload if key in message}
         if entry.type != EntryType.VERDICT or exposed:
             assert own == entry.payload

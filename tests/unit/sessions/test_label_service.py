@@ -70,7 +70,7 @@ def stage(database: Database) -> LabelStage:
     return LabelStage(database, REFERENCE)
 
 
-async def test_a_label_is_told_as_stored(stage: LabelStage) -> None:
+async def test_a_label_is_returned_as_stored(stage: LabelStage) -> None:
     session_id = await stage.judge("PASSED")
     new = NewLabel(ATTACK, LabelSource.CHARGEBACK, "fraud desk", AttackSpecies.FACE_SWAP, "see 7")
     view = await stage.service.label(session_id.upper(), new)
@@ -150,7 +150,7 @@ async def fill_week(stage: LabelStage, low: int, high: int, week_ms: int) -> Non
         await stage.judge("PASSED", deepfake_score=score, updated_at_ms=week_ms)
 
 
-async def test_drift_is_told_by_week(stage: LabelStage) -> None:
+async def test_drift_is_reported_by_week(stage: LabelStage) -> None:
     this_week = week_start_ms(stage.clock.now_ms())
     last_week = this_week - WEEK_MS
     await fill_week(stage, 25, 75, last_week)
@@ -221,7 +221,7 @@ def test_the_reference_is_a_file_that_may_be_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"\xff", b"{}", b"[" * 100_000, b'{"edges": [], "counts": []}']
 )
-def test_a_broken_reference_is_told_at_the_start(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_reference_is_reported_at_the_start(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "reference_scores.json"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="reference_scores"):

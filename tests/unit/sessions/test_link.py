@@ -32,8 +32,8 @@ def test_a_connection_that_nobody_used() -> None:
 def test_each_peer_is_a_fact() -> None:
     connection = Connection()
     client = Client(Transport.WHIP, "a program", "192.0.2.0/24")
-    told = connection.joined(client, NOW)
-    assert told == {
+    client_facts = connection.joined(client, NOW)
+    assert client_facts == {
         "number": 1,
         "transport": "whip",
         "address_prefix": "192.0.2.0/24",
@@ -44,12 +44,12 @@ def test_each_peer_is_a_fact() -> None:
     assert connection.joined(Client(), NOW)["number"] == 2
     facts = connection.facts((900, 1_200))
     assert (facts["peers"], facts["reconnects"], facts["transport"]) == (2, 1, "webrtc")
-    assert facts["clients"][0] == told
+    assert facts["clients"][0] == client_facts
     assert facts["answers_ms"] == [900, 1_200]
 
 
 @pytest.mark.parametrize(
-    ("transports", "told"),
+    ("transports", "expected"),
     [
         (["webrtc"], "webrtc"),
         (["whip", "webrtc"], "webrtc"),
@@ -58,11 +58,11 @@ def test_each_peer_is_a_fact() -> None:
         (["webrtc", "upload"], "upload"),
     ],
 )
-def test_the_transport_that_a_verdict_rests_on(transports: list[str], told: str) -> None:
+def test_the_transport_that_a_verdict_rests_on(transports: list[str], expected: str) -> None:
     connection = Connection()
     for transport in transports:
         connection.joined(Client(Transport(transport)), NOW)
-    assert connection.facts(())["transport"] == told
+    assert connection.facts(())["transport"] == expected
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def verdict(ending: dict[str, Any], score: float, signs: tuple[Sign, ...]) -> Ve
     return decide(replace(findings, **ending), Thresholds())
 
 
-def told(of: Verdict) -> dict[str, Any]:
+def fields_sent(of: Verdict) -> dict[str, Any]:
     entry = EventRecord(
         session_id=a_session().session_id,
         seq=1,
@@ -72,9 +72,9 @@ def test_an_alarm_changes_nothing_where_the_check_is_not_passed_anyway(
 ) -> None:
     calm = verdict(ending, 0.1, ())
     if calm.status is not VerdictStatus.PASSED:
-        assert told(verdict(ending, **alarm)) == told(calm)
+        assert fields_sent(verdict(ending, **alarm)) == fields_sent(calm)
 
 
 @given(endings, alarms)
 def test_there_are_two_outcomes(ending: dict[str, Any], alarm: dict[str, Any]) -> None:
-    assert told(verdict(ending, **alarm))["status"] in ("PASSED", "INCONCLUSIVE")
+    assert fields_sent(verdict(ending, **alarm))["status"] in ("PASSED", "INCONCLUSIVE")

@@ -108,7 +108,7 @@ async def test_without_an_address_only_the_sum_counts(make_stage: MakeStage) -> 
     assert client_key("", ()) == ""
 
 
-async def test_a_trusted_proxy_that_names_no_client_is_no_client(make_stage: MakeStage) -> None:
+async def test_a_trusted_proxy_that_names_no_client_is_not_a_client(make_stage: MakeStage) -> None:
     settings = limited(places=50, per_address=1)
     settings = settings.model_copy(update={"trusted_proxies": (ip_network("10.0.0.0/8"),)})
     stage = await make_stage(settings)
@@ -153,14 +153,14 @@ async def test_a_reconnect_needs_no_further_place(make_stage: MakeStage) -> None
     assert await places(stage) == 1
 
 
-async def test_who_could_not_be_reached_is_told_once_why(stage: Stage) -> None:
+async def test_who_could_not_be_reached_learns_once_why(stage: Stage) -> None:
     (session_id,) = await offered(stage, 1)
     stage.peer.refuse(UNREACHABLE)
     await stage.peer.aclose()
     await settle()
-    with pytest.raises(CandidatesRefused) as told:
+    with pytest.raises(CandidatesRefused) as caught:
         await offer(stage, session_id)
-    assert "media.allow_private_candidates" in told.value.hint
+    assert "media.allow_private_candidates" in caught.value.hint
     await offer(stage, session_id)
     stage.peer.connect()
     stage.peer.refuse(UNREACHABLE)

@@ -28,7 +28,7 @@ def test_no_sign_of_an_analyser_has_a_class_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codes", "told"),
+    ("codes", "expected"),
     [
         ((), ("not_verified",)),
         (("face_swap", "deepfake_score_high"), ("not_verified",)),
@@ -38,21 +38,21 @@ def test_no_sign_of_an_analyser_has_a_class_of_its_own() -> None:
         (("face_swap", "challenge_failed"), ("action",)),
     ],
 )
-def test_codes_become_classes(codes: tuple[str, ...], told: tuple[str, ...]) -> None:
-    assert classes_of(codes, passed=False) == told
+def test_codes_become_classes(codes: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    assert classes_of(codes, passed=False) == expected
 
 
 @given(CODES)
-def test_who_passed_is_told_nothing(codes: list[ReasonCode]) -> None:
+def test_who_passed_gets_no_reason(codes: list[ReasonCode]) -> None:
     assert classes_of(codes, passed=True) == ()
 
 
 @given(CODES, st.sampled_from(Sign))
 def test_a_sign_more_is_not_noticed(codes: list[ReasonCode], sign: Sign) -> None:
     """Whoever did not pass reads the same, whether a detector spoke or not."""
-    told = classes_of(codes, passed=False)
-    assert told
-    assert classes_of([*codes, sign.value], passed=False) == told
+    classes = classes_of(codes, passed=False)
+    assert classes
+    assert classes_of([*codes, sign.value], passed=False) == classes
 
 
 @pytest.mark.parametrize(

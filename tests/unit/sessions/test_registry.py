@@ -35,7 +35,7 @@ async def test_a_session_that_nobody_joined_is_given_back(
     make_stage: MakeStage, peers_refuse: Callable[[], None]
 ) -> None:
     stage = await make_stage(Settings())
-    other = await make_stage(Settings(), beside=stage)
+    other = await make_stage(Settings(), sharing=stage)
     session_id = (await stage.service.open("customer")).session_id
     with pytest.raises(BadSdp):
         await stage.service.offer(session_id, browser_like_offer(), CLIENT)

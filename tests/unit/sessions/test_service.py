@@ -92,7 +92,7 @@ async def test_the_session_ends_when_the_picture_never_gets_good(stage: Stage) -
 
 
 @pytest.mark.parametrize("exposed", [False, True])
-async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
+async def test_weights_are_stored_and_returned_only_where_scores_are_exposed(
     make_stage: MakeStage, *, exposed: bool
 ) -> None:
     stage = await make_stage(Settings(expose_scores=exposed))
@@ -104,9 +104,9 @@ async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
     assert stored.reason_weights == view.reason_weights
     verdict = stage.peer.last_sent("verdict")
     weighed = {"weight": 1.0, "weight_text": "weight.decisive"} if exposed else {}
-    told = view.reasons if exposed else ("framing",)
+    codes = view.reasons if exposed else ("framing",)
     assert verdict["reasons"] == [
-        {"code": code, "text": f"reason.{code}"} | weighed for code in told
+        {"code": code, "text": f"reason.{code}"} | weighed for code in codes
     ]
 
 
@@ -117,7 +117,7 @@ async def test_weights_are_stored_and_told_only_where_scores_are_exposed(
         (ConnectionError("nobody knows what this is"), StorageUnavailable, "checking_quality"),
     ],
 )
-async def test_the_verdict_is_stored_before_it_is_told(
+async def test_the_verdict_is_stored_before_it_is_published(
     stage: Stage,
     monkeypatch: pytest.MonkeyPatch,
     failure: Exception,

@@ -127,7 +127,7 @@ async def test_a_well_process_has_no_problems_and_an_ill_one_names_them(
     assert (await stage.service.health()).problems == ()
 
 
-async def test_an_outage_is_told_and_forgotten(stage: Stage) -> None:
+async def test_an_outage_is_reported_and_forgotten(stage: Stage) -> None:
     stage.store.failure = StorageUnavailable("the database is away")
     await stage.clock.advance(15_000)
     problems = (await stage.service.health()).problems

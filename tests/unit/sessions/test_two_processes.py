@@ -26,8 +26,8 @@ CLIENT = ClientView()
 
 @pytest.fixture
 async def other(make_stage: MakeStage, stage: Stage) -> Stage:
-    """A second process beside `stage`."""
-    return await make_stage(Settings(), beside=stage)
+    """A second process on the store of `stage`."""
+    return await make_stage(Settings(), sharing=stage)
 
 
 class Standstill:
@@ -125,7 +125,7 @@ async def test_an_order_before_anybody_joined_waits_for_the_owner_to_be(
     assert stage.peer.last_sent("hello")["challenges_total"] == 4
 
 
-async def test_an_owner_that_does_not_answer_is_told_as_such(
+async def test_an_owner_that_does_not_answer_is_reported_as_such(
     stage: Stage, other: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id = await stage.join()
@@ -296,7 +296,7 @@ async def test_a_rolling_restart_disturbs_nobody_who_stays(
     session_id = await stage.join()
     await stage.show(1)
     for _ in range(3):
-        neighbour = await make_stage(Settings(), beside=stage)
+        neighbour = await make_stage(Settings(), sharing=stage)
         await stage.perform(limit_ms=3_000)
         await neighbour.service.aclose()
         await neighbour.housekeeping.aclose()

@@ -79,7 +79,7 @@ async def test_in_production_somebody_has_to_look(
     assert (verdict.payload["needs_review"], verdict.payload["transport"]) == (True, "upload")
 
 
-async def test_a_camera_is_no_upload(make_stage: MakeStage) -> None:
+async def test_a_camera_is_not_an_upload(make_stage: MakeStage) -> None:
     stage = await make_stage(Settings(uploads="review"))
     session_id = await stage.join()
     await stage.perform(lambda: stage.has_sent("verdict"))
@@ -158,7 +158,7 @@ async def test_footage_of_another_applicant_is_a_matter_for_review(stage: Stage)
     assert stage.alerts(first.session_id) == []
 
 
-async def test_footage_of_the_same_applicant_is_told_and_changes_nothing(stage: Stage) -> None:
+async def test_footage_of_the_same_applicant_is_reported_and_changes_nothing(stage: Stage) -> None:
     first = await judged(stage, "Ada")
     again = await judged(stage, "Ada")
     assert (again.status, again.needs_review) == ("PASSED", False)

@@ -54,7 +54,7 @@ PROXY, CLIENT, OTHER = "10.0.0.1", "203.0.113.7", "198.51.100.9"
         (PROXY, [], [{"for": CLIENT, "proto": "https"}], ["http"], Source(CLIENT, secure=False)),
     ],
 )
-def test_the_client_is_the_right_most_that_is_no_proxy(
+def test_the_client_is_the_right_most_that_is_not_a_proxy(
     peer: str,
     hops: list[str],
     elements: list[Mapping[str, str]],

@@ -40,7 +40,7 @@ PRODUCTION = {
     "api_key_hashes": ("a" * 64,),
 }
 FRAME = "data:image/jpeg;base64," + base64.b64encode(picture()).decode()
-DETECTORS = frozenset(code.value for code in Sign) | frozenset(
+ALARMS = frozenset(code.value for code in Sign) | frozenset(
     code.value for code, kind in CLASS_OF.items() if kind is ReasonClass.NOT_VERIFIED
 )
 ANALYSERS = frozenset(name.value for name in AnalyserName)
@@ -55,7 +55,7 @@ def leaks(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             measured = key in MEASURED and item is not None
-            if measured or key in MEASURED_TEXTS | ANALYSERS | DETECTORS - FIELDS:
+            if measured or key in MEASURED_TEXTS | ANALYSERS | ALARMS - FIELDS:
                 yield f"{path}.{key}"
             if key == "reasons":
                 codes = [r["code"] if isinstance(r, Mapping) else r for r in item]
@@ -65,7 +65,7 @@ def leaks(value: Any, path: str = "") -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
             yield from leaks(item, f"{path}[{number}]")
-    elif isinstance(value, str) and value.removeprefix("reason.") in DETECTORS - set(ReasonClass):
+    elif isinstance(value, str) and value.removeprefix("reason.") in ALARMS - set(ReasonClass):
         yield f"{path}: {value}"
 
 
@@ -227,9 +227,9 @@ async def test_the_applicants_answer_has_classes_only(
     session_id = await attack_over_webrtc(applicant)
     path = f"{KYC}/sessions/{session_id}"
     body = await (await applicant.call("GET", path, session_id)).json()
-    told = [{"code": "not_verified", "text": "reason.not_verified"}]
-    assert (body["status"], body["reasons"]) == ("INCONCLUSIVE", told)
-    assert applicant.stage.peer.last_sent("verdict")["reasons"] == told
+    reasons = [{"code": "not_verified", "text": "reason.not_verified"}]
+    assert (body["status"], body["reasons"]) == ("INCONCLUSIVE", reasons)
+    assert applicant.stage.peer.last_sent("verdict")["reasons"] == reasons
     view = await applicant.stage.service.attempt(session_id)
     assert (view.liveness_score, view.deepfake_score, view.evidence) == (None, None, ())
     institution = await applicant.stage.service.status(session_id)

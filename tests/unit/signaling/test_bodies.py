@@ -202,9 +202,9 @@ def test_one_session_has_a_share_and_an_institution_all(
     assert bodies.in_flight == 0
 
 
-async def test_a_malformed_body_is_no_failure_of_the_server(client: Client) -> None:
+async def test_a_malformed_body_is_not_a_failure_of_the_server(client: Client) -> None:
     headers = JSON | {"Content-Encoding": "gzip"}
-    response = await client.post(START, data=b"this is no gzip", headers=headers)
+    response = await client.post(START, data=b"this is not gzip", headers=headers)
     assert response.status == 400
 
 

@@ -20,11 +20,11 @@ from tests.unit.signaling.test_api import bearer, start
 WORDS = json.loads((STATIC / "i18n" / "en.json").read_text("utf-8"))
 
 
-def text(tmp_path: Path, *, keep_measures: bool = True, **consent: Any) -> dict[str, Any]:
+def text(tmp_path: Path, *, keep_features: bool = True, **consent: Any) -> dict[str, Any]:
     settings = Settings(
         data_dir=tmp_path,
         consent=ConsentSettings(**consent),
-        detection=DetectionSettings(keep_measures=keep_measures),
+        detection=DetectionSettings(keep_features=keep_features),
     )
     return consent_text(settings, WORDS).model_dump()
 
@@ -59,7 +59,7 @@ def test_the_settings_stand_in_the_text(tmp_path: Path) -> None:
 
 def test_what_is_kept_follows_from_the_settings(tmp_path: Path) -> None:
     assert "numbers" in points(text(tmp_path))["kept"]
-    assert "numbers" not in points(text(tmp_path, keep_measures=False))["kept"]
+    assert "numbers" not in points(text(tmp_path, keep_features=False))["kept"]
 
 
 def test_a_person_who_watches_is_promised_only_where_one_can(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_person_who_watches_is_promised_only_where_one_can(tmp_path: Path) -> 
         {"privacy_url": "https://a"},
         {"other_way": "A."},
         {"agent_may_watch": True},
-        {"keep_measures": False},
+        {"keep_features": False},
     ],
 )
 def test_every_fact_changes_the_version(tmp_path: Path, change: dict[str, Any]) -> None:

@@ -84,7 +84,7 @@ async def test_another_call_with_the_same_key_is_422(client: Client, labels: Fak
     assert not labels.labels
 
 
-async def test_the_order_of_the_bodys_keys_is_no_other_body(client: Client) -> None:
+async def test_the_order_of_the_bodys_keys_is_not_another_body(client: Client) -> None:
     raw = ('{"user_id": "x", "metadata": {"a": "1", "b": "2"}}',
            '{ "metadata": {"b": "2", "a": "1"}, "user_id": "x" }')  # fmt: skip
     headers = KEY | {"Content-Type": "application/json"}
@@ -93,7 +93,7 @@ async def test_the_order_of_the_bodys_keys_is_no_other_body(client: Client) -> N
 
 
 @pytest.mark.parametrize("key", ["", "two words", "k" * 256, "schlüssel"])
-async def test_what_is_no_key_is_400(client: Client, sessions: FakeSessions, key: str) -> None:
+async def test_what_is_not_a_key_is_400(client: Client, sessions: FakeSessions, key: str) -> None:
     status, text = await created(client, {"Idempotency-Key": key})
     assert (status, json.loads(text)["error"]["code"]) == (400, "bad_request")
     assert not opened(sessions)

@@ -125,7 +125,7 @@ async def test_a_refusal_is_an_error_and_not_a_stream(
 
 
 @pytest.mark.parametrize("step", ["prepare", "write"])
-async def test_a_client_that_has_gone_before_the_first_byte_is_no_error(
+async def test_a_client_that_has_gone_before_the_first_byte_is_not_an_error(
     client: Client, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     async def gone(*_: Any) -> None:

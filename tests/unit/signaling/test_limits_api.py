@@ -29,7 +29,7 @@ async def token_of(client: Client) -> tuple[str, dict[str, str]]:
     return body["session_id"], {"Authorization": f"Bearer {body['client_token']}"}
 
 
-async def test_an_institution_that_starts_too_many_is_told_when_to_come_back(
+async def test_an_institution_that_starts_too_many_learns_when_to_come_back(
     limited: Client, clock: ManualClock, sessions: FakeSessions
 ) -> None:
     assert [(await limited.post(START, json=USER)).status for _ in range(3)] == [201, 201, 429]

@@ -150,7 +150,7 @@ async def test_the_documented_table_has_every_call_and_its_scope(document: dict[
         assert scope is None or f"institution: `{scope}`" in row, row
 
 
-async def test_whoever_is_asked_to_wait_is_told_how_long(document: dict[str, Any]) -> None:
+async def test_whoever_is_asked_to_wait_learns_how_long(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
         for status in {"421", "429", "503"} & set(operation["responses"]):
             headers = operation["responses"][status].get("headers", {})

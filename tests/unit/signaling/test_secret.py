@@ -30,7 +30,7 @@ def test_the_setting_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"short\n", "\u00fc".encode() * 40])
-def test_what_is_no_secret_is_not_taken_for_one(tmp_path: Path, content: bytes) -> None:
+def test_what_is_not_a_secret_is_not_taken_for_one(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret_key").write_bytes(content)
     with pytest.raises(SettingsError, match="secret_key"):
         resolve_secret(Settings(data_dir=tmp_path))

@@ -30,7 +30,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
             memory.commands,
             memory.alerts,
             memory.footage,
-            memory.measures,
+            memory.features,
             memory.lists,
             memory.idempotency,
         )

@@ -20,18 +20,18 @@ from kyc_rtc.storage import (
     Commit,
     Database,
     EventRecord,
+    FeaturesRepository,
     FootageRepository,
     IdempotencyStore,
-    MeasuresRepository,
     ProcessStore,
     Sealer,
     SessionRecord,
     SessionStore,
     SqlAlertRepository,
     SqlCommandStore,
+    SqlFeaturesRepository,
     SqlFootageRepository,
     SqlIdempotencyStore,
-    SqlMeasuresRepository,
     SqlProcessStore,
     SqlSessionStore,
     SqlVerificationLists,
@@ -56,7 +56,7 @@ class Store:
     commands: CommandStore
     alerts: AlertRepository
     footage: FootageRepository
-    measures: MeasuresRepository
+    features: FeaturesRepository
     lists: VerificationLists
     idempotency: IdempotencyStore
 
@@ -76,7 +76,7 @@ def sql_store(database: Database) -> Store:
         SqlCommandStore(database),
         SqlAlertRepository(database),
         SqlFootageRepository(database),
-        SqlMeasuresRepository(database),
+        SqlFeaturesRepository(database),
         SqlVerificationLists(database, SEALER),
         SqlIdempotencyStore(database, SEALER),
     )
@@ -177,7 +177,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
 
 
 def living_workers() -> list[str]:
-    """aiosqlite's threads that are still there a moment after they were told to end."""
+    """aiosqlite's threads that are still there a moment after they were asked to end."""
     workers = [thread for thread in threading.enumerate() if "connection_worker" in thread.name]
     for thread in workers:
         thread.join(timeout=5)

@@ -87,7 +87,9 @@ def test_what_cannot_be_stored_is_refused(created_at_ms: int, record: bytes) -> 
         FootageRecord(new_session_id(), created_at_ms, record)
 
 
-async def test_the_applicant_is_told_from_others_and_tenants_from_each_other(store: Store) -> None:
+async def test_the_applicant_is_distinguished_from_others_and_tenants_from_each_other(
+    store: Store,
+) -> None:
     first = await kept(store, b"1", 1, user_id="Ada", tenant_id="bank-1")
     retry = a_session(
         user_id="Ada",

@@ -255,7 +255,7 @@ def test_a_week_begins_on_monday(unix_ms: int) -> None:
         {"labelled_at_ms": -1},
     ],
 )
-def test_what_cannot_be_stored_is_no_label(changes: dict[str, Any]) -> None:
+def test_what_cannot_be_stored_is_not_a_label(changes: dict[str, Any]) -> None:
     values = {"label": "attack"} | changes
     with pytest.raises(BadRequest):
         a_label(new_session_id(), **values)

@@ -48,7 +48,7 @@ async def test_a_lease_is_renewed_under_its_epoch_only(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("process_id", "lease_ms"), [("", 1), ("x" * 37, 1), ("p", 0), ("p", -1)])
-async def test_what_is_no_lease_is_refused(store: Store, process_id: str, lease_ms: int) -> None:
+async def test_what_is_not_a_lease_is_refused(store: Store, process_id: str, lease_ms: int) -> None:
     with pytest.raises(BadRequest):
         await store.processes.register(process_id, lease_ms)
     with pytest.raises(BadRequest):

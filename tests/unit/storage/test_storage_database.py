@@ -176,7 +176,7 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"store.sqlite3"}
 
 
-async def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_database_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes, " * 1_000)
     with pytest.raises(SettingsError):

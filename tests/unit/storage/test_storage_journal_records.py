@@ -31,7 +31,7 @@ from tests.unit.storage.test_command_store import a_command
     ],
     ids="-".join,
 )
-def test_what_is_no_entry_is_refused(changes: dict[str, Any]) -> None:
+def test_what_is_not_an_entry_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         an_event(**({"session_id": new_session_id()} | changes))
 
@@ -52,7 +52,7 @@ def test_what_is_no_entry_is_refused(changes: dict[str, Any]) -> None:
     ],
     ids="-".join,
 )
-def test_what_is_no_command_is_refused(changes: dict[str, Any]) -> None:
+def test_what_is_not_a_command_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         a_command(**({"session_id": new_session_id()} | changes))
 

@@ -108,7 +108,7 @@ async def test_a_transaction_in_the_middle_of_an_outage_is_passing(own_cluster: 
             assert await connection.scalar(text("SELECT 1")) == 1
 
 
-async def test_whose_backend_was_ended_is_told_once(own_cluster: Cluster) -> None:
+async def test_whose_backend_was_ended_is_reported_once(own_cluster: Cluster) -> None:
     async with opened(own_cluster.url) as database:
         with pytest.raises(StorageUnavailable):
             async with database.begin() as connection:
@@ -284,20 +284,20 @@ async def test_a_folder_that_is_gone_is_passing(tmp_path: Path) -> None:
     await database.aclose()
 
 
-# Mistakes are no outages
+# Mistakes are not outages
 
 
 @pytest.mark.parametrize(
     "statement", ["SELEC 1", "SELECT * FROM nowhere", "SELECT nothing FROM sessions"]
 )
-async def test_a_wrong_statement_is_no_outage(database: Database, statement: str) -> None:
+async def test_a_wrong_statement_is_not_an_outage(database: Database, statement: str) -> None:
     with pytest.raises(KycError) as failure:
         async with database.begin() as connection:
             await connection.execute(text(statement))
     assert not isinstance(failure.value, StorageUnavailable)
 
 
-async def test_a_value_that_does_not_fit_is_no_outage(database: Database) -> None:
+async def test_a_value_that_does_not_fit_is_not_an_outage(database: Database) -> None:
     with pytest.raises((KycError, OverflowError)) as failure:
         async with database.begin() as connection:
             await connection.execute(
@@ -332,6 +332,6 @@ async def test_mistakes_of_ours_pass_through(database: Database) -> None:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_passing_is_told_from_lasting(error: Exception, passing: bool) -> None:
+def test_passing_is_distinguished_from_lasting(error: Exception, passing: bool) -> None:
     assert is_passing(error) is passing
     assert is_passing(DBAPIError("SELECT 1", None, error)) is passing

@@ -186,7 +186,7 @@ def test_what_cannot_be_stored_is_refused(changes: dict[str, Any]) -> None:
     ],
     ids="-".join,
 )
-def test_what_is_no_alert_is_refused(changes: dict[str, Any]) -> None:
+def test_what_is_not_an_alert_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         an_alert(new_session_id(), **changes)
 

@@ -41,7 +41,7 @@ INDEXED = {
 
 @dataclass(slots=True)
 class Watch:
-    """What the database was told."""
+    """The statements that the database received."""
 
     writes: int = 0
     statements: list[tuple[str, Any]] = field(default_factory=list)

@@ -135,7 +135,7 @@ async def test_ten_labels_of_one_id_at_once_are_one(database: Database) -> None:
     assert await labels.history(label.session_id) == [stored[0]]
 
 
-async def test_a_repeat_of_the_last_label_that_fits_is_no_conflict(database: Database) -> None:
+async def test_a_repeat_of_the_last_label_that_fits_is_not_a_conflict(database: Database) -> None:
     label = await a_labelled(database)
     labels = SqlLabelRepository(database)
     for _ in range(MAX_LABELS_OF_SESSION - 1):

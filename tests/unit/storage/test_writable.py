@@ -82,7 +82,7 @@ def replaced(file: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [deleted, replaced])
-async def test_a_file_that_is_gone_is_no_database(
+async def test_a_file_that_is_gone_is_not_a_database(
     sqlite_url: str, tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
     async with opened(sqlite_url) as database:

@@ -17,9 +17,9 @@ from training.drawn import _Hand, _write, drawn_from
 PICTURE = np.repeat(synthetic.as_luma(synthetic.texture())[..., None], 3, axis=2)
 
 
-@pytest.mark.parametrize("name", ["a.mp4", "video/bona fide/b.mp4", "puppet.mp4"])
+@pytest.mark.parametrize("name", ["a.mp4", "video/bona fide/b.mp4", "animated_photo.mp4"])
 def test_a_drawn_clip_tells_whose_fold_it_shares(name: str) -> None:
-    assert drawn_from(f"puppet/{name}") == name
+    assert drawn_from(f"animated_photo/{name}") == name
 
 
 @settings(max_examples=25, deadline=None)

@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("torch", reason="heads are trained with requirements/train.txt")
 pytest.importorskip("efficientnet_lite_pytorch", reason="see requirements/train.txt")
 pytest.importorskip("sklearn", reason="heads are trained with requirements/train.txt")
-pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
+pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
 from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, colour_texture
-from kyc_rtc.detection.measures import COLOURS, MEASURE_NAMES, QUESTIONS, net_name
+from kyc_rtc.detection.features import COLOURS, FEATURE_NAMES, QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS, views
 from kyc_rtc.detection.pairs import PAIR_PX
 from training.crossfit import NET_ALONE, table_of_pictures
@@ -39,8 +39,8 @@ RECAPTURE, SIZE = QUESTIONS.index("recapture"), 4
 PICTURES = ("one/a", "two/b", "three/c")
 CLIPS = ("clips/d", "clips/e")
 SOURCES = (*PICTURES, *CLIPS)
-TOLD = 7
-"""The bin of the texture that tells recaptures."""
+SEPARATING = 7
+"""The bin of the texture that separates recaptures."""
 
 
 def made_up() -> list[tuple[Item, str]]:
@@ -54,7 +54,9 @@ def made_up() -> list[tuple[Item, str]]:
             path = Path(f"{source}/{at}.{ending}")
             found.append((Item(path, species, task, frozenset(), source, "any"), "recorded"))
     person = found[-2][0]
-    found += [(person, kind) for kind in ("recapture", "mesh_swap", "puppet") for _ in range(4)]
+    found += [
+        (person, kind) for kind in ("recapture", "mesh_swap", "animated_photo") for _ in range(4)
+    ]
     for task, species in (("swap", "face_swap"), ("generated", "talking_head")):
         for at in range(8):
             source = "more/f" if at % 2 else "more/g"
@@ -79,7 +81,7 @@ def written(folder: Path) -> tuple[list[Item], list[int]]:
     statistics[attack, :, 1] += 3
     statistics[[not item.is_video for item, _ in rows], 1:] = np.nan
     textures = rng.uniform(0, 0.001, (len(rows), TEXTURE_SIZE)).astype(np.float32)
-    textures[attack, TOLD] += 0.2
+    textures[attack, SEPARATING] += 0.2
     folder.mkdir()
     (folder / "crops.json").write_text(json.dumps(notes))
     np.save(folder / "crops.npy", np.zeros((len(rows), 1), np.uint8))
@@ -135,32 +137,32 @@ def test_clips_and_sources_have_their_share(tmp_path: Path) -> None:
     assert weights[:, 0] == pytest.approx([1 / 9, 1 / 9, 1 / 9, 1 / 12, 1 / 12])
 
 
-def test_what_only_tests_teaches_no_head(tmp_path: Path) -> None:
+def test_what_is_for_testing_trains_no_head(tmp_path: Path) -> None:
     items, _ = written(tmp_path / "crops")
     gathered = Gathered.load(tmp_path / "crops")
     head = fit_colours(gathered, items, everything(gathered))
     gathered.textures[-1] = 9.0
     other = fit_colours(gathered, items, everything(gathered))
     assert head.weights.tolist() == other.weights.tolist()
-    assert head.weights.argmax() == TOLD
+    assert head.weights.argmax() == SEPARATING
 
 
 def test_every_crop_is_answered_by_a_head_that_has_not_seen_its_fold(tmp_path: Path) -> None:
     items, fold = written(tmp_path / "crops")
     gathered, out = Gathered.load(tmp_path / "crops"), tmp_path / "nets"
     folds = item_folds(gathered, fold)
-    told = run_colours(gathered, items, folds, out)
-    assert np.load(out / "colours.npy").tolist() == told.tolist()
+    log_odds = run_colours(gathered, items, folds, out)
+    assert np.load(out / "colours.npy").tolist() == log_odds.tolist()
     for number in range(3):
         head = fit_colours(gathered, items, folds != number)
-        assert told[folds == number] == pytest.approx(
+        assert log_odds[folds == number] == pytest.approx(
             head.log_odds(gathered.textures[folds == number])
         )
     names = {path.parent.name for path in out.glob("*/colour_texture.json")}
     assert names == {"fold0", "fold1", "fold2", "release"}
     answers = np.zeros((len(folds), len(VIEWS), len(QUESTIONS)), np.float32)
     answers[:, 1:][~np.array([note["paired"] for note in gathered.notes])] = np.nan
-    found = summary(gathered, items, answers, told)
+    found = summary(gathered, items, answers, log_odds)
     assert found["picture replay any"][COLOURS] > 0.9
     assert found["picture replay any"][net_name(VIEWS[0], "recapture")] == 0.5
     assert net_name(VIEWS[1], "recapture") not in found["picture replay any"]
@@ -179,11 +181,11 @@ def test_pictures_have_the_answers_of_both(tmp_path: Path) -> None:
     table = table_of_pictures(items, fold, tmp_path / "crops", nets)
     rows = [at for at, note in enumerate(notes) if not note["paired"]]
     assert table.attack.tolist() == [items[notes[at]["item"]].task is not None for at in rows]
-    assert table.measures[:, MEASURE_NAMES.index(COLOURS)].tolist() == rows
-    net = table.measures[:, MEASURE_NAMES.index(net_name(VIEWS[0], "recapture"))]
+    assert table.features[:, FEATURE_NAMES.index(COLOURS)].tolist() == rows
+    net = table.features[:, FEATURE_NAMES.index(net_name(VIEWS[0], "recapture"))]
     assert net.tolist() == answers[rows, 0, RECAPTURE].tolist()
-    known = np.isfinite(table.measures).all(axis=0)
-    assert {MEASURE_NAMES[at] for at in np.flatnonzero(known)} == set(NET_ALONE)
+    known = np.isfinite(table.features).all(axis=0)
+    assert {FEATURE_NAMES[at] for at in np.flatnonzero(known)} == set(NET_ALONE)
 
 
 def test_each_source_is_judged_by_both_heads_where_it_has_pictures(tmp_path: Path) -> None:
@@ -203,7 +205,7 @@ def test_each_source_is_judged_by_both_heads_where_it_has_pictures(tmp_path: Pat
     assert "auc_colours" not in rows["more/f", "swap"]
 
 
-def test_a_learning_curve_ends_where_everybody_teaches(tmp_path: Path) -> None:
+def test_a_learning_curve_ends_where_everybody_is_used(tmp_path: Path) -> None:
     items, fold = written(tmp_path / "crops")
     rows = learning_curve(tmp_path / "crops", items, fold, (0.5, 1.0), 2)
     assert [(row["share"], row["of"]) for row in rows] == [
@@ -218,7 +220,7 @@ def test_a_learning_curve_ends_where_everybody_teaches(tmp_path: Path) -> None:
     }
 
 
-def test_matched_clips_are_told_apart_at_each_moment_by_itself() -> None:
+def test_matched_clips_are_separated_at_each_moment_by_itself() -> None:
     items = [
         Item(Path(f"{task}_{n}.mp4"), species, task, frozenset({f"group {n}"}), "x", "any")
         for species, task in (("bona_fide", None), (FACE_SWAP, "swap"))

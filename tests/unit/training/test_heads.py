@@ -34,7 +34,7 @@ def test_one_question_learnt_anew_leaves_the_others_as_they_are() -> None:
     assert stiff.weights[1, :, AGAIN].argmax() == 2
 
 
-def test_a_row_of_no_weight_teaches_nothing() -> None:
+def test_a_row_of_no_weight_trains_nothing() -> None:
     rng = np.random.default_rng(10)
     statistics = rng.normal(size=(ROWS, 1, SIZE)).astype(np.float32)
     labels = (rng.random((ROWS, 1)) < 0.5).astype(np.float32)

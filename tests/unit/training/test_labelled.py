@@ -1,4 +1,4 @@
-"""Labelled sessions become lessons: what is usable teaches, what is not is counted."""
+"""Labelled sessions become training samples: what is usable is used, what is not is counted."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from kyc_rtc.detection.measures import MEASURE_NAMES
+from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.errors import BadRequest, SettingsError
 from kyc_rtc.storage import (
     Database,
-    LabelledMeasures,
+    FeaturesRecord,
+    LabelledFeatures,
     LabelRecord,
-    MeasuresRecord,
     Sealer,
+    SqlFeaturesRepository,
     SqlLabelRepository,
-    SqlMeasuresRepository,
     SqlSessionStore,
 )
 from kyc_rtc.storage.values import MAX_JSON_BYTES
 from tests.support.memory_store import a_session
-from training.labelled import MOST, Lessons, Unused, fold_of, read_lessons, to_lessons
+from training.labelled import MOST, LabelledSamples, Unused, fold_of, read_samples, to_samples
 
-FIRST, SECOND = MEASURE_NAMES[:2]
+FIRST, SECOND = FEATURE_NAMES[:2]
 SEALER = Sealer("a secret")
 
 
 def record(
-    measures: object = None, label: str = "bona_fide", species: str | None = None, user: str = "u"
-) -> LabelledMeasures:
-    """A labelled session; `measures` as text is stored as it is, None is none."""
-    if measures is None or isinstance(measures, str):
-        return LabelledMeasures(1, user, label, species, measures)
-    return LabelledMeasures(1, user, label, species, json.dumps(measures))
+    features: object = None, label: str = "bona_fide", species: str | None = None, user: str = "u"
+) -> LabelledFeatures:
+    """A labelled session; `features` as text is stored as it is, None is none."""
+    if features is None or isinstance(features, str):
+        return LabelledFeatures(1, user, label, species, features)
+    return LabelledFeatures(1, user, label, species, json.dumps(features))
 
 
 def test_a_session_is_a_row_with_gaps() -> None:
-    lessons = to_lessons([record({FIRST: 2, SECOND: -0.5}), record({SECOND: 1.5})], 10)
-    assert lessons.measures.shape == (2, len(MEASURE_NAMES))
-    assert lessons.measures[0, :2].tolist() == [2.0, -0.5]
-    assert np.isnan(lessons.measures[0, 2:]).all()
-    assert math.isnan(lessons.measures[1, 0])
-    assert lessons.species == ("bona_fide", "bona_fide")
-    assert not lessons.unused
+    samples = to_samples([record({FIRST: 2, SECOND: -0.5}), record({SECOND: 1.5})], 10)
+    assert samples.features.shape == (2, len(FEATURE_NAMES))
+    assert samples.features[0, :2].tolist() == [2.0, -0.5]
+    assert np.isnan(samples.features[0, 2:]).all()
+    assert math.isnan(samples.features[1, 0])
+    assert samples.species == ("bona_fide", "bona_fide")
+    assert not samples.unused
 
 
 @pytest.mark.parametrize(
-    ("label", "species", "taught"),
+    ("label", "species", "expected"),
     [
         ("bona_fide", None, "bona_fide"),
         ("bona_fide", "replay", "bona_fide"),
@@ -70,29 +70,29 @@ def test_a_session_is_a_row_with_gaps() -> None:
         ("Attack", "replay", Unused.LABEL),
     ],
 )
-def test_the_label_says_what_a_session_teaches(
-    label: str, species: str | None, taught: str | Unused
+def test_a_label_decides_what_a_session_trains(
+    label: str, species: str | None, expected: str | Unused
 ) -> None:
-    lessons = to_lessons([record({FIRST: 1.0}, label, species)], 10)
-    if isinstance(taught, Unused):
-        assert (lessons.species, dict(lessons.unused)) == ((), {taught: 1})
+    samples = to_samples([record({FIRST: 1.0}, label, species)], 10)
+    if isinstance(expected, Unused):
+        assert (samples.species, dict(samples.unused)) == ((), {expected: 1})
     else:
-        assert (lessons.species, dict(lessons.unused)) == ((taught,), {})
+        assert (samples.species, dict(samples.unused)) == ((expected,), {})
 
 
 @pytest.mark.parametrize(
     ("stored", "unused"),
     [
-        (None, {Unused.NO_MEASURES: 1}),
-        ({}, {Unused.NO_MEASURES: 1}),
-        ({"of_another_version": 1.0}, {Unused.NAME: 1, Unused.NO_MEASURES: 1}),
-        ({FIRST: None, SECOND: "1"}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        ({FIRST: True}, {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
-        ({FIRST: [1.0], SECOND: {"x": 1}}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        ({FIRST: MOST + 1, SECOND: -1e300}, {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        (f'{{"{FIRST}": NaN, "{SECOND}": Infinity}}', {Unused.VALUE: 2, Unused.NO_MEASURES: 1}),
-        (f'{{"{FIRST}": 1e999}}', {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
-        (f'{{"{FIRST}": 1{"0" * 400}}}', {Unused.VALUE: 1, Unused.NO_MEASURES: 1}),
+        (None, {Unused.NO_FEATURES: 1}),
+        ({}, {Unused.NO_FEATURES: 1}),
+        ({"of_another_version": 1.0}, {Unused.NAME: 1, Unused.NO_FEATURES: 1}),
+        ({FIRST: None, SECOND: "1"}, {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        ({FIRST: True}, {Unused.VALUE: 1, Unused.NO_FEATURES: 1}),
+        ({FIRST: [1.0], SECOND: {"x": 1}}, {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        ({FIRST: MOST + 1, SECOND: -1e300}, {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        (f'{{"{FIRST}": NaN, "{SECOND}": Infinity}}', {Unused.VALUE: 2, Unused.NO_FEATURES: 1}),
+        (f'{{"{FIRST}": 1e999}}', {Unused.VALUE: 1, Unused.NO_FEATURES: 1}),
+        (f'{{"{FIRST}": 1{"0" * 400}}}', {Unused.VALUE: 1, Unused.NO_FEATURES: 1}),
         (f'{{"{FIRST}": 1{"0" * 5_000}}}', {Unused.UNREADABLE: 1}),
         ("", {Unused.UNREADABLE: 1}),
         ("null", {Unused.UNREADABLE: 1}),
@@ -104,19 +104,19 @@ def test_the_label_says_what_a_session_teaches(
         (f'{{"{FIRST}": 1.0}}'.ljust(MAX_JSON_BYTES + 1), {Unused.UNREADABLE: 1}),
     ],
 )
-def test_junk_teaches_nothing_and_is_counted(stored: object, unused: dict[Unused, int]) -> None:
-    lessons = to_lessons([record(stored)], 10)
-    assert lessons.species == ()
-    assert lessons.measures.shape == (0, len(MEASURE_NAMES))
-    assert dict(lessons.unused) == unused
+def test_junk_trains_nothing_and_is_counted(stored: object, unused: dict[Unused, int]) -> None:
+    samples = to_samples([record(stored)], 10)
+    assert samples.species == ()
+    assert samples.features.shape == (0, len(FEATURE_NAMES))
+    assert dict(samples.unused) == unused
 
 
 def test_what_is_usable_of_a_row_is_used() -> None:
     stored = {FIRST: MOST, SECOND: "x", "of_another_version": 1.0}
-    lessons = to_lessons([record(stored)], 10)
-    assert lessons.measures[0, 0] == MOST
-    assert np.isnan(lessons.measures[0, 1:]).all()
-    assert dict(lessons.unused) == {Unused.NAME: 1, Unused.VALUE: 1}
+    samples = to_samples([record(stored)], 10)
+    assert samples.features[0, 0] == MOST
+    assert np.isnan(samples.features[0, 1:]).all()
+    assert dict(samples.unused) == {Unused.NAME: 1, Unused.VALUE: 1}
 
 
 JSON = st.recursive(
@@ -128,38 +128,38 @@ STORED = (
     st.none()
     | st.text(max_size=40)
     | JSON.map(json.dumps)
-    | st.dictionaries(st.sampled_from(MEASURE_NAMES) | st.text(max_size=5), JSON).map(json.dumps)
+    | st.dictionaries(st.sampled_from(FEATURE_NAMES) | st.text(max_size=5), JSON).map(json.dumps)
 )
 RECORDS = st.builds(
-    LabelledMeasures,
+    LabelledFeatures,
     number=st.integers(1),
     user_hmac=st.text(max_size=8),
     label=st.sampled_from(["bona_fide", "attack"]) | st.text(max_size=5),
     species=st.none() | st.sampled_from(["face_swap", "replay"]) | st.text(max_size=5),
-    measures=STORED,
+    features=STORED,
 )
-SESSIONS = (Unused.LABEL, Unused.SPECIES, Unused.NO_MEASURES, Unused.UNREADABLE)
+SESSIONS = (Unused.LABEL, Unused.SPECIES, Unused.NO_FEATURES, Unused.UNREADABLE)
 
 
 @given(st.lists(RECORDS, max_size=12), st.integers(1, 12))
-def test_every_session_teaches_or_is_counted(records: list[LabelledMeasures], folds: int) -> None:
-    lessons = to_lessons(records, folds)
-    count = len(lessons.species)
-    assert count + sum(lessons.unused.get(reason, 0) for reason in SESSIONS) == len(records)
-    assert lessons.measures.shape == (count, len(MEASURE_NAMES))
-    assert lessons.fold.shape == (count,)
-    assert lessons.fold.dtype == np.int64
-    assert set(lessons.fold.tolist()) <= set(range(folds))
-    seen = ~np.isnan(lessons.measures)
+def test_every_session_is_used_or_counted(records: list[LabelledFeatures], folds: int) -> None:
+    samples = to_samples(records, folds)
+    count = len(samples.species)
+    assert count + sum(samples.unused.get(reason, 0) for reason in SESSIONS) == len(records)
+    assert samples.features.shape == (count, len(FEATURE_NAMES))
+    assert samples.fold.shape == (count,)
+    assert samples.fold.dtype == np.int64
+    assert set(samples.fold.tolist()) <= set(range(folds))
+    seen = ~np.isnan(samples.features)
     assert seen.any(axis=1).all()
-    assert (np.abs(lessons.measures[seen]) <= MOST).all()
+    assert (np.abs(samples.features[seen]) <= MOST).all()
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=20), st.integers(1, 12))
 def test_an_applicant_is_on_one_side_of_a_fold(users: list[str], folds: int) -> None:
-    lessons = to_lessons([record({FIRST: 1.0}, user=user) for user in (*users, *users)], folds)
-    assert lessons.fold[: len(users)].tolist() == lessons.fold[len(users) :].tolist()
-    assert lessons.fold[0] == fold_of(users[0], folds)
+    samples = to_samples([record({FIRST: 1.0}, user=user) for user in (*users, *users)], folds)
+    assert samples.fold[: len(users)].tolist() == samples.fold[len(users) :].tolist()
+    assert samples.fold[0] == fold_of(users[0], folds)
 
 
 def test_applicants_are_spread_over_the_folds() -> None:
@@ -170,14 +170,14 @@ def test_applicants_are_spread_over_the_folds() -> None:
 def test_the_report_counts_and_names_nobody() -> None:
     records = [record({FIRST: 1.0}, "attack", "replay", user="Ada-Applicant")] * 2
     records += [record({FIRST: 1.0}), record(), record({FIRST: 1.0}, "attack", "<b>mask</b>")]
-    told = to_lessons(records, 10).report()
-    assert "| bona_fide | 1 |\n" in told
-    assert "| replay | 2 |\n" in told
-    assert f"- 1 {Unused.NO_MEASURES.value}\n" in told
-    assert f"- 1 {Unused.SPECIES.value}\n" in told
-    assert "Ada" not in told
-    assert "mask" not in told
-    assert "Left out" in Lessons().report()
+    report = to_samples(records, 10).report()
+    assert "| bona_fide | 1 |\n" in report
+    assert "| replay | 2 |\n" in report
+    assert f"- 1 {Unused.NO_FEATURES.value}\n" in report
+    assert f"- 1 {Unused.SPECIES.value}\n" in report
+    assert "Ada" not in report
+    assert "mask" not in report
+    assert "Left out" in LabelledSamples().report()
 
 
 # From a database
@@ -189,7 +189,7 @@ def url(tmp_path: Path) -> str:
 
 
 Row = tuple[dict[str, float] | None, list[tuple[str, str | None]]]
-"""Measures, and the labels in their order."""
+"""Features, and the labels in their order."""
 
 
 async def store(url: str, rows: list[Row], junk: str | None = None) -> None:
@@ -200,18 +200,18 @@ async def store(url: str, rows: list[Row], junk: str | None = None) -> None:
         session = a_session(user_id="Ada-Applicant", state="passed", verdict_status="PASSED")
         await SqlSessionStore(database, SEALER, {"expired"}).open(session, [])
         if measured:
-            await SqlMeasuresRepository(database).add(MeasuresRecord(session.session_id, measured))
+            await SqlFeaturesRepository(database).add(FeaturesRecord(session.session_id, measured))
         for label, species in labels:
             values: dict[str, Any] = {"source": "agent", "labelled_by": "a", "labelled_at_ms": 1}
             found = LabelRecord(session.session_id, label, species=species, **values)
             await SqlLabelRepository(database).add(found)
     if junk is not None:
         async with database.begin() as connection:
-            await connection.execute(text("UPDATE measures SET by_name = :junk"), {"junk": junk})
+            await connection.execute(text("UPDATE features SET by_name = :junk"), {"junk": junk})
     await database.aclose()
 
 
-def test_the_newest_label_of_each_session_teaches(
+def test_the_newest_label_of_each_session_counts(
     url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows: list[Row] = [
@@ -221,11 +221,11 @@ def test_the_newest_label_of_each_session_teaches(
         ({FIRST: 4.0}, []),
     ]
     asyncio.run(store(url, rows))
-    lessons = read_lessons(url, 10)
-    assert lessons.species == ("bona_fide", "face_swap")
-    assert lessons.measures[:, 0].tolist() == [1.0, 2.0]
-    assert dict(lessons.unused) == {Unused.NO_MEASURES: 1}
-    assert lessons.fold.tolist() == [fold_of(SEALER.digest("Ada-Applicant"), 10)] * 2
+    samples = read_samples(url, 10)
+    assert samples.species == ("bona_fide", "face_swap")
+    assert samples.features[:, 0].tolist() == [1.0, 2.0]
+    assert dict(samples.unused) == {Unused.NO_FEATURES: 1}
+    assert samples.fold.tolist() == [fold_of(SEALER.digest("Ada-Applicant"), 10)] * 2
     assert "Ada" not in "".join(capsys.readouterr())
 
 
@@ -233,17 +233,17 @@ def test_the_newest_label_of_each_session_teaches(
 def test_a_spoilt_row_costs_no_other(url: str, junk: str) -> None:
     asyncio.run(store(url, [({FIRST: 1.0}, [("bona_fide", None)])], junk))
     asyncio.run(store(url, [({FIRST: 2.0}, [("bona_fide", None)])]))
-    lessons = read_lessons(url, 10)
-    assert lessons.measures[:, 0].tolist() == [2.0]
-    assert dict(lessons.unused) == {Unused.UNREADABLE: 1}
+    samples = read_samples(url, 10)
+    assert samples.features[:, 0].tolist() == [2.0]
+    assert dict(samples.unused) == {Unused.UNREADABLE: 1}
 
 
 def test_a_database_that_is_not_there_or_has_no_label_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(BadRequest, match="no such file"):
-        read_lessons(url, 10)
+        read_samples(url, 10)
     assert not list(tmp_path.iterdir())
     with pytest.raises(SettingsError):
-        read_lessons("mysql://nowhere/at_all", 10)
+        read_samples("mysql://nowhere/at_all", 10)
     asyncio.run(store(url, [({FIRST: 1.0}, [])]))
     with pytest.raises(BadRequest, match="no labelled session"):
-        read_lessons(url, 10)
+        read_samples(url, 10)

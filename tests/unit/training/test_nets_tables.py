@@ -46,7 +46,7 @@ def test_sources_are_grouped_by_what_they_attack_and_single_clips_left_out() -> 
     ]
 
 
-def test_every_draw_is_told() -> None:
+def test_every_draw_is_reported() -> None:
     row = "| 25% | people | 0.61 and 0.69 | 0.70 and 0.60 | 0.50 and 0.50 | 0.83 and 0.84 |"
     assert by_share(CURVE).splitlines()[2:] == [row]
 

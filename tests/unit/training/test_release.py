@@ -1,4 +1,4 @@
-"""What a release writes: hashes of the weights, probabilities with caution, curves as they were fitted."""
+"""What a release writes: hashes of the weights, rescaled probabilities, curves as they were fitted."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("sklearn", reason="experts are trained with requirements/train.txt")
-pytest.importorskip("skl2onnx", reason="experts are trained with requirements/train.txt")
+pytest.importorskip("sklearn", reason="detectors are trained with requirements/train.txt")
+pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
+from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
-from kyc_rtc.detection.experts import SIGNS
 from kyc_rtc.pipeline import nets
-from training.fit_experts import Curve
-from training.release import CAUTION, STEEPNESS, Taught, hashes, lowered, weighed
+from training.fit_detectors import Curve
+from training.release import (
+    LOGIT_SCALE,
+    LOGIT_SHIFT,
+    FittedDetector,
+    hashes,
+    rescaled,
+    rescaled_probability,
+)
 
 
 def test_another_byte_is_another_hash(tmp_path: Path) -> None:
@@ -28,40 +35,43 @@ def test_another_byte_is_another_hash(tmp_path: Path) -> None:
     assert hashes(tmp_path) != before
 
 
-def test_every_expert_has_its_caution_and_steepness() -> None:
-    assert set(CAUTION) == set(STEEPNESS) == set(SIGNS)
+def test_every_detector_has_its_scale_and_shift() -> None:
+    assert set(LOGIT_SHIFT) == set(LOGIT_SCALE) == set(SIGNS)
 
 
 @pytest.mark.parametrize(
-    ("told", "caution", "steepness", "expected"),
+    ("probability", "shift", "scale", "expected"),
     [
         (0.5, 0.0, 3.0, 0.5),
         (0.8, 0.0, 2.0, 16 / 17),
         (0.2, 0.0, 2.0, 1 / 17),
-        (0.8, np.log(16), 2.0, 0.5),
-        (0.8, np.log(4), 1.0, 0.5),
+        (0.8, -np.log(16), 2.0, 0.5),
+        (0.8, -np.log(4), 1.0, 0.5),
     ],
 )
-def test_log_odds_are_multiplied_and_then_lowered(
-    told: float, caution: float, steepness: float, expected: float
+def test_a_logit_is_scaled_and_then_shifted(
+    probability: float, shift: float, scale: float, expected: float
 ) -> None:
-    assert lowered(told, caution, steepness) == pytest.approx(expected)
+    assert rescaled_probability(probability, shift, scale) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", SIGNS)
-def test_the_curve_is_bent_as_what_it_said_is(name: AnalyserName) -> None:
+def test_the_curve_is_rescaled_as_its_probabilities_are(name: AnalyserName) -> None:
     curve = Curve(0.7, -0.4, np.array([0.5, -0.2]), np.array([1.0, 2.0]))
-    raw, witnesses = np.array([-2.0, 0.3, 4.0]), np.array([[0.0, 1.0], [np.nan, 3.0], [2.0, 2.0]])
-    told = curve.probability(raw, witnesses)
-    found = weighed(name, Taught(told, told, curve, b""))
-    np.testing.assert_allclose(found.held_out, found.curve.probability(raw, witnesses))
-    np.testing.assert_allclose(found.beside, found.held_out)
+    raw, linear_features = (
+        np.array([-2.0, 0.3, 4.0]),
+        np.array([[0.0, 1.0], [np.nan, 3.0], [2.0, 2.0]]),
+    )
+    before = curve.probability(raw, linear_features)
+    found = rescaled(name, FittedDetector(before, before, curve, b""))
+    np.testing.assert_allclose(found.held_out, found.curve.probability(raw, linear_features))
+    np.testing.assert_allclose(found.additional, found.held_out)
 
 
-@given(told=st.floats(0, 1), more=st.floats(0, 1), caution=st.floats(0, 6))
-def test_caution_lowers_and_keeps_the_order(told: float, more: float, caution: float) -> None:
-    low, high = sorted((told, more))
-    before, after = lowered(low, caution), lowered(high, caution)
+@given(one=st.floats(0, 1), other=st.floats(0, 1), shift=st.floats(-6, 0))
+def test_a_shift_lowers_and_keeps_the_order(one: float, other: float, shift: float) -> None:
+    low, high = sorted((one, other))
+    before, after = rescaled_probability(low, shift), rescaled_probability(high, shift)
     assert 0.0 <= before <= after <= 1.0
     assert after <= high + 1e-6
 
@@ -70,24 +80,24 @@ def test_caution_lowers_and_keeps_the_order(told: float, more: float, caution: f
     raw=st.floats(-5, 5),
     slope=st.floats(0, 3),
     offset=st.floats(-4, 4),
-    told=st.lists(st.tuples(st.floats(-2, 2), st.floats(-3, 3), st.floats(-3, 3)), max_size=3),
+    linear=st.lists(st.tuples(st.floats(-2, 2), st.floats(-3, 3), st.floats(-3, 3)), max_size=3),
     missing=st.booleans(),
 )
 def test_what_is_served_is_what_was_fitted(
     raw: float,
     slope: float,
     offset: float,
-    told: list[tuple[float, float, float]],
+    linear: list[tuple[float, float, float]],
     missing: bool,
 ) -> None:
-    weights, usual, witnesses = np.array(told, np.float64).reshape(-1, 3).T
+    weights, mean, linear_features = np.array(linear, np.float64).reshape(-1, 3).T
     if missing:
-        witnesses = np.full_like(witnesses, np.nan)
-    fitted = Curve(slope, offset, weights, usual)
-    expected = float(fitted.probability(np.array([raw]), witnesses[None])[0])
-    names = [f"witness {at}" for at in range(len(told))]
-    pairs = zip(weights.tolist(), usual.tolist(), strict=True)
+        linear_features = np.full_like(linear_features, np.nan)
+    fitted = Curve(slope, offset, weights, mean)
+    expected = float(fitted.probability(np.array([raw]), linear_features[None])[0])
+    names = [f"feature {at}" for at in range(len(linear))]
+    pairs = zip(weights.tolist(), mean.tolist(), strict=True)
     served = nets.Curve(slope, offset, dict(zip(names, pairs, strict=True)))
-    measures = dict(zip(names, witnesses.tolist(), strict=True))
+    features = dict(zip(names, linear_features.tolist(), strict=True))
     share = 1 / (1 + np.exp(-raw))
-    assert served.probability(float(share), measures) == pytest.approx(expected, abs=1e-9)
+    assert served.probability(float(share), features) == pytest.approx(expected, abs=1e-9)

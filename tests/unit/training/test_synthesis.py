@@ -12,10 +12,10 @@ from kyc_rtc.vision.observation import Landmarks
 from tests.unit.detection import synthetic
 from training.synthesis import (
     MESH,
+    AnimatedPhoto,
     Donor,
     Edit,
     MeshSwap,
-    Puppet,
     Recapture,
     Redrawn,
     SelfBlend,
@@ -72,11 +72,11 @@ def test_a_swap_changes_the_face_and_nothing_else(kind: Callable[..., Edit], see
     assert change[FAR].max() == 0
 
 
-def test_a_puppet_is_a_photograph_that_follows() -> None:
-    puppet = new(Puppet)
-    first = puppet(PICTURE, LANDMARKS)
+def test_an_animated_photo_follows_the_movements() -> None:
+    animate = new(AnimatedPhoto)
+    first = animate(PICTURE, LANDMARKS)
     moved = LANDMARKS + np.array([6, 0, 0], np.float32)
-    second = puppet(OTHER, moved)
+    second = animate(OTHER, moved)
     unmoved = np.abs(second.astype(int)[FAR] - first[FAR]).mean()
     assert unmoved < 3  # of the first picture, not of the one that came
     assert np.abs(second.astype(int) - first).mean() > 1

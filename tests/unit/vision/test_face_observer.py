@@ -123,7 +123,7 @@ def test_other_threads_may_call_it_and_none_is_left(face_model: Path, resting: B
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a model"])
-def test_what_is_no_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_what_is_not_a_model_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "face_landmarker.task"
     if content is not None:
         path.write_bytes(content)

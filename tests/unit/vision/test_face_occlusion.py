@@ -101,7 +101,7 @@ def test_masks_are_seen(
 
 
 @pytest.mark.parametrize("colour", [(130, 60, 50), (25, 20, 25), (60, 110, 50), (150, 170, 160)])
-def test_painted_lips_are_no_cover(
+def test_painted_lips_are_not_a_cover(
     face_model: Path, portrait: AnimatedPortrait, colour: tuple[int, int, int]
 ) -> None:
     picture = portrait.render(Expression())

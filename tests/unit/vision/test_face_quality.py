@@ -67,7 +67,7 @@ def test_without_a_face_the_light_of_the_scene_is_measured(
 @pytest.mark.parametrize(
     ("roll_deg", "upright"), [(0, True), (45, True), (46, False), (-90, False)]
 )
-def test_a_face_on_its_side_is_told_and_not_judged(roll_deg: float, upright: bool) -> None:
+def test_a_face_on_its_side_is_reported_and_not_judged(roll_deg: float, upright: bool) -> None:
     quality = assess_face(observation(face(pose=HeadPose(40, 0, roll_deg))), scene())
     assert quality.judgeable is upright
     assert (QualityIssue.NOT_UPRIGHT in quality.issues) is not upright
@@ -88,7 +88,7 @@ def test_issues_are_added_in_order_and_once() -> None:
         (blurred(scene()), QualityIssue.BLURRED),
     ],
 )
-def test_bad_light_and_blur_are_told(image_bgr: BgrImage, expected: QualityIssue) -> None:
+def test_bad_light_and_blur_are_reported(image_bgr: BgrImage, expected: QualityIssue) -> None:
     assert expected in issues(image_bgr, face(pose=AWAY))
 
 
@@ -106,7 +106,7 @@ def test_bad_light_and_blur_are_told(image_bgr: BgrImage, expected: QualityIssue
         ((320, 400), 200, QualityIssue.CUT_OFF),
     ],
 )
-def test_size_and_place_are_told(
+def test_size_and_place_are_reported(
     centre_xy: tuple[float, float], width_px: float, expected: QualityIssue
 ) -> None:
     assert expected in issues(scene(), face(centre_xy, width_px, AWAY))
@@ -190,8 +190,8 @@ def test_the_gate_never_reports_what_was_not_there_and_keeps_the_order(
     gate, seen = QualityGate(), set[QualityIssue]()
     for index, found in enumerate(flags):
         seen |= found
-        told = gate.update(FaceQuality(tuple(found), None, 0.4), index * step_ms)
-        assert set(told) <= seen
-        assert list(told) == [issue for issue in QualityIssue if issue in told]
+        reported = gate.update(FaceQuality(tuple(found), None, 0.4), index * step_ms)
+        assert set(reported) <= seen
+        assert list(reported) == [issue for issue in QualityIssue if issue in reported]
         if index * step_ms < 300:
-            assert told == ()
+            assert reported == ()

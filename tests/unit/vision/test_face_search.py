@@ -38,7 +38,7 @@ def look(
 
 
 class Finder:
-    """Answers what it is told, and keeps the times at which it was asked."""
+    """Gives set answers, and keeps the times at which it was asked."""
 
     def __init__(self, answer: Look = NOTHING) -> None:
         self.answer = answer

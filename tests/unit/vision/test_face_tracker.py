@@ -89,7 +89,7 @@ def test_one_face_stays_itself() -> None:
         np.asarray(cv2.GaussianBlur(ANNE, (0, 0), 1.5), np.uint8),
     ],
 )
-def test_light_and_a_soft_lens_are_no_change(image_bgr: BgrImage) -> None:
+def test_light_and_a_soft_lens_are_not_a_change(image_bgr: BgrImage) -> None:
     stream = Stream()
     stream.show(ANNE)
     state = stream.show(image_bgr, 3_000)
@@ -284,7 +284,7 @@ def test_signatures_tell_looks_apart_and_allow_for_pose() -> None:
     assert ahead.similarity(turned) == pytest.approx(ahead.similarity(other) + 0.15)
 
 
-def test_expressions_and_turns_of_the_portrait_are_no_change(face_model: Path) -> None:
+def test_expressions_and_turns_of_the_portrait_are_not_a_change(face_model: Path) -> None:
     portrait, tracker = AnimatedPortrait(face_model), FaceTracker()
     action = actions.sequence(
         actions.head_turn("left"), actions.nod(), actions.smile(), actions.mouth_open()

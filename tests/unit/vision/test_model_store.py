@@ -79,7 +79,7 @@ def test_the_lock_names_the_face_landmarker() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[[model]]\nname = 'a'", "model = 1", "not toml ["])
-def test_what_is_no_lock_is_refused(tmp_path: Path, text: str) -> None:
+def test_what_is_not_a_lock_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "lock.toml").write_text(text)
     with pytest.raises(ModelError, match=r"lock\.toml"):
         read_lock(tmp_path / "lock.toml")
@@ -154,7 +154,7 @@ def test_when_all_sources_fail_each_is_named_and_nothing_is_left(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelError, match="cannot be written") as caught:
         store(tmp_path / "file", FakeSource()).fetch("net")

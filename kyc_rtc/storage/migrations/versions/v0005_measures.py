@@ -1,4 +1,4 @@
-"""Measures: what the experts judged a session by, where it came to a verdict."""
+"""Measures (now features): what the detectors judged a session by, where it came to a verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detectors of one session, on the pool: frames, the comparison with earlier footage, the close."""
+"""The analysers of one session, on the pool: frames, the comparison with earlier footage, the close."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import structlog
 from kyc_rtc.frames import Frame
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.sessions.events import FootageCompared
+from kyc_rtc.sessions.features import keep_features
 from kyc_rtc.sessions.footage import find_earlier
-from kyc_rtc.sessions.measures import keep_measures
 from kyc_rtc.sessions.ports import AnalysisPort, Services
 from kyc_rtc.storage.records import SessionRecord
 
 log = structlog.get_logger(__name__)
 
 
-class Detectors:
+class SessionAnalysis:
     """Made with the first frame. One call at a time."""
 
     def __init__(self, services: Services) -> None:
@@ -64,13 +64,13 @@ class Detectors:
         return await find_earlier(footage, session, self._services)
 
     async def aclose(self, session: SessionRecord) -> None:
-        """Keep the measures behind a verdict, and free the detectors. Idempotent."""
+        """Keep the features behind a verdict, and free the analysers. Idempotent."""
         analysis, self._analysis = self._analysis, None
         if analysis is None:
             return
         try:
             if session.verdict_status is not None:
-                await keep_measures(analysis, session, self._services)
+                await keep_features(analysis, session, self._services)
         finally:
             await self._services.pool.run(analysis.close)
 

@@ -1,4 +1,4 @@
-"""All measures of a stream that the experts judge by, as one vector."""
+"""The features of a stream as one vector: the input of the detectors."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from kyc_rtc.detection.net_views import VIEWS, Views, views
 from kyc_rtc.detection.pairs import Pair, PairCutter
 from kyc_rtc.vision.observation import Face
 
-QUESTIONS = ("swap", "blended", "generated", "puppet", "recapture", "screen")
-"""What the net is asked, in the order of its outputs. The first of each pair was taught on recorded
-attacks, which have the look of a few tools; the second on drawn ones, which have none but that of
-what every such attack does. Experts weigh the two."""
+QUESTIONS = ("swap", "blended", "generated", "animated", "recapture", "screen")
+"""What the net is asked, in the order of its outputs. The first of each pair was trained on recorded
+attacks, which have the look of a few tools; the second on drawn ones, which have only what every such
+attack has. Detectors weigh the two."""
 
 _NET_MOMENTS = (Moment.TURNED, Moment.MOVING, Moment.MOUTH_OPEN)
 _BY_MOMENT = frozenset({"swap", "blended"})
-"""Live swaps are what breaks at some moments more than at others."""
+"""Questions with a feature for each moment: live swaps break at some moments more than at others."""
 
 
 def net_name(view: str, question: str) -> str:
-    """The measure that one answer of the net gives."""
+    """The feature that one answer of the net gives."""
     return f"net_{view}_{question}"
 
 
@@ -47,13 +47,13 @@ NET_NAMES = tuple(
     )
 )
 COLOURS = "colours_recapture"
-"""The measure that the head on colour texture gives."""
+"""The feature that the head on colour texture gives."""
 
 COLOUR_NAMES = (COLOURS, f"{COLOURS}.high")
 LEARNED_NAMES = (*NET_NAMES, *COLOUR_NAMES)
-"""Answers that were learnt from examples, and mean nothing without them."""
+"""Features that come from trained heads; NaN where those are not loaded."""
 
-MEASURE_NAMES = (
+FEATURE_NAMES = (
     *MOVEMENT_NAMES,
     *APPEARANCE_NAMES,
     *FLOW_NAMES,
@@ -69,8 +69,8 @@ class FaceNet(Protocol):
         """Log-odds (3, 6) for each of `VIEWS` and of `QUESTIONS`."""
 
 
-class Measures:
-    """Gathers the measures of one stream. Only judgeable frames count. Memory is bounded."""
+class Features:
+    """Gathers the features of one stream. Only judgeable frames count. Memory is bounded."""
 
     def __init__(self, net: FaceNet | None, colours: ColourHead | None = None) -> None:
         self._net = net
@@ -132,11 +132,11 @@ class Measures:
             for question, logit in zip(QUESTIONS, row, strict=True):
                 self._answers.add(net_name(view, question), float(logit), moments)
         if self._colours is not None:
-            told = self._colours.log_odds(colour_texture(shown[0]))
-            self._answers.add(COLOURS, float(told), (Moment.ALWAYS,))
+            log_odds = self._colours.log_odds(colour_texture(shown[0]))
+            self._answers.add(COLOURS, float(log_odds), (Moment.ALWAYS,))
 
     def values(self) -> dict[str, float]:
-        """The measures of `MEASURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""
+        """The features of `FEATURE_NAMES`; NaN where too little was seen. About 5 ms after a frame."""
         if self._values is None:
             self._values = self._summed_up()
         return self._values
@@ -153,4 +153,4 @@ class Measures:
                 found[f"{name}.{moment.value}"] = self._answers.mean(name, moment, least=2)
         found[COLOURS] = self._answers.mean(COLOURS)
         found[f"{COLOURS}.high"] = self._answers.quantile(COLOURS, 0.8)
-        return {name: found[name] for name in MEASURE_NAMES}
+        return {name: found[name] for name in FEATURE_NAMES}

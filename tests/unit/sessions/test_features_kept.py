@@ -1,4 +1,4 @@
-"""What the experts judged by is kept with a session that came to a verdict, and costs it nothing."""
+"""What the detectors judged by is kept with a session that came to a verdict, and costs it nothing."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ async def closed(stage: Stage) -> None:
     await settle()
 
 
-async def test_a_verdicts_measures_are_kept_without_the_missing_ones(stage: Stage) -> None:
+async def test_a_verdicts_features_are_kept_without_the_missing_ones(stage: Stage) -> None:
     stage.analysis.measured = MEASURED
     session_id = await over(stage)
-    record = stage.store.measures_rows[SessionId(session_id)]
+    record = stage.store.features_rows[SessionId(session_id)]
     assert record.by_name == {"jitter_nose": -4.25, "net_swap": 0.5}
     assert stage.analysis.closed
 
@@ -52,7 +52,7 @@ async def test_those_of_pictures_that_were_uploaded_are_kept_too(stage: Stage) -
     await stage.service.upload(session_id, picture(), CLIENT)
     await stage.service.command(session_id, COMPLETE)
     await settle()
-    assert list(stage.store.measures_rows) == [session_id]
+    assert list(stage.store.features_rows) == [session_id]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_where_nothing_was_measured_nothing_is_kept(
 ) -> None:
     stage.analysis.measured = measured
     await over(stage)
-    assert not stage.store.measures_rows
+    assert not stage.store.features_rows
 
 
 async def test_a_session_without_a_verdict_keeps_none(stage: Stage) -> None:
@@ -72,14 +72,14 @@ async def test_a_session_without_a_verdict_keeps_none(stage: Stage) -> None:
     unseen = (await stage.service.open("customer")).session_id
     await stage.service.command(unseen, COMPLETE)
     await settle()
-    assert not stage.store.measures_rows
+    assert not stage.store.features_rows
 
 
 async def test_the_setting_switches_it_off(make_stage: MakeStage) -> None:
-    stage = await make_stage(Settings(detection=DetectionSettings(keep_measures=False)))
+    stage = await make_stage(Settings(detection=DetectionSettings(keep_features=False)))
     stage.analysis.measured = MEASURED
     await over(stage)
-    assert not stage.store.measures_rows
+    assert not stage.store.features_rows
 
 
 async def failing(*_: object) -> Any:
@@ -95,7 +95,7 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, failure: Callable[..., Any]
 ) -> None:
     stage.analysis.measured = MEASURED
-    monkeypatch.setattr(stage.store.measures, "add", failure)
+    monkeypatch.setattr(stage.store.features, "add", failure)
     session_id = await stage.join()
     await stage.show(3)
     with structlog.testing.capture_logs() as logs:
@@ -106,35 +106,35 @@ async def test_a_store_that_fails_does_not_touch_the_verdict(
         await stage.clock.advance(2_000)  # for so long the close waits
     assert stage.analysis.closed
     assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
-    told = [entry for entry in logs if entry["event"] == "measures_not_kept"]
-    assert [entry["session_id"] for entry in told] == [session_id]
+    logged = [entry for entry in logs if entry["event"] == "features_not_kept"]
+    assert [entry["session_id"] for entry in logged] == [session_id]
     assert "4.25" not in json.dumps(logs, default=str)
 
 
-async def test_measures_that_cannot_be_taken_or_stored_do_not_either(
+async def test_features_that_cannot_be_taken_or_stored_do_not_either(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> dict[str, float]:
         raise ValueError("no shape")
 
-    monkeypatch.setattr(stage.analysis, "measures", broken)
+    monkeypatch.setattr(stage.analysis, "features", broken)
     first = await over(stage)
-    monkeypatch.setattr(stage.analysis, "measures", lambda: {"x" * 65: 1.0})
+    monkeypatch.setattr(stage.analysis, "features", lambda: {"x" * 65: 1.0})
     second = await over(stage)
     for session_id in (first, second):
         assert (await stage.service.status(session_id)).status == "INCONCLUSIVE"
-    assert not stage.store.measures_rows
+    assert not stage.store.features_rows
 
 
-async def test_nothing_is_asked_for_before_the_verdict_is_told(
+async def test_nothing_is_asked_for_before_the_verdict_is_published(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[bool] = []
+    was_published: list[bool] = []
 
     def noted() -> dict[str, float]:
-        told.append("verdict" in stage.peer.types_sent())
+        was_published.append("verdict" in stage.peer.types_sent())
         return MEASURED
 
-    monkeypatch.setattr(stage.analysis, "measures", noted)
+    monkeypatch.setattr(stage.analysis, "features", noted)
     await over(stage)
-    assert told == [True]
+    assert was_published == [True]

@@ -1,4 +1,4 @@
-"""The measures that experts judge by, on motion and pixels of known answers."""
+"""The features that detectors judge by, on motion and pixels of known answers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.appearance import AppearanceMeter, change_measures
+from kyc_rtc.detection.appearance import AppearanceMeter, change_features
 from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, ColourHead, colour_texture
+from kyc_rtc.detection.detectors import DetectorAnalyser
 from kyc_rtc.detection.evidence import AnalyserName, Sign
-from kyc_rtc.detection.experts import ExpertAnalyser
-from kyc_rtc.detection.measures import COLOURS, MEASURE_NAMES, Measures
+from kyc_rtc.detection.features import COLOURS, FEATURE_NAMES, Features
 from kyc_rtc.detection.moments import Moment
 from kyc_rtc.detection.movement import MOVEMENT_NAMES, MovementMeter
 from kyc_rtc.detection.net_views import NET_PX, VIEWS, Views
@@ -44,9 +44,9 @@ def moved(noise_px: float, points: tuple[int, ...], seed: int = 3) -> dict[str, 
 
 def test_every_name_has_a_value_and_the_other_way_round() -> None:
     assert set(MovementMeter().values()) == set(MOVEMENT_NAMES)
-    assert list(Measures(None).values()) == list(MEASURE_NAMES)
-    assert len(set(MEASURE_NAMES)) == len(MEASURE_NAMES)
-    assert all(math.isnan(value) for value in Measures(None).values().values())
+    assert list(Features(None).values()) == list(FEATURE_NAMES)
+    assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
+    assert all(math.isnan(value) for value in Features(None).values().values())
 
 
 def test_jitter_is_found_where_it_is() -> None:
@@ -56,7 +56,7 @@ def test_jitter_is_found_where_it_is() -> None:
     assert contour["jitter_contour_on_inner"] > calm["jitter_contour_on_inner"] + 1
 
 
-def test_a_drift_alone_is_no_jitter() -> None:
+def test_a_drift_alone_is_not_jitter() -> None:
     calm = moved(0.0, ())
     assert calm["jitter_bony"] < math.log(1e-4)
 
@@ -121,11 +121,11 @@ def test_a_face_of_another_colour_stands_out() -> None:
     assert seen(noisy(tinted))["chroma_gap"] > seen(noisy(PICTURE))["chroma_gap"] + 3
 
 
-def test_change_is_told_apart_by_area() -> None:
+def test_change_is_separated_by_area() -> None:
     masks = regions(synthetic.face(synthetic.face_mesh()).landmarks)
     before = np.zeros((160, 160), np.float32)
     after = before + 10.0 * masks.inner
-    found = change_measures(before, after, masks.inner, masks.ring)
+    found = change_features(before, after, masks.inner, masks.ring)
     assert found["flicker"] == pytest.approx(10.0)
     assert found["change_gap"] == pytest.approx(math.log(10.1) - math.log(0.1))
 
@@ -144,12 +144,12 @@ class Asked:
 
 def test_the_net_is_asked_on_a_schedule_and_its_answers_are_kept() -> None:
     net = Asked(2.0, -1.0, 0.5, 0.0, 0.0, 0.0)
-    measures = Measures(net)
+    features = Features(net)
     face = synthetic.face(synthetic.face_mesh())
     for now_ms in range(0, 4_000, 40):
-        measures.update(synthetic.sample(now_ms, PICTURE[..., 0], face))
+        features.update(synthetic.sample(now_ms, PICTURE[..., 0], face))
     assert net.shapes == [(len(VIEWS), NET_PX, NET_PX, 3)] * 10
-    found = measures.values()
+    found = features.values()
     colour = [found[f"net_colour_{question}"] for question in ("swap", "blended", "generated")]
     assert colour == [2.0, -1.0, 0.5]
     assert (found["net_motion_swap"], found["net_change_swap"]) == (3.0, 4.0)
@@ -175,62 +175,62 @@ def test_the_texture_of_every_pair_is_judged_by_its_head() -> None:
     ones = np.ones(TEXTURE_SIZE)
     head = ColourHead(0.1 * ones, ones, rng.normal(size=TEXTURE_SIZE), -0.5)
     net = Painted()
-    measures, face = Measures(net, head), synthetic.face(synthetic.face_mesh())
+    features, face = Features(net, head), synthetic.face(synthetic.face_mesh())
     for now_ms, picture in zip(range(0, 4_000, 67), noisy(PICTURE, 20.0), strict=True):
-        measures.update(synthetic.sample(now_ms, picture[..., 0], face))
-    told = [float(head.log_odds(colour_texture(picture))) for picture in net.colours]
-    assert len(told) > 5
-    assert len(set(told)) > 1
-    found = measures.values()
-    assert found[COLOURS] == pytest.approx(np.mean(told))
-    assert found[f"{COLOURS}.high"] == pytest.approx(np.quantile(told, 0.8))
+        features.update(synthetic.sample(now_ms, picture[..., 0], face))
+    expected = [float(head.log_odds(colour_texture(picture))) for picture in net.colours]
+    assert len(expected) > 5
+    assert len(set(expected)) > 1
+    found = features.values()
+    assert found[COLOURS] == pytest.approx(np.mean(expected))
+    assert found[f"{COLOURS}.high"] == pytest.approx(np.quantile(expected, 0.8))
 
 
 def test_nothing_is_measured_where_nothing_can_be_judged() -> None:
     net = Asked(0, 0, 0, 0, 0, 0)
-    measures = Measures(net)
+    features = Features(net)
     face = synthetic.face(synthetic.face_mesh())
     for now_ms in range(0, 4_000, 40):
-        measures.update(synthetic.sample(now_ms, PICTURE[..., 0], face, synthetic.DARK))
+        features.update(synthetic.sample(now_ms, PICTURE[..., 0], face, synthetic.DARK))
     assert net.shapes == []
-    assert measures.net_answers == 0
+    assert features.net_answers == 0
 
 
 class Opinion:
-    """An expert of one opinion, which counts how often it is asked."""
+    """A detector of one opinion, which counts how often it is asked."""
 
     def __init__(self, probability: float) -> None:
         self.asked = 0
         self.of_pictures: bool | None = None
         self._probability = probability
 
-    def probability(self, measures: dict[str, float], *, pictures: bool) -> float:
-        assert list(measures) == list(MEASURE_NAMES)
+    def probability(self, features: dict[str, float], *, pictures: bool) -> float:
+        assert list(features) == list(FEATURE_NAMES)
         self.asked += 1
         self.of_pictures = pictures
         return self._probability
 
 
-def judged(expert: Opinion, seconds: float, picture_at_ms: int = -1) -> ExpertAnalyser:
-    measures = Measures(Asked(0, 0, 0, 0, 0, 0))
-    analyser = ExpertAnalyser(AnalyserName.SWAP, measures, expert)
+def judged(detector: Opinion, seconds: float, picture_at_ms: int = -1) -> DetectorAnalyser:
+    features = Features(Asked(0, 0, 0, 0, 0, 0))
+    analyser = DetectorAnalyser(AnalyserName.SWAP, features, detector)
     face = synthetic.face(synthetic.face_mesh())
     for now_ms in range(0, round(1_000 * seconds), 100):
         sample = synthetic.sample(now_ms, PICTURE[..., 0], face)
-        measures.update(replace(sample, is_picture=now_ms == picture_at_ms))
+        features.update(replace(sample, is_picture=now_ms == picture_at_ms))
         analyser.update(sample)
     return analyser
 
 
 @pytest.mark.parametrize(("picture_at_ms", "expected"), [(-1, False), (0, True), (2_000, True)])
 def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected: bool) -> None:
-    expert = Opinion(0.2)
-    judged(expert, 8, picture_at_ms)
-    assert expert.of_pictures is expected
+    detector = Opinion(0.2)
+    judged(detector, 8, picture_at_ms)
+    assert detector.of_pictures is expected
 
 
 @pytest.mark.parametrize(
-    ("told", "score", "signs"),
+    ("probability", "score", "signs"),
     [
         (0.9, 0.9, (Sign.FACE_SWAP,)),
         (0.2, 0.2, ()),
@@ -238,22 +238,22 @@ def test_one_picture_makes_it_a_stream_of_pictures(picture_at_ms: int, expected:
         (7.0, 1.0, (Sign.FACE_SWAP,)),
     ],
 )
-def test_an_expert_is_heard(told: float, score: float, signs: tuple[Sign, ...]) -> None:
-    evidence = judged(Opinion(told), 8).evidence()
+def test_a_detector_is_heard(probability: float, score: float, signs: tuple[Sign, ...]) -> None:
+    evidence = judged(Opinion(probability), 8).evidence()
     assert (evidence.score, evidence.signs) == (score, signs)
     assert evidence.confidence == pytest.approx(0.9)
 
 
-def test_an_expert_is_asked_once_a_second_and_not_at_once() -> None:
-    expert = Opinion(0.5)
-    judged(expert, 6)
-    assert expert.asked == 5
+def test_a_detector_is_asked_once_a_second_and_not_at_once() -> None:
+    detector = Opinion(0.5)
+    judged(detector, 6)
+    assert detector.asked == 5
     early = judged(Opinion(0.9), 1.2).evidence()
     assert (early.confidence, early.score) == (0.0, 0.5)
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 @settings(max_examples=25, deadline=None)
-def test_whatever_an_expert_says_is_evidence(told: float) -> None:
-    evidence = judged(Opinion(told), 3).evidence()
+def test_whatever_a_detector_says_is_evidence(probability: float) -> None:
+    evidence = judged(Opinion(probability), 3).evidence()
     assert 0.0 <= evidence.score <= 1.0

@@ -1,0 +1,141 @@
+"""Fit the detectors: trees and a calibration curve, cross-fitted, exported as one ONNX file each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skl2onnx import to_onnx
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from kyc_rtc.detection.features import FEATURE_NAMES
+
+TREES = 300
+SEED = 3
+SHRINKAGE = 0.1
+"""Inverse strength of the penalty on the curve's weights."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Features (n, m) of n streams for the trees, and linear features (n, k); whether each stream is an
+    attack (n,), its fold (n,), its weight (n,)."""
+
+    features: Floats
+    linear_features: Floats
+    attack: NDArray[np.bool_]
+    fold: NDArray[np.int64]
+    weight: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The calibration curve (Platt, 1999), with linear features in addition to the trees. Its log-odds are
+    `slope * raw + offset + weights @ (linear_features - mean)`; the mean stands in for a missing one."""
+
+    slope: float
+    offset: float
+    weights: Floats
+    mean: Floats
+
+    def probability(self, raw: Floats, linear_features: Floats) -> Floats:
+        """Of n streams, from the trees' log-odds (n,) and the linear features (n, k)."""
+        added = np.nan_to_num(linear_features - self.mean) @ self.weights
+        return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset + added))))
+
+
+def new_model(rows: int) -> Pipeline:
+    """Extremely randomised trees (Geurts et al., 2006): few streams, many features of unlike scales."""
+    trees = ExtraTreesClassifier(
+        TREES,
+        min_samples_leaf=max(4, rows // 100),
+        max_features=0.3,
+        class_weight="balanced",
+        random_state=SEED,
+        n_jobs=2,
+    )
+    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), trees)
+
+
+def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Floats:
+    """Log-odds of the streams `features` (k, m), each by a model that was not trained on its fold."""
+    if np.isnan(table.features).all():
+        return np.zeros(len(features))  # the curve has its linear features alone
+    raw = np.full(len(features), np.nan)
+    for number in np.unique(fold):
+        held = fold == number
+        raw[held] = log_odds(fitted(table, table.fold != number), features[held])
+    return raw
+
+
+def fitted(table: Table, keep: NDArray[np.bool_]) -> Pipeline:
+    """The model trained on the rows of `keep`."""
+    model = new_model(int(keep.sum()))
+    weight = {"extratreesclassifier__sample_weight": table.weight[keep]}
+    model.fit(table.features[keep], table.attack[keep], **weight)
+    return model
+
+
+def log_odds(model: Pipeline, features: Floats) -> Floats:
+    """Log-odds of an attack, (n,), limited to what so many trees can express."""
+    share = np.clip(model.predict_proba(features)[:, 1], 1 / TREES, 1 - 1 / TREES)
+    return np.asarray(np.log(share / (1 - share)))
+
+
+def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
+    """Fit the curve on the rows of `keep`. `raw`: cross-fitted log-odds (n,) of the table's own rows. Attacks
+    and bona fide presentations have the same total weight."""
+    attack, weight = table.attack[keep], table.weight[keep]
+    mean = _mean(table.linear_features[keep])
+    design = np.column_stack([raw[keep], np.nan_to_num(table.linear_features[keep] - mean)])
+    spread = design.std(axis=0) + 1e-6
+    half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
+    model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
+    model.fit(design / spread, attack, sample_weight=half * len(attack))
+    slope, *weights = model.coef_[0] / spread
+    return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), mean)
+
+
+def _mean(linear_features: Floats) -> Floats:
+    known = np.isfinite(linear_features)
+    total = np.where(known, linear_features, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(known.sum(axis=0), 1))
+
+
+def cross_calibrated(
+    raw: Floats, linear_features: Floats, fold: NDArray[np.int64], own_raw: Floats, table: Table
+) -> Floats:
+    """Probabilities of all streams, those of each fold by a curve fitted on the others. `own_raw`: the
+    cross-fitted log-odds of the table's own rows."""
+    found = np.full(len(raw), np.nan)
+    for number in np.unique(fold):
+        held = fold == number
+        fitted_curve = curve(own_raw, table, table.fold != number)
+        found[held] = fitted_curve.probability(raw[held], linear_features[held])
+    return found
+
+
+def joined(one: Table, other: Table) -> Table:
+    """The rows of both."""
+    return Table(
+        np.concatenate([one.features, other.features]),
+        np.concatenate([one.linear_features, other.linear_features]),
+        np.concatenate([one.attack, other.attack]),
+        np.concatenate([one.fold, other.fold]),
+        np.concatenate([one.weight, other.weight]),
+    )
+
+
+def as_onnx(model: Pipeline) -> bytes:
+    """The model with input `X` (n, m) float32 and outputs label and `probabilities` (n, 2)."""
+    example = np.zeros((1, len(FEATURE_NAMES)), np.float32)
+    options: dict[int, dict[str, Any]] = {id(model): {"zipmap": False}}
+    serialised: bytes = to_onnx(model, example, options=options).SerializeToString()
+    return serialised
