@@ -16,7 +16,7 @@ from aiortc import (
 from aiortc.exceptions import InvalidStateError
 
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import BadSdp, RestartUnsupported, VideoTooLarge
+from kyc_rtc.errors import BadSdp, Conflict, RestartUnsupported, VideoTooLarge
 from kyc_rtc.frames import Frame
 from kyc_rtc.frames.sizes import LARGEST
 from kyc_rtc.ids import PeerId
@@ -172,6 +172,8 @@ class Peer:
             )
         try:
             async with self._negotiating:  # or two offers at once both get the later one's answer
+                if self._closing is not None:
+                    raise Conflict("the connection has ended", hint="make a new connection")
                 await self._connection.setRemoteDescription(
                     RTCSessionDescription(offer.bare_sdp, "offer")
                 )

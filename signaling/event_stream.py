@@ -19,6 +19,9 @@ KEEP_ALIVE_MS = 10_000.0
 """Proxies cut connections on which nothing comes: nginx after 60 s."""
 
 _KEEP_ALIVE = b": keep-alive\n\n"
+_RETRY = b"retry: 3000\n\n"
+"""A client whose stream ended waits so long, in milliseconds: else those that displace each other never rest."""
+
 _MAX_ID = 2**31
 
 
@@ -58,19 +61,24 @@ async def write_events(
     put_security_headers(response, secure=request.secure)  # the middleware comes too late for it
     try:
         await response.prepare(request)
-        await response.write(_KEEP_ALIVE)
+        await response.write(_RETRY)
     except ConnectionError:
         return response  # the client went before the first event
+
+    async def beat_once() -> bool:
+        await clock.sleep_ms(KEEP_ALIVE_MS)
+        return await may_read()
+
     upcoming: asyncio.Future[Mapping[str, Any] | None] = _next(messages)
-    beat: asyncio.Future[None] = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
+    beat = asyncio.ensure_future(beat_once())
     try:
         while True:
             await asyncio.wait((upcoming, beat), return_when=asyncio.FIRST_COMPLETED)
             if beat.done():
-                if not await may_read():
+                if not beat.result():
                     return response
                 await response.write(_KEEP_ALIVE)
-                beat = asyncio.ensure_future(clock.sleep_ms(KEEP_ALIVE_MS))
+                beat = asyncio.ensure_future(beat_once())
             if upcoming.done():
                 if (message := upcoming.result()) is None:
                     return response

@@ -52,7 +52,7 @@ class Whip:
             ),
             Endpoint(
                 "GET", f"{whip}/messages", self.messages, "The session's messages as events",
-                Access.APPLICANT, problems=(400, 401, 403, 404, 409, 421, 429, 503),
+                Access.APPLICANT, problems=(400, 401, 403, 404, 409, 421, 503),
                 produces=EVENT_STREAM,
             ),
             Endpoint(

@@ -50,9 +50,10 @@ HINDRANCES = frozenset(
         ReasonCode.MOVEMENT_TOO_SMALL,
         ReasonCode.MIRROR_UNSETTLED,
         ReasonCode.CHALLENGES_EXCLUDED,
+        ReasonCode.HEAD_LEFT_OUT,
     }
 )
-"""What an applicant can mend. It stands in every verdict that is not PASSED, so that who breaks a check
+"""What an applicant can mend, or knows already. It stands in every verdict that is not PASSED, so that who breaks a check
 off cannot read from it whether a detector alarmed."""
 
 MAX_UNASKED_ACTIONS = 2

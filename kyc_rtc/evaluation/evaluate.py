@@ -34,14 +34,15 @@ def evaluate(
     """
     records = _records(out / "clips" / records_key(job))  # before the hours of work
     mine = (shard or Shard()).of(clips)
-    found = {clip.name: result for clip in mine if (result := records.load(clip)) is not None}
+    loaded = {clip.name: result for clip in mine if (result := records.load(clip)) is not None}
+    # What could not be read may be the disk's fault, and is tried again.
+    found = {name: one for name, one in loaded.items() if one.reasons != (UNREADABLE,)}
     missing = {clip.name: clip for clip in mine if clip.name not in found}
     print(f"{len(found)} of {len(mine)} clips were run before", file=sys.stderr)
 
     def keep(result: ClipResult) -> None:
         found[result.name] = result
-        if result.reasons != (UNREADABLE,):  # that may be the disk's fault, and is tried again
-            _save(records, missing[result.name], result)
+        _save(records, missing[result.name], result)
         print(f"{len(found)}/{len(mine)} {result.status.value} {result.name}", file=sys.stderr)
 
     run_clips(list(missing.values()), job, processes=processes, done=keep)

@@ -6,25 +6,24 @@ from collections.abc import Iterable
 
 from kyc_rtc.liveness.events import ChallengeEnded, ChallengeIssued, LivenessEvent
 from kyc_rtc.pipeline.analysis import FrameResult
-
-_LEAST_FRAMES = 5
-"""A window of so many is judged when a cut ends it."""
+from kyc_rtc.vision.tracking import LEAST_FRAMES
 
 
 class AnswerWatch:
     """Counts challenges that were passed. `unseen`: detection could judge less than half of the try's frames
-    with a face (none is seen of a head that is turned far); `uncompared`: fewer than
-    five frames of the face were described since the answer before."""
+    with a face (none is seen of a head that is turned far); `uncompared`: fewer than `LEAST_FRAMES` frames
+    were compared since the answer before. It does not say that they showed the answer itself."""
 
     def __init__(self) -> None:
         self.unseen = self.uncompared = 0
         self._frames = self._judgeable = 0
-        self._compared: int | None = None
+        self._judged_before: int | None = None
 
     def update(self, result: FrameResult, events: Iterable[LivenessEvent]) -> None:
         """Take a frame, and what the run reported on it."""
-        if self._compared is None:
-            self._compared = result.track.compared
+        # Without the open window: a cut may still take its frames away.
+        if self._judged_before is None:
+            self._judged_before = result.track.judged
         self._frames += result.observation.face is not None
         self._judgeable += result.quality.judgeable
         for event in events:
@@ -32,5 +31,5 @@ class AnswerWatch:
                 self._frames = self._judgeable = 0
             elif isinstance(event, ChallengeEnded) and event.passed:
                 self.unseen += 2 * self._judgeable < self._frames
-                self.uncompared += result.track.compared - self._compared < _LEAST_FRAMES
-                self._compared = result.track.compared
+                self.uncompared += result.track.compared - self._judged_before < LEAST_FRAMES
+                self._judged_before = result.track.judged

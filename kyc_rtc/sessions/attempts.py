@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from kyc_rtc.decision.verdict import NO_PASS, SUSPICIONS
+from kyc_rtc.decision.verdict import NO_PASS, SUSPICIONS, VerdictStatus
 from kyc_rtc.errors import AttemptsSpent, Conflict, VerificationExpired, Withdrawn
 from kyc_rtc.sessions.states import LIVE, RETRYABLE, SessionState
 from kyc_rtc.storage.records import SessionRecord
@@ -46,14 +46,14 @@ def attempt_that_counts(attempts: Sequence[Attempt]) -> Attempt:
 
 
 def needs_review(attempts: Sequence[Standing]) -> bool:
-    """Whether a person has to look before anybody is verified. An attempt that passes does not settle what
-    another one raised: neither a review, nor signs of an attack for which it failed. Whoever only did not do
-    what was asked, and then did, needs none."""
-    passed = any(attempt.state == SessionState.PASSED for attempt in attempts)
+    """Whether a person has to look before anything rests on the attempt that counts. A later attempt does
+    not settle what another one raised: neither a review, nor signs of an attack for which it failed. Whoever
+    only did not do what was asked, and then did, needs none. Where that attempt FAILED itself, it says so."""
+    counted = attempt_that_counts(attempts)
     return any(
         attempt.needs_review
         or (
-            passed
+            counted.verdict_status not in (None, VerdictStatus.FAILED)
             and attempt.state == SessionState.FAILED
             and not SUSPICIONS.isdisjoint(attempt.reasons)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
+from kyc_rtc.decision.verdict import NO_PASS, ReasonCode, VerdictStatus
 
 
 class ReasonClass(StrEnum):
@@ -75,10 +75,19 @@ def is_left_open(status: str | None, classes: Iterable[str]) -> bool:
 def classes_of(codes: Iterable[str], *, passed: bool) -> tuple[ReasonClass, ...]:
     """What the applicant learns, in the order of `ReasonClass`; nothing of a check that passed.
 
-    `not_verified` stands only alone: next to something to mend it would say that a detector alarmed.
+    `not_verified` stands only alone: next to something to mend it would say that a detector alarmed. Who
+    left out so much that nothing could be a pass has nothing to mend. Where nothing was asked, no action was
+    wrong; and where the light or the link was bad, few pictures follow from it.
     """
     if passed:
         return ()
-    given = {CLASS_OF[ReasonCode(code)] for code in codes}
+    known = {ReasonCode(code) for code in codes}
+    if known & NO_PASS:
+        return (ReasonClass.NOT_VERIFIED,)
+    if known & {ReasonCode.POOR_QUALITY, ReasonCode.LINK_LOST}:
+        known -= {ReasonCode.TOO_FEW_FRAMES}
+    given = {CLASS_OF[code] for code in known}
+    if ReasonCode.NOT_ASKED in known:
+        given -= {ReasonClass.ACTION}
     to_mend = tuple(c for c in ReasonClass if c in given and c is not ReasonClass.NOT_VERIFIED)
     return to_mend or (ReasonClass.NOT_VERIFIED,)

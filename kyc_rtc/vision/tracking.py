@@ -8,7 +8,7 @@ from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import Face, FaceObservation, HeadPose
 from kyc_rtc.vision.signature import Histograms, Signature, edge_histograms, frame_similarity
 
-_WINDOW_FRAMES, _LEAST_FRAMES = 10, 5
+_WINDOW_FRAMES, LEAST_FRAMES = 10, 5
 _FRAME_SPACING_MS = 50
 """Frames of a window lie at least this far apart, so that it spans half a second and outlasts a blink. A
 window that a cut ends is judged from the smaller number on."""
@@ -49,10 +49,11 @@ class TrackState:
 
     `present`: a face is in the frame · `lost_for_ms`: media time since a face was last seen (since
     the start, where none was), 0 while present · `changed`: another face has taken the place of the
-    first one; false again once the first is back · `doubted`: some window showed another face, so that
+    first one; false again once the first is back · `doubted`: some window may show another face, so that
     a person has to compare, whatever came later · `similarity`: of the last window to the first face's
-    looks, 0 to 1; 1 before there are two windows · `compared`: how many frames are in windows,
-    compared ones and the open one; a cut takes away those of a window that it ends too soon.
+    looks, 0 to 1; 1 before there are two windows · `judged`: how many frames are in windows that were
+    compared · `compared`: the same with the open window; a cut takes away those of a window that it ends
+    too soon.
     """
 
     present: bool
@@ -60,6 +61,7 @@ class TrackState:
     changed: bool
     doubted: bool
     similarity: float
+    judged: int
     compared: int
 
 
@@ -115,6 +117,7 @@ class FaceTracker:
             self._is_changed,
             self._doubted,
             self._similarity,
+            self._compared,
             self._compared + len(self._histograms),
         )
 
@@ -128,7 +131,7 @@ class FaceTracker:
             self._histograms
             and frame_similarity(self._histograms[-1], histograms) < _MIN_CONTINUITY
         ):
-            self._end_window(_LEAST_FRAMES)
+            self._end_window(LEAST_FRAMES)
         self._histograms.append(histograms)
         self._poses.append(face.pose)
         if len(self._histograms) == _WINDOW_FRAMES:

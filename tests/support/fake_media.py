@@ -152,6 +152,7 @@ class FakeAnalysis:
                 changed=False,
                 doubted=False,
                 similarity=1.0,
+                judged=frame.captured_at_ms // 100,
                 compared=frame.captured_at_ms // 100,
             )
         return FrameResult(
@@ -177,7 +178,13 @@ class FakeAnalysis:
 
 def no_face_track() -> TrackState:
     return TrackState(
-        present=False, lost_for_ms=0, changed=False, doubted=False, similarity=1.0, compared=0
+        present=False,
+        lost_for_ms=0,
+        changed=False,
+        doubted=False,
+        similarity=1.0,
+        judged=0,
+        compared=0,
     )
 
 

@@ -36,6 +36,7 @@ class FakedAnalysis:
                 changed=False,
                 doubted=False,
                 similarity=1.0,
+                judged=now_ms // 100,
                 compared=now_ms // 100,
             ),
             evidence=_evidence(shown, (first_ms, now_ms)),

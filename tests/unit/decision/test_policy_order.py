@@ -70,7 +70,7 @@ def test_a_hard_sign_never_passes(findings: Findings, limits: Thresholds, sign: 
     assert decide(worse, limits).status is not VerdictStatus.PASSED
 
 
-WORSE_UP = ("challenges_failed", "challenges_timed_out", "unasked_actions")
+WORSE_UP = ("challenges_failed", "challenges_timed_out", "unasked_actions", "answers_unseen")
 WORSE_DOWN = ("challenges_passed", "frames_judgeable", "face_frames")
 FLAGS = (
     "several_faces", "face_changed", "face_doubted", "link_lost", "completed_early", "time_limit_reached",
@@ -116,6 +116,14 @@ def _with(findings: Findings, flag: str) -> Findings:
 @given(findings=all_findings | near_passing, limits=thresholds, name=st.sampled_from(FLAGS))
 def test_a_trouble_more_never_passes(findings: Findings, limits: Thresholds, name: str) -> None:
     assert decide(_with(findings, name), limits).status is not VerdictStatus.PASSED
+
+
+@given(findings=all_findings | near_passing, limits=thresholds, count=st.integers(1, 3))
+def test_an_answer_that_no_detector_saw_never_passes(
+    findings: Findings, limits: Thresholds, count: int
+) -> None:
+    unseen = replace(findings, answers_unseen=count)
+    assert decide(unseen, limits).status is not VerdictStatus.PASSED
 
 
 @given(

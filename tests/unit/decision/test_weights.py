@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
 from kyc_rtc.decision.fusion import suspicion
 from kyc_rtc.decision.policy import HARD_SIGNS, HINDRANCES, decide, reason_for_sign
-from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus, WeightWord, weight_word
+from kyc_rtc.decision.verdict import (
+    NO_PASS,
+    ReasonCode,
+    Verdict,
+    VerdictStatus,
+    WeightWord,
+    weight_word,
+)
 from kyc_rtc.detection.evidence import AnalyserName, Sign
 from kyc_rtc.vision.quality import QualityIssue
 from tests.unit.decision.cases import (
@@ -204,3 +211,8 @@ def test_a_verdict_with_other_weights_is_refused(weights: tuple[float, ...]) -> 
     reasons = (R.DEEPFAKE_SCORE_HIGH, R.TEXTURE)
     with pytest.raises(ValueError, match=r"weight|heaviest"):
         Verdict(VerdictStatus.FAILED, reasons, 0.2, 0.8, weights)
+
+
+def test_what_rules_out_a_pass_stands_in_every_verdict() -> None:
+    """Else whether another attempt is offered would say whether a detector alarmed."""
+    assert NO_PASS <= HINDRANCES

@@ -59,6 +59,7 @@ def result(
             changed=changed,
             doubted=doubted,
             similarity=1.0,
+            judged=now_ms // 100 if compared is None else compared,
             compared=now_ms // 100 if compared is None else compared,
         ),
         evidence=evidence,

@@ -78,10 +78,12 @@ def test_the_attempt_that_counts(states: str, counts: int) -> None:
         ("failed passed", ("challenge_failed", "challenge_timeout"), False),
         ("failed", ("deepfake_score_high",), False),  # it is decided
         ("failed challenging", ("deepfake_score_high",), False),
-        ("failed inconclusive", ("deepfake_score_high",), False),
+        ("failed inconclusive", ("deepfake_score_high",), True),
+        ("failed inconclusive", ("challenge_timeout",), False),
+        ("failed inconclusive failed", ("deepfake_score_high",), False),
     ],
 )
-def test_an_attempt_that_passes_does_not_settle_what_another_failed_for(
+def test_a_later_attempt_does_not_settle_what_another_failed_for(
     states: str, reasons: tuple[str, ...], needed: bool
 ) -> None:
     first, *others = attempts(states)

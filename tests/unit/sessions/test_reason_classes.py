@@ -36,6 +36,11 @@ def test_no_sign_of_an_analyser_has_a_class_of_its_own() -> None:
         (("challenge_failed", "challenge_timeout"), ("action",)),
         (("link_lost", "no_face", "poor_quality"), ("light", "framing", "connection")),
         (("face_swap", "challenge_failed"), ("action",)),
+        (("poor_quality", "time_limit", "too_few_frames", "not_asked"), ("light",)),
+        (("link_lost", "too_few_frames"), ("connection",)),
+        (("no_face", "time_limit", "too_few_frames", "not_asked"), ("framing",)),
+        (("challenges_excluded", "challenge_timeout", "poor_quality"), ("not_verified",)),
+        (("head_left_out", "no_face"), ("not_verified",)),
     ],
 )
 def test_codes_become_classes(codes: tuple[str, ...], expected: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import ClientConnectionResetError, ClientError, ClientResponse, web
 from aiohttp.test_utils import TestClient
 
-from kyc_rtc.errors import RateLimited, StorageUnavailable
+from kyc_rtc.errors import NotFound, StorageUnavailable
 from kyc_rtc.settings import Settings
 from signaling.event_stream import EVENT_STREAM, KEEP_ALIVE_MS, as_event
 from tests.support.clock import ManualClock
@@ -72,17 +72,18 @@ async def test_it_is_kept_alive_while_nothing_is_said(
     sessions.over.clear()
     response = await opened(client)
     async with asyncio.timeout(5):
+        assert await response.content.readuntil(b"\n\n") == b"retry: 3000\n\n"
         for _ in range(3):
-            assert await response.content.readuntil(b"\n\n") == b": keep-alive\n\n"
             await asyncio.sleep(0.01)  # until the handler waits again
             await clock.advance(KEEP_ALIVE_MS)
+            assert await response.content.readuntil(b"\n\n") == b": keep-alive\n\n"
         sessions.over.set()
         assert b"data" not in await response.read()
 
 
 async def beaten(response: ClientResponse, clock: ManualClock) -> bytes:
     """What comes with the next beat of an open stream."""
-    assert await response.content.readuntil(b"\n\n") == b": keep-alive\n\n"
+    assert await response.content.readuntil(b"\n\n") == b"retry: 3000\n\n"
     await asyncio.sleep(0.01)  # until the handler waits
     await clock.advance(KEEP_ALIVE_MS)
     return await response.content.read(100)
@@ -113,15 +114,37 @@ async def test_it_outlives_an_outage_of_the_database(
     sessions.over.set()
 
 
+async def test_messages_do_not_wait_for_a_slow_database(
+    client: Client, sessions: FakeSessions, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slow(*_: Any, **__: Any) -> None:
+        asked.set()
+        await answered.wait()
+
+    sessions.over.clear()
+    response = await opened(client)
+    monkeypatch.setattr(sessions, "check_token", slow)
+    async with asyncio.timeout(5):
+        assert await response.content.readuntil(b"\n\n") == b"retry: 3000\n\n"
+        await asyncio.sleep(0.01)  # until the handler waits
+        await clock.advance(KEEP_ALIVE_MS)
+        await asked.wait()
+        sessions.over.set()
+        assert await response.read() == b""  # the end of the messages, while the check still waits
+    answered.set()
+
+
 async def test_a_refusal_is_an_error_and_not_a_stream(
     client: Client, sessions: FakeSessions
 ) -> None:
     started = await (await client.post("/api/v1/kyc/start-session", json={"user_id": "x"})).json()
-    sessions.refusal = RateLimited("too many read this session", retry_after_s=5)
+    sessions.refusal = NotFound("the session does not run")
     bearer = {"Authorization": f"Bearer {started['client_token']}"}
     response = await client.get(f"/whip/{started['session_id']}/messages", headers=bearer)
-    assert (response.status, response.headers["Retry-After"]) == (429, "5")
-    assert (await response.json())["error"]["code"] == "rate_limited"
+    assert response.status == 404
+    assert (await response.json())["error"]["code"] == "not_found"
 
 
 @pytest.mark.parametrize("step", ["prepare", "write"])

@@ -229,7 +229,7 @@ def test_a_face_that_cannot_be_judged_is_followed_but_not_compared() -> None:
 
 def test_the_time_without_a_face_is_counted() -> None:
     stream = Stream()
-    assert stream.lose(FRAME_MS) == TrackState(False, 0, False, False, 1.0, 0)
+    assert stream.lose(FRAME_MS) == TrackState(False, 0, False, False, 1.0, 0, 0)
     assert stream.lose(10 * FRAME_MS).lost_for_ms == 10 * FRAME_MS
     assert stream.show(ANNE, FRAME_MS).lost_for_ms == 0
     assert stream.lose(5 * FRAME_MS).lost_for_ms == 5 * FRAME_MS
