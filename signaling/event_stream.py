@@ -20,7 +20,7 @@ KEEP_ALIVE_MS = 10_000.0
 
 _KEEP_ALIVE = b": keep-alive\n\n"
 _RETRY = b"retry: 3000\n\n"
-"""A client whose stream ended waits so long, in milliseconds: else those that displace each other never rest."""
+"""For so many milliseconds a client whose stream ended waits: clients may displace each other."""
 
 _MAX_ID = 2**31
 

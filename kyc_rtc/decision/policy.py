@@ -53,8 +53,8 @@ HINDRANCES = frozenset(
         ReasonCode.HEAD_LEFT_OUT,
     }
 )
-"""What an applicant can mend, or knows already. It stands in every verdict that is not PASSED, so that who breaks a check
-off cannot read from it whether a detector alarmed."""
+"""What an applicant can mend, or knows already. It stands in every verdict that is not PASSED, so that who
+breaks a check off cannot read from it whether a detector alarmed."""
 
 MAX_UNASKED_ACTIONS = 2
 """So many clear actions that nobody asked for, and no pass: a recording that shows them all will now
@@ -140,15 +140,16 @@ def _failing(
 def _excused(findings: Findings, thresholds: Thresholds) -> frozenset[ReasonCode]:
     """The hard signs where they do not decide: a person has to look instead.
 
-    A standstill alone, where every challenge was passed although the picture stood still: a photograph, or a
-    stopped video, passes none. A face without motion alone, where no challenge failed or timed out: people
-    sit still as long as nobody asks them for anything.
+    A standstill alone, where every challenge was passed although the picture stood still, or some were before
+    the link broke or the time was up: a photograph, or a stopped video, passes none. A face without motion
+    alone, where no challenge failed or timed out: people sit still as long as nobody asks them for anything.
     """
     hard = frozenset(_hard(findings.evidence, thresholds.confidence_threshold))
     asked = findings.mode is Mode.LIVE
-    if asked and findings.all_met and hard <= _STANDSTILL:
-        return hard
     missed = asked and findings.challenges_failed + findings.challenges_timed_out > 0
+    answered = findings.all_met or (findings.challenges_passed > 0 and not missed)
+    if asked and answered and hard <= _STANDSTILL:
+        return hard
     return hard if hard == {ReasonCode.NO_MOTION} and not missed else frozenset()
 
 

@@ -22,7 +22,7 @@ from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.answers import AnswerWatch
 from kyc_rtc.settings import Settings
-from kyc_rtc.vision.quality import QualityIssue
+from kyc_rtc.vision.quality import TOLERABLE, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
 
 GOOD_PICTURE_MS = 700
@@ -341,7 +341,8 @@ class Verification:
 
     def _findings(self, ending: Ending | None) -> Findings:
         outcome = self._run.outcome
-        lasting = [i for i in QualityIssue if self._issue_frames[i] * 2 > self._frames]
+        harmful = [issue for issue in QualityIssue if issue not in TOLERABLE]
+        lasting = [issue for issue in harmful if self._issue_frames[issue] * 2 > self._frames]
         track = self._track
         persistent = lasting[0] if lasting else None
         return Findings(

@@ -33,6 +33,10 @@ class QualityIssue(StrEnum):
         return f"hint.{self.value}"
 
 
+TOLERABLE = frozenset({QualityIssue.OFF_CENTRE, QualityIssue.FACE_TOO_LARGE})
+"""What detection can live with."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
     """The issues of one frame, worst first, and the measures of the face's own pixels.
@@ -57,7 +61,4 @@ class FaceQuality:
     @property
     def judgeable(self) -> bool:
         """Whether detection may judge this frame: exactly one face, whole, lit, sharp, not covered."""
-        return not self.issues or set(self.issues) <= {
-            QualityIssue.OFF_CENTRE,
-            QualityIssue.FACE_TOO_LARGE,
-        }
+        return TOLERABLE.issuperset(self.issues)

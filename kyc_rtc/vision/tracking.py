@@ -50,10 +50,10 @@ class TrackState:
     `present`: a face is in the frame · `lost_for_ms`: media time since a face was last seen (since
     the start, where none was), 0 while present · `changed`: another face has taken the place of the
     first one; false again once the first is back · `doubted`: some window may show another face, so that
-    a person has to compare, whatever came later · `similarity`: of the last window to the first face's
-    looks, 0 to 1; 1 before there are two windows · `judged`: how many frames are in windows that were
-    compared · `compared`: the same with the open window; a cut takes away those of a window that it ends
-    too soon.
+    a person has to compare, whatever came later; or the open one may, until it is judged · `similarity`:
+    of the last window to the first face's looks, 0 to 1; 1 before there are two windows · `judged`: how
+    many frames are in windows that were compared · `compared`: the same with the open window; a cut takes
+    away those of a window that it ends too soon.
     """
 
     present: bool
@@ -115,7 +115,7 @@ class FaceTracker:
             present,
             lost_for_ms,
             self._is_changed,
-            self._doubted,
+            self._doubted or self._is_open_window_strange(),
             self._similarity,
             self._compared,
             self._compared + len(self._histograms),
@@ -144,12 +144,22 @@ class FaceTracker:
         self._histograms.clear()
         self._poses.clear()
 
+    def _is_open_window_strange(self) -> bool:
+        """Whether the open window, judged as it is, would be a doubt: a session may end within it."""
+        if not self._looks or len(self._histograms) < LEAST_FRAMES:
+            return False
+        window = Signature.of(self._histograms, self._poses)
+        return self._similarity_to_looks(window) < _least_similarity(window)
+
+    def _similarity_to_looks(self, window: Signature) -> float:
+        return max(window.similarity(look) for look in self._looks)
+
     def _judge(self, window: Signature) -> None:
         self._compared += len(self._histograms)
         if not self._looks:
             self._looks.append(window)
             return
-        similarity = max(window.similarity(look) for look in self._looks)
+        similarity = self._similarity_to_looks(window)
         self._similarity = max(similarity, 0.0)
         self._doubted |= similarity < _least_similarity(window)
         if similarity < _STRANGE_SIMILARITY:

@@ -106,8 +106,8 @@ export class CameraStep {
     byId('camera-trouble').hidden = false;
     byId('camera-trouble').dataset.code = code;
     byId('camera-copy').hidden = !ELSEWHERE.has(code);
-    // Where this browser cannot do it, trying again in it does not help.
-    this.#button.hidden = code === 'unsupported';
+    // Where this browser cannot do it, or not at this address, trying again does not help.
+    this.#button.hidden = code === 'unsupported' || code === 'insecure';
     byId('camera-copy').classList.toggle('outlined', code !== 'unsupported');
     byId('camera-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('camera-trouble-body').textContent = this.#words.text(`camera.${code}.body`);

@@ -40,7 +40,7 @@ export class LiveHealth {
     this.#onChange = onChange;
     this.#cure = new CameraCure(
       () => client.restoreCamera(),
-      () => view.showTrouble('no_picture'),
+      () => view.hasTrouble || view.showTrouble('no_picture'), // what is known already says more
     );
     this.#watch = new CameraWatch(
       view.video,

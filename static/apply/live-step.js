@@ -2,6 +2,7 @@
 
 import { KycClient, openCamera } from '../sdk/kyc-rtc.js';
 import { isJournalled } from '../sdk/messages.js';
+import { retryCameraOn } from './camera-retry.js';
 import { Countdown } from './countdown.js';
 import { buzz, keepAwake } from './device.js';
 import { byId } from './dom.js';
@@ -141,8 +142,8 @@ export class LiveStep {
         { signal },
       );
     }
-    new StopQuestion(() => this.#stop(), signal);
-    byId('live-camera-retry').addEventListener('click', () => this.#client.restoreCamera(), { signal });
+    new StopQuestion(() => this.#stop(), () => this.#health.link !== 'connecting', signal);
+    retryCameraOn('live-camera-retry', this.#words, () => this.#client.restoreCamera(), signal);
     byId('cannot').addEventListener('click', (tap) => this.#view.takesCannot(tap) && this.#sayCannot(), { signal });
     window.addEventListener('pagehide', () => this.#client.close(), { signal });
   }

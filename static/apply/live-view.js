@@ -119,12 +119,12 @@ export class LiveView {
     mark(this.#stage, 'hurry', time !== null && ratio < HURRY_RATIO);
     byId('ring-time').style.strokeDashoffset = String(1 - ratio);
     this.setSeconds(this.#timeText(time));
+    byId('stop-seconds').textContent = this.#timeText(time);
   }
 
   /** @param {string} text how long something still takes; hidden from screen readers, which it would flood */
   setSeconds(text) {
     byId('prompt-seconds').textContent = text;
-    byId('stop-seconds').textContent = text;
   }
 
   /** @param {string} text such as “1 of 2 done” */
@@ -208,11 +208,16 @@ export class LiveView {
     byId('live-trouble-title').textContent = this.#words.text(`camera.${code}.title`);
     byId('live-trouble-body').textContent = this.#words.text(`camera.${code}.body`);
     byId('live-trouble-help').replaceChildren(...helpItems(this.#words, code));
-    if (!byId('live-trouble').hidden) return;
+    if (this.hasTrouble) return;
     byId('live-trouble').hidden = false;
     mark(byId('side'), 'trouble', true);
     this.setDim(true);
     byId('live-trouble-title').focus();
+  }
+
+  /** Whether it stands there that the camera went away. */
+  get hasTrouble() {
+    return !byId('live-trouble').hidden;
   }
 
   hideTrouble() {

@@ -8,12 +8,15 @@ const DEAF_MS = 2_000;
 export class StopQuestion {
   #button = /** @type {HTMLButtonElement} */ (byId('stop'));
   #dialog = /** @type {HTMLDialogElement} */ (byId('stop-question'));
+  #costs;
 
   /**
    * @param {() => void} onStop the applicant wants to stop
+   * @param {() => boolean} costs whether stopping now uses up a chance
    * @param {AbortSignal} signal ends it, and closes the question
    */
-  constructor(onStop, signal) {
+  constructor(onStop, costs, signal) {
+    this.#costs = costs;
     this.#button.disabled = true;
     const timer = setTimeout(() => (this.#button.disabled = false), DEAF_MS);
     this.#button.addEventListener('click', () => this.#ask(), { signal });
@@ -27,6 +30,7 @@ export class StopQuestion {
 
   #ask() {
     if (this.#dialog.hasAttribute('open')) return;
+    byId('stop-body').hidden = !this.#costs();
     if (this.#dialog.showModal) this.#dialog.showModal();
     else this.#dialog.setAttribute('open', ''); // Safari before 15.4 knows no dialogs
   }

@@ -54,7 +54,8 @@ def nginx(folder: Path, port: int, plain_port: int, app_port: int, pem: Path) ->
     conf = folder / "nginx.conf"
     changes = {
         "/run/nginx.pid": str(folder / "nginx.pid"),
-        "access_log /dev/stdout": f"{temporary} access_log {folder / 'access.log'}",
+        "/var/log/nginx/error.log": str(folder / "error.log"),
+        "access_log /var/log/nginx/access.log": f"{temporary} access_log {folder / 'access.log'}",
         "server 127.0.0.1:8080;": f"server 127.0.0.1:{app_port};",
         "listen 80;": f"listen 127.0.0.1:{plain_port};",
         "listen [::]:80;": "",

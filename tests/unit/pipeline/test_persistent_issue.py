@@ -19,6 +19,9 @@ from tests.unit.pipeline.staged import FRAME_MS, new_verification, result, step
         ),
         ([(QualityIssue.NOT_UPRIGHT,)] * 3 + [()], QualityIssue.NOT_UPRIGHT),
         ([(QualityIssue.TOO_DARK,)] * 2 + [()] * 2, None),
+        ([(QualityIssue.FACE_TOO_LARGE, QualityIssue.BLURRED)] * 4, QualityIssue.BLURRED),
+        ([(QualityIssue.OFF_CENTRE, QualityIssue.OCCLUDED)] * 4, QualityIssue.OCCLUDED),
+        ([(QualityIssue.OFF_CENTRE,)] * 4, None),
     ],
 )
 def test_the_finding_is_what_explains_the_lasting_trouble(
