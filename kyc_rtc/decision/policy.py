@@ -286,7 +286,9 @@ def _unanswered(
     if findings.challenges_asked <= 0:
         return [*reasons, ReasonCode.NOT_ASKED]
     broken_off = _broken_off(findings)
-    if findings.challenges_passed < findings.challenges_needed and not (reasons or broken_off):
+    if findings.challenges_passed < findings.challenges_needed and not (
+        reasons or broken_off or findings.cannot
+    ):
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.unasked_actions >= MAX_UNASKED_ACTIONS:
         reasons.append(ReasonCode.UNASKED_ACTIONS)

@@ -200,17 +200,15 @@ class ChallengeRun:
 
     def cannot(self, challenge_id: str) -> tuple[LivenessEvent, ...]:
         """Void the open challenge because the applicant cannot do it: no try and no void is counted, its
-        type is not asked for again, and another type comes in its place. Ignored where another challenge
-        is open, or `MAX_EXCLUDED` types are excluded already."""
+        type is not asked for again, and another type comes in its place. Where `MAX_EXCLUDED` types are
+        excluded already, the run is over. Ignored where another challenge is open."""
         opened = self._open
         if opened is None or opened.challenge_id != challenge_id:
             return ()
-        if len(self._plan.excluded) >= MAX_EXCLUDED:
-            return ()
-        kind = opened.challenge.type
+        kind, may_go_on = opened.challenge.type, len(self._plan.excluded) < MAX_EXCLUDED
         self._tally.excluded.append(kind)
         self._tries_made = 0
-        goes_on = self._plan.exclude(kind) and self._neutral is not None
+        goes_on = self._plan.exclude(kind) and may_go_on and self._neutral is not None
         voided = ChallengeVoided(challenge_id, opened.challenge, VoidReason.CANNOT, goes_on)
         if not goes_on or self._neutral is None:
             return (voided, *self._finish())

@@ -44,7 +44,7 @@ def state_payload(state: str, previous: str | None) -> dict[str, Any]:
 
 
 def challenge_payload(event: ChallengeIssued, *, can_exclude: bool) -> dict[str, Any]:
-    """`can_exclude`: whether the applicant may still say that they cannot do it."""
+    """`can_exclude`: whether another type comes where the applicant says that they cannot do it."""
     challenge = event.challenge
     return {
         "challenge_id": event.challenge_id,

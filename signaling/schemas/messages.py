@@ -76,7 +76,9 @@ class ChallengeMessage(_Message):
     attempt: int = Field(description="try at this challenge, from 1")
     attempts: int = Field(description="tries at each challenge")
     time_limit_ms: int = Field(description="real time from the moment this is sent")
-    can_exclude: bool = Field(description="whether `cannot` still brings another type")
+    can_exclude: bool = Field(
+        description="whether `cannot` still brings another type; else it ends the check"
+    )
     deadline_t_ms: int = Field(description="the same instant in media time")
 
 

@@ -298,7 +298,9 @@ class CurrentChallenge(Answer):
     attempt: int = Field(description="which go at it, from 1")
     attempts: int = Field(description="how many there may be")
     time_limit_ms: int = Field(description="time that is left, as of this answer")
-    can_exclude: bool = Field(description="whether `cannot` still brings another type")
+    can_exclude: bool = Field(
+        description="whether `cannot` still brings another type; else it ends the check"
+    )
     deadline: Time = Field(description="when its time is over")
 
 

@@ -216,7 +216,8 @@ export class LiveStep {
     const challenge = this.#challenge;
     if (challenge === null || !this.#client.cannot(challenge.challenge_id)) return;
     this.#awaitNext({ icon: 'look', text: this.#words.text('live.checking'), hint: '' });
-    this.#showResultHint(this.#words.text('live.cannot_said'), 'calm');
+    const goesOn = challenge.can_exclude !== false;
+    this.#showResultHint(this.#words.text(goesOn ? 'live.cannot_said' : 'live.cannot_ends'), 'calm');
   }
 
   /** @param {Message} result */
@@ -346,7 +347,7 @@ export class LiveStep {
     const isOpen = heading === null && this.#challenge !== null;
     this.#view.setDirection(isOpen ? (this.#challenge?.direction ?? null) : null);
     this.#view.setIssue(heading?.icon === 'problem' ? (this.#issue?.code ?? null) : null);
-    this.#view.setCannot(isOpen && this.#challenge?.can_exclude !== false);
+    this.#view.setCannot(isOpen);
     if (heading && now.isOpen && !now.isAsked) this.#clearProgress();
     if (heading) this.#view.setPrompt({ ...heading, text: this.#words.text(heading.key) });
     else if (this.#challenge) this.#view.setPrompt(promptOf(this.#challenge, this.#words));

@@ -235,8 +235,13 @@ async def test_a_text_that_has_changed_is_read_again(browser: Browser) -> None:
     await tab.step("live")
 
 
-async def test_where_no_more_can_be_left_out_nothing_offers_it(browser: Browser) -> None:
+@pytest.mark.parametrize(("can_exclude", "said"), [(True, "said"), (False, "ends")])
+async def test_what_follows_is_said_to_whom_cannot_do_it(
+    browser: Browser, said: str, *, can_exclude: bool
+) -> None:
     tab = await challenging(browser)
-    await tab.ask("a", can_exclude=False)
+    await tab.ask("a", can_exclude=can_exclude)
     assert await tab.text("#prompt-text") == CATALOGUE["instruction.smile"]
-    assert not await tab.page.is_visible(CANNOT)
+    await tab.pass_time(2)
+    await tab.page.click(CANNOT)
+    assert await tab.text("#hint") == CATALOGUE[f"live.cannot_{said}"]

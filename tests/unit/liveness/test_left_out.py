@@ -79,12 +79,17 @@ def test_another_challenge_than_the_open_one_is_not_voided(named: str) -> None:
     assert stage.run.cannot("c1") == ()
 
 
-def test_two_types_at_most() -> None:
+def test_after_two_types_the_run_is_over() -> None:
     stage = Stage()
     for _ in range(MAX_EXCLUDED):
         assert stage.run.cannot(stage.until_prompt().challenge_id)
-    assert stage.run.cannot(stage.until_prompt().challenge_id) == ()
-    assert len(stage.run.excluded) == len(stage.run.outcome.excluded) == MAX_EXCLUDED
+        assert not stage.run.finished
+    voided, finished = stage.run.cannot(stage.until_prompt().challenge_id)
+    assert isinstance(voided, ChallengeVoided)
+    assert not voided.will_redraw
+    assert isinstance(finished, RunFinished)
+    assert finished.outcome.failed_wrong == finished.outcome.timed_out == 0
+    assert len(finished.outcome.excluded) == MAX_EXCLUDED + 1
 
 
 def test_what_the_order_leaves_out_counts_among_the_two() -> None:
@@ -94,8 +99,9 @@ def test_what_the_order_leaves_out_counts_among_the_two() -> None:
     stage = Stage(SMILE)
     stage.run = run
     stage.until_prompt()
-    assert run.cannot("c1") == ()
-    assert run.outcome.excluded == ()
+    assert run.cannot("c1")
+    assert run.finished
+    assert len(run.outcome.excluded) == 1
 
 
 def test_a_head_turn_that_cannot_be_done_is_not_owed() -> None:
@@ -166,6 +172,7 @@ def test_whatever_is_refused_the_bounds_hold(seed: int, refuses: list[bool]) -> 
                 stage.rest(FRAME_MS)
     outcome = stage.run.outcome
     assert list(outcome.excluded) == said
-    assert len(said) <= MAX_EXCLUDED
+    assert len(said) <= MAX_EXCLUDED + 1
+    assert stage.run.finished or len(said) <= MAX_EXCLUDED
     assert outcome.planned == 3
     assert outcome.voids == outcome.failed_wrong == 0

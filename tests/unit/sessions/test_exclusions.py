@@ -168,14 +168,20 @@ async def test_the_applicant_learns_no_more_than_that_a_person_will_look(
     assert (verdict["needs_review"], verdict["can_retry"]) == (True, False)
 
 
-async def test_two_types_at_most_and_those_of_the_order_are_among_them(stage: Stage) -> None:
+async def test_after_two_types_the_check_ends_and_those_of_the_order_are_among_them(
+    stage: Stage,
+) -> None:
     view = await stage.service.open("customer", Order(exclude=("nod",)))
     await stage.connect(view.session_id)
     stage.seat()
     first = await refuse(stage, 1)
-    await refuse(stage, 2)  # one too many: this one stays open
-    assert len(sent(stage, "challenge_voided")) == 1
-    assert (await stage.service.status(view.session_id)).exclude == ("nod", first)
+    last = await refuse(stage, 2)
+    assert [one["will_redraw"] for one in sent(stage, "challenge_voided")] == [True, False]
+    over = await stage.service.status(view.session_id)
+    assert over.exclude == ("nod", first, last)
+    assert (over.status, over.needs_review) == ("INCONCLUSIVE", True)
+    assert "completed_early" not in over.reasons
+    assert not over.can_retry
 
 
 @pytest.mark.parametrize("named", [None, 7, "", "another", ["a"]])
