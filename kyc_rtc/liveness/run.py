@@ -303,7 +303,8 @@ class ChallengeRun:
         """The gap comes before the action, so that an answer after a gap never counts."""
         if seen.received_at_ms <= opened.opened_at_ms:
             return ()  # it was on its way before the prompt was
-        if opened.gap_ms(seen) > self.gap_limit_ms:
+        cut_short = seen.signals is not None and opened.was_cut_short(seen, self._outage_limit_ms)
+        if opened.gap_ms(seen) > self.gap_limit_ms or (cut_short and not opened.may_restart):
             return self._void_open(VoidReason.GAP, opened)
         limit_ms = self.gap_limit_ms
         if opened.turned_away:
@@ -313,7 +314,7 @@ class ChallengeRun:
         if seen.received_at_ms > opened.deadline_ms:
             return self._end(opened, seen.received_at_ms, opened.missed(seen.received_at_ms))
         if seen.signals is not None:
-            if opened.was_cut_short(seen, self._outage_limit_ms):
+            if cut_short:
                 opened.restart(seen.captured_at_ms)
             return self._judge(seen, seen.signals, opened)
         return (opened.progressed(seen.received_at_ms),)

@@ -17,6 +17,10 @@ from kyc_rtc.liveness.signals import Signals
 _BEGUN = 0.3
 """Progress from which an action that was cut short counts as begun anew."""
 
+MAX_RESTARTS = 2
+"""So many outages of a try are forgotten; the next one voids it. Who stops the picture again and again could
+hide every wrong action in that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -62,7 +66,7 @@ class OpenTry:
         self._prompted_at_ms = prompted_at_ms
         self._prompt = prompt
         self._judge = self._new_judge(prompted_at_ms)
-        self._restarted = False
+        self._restarts = 0
         self._faceless_ms = 0.0
         self._latest = Progress(0.0, 0, done=False, wrong=None, hint=Hint.TOO_LATE, onset_ms=None)
 
@@ -73,7 +77,13 @@ class OpenTry:
     def restart(self, captured_at_ms: int) -> None:
         """Begin anew after an outage: what was done before it, or meanwhile, counts neither for nor
         against anybody. The deadline stays."""
-        self._judge, self._restarted = self._new_judge(captured_at_ms), True
+        self._judge = self._new_judge(captured_at_ms)
+        self._restarts += 1
+
+    @property
+    def may_restart(self) -> bool:
+        """Whether another outage may be forgotten: each one hides what was done in it."""
+        return self._restarts < MAX_RESTARTS
 
     def gap_ms(self, seen: Seen) -> float:
         """Real time without a frame, of the time that the prompt has stood."""
@@ -134,7 +144,7 @@ class OpenTry:
     def _advice(self) -> Hint | None:
         """What the judge advises, or that an action that an outage cut short is to be done anew."""
         begun = self._latest.progress >= _BEGUN or self._latest.done
-        if self._latest.advice is None and self._restarted and not begun:
+        if self._latest.advice is None and self._restarts > 0 and not begun:
             return Hint.AGAIN
         return self._latest.advice
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import ChallengeEnded, ChallengeProgressed, ChallengeVoided, VoidReason
 from kyc_rtc.liveness.hints import Hint
+from kyc_rtc.liveness.tries import MAX_RESTARTS
 from tests.unit.liveness.fakes.actor import Actor, Pulse, pulses_for
 from tests.unit.liveness.fakes.faces import Look, make_face
 from tests.unit.liveness.fakes.stage import FRAME_MS, LEFT, REST, SMILE, Stage
@@ -99,6 +100,17 @@ def test_after_an_outage_the_whole_action_passes(challenge: Challenge, gap_ms: i
     stage.actor.pulses = pulses_for(challenge, stage.now_ms + 450)
     stage.rest(round(stage.actor.pulses[-1].end_ms) - stage.now_ms + 400)
     assert [event.passed for event in stage.of(ChallengeEnded)] == [True]
+
+
+def test_the_third_outage_of_a_try_voids_it() -> None:
+    stage = asked(SMILE)
+    for _ in range(MAX_RESTARTS):
+        gap(stage, 600)
+        assert not stage.of(ChallengeVoided)
+        show(stage, [Look()] * 3)
+    gap(stage, 600)
+    assert [event.reason for event in stage.of(ChallengeVoided)] == [VoidReason.GAP]
+    assert stage.run.outcome.voids == 1
 
 
 @pytest.mark.parametrize("gap_ms", [520, 1_500])
