@@ -133,6 +133,8 @@ async def test_a_camera_that_is_blocked_during_the_check_is_explained_too(browse
     tab = await SITUATIONS["live_camera_denied"](browser, PHONE)
     help_items = [CATALOGUE[f"camera.denied.help.desktop.{n}"] for n in (1, 2, 3)]
     assert await tab.texts("#live-trouble-help li") == help_items
+    await tab.pass_time(10)  # that no picture comes is known, and says less
+    assert await tab.text("#live-trouble-title") == CATALOGUE["camera.denied.title"]
 
 
 async def test_a_camera_without_a_first_picture_is_noticed_before_the_connection(
