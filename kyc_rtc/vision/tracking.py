@@ -27,7 +27,7 @@ _MIN_SIMILARITY = 0.5
 """Below it, a window may show another face, which is a doubt (`python -m tests.face_changes`;
 docs/detection.md)."""
 
-_FACING_DEG, _MIN_TURNED_SIMILARITY = 12.0, 0.4
+_FACING_DEG, _MIN_TURNED_SIMILARITY = 8.0, 0.4
 """Beyond such a yaw or pitch a window is doubted below this limit only: of one person, turned windows after
 a low bitrate lie between the two."""
 
@@ -145,11 +145,12 @@ class FaceTracker:
         self._poses.clear()
 
     def _is_open_window_strange(self) -> bool:
-        """Whether the open window, judged as it is, would be a doubt: a session may end within it."""
+        """Whether the open window, judged as it is, would be a doubt: a session may end within it. A few
+        frames of a turned face are too little to tell."""
         if not self._looks or len(self._histograms) < LEAST_FRAMES:
             return False
         window = Signature.of(self._histograms, self._poses)
-        return self._similarity_to_looks(window) < _least_similarity(window)
+        return not _is_turned(window) and self._similarity_to_looks(window) < _MIN_SIMILARITY
 
     def _similarity_to_looks(self, window: Signature) -> float:
         return max(window.similarity(look) for look in self._looks)
@@ -173,8 +174,11 @@ class FaceTracker:
 
 
 def _least_similarity(window: Signature) -> float:
-    turned = max(abs(window.yaw_deg), abs(window.pitch_deg)) > _FACING_DEG
-    return _MIN_TURNED_SIMILARITY if turned else _MIN_SIMILARITY
+    return _MIN_TURNED_SIMILARITY if _is_turned(window) else _MIN_SIMILARITY
+
+
+def _is_turned(window: Signature) -> bool:
+    return max(abs(window.yaw_deg), abs(window.pitch_deg)) > _FACING_DEG
 
 
 def _describable(face: Face) -> bool:
