@@ -41,7 +41,10 @@ class LivenessSettings(Group):
     """Challenges: which, how many, how often, how long."""
 
     challenges: int = Field(
-        3, ge=1, le=5, description="challenges in a verification, of different types while there are enough"
+        3,
+        ge=1,
+        le=5,
+        description="challenges in a verification, of different types while there are enough",
     )
     challenge_types: tuple[ChallengeName, ...] = Field(
         ("head_turn", "nod", "blink", "smile", "mouth_open"),
