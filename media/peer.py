@@ -121,7 +121,7 @@ class Peer:
         """Negotiate: the answer's SDP, with all of the server's candidates in it.
 
         Raises:
-            BadSdp: aiortc refuses the offer, for instance for lack of a common codec.
+            BadSdp: aiortc refuses the offer, such as for lack of a codec. Conflict: the connection has ended.
         """
         if self._first_offer is not None:
             return await self._answer_again(offer, self._first_offer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import hdrs, web
 
 from kyc_rtc.clock import Clock
@@ -98,11 +100,7 @@ class Whip:
     async def messages(self, request: web.Request, principal: Principal) -> web.StreamResponse:
         """What the data channel would say. It ends with the session or with the link, and resumes by
         Last-Event-ID."""
-        after = last_event_of(request)
-
-        async def may_read() -> bool:
-            return await self._counts(principal)
-
+        after, may_read = last_event_of(request), partial(self._counts, principal)
         async with self._sessions.following(principal.session_id, after) as messages:
             return await write_events(request, messages, self._clock, may_read)
 

@@ -34,9 +34,12 @@ def evaluate(
     """
     records = _records(out / "clips" / records_key(job))  # before the hours of work
     mine = (shard or Shard()).of(clips)
-    loaded = {clip.name: result for clip in mine if (result := records.load(clip)) is not None}
-    # What could not be read may be the disk's fault, and is tried again.
-    found = {name: one for name, one in loaded.items() if one.reasons != (UNREADABLE,)}
+    found = {
+        clip.name: result
+        for clip in mine
+        if (result := records.load(clip)) is not None
+        and result.reasons != (UNREADABLE,)  # that may be the disk's fault, and is tried again
+    }
     missing = {clip.name: clip for clip in mine if clip.name not in found}
     print(f"{len(found)} of {len(mine)} clips were run before", file=sys.stderr)
 

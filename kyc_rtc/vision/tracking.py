@@ -145,8 +145,8 @@ class FaceTracker:
         self._poses.clear()
 
     def _is_open_window_strange(self) -> bool:
-        """Whether the open window, judged as it is, would be a doubt: a session may end within it. A few
-        frames of a turned face are too little to tell."""
+        """Whether the open window would be a doubt if it ended now: a session may end within it. A few frames
+        of a turned face are too little to tell."""
         if not self._looks or len(self._histograms) < LEAST_FRAMES:
             return False
         window = Signature.of(self._histograms, self._poses)

@@ -118,8 +118,9 @@ export class LiveView {
     mark(this.#stage, 'timed', time !== null && ratio > 0);
     mark(this.#stage, 'hurry', time !== null && ratio < HURRY_RATIO);
     byId('ring-time').style.strokeDashoffset = String(1 - ratio);
-    this.setSeconds(this.#timeText(time));
-    byId('stop-seconds').textContent = this.#timeText(time);
+    const seconds = this.#timeText(time);
+    this.setSeconds(seconds);
+    byId('stop-seconds').textContent = seconds;
   }
 
   /** @param {string} text how long something still takes; hidden from screen readers, which it would flood */
