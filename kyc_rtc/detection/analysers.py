@@ -44,7 +44,7 @@ def new_suite(learned: Learned | None = None) -> Suite:
     return Suite(
         features,
         (
-            TextureAnalyser(),
+            TextureAnalyser(features.moire),
             BlinkAnalyser(),
             TemporalAnalyser(),
             GeometryAnalyser(),

@@ -33,7 +33,8 @@ class Pair:
 
     `first_bgr` (192, 192, 3), `first` and `second` in grey (192, 192), all uint8. `flow` (192, 192, 2)
     float32: where each pixel of `first` went, in pixels of the crop. `points` and `points_after`
-    (468, 2): the mesh in crop pixels. `pose` is the head's in the first.
+    (468, 2): the mesh in crop pixels. `corners` (4, 2): those of the camera's picture, in crop pixels; beyond
+    them the crop repeats the border. `pose` is the head's in the first.
     """
 
     first_bgr: BgrImage
@@ -42,6 +43,7 @@ class Pair:
     flow: NDArray[np.float32]
     points: Floats
     points_after: Floats
+    corners: Floats
     pose: HeadPose
 
 
@@ -94,7 +96,9 @@ def flow_between(first: BgrImage, second: BgrImage) -> NDArray[np.float32]:
     return np.asarray(search.calc(first, second, nowhere), np.float32)
 
 
-def followed(picture: BgrImage, flow: NDArray[np.float32]) -> NDArray[np.float32]:
+def followed(
+    picture: BgrImage | NDArray[np.float32], flow: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """The later `picture` (n, n) put back along the flow to where it came from."""
     height, width = picture.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -112,6 +116,7 @@ def _pair(first: _First, luma: BgrImage, face: Face) -> Pair:
     fit = alignment(first.face.landmarks, PAIR_PX, PAIR_EYES)
     before = np.asarray(cv2.cvtColor(first.crop_bgr, cv2.COLOR_BGR2GRAY), np.uint8)
     after = cut(luma, first.face.landmarks)
+    height, width = luma.shape
     return Pair(
         first.crop_bgr,
         before,
@@ -119,5 +124,6 @@ def _pair(first: _First, luma: BgrImage, face: Face) -> Pair:
         flow_between(before, after),
         fit.apply(first.face.landmarks[:468, :2]),
         fit.apply(face.landmarks[:468, :2]),
+        fit.apply(np.array([(0, 0), (width, 0), (width, height), (0, height)])),
         first.face.pose,
     )

@@ -23,17 +23,22 @@ _BLOCK_CYCLES = 4
 """The codec's macroblocks of 16 pixels have these cycles across the window, and multiples."""
 
 
-def _searched() -> NDArray[np.bool_]:
-    """All but the axes, on which the edges of blocks and of rooms lie, and the codec's own lines."""
+EVERY_MS = 250
+
+
+def _searched() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Off the axes and on them, without the codec's own lines. The edges of rooms lie on the axes as well."""
     half = WINDOW_PX // 2
     y, x = np.mgrid[-half:half, 0 : half + 1]
     block_x, block_y = x % _BLOCK_CYCLES == 0, y % _BLOCK_CYCLES == 0
     codec = (np.abs(x) <= 1) & block_y | (np.abs(y) <= 1) & block_x | block_x & block_y
     radius = np.hypot(x, y)
-    return np.asarray((radius >= _FROM) & (radius <= _TO) & (x != 0) & (y != 0) & ~codec)
+    found = (radius >= _FROM) & (radius <= _TO) & ~codec
+    axes = (x == 0) | (y == 0)
+    return np.asarray(found & ~axes), np.asarray(found & axes)
 
 
-_SEARCHED = _searched()
+_OFF_AXES, _ON_AXES = _searched()
 _HANN = np.outer(np.hanning(WINDOW_PX), np.hanning(WINDOW_PX)).astype(np.float32)
 
 
@@ -46,11 +51,16 @@ class MoireMeter:
 
     def __init__(self) -> None:
         self.count = 0
-        self._everywhere = np.zeros(_SEARCHED.shape, np.float64)
-        self._on_face = np.zeros(_SEARCHED.shape, np.float64)
+        self._next_ms = 0
+        self._everywhere = np.zeros(_OFF_AXES.shape, np.float64)
+        self._on_face = np.zeros(_OFF_AXES.shape, np.float64)
 
-    def update(self, luma: BgrImage, face: Face) -> None:
-        """Take a frame into account, unless picture or face is too small for the windows; about 1.5 ms."""
+    def update(self, now_ms: int, luma: BgrImage, face: Face) -> None:
+        """Take a frame into account, four times a second, unless picture or face is too small for the
+        windows; about 1.5 ms."""
+        if now_ms < self._next_ms:
+            return
+        self._next_ms = now_ms + EVERY_MS
         on_face, everywhere = _on_face(luma, face), _tiles(luma)
         if not len(on_face) or len(everywhere) < _TILES:
             return
@@ -63,7 +73,15 @@ class MoireMeter:
     def peak(self) -> float:
         """How far the strongest line that lies over everything rises over its neighbours, in log units;
         0 before the first frame."""
-        both = np.minimum(self._everywhere, self._on_face)[_SEARCHED]
+        return self._strongest(_OFF_AXES)
+
+    @property
+    def peak_on_axes(self) -> float:
+        """The same of lines that run level or upright."""
+        return self._strongest(_ON_AXES)
+
+    def _strongest(self, searched: NDArray[np.bool_]) -> float:
+        both = np.minimum(self._everywhere, self._on_face)[searched]
         return float(both.max()) / self.count if self.count else 0.0
 
 
@@ -73,8 +91,8 @@ def _above_neighbours(windows: NDArray[np.uint8]) -> NDArray[np.float32]:
     spectra = np.log(np.abs(rfft2((grey - grey.mean(axis=(1, 2), keepdims=True)) * _HANN)) + 1.0)
     # One above the other: the median reaches over an edge where nothing is searched.
     stack = np.ascontiguousarray(fftshift(spectra, axes=1), np.float32)
-    stack = stack.reshape(-1, _SEARCHED.shape[1])
-    return np.asarray((stack - cv2.medianBlur(stack, 5)).reshape(-1, *_SEARCHED.shape))
+    stack = stack.reshape(-1, _OFF_AXES.shape[1])
+    return np.asarray((stack - cv2.medianBlur(stack, 5)).reshape(-1, *_OFF_AXES.shape))
 
 
 def _on_face(luma: BgrImage, face: Face) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from kyc_rtc.vision.observation import Face
 MOIRE_NEUTRAL, MOIRE_CLEAR = 0.29, 0.35
 """Peaks of the moiré meter from which a screen's grid is possible, and clear."""
 
-_EVERY, _MOIRE_EVERY_MS = 5, 250
+_EVERY = 5
 _KEPT = 120
 _MIN_GRAINS, _FULL_GRAINS = 6, 20
 _MIN_SPECTRA, _FULL_SPECTRA = 12, 24
@@ -40,11 +40,10 @@ class TextureAnalyser:
 
     name = AnalyserName.TEXTURE
 
-    def __init__(self) -> None:
+    def __init__(self, moire: MoireMeter | None = None) -> None:
         self._grains: deque[Grain] = deque(maxlen=_KEPT)
-        self._moire = MoireMeter()
+        self._moire = moire or MoireMeter()
         self._frames = 0
-        self._next_moire_ms = 0
         self._first_ms: int | None = None
         self._last_ms = 0
 
@@ -56,9 +55,7 @@ class TextureAnalyser:
         self._frames += 1
         self._last_ms = sample.observation.captured_at_ms
         self._first_ms = self._last_ms if self._first_ms is None else self._first_ms
-        if self._last_ms >= self._next_moire_ms:
-            self._next_moire_ms = self._last_ms + _MOIRE_EVERY_MS
-            self._moire.update(sample.luma, face)
+        self._moire.update(self._last_ms, sample.luma, face)
         if self._frames % _EVERY == 1:
             self._measure_grain(sample, face)
 

@@ -30,6 +30,7 @@ from kyc_rtc.vision.observation import HeadPose
 
 MESH = np.array(MEAN_FACE, np.float64) / 1_000 * 60 + (96, 77)
 HIGHEST = math.atanh(0.9995)
+WHOLE = np.array([(0.0, 0.0), (192.0, 0.0), (192.0, 192.0), (0.0, 192.0)])
 
 
 def skin(seed: int) -> NDArray[np.uint8]:
@@ -45,7 +46,7 @@ def skin(seed: int) -> NDArray[np.uint8]:
 def pair(luma: BgrImage, points: Floats = MESH, yaw_deg: float = 0.0) -> Pair:
     nowhere = np.zeros((PAIR_PX, PAIR_PX, 2), np.float32)
     coloured = np.repeat(luma[..., None], 3, axis=2)
-    return Pair(coloured, luma, luma, nowhere, points, points, HeadPose(yaw_deg, 0.0, 0.0))
+    return Pair(coloured, luma, luma, nowhere, points, points, WHOLE, HeadPose(yaw_deg, 0.0, 0.0))
 
 
 def moved(luma: BgrImage, step: int) -> tuple[BgrImage, Floats]:

@@ -16,8 +16,8 @@ from kyc_rtc.detection.evidence import Evidence, Sign
 from kyc_rtc.detection.flicker import fine_change
 from kyc_rtc.detection.grain import measure_grain
 from kyc_rtc.detection.regions import crop, regions
-from kyc_rtc.detection.spectrum import MoireMeter
-from kyc_rtc.detection.texture import TextureAnalyser
+from kyc_rtc.detection.spectrum import EVERY_MS, MoireMeter
+from kyc_rtc.detection.texture import MOIRE_CLEAR, TextureAnalyser
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import Face
 from kyc_rtc.vision.quality import FaceQuality
@@ -62,7 +62,7 @@ def peak(picture: NDArray[np.float32], frames: int = 20) -> float:
     """The strongest line over frames to each of which a camera adds its grain."""
     meter = MoireMeter()
     for index in range(frames):
-        meter.update(synthetic.as_luma(picture, 6.0, index), LARGE)
+        meter.update(index * EVERY_MS, synthetic.as_luma(picture, 6.0, index), LARGE)
     return meter.peak
 
 
@@ -131,8 +131,8 @@ def test_a_codec_leaves_no_grid(kbps: int) -> None:
         for n in range(30)
     }
     meter = MoireMeter()
-    for frame in sent(pictures, kbps):
-        meter.update(luma_of(frame.to_bgr()), LARGE)
+    for index, frame in enumerate(sent(pictures, kbps)):
+        meter.update(index * EVERY_MS, luma_of(frame.to_bgr()), LARGE)
     assert meter.count >= 20
     assert meter.peak < 0.4
 
@@ -140,7 +140,7 @@ def test_a_codec_leaves_no_grid(kbps: int) -> None:
 @pytest.mark.parametrize("shape", [(0, 0), (63, 640), (640, 63), (240, 320), (1, 1)])
 def test_a_small_picture_has_no_spectrum(shape: tuple[int, int]) -> None:
     meter = MoireMeter()
-    meter.update(np.zeros(shape, np.uint8), LARGE)
+    meter.update(0, np.zeros(shape, np.uint8), LARGE)
     assert (meter.count, meter.peak) == (0, 0.0)
 
 
@@ -148,7 +148,7 @@ def test_a_face_outside_of_the_picture_has_no_spectrum() -> None:
     mesh = 2 * synthetic.face_mesh()
     mesh[:, 0] -= 800
     meter = MoireMeter()
-    meter.update(synthetic.as_luma(room()), synthetic.face(mesh))
+    meter.update(0, synthetic.as_luma(room()), synthetic.face(mesh))
     assert (meter.count, meter.peak) == (0, 0.0)
 
 
@@ -160,7 +160,7 @@ def test_a_face_outside_of_the_picture_has_no_spectrum() -> None:
 )
 def test_an_even_picture_of_any_size_has_no_line(picture: BgrImage, level: int) -> None:
     meter = MoireMeter()
-    meter.update(picture + np.uint8(level), LARGE)
+    meter.update(0, picture + np.uint8(level), LARGE)
     assert meter.peak == 0.0
 
 
@@ -190,3 +190,18 @@ def test_grain_that_stands_still_in_the_face_alone_is_seen() -> None:
     living = fine_change(before, after, masks)
     mixed = np.where(masks.inner, before, after)
     assert fine_change(before, mixed, masks) < living - 1.0
+
+
+def test_a_grid_with_level_lines_is_found_on_the_axes() -> None:
+    meter = MoireMeter()
+    lines = 6 * np.sin(2 * np.pi * 11 / 64 * np.mgrid[0 : SIZE[1], 0 : SIZE[0]][0])
+    for index in range(20):
+        meter.update(index * EVERY_MS, synthetic.as_luma(room() + lines, 4.0, index), LARGE)
+    assert meter.peak_on_axes > MOIRE_CLEAR
+
+
+def test_frames_are_looked_at_four_times_a_second() -> None:
+    meter = MoireMeter()
+    for index in range(30):
+        meter.update(index * 33, synthetic.as_luma(room()), LARGE)
+    assert meter.count == 4
