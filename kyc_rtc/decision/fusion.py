@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from kyc_rtc.decision.findings import Findings, Mode
+from kyc_rtc.detection.calibration import CLEAR
 from kyc_rtc.detection.evidence import ADVISORY, DETECTORS, AnalyserName, Evidence
 
-_NEUTRAL = 0.5
-"""What evidence says that speaks neither for nor against an attack."""
+_MOST = 0.9999
+"""A score of 1 would have odds without end."""
 
 _PROMPT_MS, _SLOW_MS = 2_000.0, 10_000.0
 """Answers up to the first are prompt; from the second on they add nothing."""
@@ -26,9 +26,9 @@ _UNPROMPTED_CEILING = 0.5
 def deepfake_score(evidence: Sequence[Evidence], confidence_threshold: float) -> float | None:
     """How surely the stream is an attack, 0..1; None where no evidence is confident enough.
 
-    Suspicions add up as independent causes do, a noisy-or (Pearl, Probabilistic Reasoning in
-    Intelligent Systems, 1988, 4.3.2). So a calm analyser never outvotes an alarm, and raising a
-    score, or the confidence of a statement, never lowers the result.
+    A stream is one kind of attack or another, or none. Alternatives that exclude each other add their odds
+    (Bayes' theorem; Jaynes, Probability Theory, 2003, 4.1), so the score is that of the sum. A calm analyser
+    never outvotes an alarm, and raising a score, or the confidence of a statement, never lowers the result.
     """
     counted = [
         e
@@ -37,15 +37,32 @@ def deepfake_score(evidence: Sequence[Evidence], confidence_threshold: float) ->
     ]
     if not counted:
         return None
-    return min(1.0, max(0.0, 1.0 - math.prod(1.0 - suspicion(e) for e in counted)))
+    return _probability(sum(_odds(e) for e in counted))
 
 
 def suspicion(evidence: Evidence) -> float:
-    """What one statement adds, 0..1: a probability is taken as it is, a score from neutral on."""
-    if evidence.analyser in DETECTORS:
-        return evidence.score * evidence.confidence
-    excess = max(0.0, evidence.score - _NEUTRAL) / (1.0 - _NEUTRAL)
-    return min(1.0, excess * evidence.confidence)
+    """What one statement says by itself, 0..1."""
+    return _probability(_odds(evidence))
+
+
+def _odds(evidence: Evidence) -> float:
+    """What one statement adds. Detectors were calibrated on the bona fide recordings of each other's folds
+    (`training/release.py`), and their odds count as they are. The other analysers' limits were set one by
+    one: below `CLEAR` each would add to many people without finding an attack (docs/detection.md), so that
+    they are for whoever reads the evidence, and count from there on."""
+    odds = _odds_of(evidence.score)
+    if evidence.analyser not in DETECTORS:
+        odds = max(0.0, odds - _odds_of(CLEAR))
+    return odds * evidence.confidence
+
+
+def _odds_of(probability: float) -> float:
+    inside = min(probability, _MOST)
+    return inside / (1.0 - inside)
+
+
+def _probability(odds: float) -> float:
+    return odds / (1.0 + odds)
 
 
 def liveness_score(findings: Findings) -> float | None:
