@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from kyc_rtc.detection.evidence import AnalyserName
@@ -20,12 +21,21 @@ from training.fit_nets import run
 from training.labelled import LabelledSamples, read_samples
 from training.measure import fold_of_names, load, load_drawn, measure, measure_drawn
 from training.nets_tables import write_nets_tables
-from training.people import Item, folds, read_items
+from training.people import Item, folds, read_items, source_folds
 from training.release import release
+from training.samples import Additional
 from training.sources import leave_one_source_out
 
 NET_FOLDS, DETECTOR_FOLDS = 3, 10
 _SHARES, _SEEDS = (0.25, 0.5, 1.0), 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """The fold of each item, and that of each clip by its name."""
+
+    fold: list[int]
+    names: dict[str, int]
 
 
 def main() -> None:
@@ -53,14 +63,26 @@ def main() -> None:
         source = {clip.name: names[drawn_from(clip.name)] for clip in drawn}
         measure_drawn(drawn, source, work / "nets", model, work / "measured", options.jobs)
     if "detectors" in steps:
-        finer = folds(items, DETECTOR_FOLDS)
-        finer_names = _names(manifest, items, finer)
-        measured = load(work / "measured", finer_names)
         results = load_drawn(work / "measured")
-        pictures = table_of_pictures(items, finer, work / "crops", work / "nets")
-        animated = table_of_drawn(results, [finer_names[drawn_from(one.name)] for one in results])
+        of_groups, of_sources = (
+            _Folded(fold, _names(manifest, items, fold))
+            for fold in (folds(items, DETECTOR_FOLDS), source_folds(items, DETECTOR_FOLDS))
+        )
+        pictures = Additional(
+            *(
+                table_of_pictures(items, one.fold, work / "crops", work / "nets")
+                for one in (of_groups, of_sources)
+            )
+        )
+        animated = Additional(
+            *(
+                table_of_drawn(results, [one.names[drawn_from(r.name)] for r in results])
+                for one in (of_groups, of_sources)
+            )
+        )
         more = {AnalyserName.RECAPTURE: pictures, AnalyserName.ANIMATED: animated}
-        release(measured, more, samples, work, options.out)
+        measured, apart = (load(work / "measured", one.names) for one in (of_groups, of_sources))
+        release(measured, apart, more, samples, work, options.out)
     write_nets_tables(work)
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.policy import decide
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES, LEAST, MEAN, constancy_name
+from kyc_rtc.detection.control import CHROMA_GRAIN, CONTROL_NAMES
 from kyc_rtc.detection.detectors import SIGNS, detector_evidence
-from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.detection.evidence import AnalyserName, Evidence
 from kyc_rtc.detection.features import (
     COLOUR_NAMES,
     COLOURS,
@@ -52,8 +53,9 @@ MIN_FRAMES = 20
 
 LINEAR_FEATURES = {
     AnalyserName.SWAP: (
-        *(net_name(view, question) for view in VIEWS for question in ("swap", "blended")),
+        *(net_name(view, "swap") for view in VIEWS),
         *(constancy_name(area, "fine", "soon") for area in ("lips", "inner")),
+        CHROMA_GRAIN,
     ),
     AnalyserName.GENERATED: tuple(
         constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "skin")
@@ -64,15 +66,17 @@ LINEAR_FEATURES = {
 """Features that enter a detector's log-odds linearly, in addition to its trees: the strongest ones, and those
 that hold for attacks of other makers. Trees would seldom choose them among two hundred features.
 The net's answers on animated photographs are not used: it was trained on drawn ones, and misses those of
-other makers."""
+other makers. Nor are those on drawn swaps: with them, swaps of sources left out are found worse."""
 
 
 def columns_for(detector: AnalyserName) -> list[int]:
     """The features of a detector's trees. Few recaptures are filmed, so that theirs have the learnt features
-    alone; trees trained on few makers would hide what heads and animated photographs of all share."""
-    everything, learned = set(FEATURE_NAMES), set(LEARNED_NAMES)
+    alone; trees trained on few makers would hide what heads and animated photographs of all share. Swaps have
+    no trees: nearly all are of one tool, and of others the trees found no more than chance
+    (docs/detection.md)."""
+    everything, learned = set(FEATURE_NAMES) - set(CONTROL_NAMES), set(LEARNED_NAMES)
     wanted = {
-        AnalyserName.SWAP: everything - learned,
+        AnalyserName.SWAP: set(),
         AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
         AnalyserName.ANIMATED: everything - learned - set(CONSTANCY_NAMES),
         AnalyserName.RECAPTURE: set(NET_ALONE),
@@ -179,10 +183,7 @@ def judged(
     """The result with these probabilities in place of the detectors' own."""
     if result.findings is None:
         return result
-    spans = [e.span_ms for e in result.findings.evidence if e.confidence > 0]
-    span_ms = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, 0)
-    detectors = [detector_evidence(name, value, span_ms) for name, value in probabilities.items()]
-    evidence = tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + detectors)
+    evidence = evidence_of(result, probabilities)
     findings = replace(result.findings, evidence=evidence)
     verdict = decide(findings, thresholds)
     return replace(
@@ -194,6 +195,18 @@ def judged(
         deepfake_score=verdict.deepfake_score,
         evidence={e.analyser.value: Statement.of(e) for e in evidence},
     )
+
+
+def evidence_of(
+    result: ClipResult, probabilities: Mapping[AnalyserName, float]
+) -> tuple[Evidence, ...]:
+    """What the analysers found, and the detectors with these probabilities; () of a clip without findings."""
+    if result.findings is None:
+        return ()
+    spans = [e.span_ms for e in result.findings.evidence if e.confidence > 0]
+    span_ms = (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, 0)
+    detectors = [detector_evidence(name, value, span_ms) for name, value in probabilities.items()]
+    return tuple([e for e in result.findings.evidence if e.analyser not in SIGNS] + detectors)
 
 
 def held_out_log_odds(

@@ -34,6 +34,11 @@ class Table:
     fold: NDArray[np.int64]
     weight: Floats
 
+    @property
+    def has_trees(self) -> bool:
+        """Whether trees are fitted; else the curve has its linear features alone."""
+        return not bool(np.isnan(self.features).all())
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -66,8 +71,8 @@ def new_model(rows: int) -> Pipeline:
 
 def cross_fitted(table: Table, features: Floats, fold: NDArray[np.int64]) -> Floats:
     """Log-odds of the streams `features` (k, m), each by a model that was not trained on its fold."""
-    if np.isnan(table.features).all():
-        return np.zeros(len(features))  # the curve has its linear features alone
+    if not table.has_trees:
+        return np.zeros(len(features))
     raw = np.full(len(features), np.nan)
     for number in np.unique(fold):
         held = fold == number
@@ -91,16 +96,30 @@ def log_odds(model: Pipeline, features: Floats) -> Floats:
 
 def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
     """Fit the curve on the rows of `keep`. `raw`: cross-fitted log-odds (n,) of the table's own rows. Attacks
-    and bona fide presentations have the same total weight."""
+    and bona fide presentations have the same total weight.
+
+    Trees and linear features are fitted apart, and their log-odds add as those of independent evidence do
+    (naive Bayes). Fitted together they learn how the two go together in the few sources that there are:
+    heads of sources left out were found with AUC 0.79, fitted apart with 0.83 (docs/detection.md).
+    """
     attack, weight = table.attack[keep], table.weight[keep]
-    mean = _mean(table.linear_features[keep])
-    design = np.column_stack([raw[keep], np.nan_to_num(table.linear_features[keep] - mean)])
-    spread = design.std(axis=0) + 1e-6
     half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
+    linear = table.linear_features[keep]
+    mean = _mean(linear)
+    weights, offset = _logistic(np.nan_to_num(linear - mean), attack, half)
+    if not table.has_trees:
+        return Curve(0.0, offset, weights, mean)
+    slope, own_offset = _logistic(raw[keep][:, None], attack, half)
+    return Curve(max(float(slope[0]), 0.0), offset + own_offset, weights, mean)
+
+
+def _logistic(design: Floats, attack: NDArray[np.bool_], weight: Floats) -> tuple[Floats, float]:
+    """Weights (k,) and offset of a logistic regression on (n, k), penalised on the scale of its
+    deviations."""
+    spread = design.std(axis=0) + 1e-6
     model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
-    model.fit(design / spread, attack, sample_weight=half * len(attack))
-    slope, *weights = model.coef_[0] / spread
-    return Curve(max(float(slope), 0.0), float(model.intercept_[0]), np.array(weights), mean)
+    model.fit(design / spread, attack, sample_weight=weight * len(attack))
+    return np.asarray(model.coef_[0] / spread, np.float64), float(model.intercept_[0])
 
 
 def _mean(linear_features: Floats) -> Floats:

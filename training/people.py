@@ -118,6 +118,19 @@ def folds(items: Sequence[Item], count: int) -> list[int]:
     return _joined(items, fold)
 
 
+def source_folds(items: Sequence[Item], count: int) -> list[int]:
+    """A fold for each item: whole sources, dealt out from the one with most videos, each to the fold that has
+    fewest. What makes a detector know a source's camera, codec or tool is then on one side."""
+    sources = [origin(item.source) for item in items]
+    videos = Counter(source for item, source in zip(items, sources, strict=True) if item.is_video)
+    load = [0] * count
+    fold: dict[str, int] = {}
+    for source in sorted(set(sources), key=lambda one: (-videos[one], one)):
+        fold[source] = load.index(min(load))
+        load[fold[source]] += max(videos[source], 1)
+    return [fold[source] for source in sources]
+
+
 def _joined(items: Sequence[Item], fold: Sequence[int]) -> list[int]:
     of_key = {key: number for item, number in zip(items, fold, strict=True) for key in item.keys}
     return [

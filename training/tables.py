@@ -52,7 +52,7 @@ STUDIO = ("styletalk_", "dreamtalk_")
 def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
     """All tables as Markdown."""
     parts = [
-        _detectors(rows, held_out, size),
+        detectors_table(rows, held_out, size),
         _families(rows, size),
         _linear_features(rows, size),
         _moments(rows, size),
@@ -60,7 +60,8 @@ def tables(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> st
     return "\n".join(parts)
 
 
-def _detectors(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
+def detectors_table(rows: Rows, held_out: Mapping[AnalyserName, Floats], size: int) -> str:
+    """AUC of each detector under each condition; `held_out`: its probabilities of all rows (n,)."""
     heads = "heads | heads, test only"
     lines = [f"| condition | detector | swaps | same footage | {heads} | swaps against studio |"]
     lines.append("|---" * 7 + "|")

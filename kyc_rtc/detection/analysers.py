@@ -44,7 +44,7 @@ def new_suite(learned: Learned | None = None) -> Suite:
     return Suite(
         features,
         (
-            TextureAnalyser(features.moire),
+            TextureAnalyser(),
             BlinkAnalyser(),
             TemporalAnalyser(),
             GeometryAnalyser(),

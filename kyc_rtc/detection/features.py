@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +18,6 @@ from kyc_rtc.detection.moments import Ledger, Moment, moments_of
 from kyc_rtc.detection.movement import MOVEMENT_NAMES, MovementMeter
 from kyc_rtc.detection.net_views import VIEWS, Views, views
 from kyc_rtc.detection.pairs import Pair, PairCutter
-from kyc_rtc.detection.spectrum import MoireMeter
 from kyc_rtc.vision.observation import Face
 
 QUESTIONS = ("swap", "blended", "generated", "animated", "recapture", "screen")
@@ -56,15 +54,12 @@ COLOUR_NAMES = (COLOURS, f"{COLOURS}.high")
 LEARNED_NAMES = (*NET_NAMES, *COLOUR_NAMES)
 """Features that come from trained heads; NaN where those are not loaded."""
 
-SCREEN_NAMES = ("moire", "moire_on_axes")
-
 FEATURE_NAMES = (
     *MOVEMENT_NAMES,
     *APPEARANCE_NAMES,
     *FLOW_NAMES,
     *CONSTANCY_NAMES,
     *CONTROL_NAMES,
-    *SCREEN_NAMES,
     *LEARNED_NAMES,
 )
 
@@ -88,7 +83,6 @@ class Features:
         self._flow = FlowMeter()
         self._constancy = ConstancyMeter()
         self._control = ControlMeter()
-        self.moire = MoireMeter()
         self._answers = Ledger()
         self.has_pictures = False
         self._before: tuple[int, Face] | None = None
@@ -126,12 +120,11 @@ class Features:
             self._before = (now_ms, face)
         self._movement.update(now_ms, face, moments)
         self._appearance.update(now_ms, sample.image_bgr, face, moments)
-        self.moire.update(now_ms, sample.luma, face)
         pair = self._pairs.update(now_ms, sample.image_bgr, sample.luma, face)
         if pair is not None:
             self._flow.update(pair)
             self._constancy.update(now_ms, pair)
-            self._control.update(now_ms, pair)
+            self._control.update(pair)
             self._ask(pair, moments)
 
     def _ask(self, pair: Pair, moments: tuple[Moment, ...]) -> None:
@@ -164,7 +157,4 @@ class Features:
                 found[f"{name}.{moment.value}"] = self._answers.mean(name, moment, least=2)
         found[COLOURS] = self._answers.mean(COLOURS)
         found[f"{COLOURS}.high"] = self._answers.quantile(COLOURS, 0.8)
-        enough = self.moire.count >= 12
-        peaks = (self.moire.peak, self.moire.peak_on_axes) if enough else (math.nan, math.nan)
-        found |= dict(zip(SCREEN_NAMES, peaks, strict=True))
         return {name: found[name] for name in FEATURE_NAMES}

@@ -40,9 +40,9 @@ class TextureAnalyser:
 
     name = AnalyserName.TEXTURE
 
-    def __init__(self, moire: MoireMeter | None = None) -> None:
+    def __init__(self) -> None:
         self._grains: deque[Grain] = deque(maxlen=_KEPT)
-        self._moire = moire or MoireMeter()
+        self._moire = MoireMeter()
         self._frames = 0
         self._first_ms: int | None = None
         self._last_ms = 0

@@ -25,6 +25,7 @@ from kyc_rtc.errors import ModelError
 SHIPPED = Path(__file__).parent.parent / "weights"
 FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "detectors.json"
 _MOST_LOG_ODDS = 6.0
+_NO_TREES = 0.5
 _MOST_BEYOND = 10.0
 """Limit of a centred linear feature: beyond it, a net is not surer but wrong."""
 
@@ -77,19 +78,25 @@ class Curve:
 
 
 class OnnxDetector:
-    """Trees on the features, and the curve that maps their share and the linear features to a probability."""
+    """Trees on the features, and the curve that maps their share and the linear features to a probability. A
+    curve of slope 0 does not ask the trees, and has none at `path`."""
 
     def __init__(self, path: Path, curve: Curve, most_in_pictures: float = math.inf) -> None:
-        self._session = _session(path)
+        self._session = _session(path) if curve.slope else None
         self._curve = curve
         self._most_in_pictures = most_in_pictures
 
     def probability(self, features: dict[str, float], *, pictures: bool) -> float:
         """See `Detector.probability`."""
+        most = self._most_in_pictures if pictures else math.inf
+        return self._curve.probability(self._share(features), features, most)
+
+    def _share(self, features: dict[str, float]) -> float:
+        if self._session is None:
+            return _NO_TREES
         row = np.array([[features[name] for name in FEATURE_NAMES]], np.float32)
         _, shares = self._session.run(None, {"X": row})
-        most = self._most_in_pictures if pictures else math.inf
-        return self._curve.probability(float(np.asarray(shares)[0, 1]), features, most)
+        return float(np.asarray(shares)[0, 1])
 
 
 @lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.people import Item, folds, origin, read_items
+from training.people import Item, folds, origin, read_items, source_folds
 
 HEADER = "path\tlabel\tspecies\tgroup\tmodel\tseconds\tsource\tuse\n"
 
@@ -92,3 +92,28 @@ def test_pictures_of_sources_that_share_some_are_on_one_side(tmp_path: Path) -> 
 def test_sources_that_share_pictures_have_one_origin() -> None:
     assert origin(SHARED[0]) == origin(SHARED[1])
     assert origin("maker/prints") == "maker/prints"
+
+
+def from_source(source: str, number: int, suffix: str = "mp4") -> Item:
+    return Item(Path(f"{source}{number}.{suffix}"), "bona_fide", None, frozenset(), source, "any")
+
+
+def test_a_source_is_in_one_fold_and_the_largest_has_one_for_itself() -> None:
+    sizes = {"large": 30, "a": 4, "b": 4, "c": 3, "d": 3}
+    items = [from_source(source, at) for source, size in sizes.items() for at in range(size)]
+    fold = source_folds(items, 3)
+    of_source = {
+        item.source: {f for i, f in zip(items, fold, strict=True) if i.source == item.source}
+        for item in items
+    }
+    assert all(len(found) == 1 for found in of_source.values())
+    assert fold.count(next(iter(of_source["large"]))) == 30
+    assert set(fold) == {0, 1, 2}
+
+
+def test_sources_that_share_pictures_are_in_one_fold() -> None:
+    shared = "neonipun/CV_PROJECT"
+    other = "saikan45/Liveness_Face_Detection_Home_Security_System"
+    items = [from_source(shared, 1), from_source("a", 1), from_source(other, 1, "png")]
+    fold = source_folds(items, 2)
+    assert fold[0] == fold[2] != fold[1]

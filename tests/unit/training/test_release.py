@@ -1,4 +1,4 @@
-"""What a release writes: hashes of the weights, rescaled probabilities, curves as they were fitted."""
+"""What a release writes: hashes of the weights, moved probabilities, curves as they were fitted."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 pytest.importorskip("sklearn", reason="detectors are trained with requirements/train.txt")
 pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
-from kyc_rtc.detection.detectors import SIGNS
-from kyc_rtc.detection.evidence import AnalyserName
+from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.pipeline import nets
 from training.fit_detectors import Curve
 from training.release import (
-    LOGIT_SCALE,
-    LOGIT_SHIFT,
     FittedDetector,
     hashes,
-    rescaled,
-    rescaled_probability,
+    moved,
+    moved_probability,
+    within_budget,
 )
 
 
@@ -35,8 +33,25 @@ def test_another_byte_is_another_hash(tmp_path: Path) -> None:
     assert hashes(tmp_path) != before
 
 
-def test_every_detector_has_its_scale_and_shift() -> None:
-    assert set(LOGIT_SHIFT) == set(LOGIT_SCALE) == set(SIGNS)
+def detector(values: list[float]) -> FittedDetector:
+    curve = Curve(0.7, -0.4, np.array([0.5]), np.array([0.0]))
+    found = np.array(values)
+    return FittedDetector(found, found, found, curve, None)
+
+
+@pytest.mark.parametrize("budget", [0.01, 0.1])
+def test_a_detector_alone_fails_no_more_people_than_its_budget(budget: float) -> None:
+    values = np.linspace(0.01, 0.99, 200).tolist()
+    lowered = within_budget(detector(values), range(200), budget)
+    failing = (lowered.by_source > Thresholds().deepfake_threshold + 1e-9).mean()
+    assert budget - 0.01 <= failing <= budget
+
+
+def test_a_detector_within_its_budget_stays_as_it_is() -> None:
+    calm = detector([0.1, 0.2, 0.3])
+    lowered = within_budget(calm, range(3), 0.01)
+    np.testing.assert_allclose(lowered.held_out, calm.held_out)
+    assert lowered.curve.offset == calm.curve.offset
 
 
 @pytest.mark.parametrize(
@@ -49,29 +64,30 @@ def test_every_detector_has_its_scale_and_shift() -> None:
         (0.8, -np.log(4), 1.0, 0.5),
     ],
 )
-def test_a_logit_is_scaled_and_then_shifted(
+def test_a_logit_is_scaled_and_then_moved(
     probability: float, shift: float, scale: float, expected: float
 ) -> None:
-    assert rescaled_probability(probability, shift, scale) == pytest.approx(expected)
+    assert moved_probability(probability, shift, scale) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", SIGNS)
-def test_the_curve_is_rescaled_as_its_probabilities_are(name: AnalyserName) -> None:
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_curve_moves_as_its_probabilities_do(scale: float) -> None:
     curve = Curve(0.7, -0.4, np.array([0.5, -0.2]), np.array([1.0, 2.0]))
     raw, linear_features = (
         np.array([-2.0, 0.3, 4.0]),
         np.array([[0.0, 1.0], [np.nan, 3.0], [2.0, 2.0]]),
     )
     before = curve.probability(raw, linear_features)
-    found = rescaled(name, FittedDetector(before, before, curve, b""))
+    found = moved(FittedDetector(before, before, before, curve, b""), -1.5, scale)
     np.testing.assert_allclose(found.held_out, found.curve.probability(raw, linear_features))
     np.testing.assert_allclose(found.additional, found.held_out)
+    np.testing.assert_allclose(found.by_source, found.held_out)
 
 
 @given(one=st.floats(0, 1), other=st.floats(0, 1), shift=st.floats(-6, 0))
 def test_a_shift_lowers_and_keeps_the_order(one: float, other: float, shift: float) -> None:
     low, high = sorted((one, other))
-    before, after = rescaled_probability(low, shift), rescaled_probability(high, shift)
+    before, after = moved_probability(low, shift), moved_probability(high, shift)
     assert 0.0 <= before <= after <= 1.0
     assert after <= high + 1e-6
 
