@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,6 +105,12 @@ def rows_of(measured: Measured) -> Rows:
     results = [result for some in measured.results.values() for result in some]
     fold = np.array(measured.fold * len(measured.results))
     return Rows(np.array([vector(result.features) for result in results]), results, fold)
+
+
+def without(rows: Rows, names: Collection[str]) -> Rows:
+    """The rows as if these features had not been seen."""
+    seen = [at for at, name in enumerate(FEATURE_NAMES) if name not in names]
+    return replace(rows, features=seen_by(rows.features, seen))
 
 
 def vector(features: Mapping[str, float | None]) -> list[float]:

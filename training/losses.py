@@ -3,6 +3,7 @@ themselves."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
@@ -12,13 +13,14 @@ from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.fusion import deepfake_score
+from kyc_rtc.detection.control import CHROMA_GRAIN
 from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import DETECTORS, AnalyserName, Evidence
 from kyc_rtc.detection.features import FEATURE_NAMES
 from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import MIN_FRAMES, Rows, evidence_of
-from training.tables import AGAINST
+from training.tables import AGAINST, same_footage_auc
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -66,6 +68,34 @@ def losses(rows: Rows, held_out: Held, apart: Held) -> str:
             lines.append(f"| {label} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def control_table(rows: Rows, given: Mapping[str, Floats], size: int) -> str:
+    """Markdown: how often skin outside of the mask was found, and AUC of the detector for swaps with and
+    without it.
+
+    `given`: by a label, its probabilities of all rows (n,).
+    """
+    people, swaps = _people(rows), _attacks(rows)["face swaps"]
+    found = np.isfinite(rows.features[:, FEATURE_NAMES.index(CHROMA_GRAIN)])
+    shares = [f"{int(found[one].sum())} of {int(one.sum())}" for one in (people, swaps)]
+    lines = [
+        f"Skin outside of the mask was found in {shares[0]} bona fide rows, {shares[1]} of swaps.\n"
+    ]
+    sources = Counter(
+        r.source.split(":")[0] for r, one in zip(rows.results, swaps, strict=True) if one
+    )
+    largest = sources.most_common(1)[0][0]
+    of_largest = np.array([r.source.startswith(largest) for r in rows.results])
+    lines += [f"| | swaps | of {largest} | of others | same footage |", "|---" * 5 + "|"]
+    for label, values in given.items():
+        cells = [
+            f"{_auc(values, people, one):.2f} ({int(one.sum())})" if one.any() else "–"
+            for one in (swaps, swaps & of_largest, swaps & ~of_largest)
+        ]
+        cells.append(same_footage_auc(rows.results[:size], values[:size]))
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def softness(rows: Rows, held_out: Held) -> str:

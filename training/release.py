@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from kyc_rtc.decision.findings import Thresholds
 from kyc_rtc.decision.verdict import VerdictStatus
+from kyc_rtc.detection.control import CONTROL_NAMES
 from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.features import FEATURE_NAMES
@@ -35,11 +36,12 @@ from training.crossfit import (
     linear_features_of,
     rows_of,
     table_of,
+    without,
 )
 from training.fit_detectors import Curve, as_onnx, cross_calibrated, curve, fitted, joined
 from training.fused import fused
 from training.labelled import LabelledSamples
-from training.losses import losses, softness
+from training.losses import control_table, losses, softness
 from training.measure import CONDITIONS, Measured
 from training.samples import Additional, with_samples
 from training.tables import animated, detectors_table, operating, pictures, tables
@@ -120,6 +122,7 @@ def release(
         "## Whole sources left out\n",
         fused(by_condition(shifted(rows, apart, shift), size)),
         detectors_table(rows, apart, size),
+        control_table(rows, with_and_without(rows, sources_apart), size),
         softness(rows, held_out),
         operating(first),
         animated(
@@ -164,6 +167,19 @@ def fit_detector(
     fitted_curve = curve(own_apart, apart, everything)
     onnx = as_onnx(fitted(groups, everything)) if groups.has_trees else None
     return FittedDetector(held_out, by_source, own[len(own) - added :], fitted_curve, onnx)
+
+
+def with_and_without(rows: Rows, sources: Rows) -> dict[str, Floats]:
+    """The probabilities of the detector for swaps with skin outside of the mask and without, both kinds of
+    folds."""
+    found: dict[str, Floats] = {}
+    for label, names in (("with control", ()), ("without", CONTROL_NAMES)):
+        fitted_detector = fit_detector(
+            without(rows, names), without(sources, names), AnalyserName.SWAP, None
+        )
+        found[f"{label}, groups apart"] = fitted_detector.held_out
+        found[f"{label}, sources apart"] = fitted_detector.by_source
+    return dict(sorted(found.items(), key=lambda one: one[0].split(", ")[1]))
 
 
 def within_budget(detector: FittedDetector, people: Sequence[int], budget: float) -> FittedDetector:

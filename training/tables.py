@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from kyc_rtc.detection.appearance import APPEARANCE_NAMES
 from kyc_rtc.detection.constancy import CONSTANCY_NAMES
+from kyc_rtc.detection.control import CONTROL_NAMES
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.features import FEATURE_NAMES, LEARNED_NAMES, net_name
 from kyc_rtc.detection.flow import FLOW_NAMES
@@ -37,6 +38,7 @@ FAMILIES = {
     "appearance": APPEARANCE_NAMES,
     "flow": FLOW_NAMES,
     "constancy": CONSTANCY_NAMES,
+    "control": CONTROL_NAMES,
     "net": LEARNED_NAMES,
 }
 AGAINST: dict[str, Callable[[ClipResult], bool]] = {
@@ -85,10 +87,13 @@ def _families(rows: Rows, size: int) -> str:
     """AUC of each detector with one family of features alone, and without it; first condition."""
     lines = ["| detector | features | its species | same footage |", "|---|---|---|---|"]
     for detector, species in ((AnalyserName.SWAP, "face swaps"), (AnalyserName.GENERATED, "heads")):
+        seen = columns_for(detector)
+        used = {FEATURE_NAMES[at] for at in seen} | set(LINEAR_FEATURES[detector])
         for label, names in _sets():
+            if not names & used or names >= used and label != "all":
+                continue  # what a detector does not use adds nothing to it
             columns = [at for at, name in enumerate(FEATURE_NAMES) if name in names]
             known = replace(rows, features=seen_by(rows.features, columns))
-            seen = columns_for(detector)
             values = held_out_probabilities(known, detector, table_of(known, detector, seen), seen)
             cells = (
                 auc(rows.results[:size], values[:size], AGAINST[species]),
