@@ -90,7 +90,7 @@ def _families(rows: Rows, size: int) -> str:
         seen = columns_for(detector)
         used = {FEATURE_NAMES[at] for at in seen} | set(LINEAR_FEATURES[detector])
         for label, names in _sets():
-            if not names & used or names >= used and label != "all":
+            if not names & used or (names >= used and label != "all"):
                 continue  # what a detector does not use adds nothing to it
             columns = [at for at, name in enumerate(FEATURE_NAMES) if name in names]
             known = replace(rows, features=seen_by(rows.features, columns))
