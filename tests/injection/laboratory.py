@@ -64,7 +64,7 @@ async def run_job(job: Job, scene: Scene, seed: int) -> Run:
     try:
         return await _run(job, scene, seed)
     except Exception as error:  # noqa: BLE001  # the root of a run: the next one goes on
-        return Run(job, seed, scene.subject, None, f"{_named(error)}")
+        return Run(job, seed, scene.subject, None, _named(error))
 
 
 async def _run(job: Job, scene: Scene, seed: int) -> Run:
