@@ -20,7 +20,7 @@ from tests.support.browser_camera import Person, Prompt
 
 FPS = 15
 STEP_MS = 1_000 / FPS
-CALM_MS, ANSWER_MS = 8_000, 4_000
+CALM_MS, ANSWER_MS = 8_000, 5_000
 """How much is filmed of somebody who waits, and of each answer: no answer of the films takes longer."""
 
 JITTER_MS = 2.0

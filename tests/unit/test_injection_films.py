@@ -23,7 +23,7 @@ from tests.injection.browser_methods import LiveFile, y4m
 from tests.injection.clients import with_a_browsers_origin
 from tests.injection.heard import Heard, ends, prompt_of
 from tests.injection.instruments import Scene, chance_of
-from tests.injection.looped import CALM_MS, STEP_MS, Looped, possible, stamp
+from tests.injection.looped import ANSWER_MS, CALM_MS, STEP_MS, Looped, possible, stamp
 from tests.injection.plan import Instrument, Method
 from tests.injection.swaps import SWAPS, spans
 from tests.support.browser_camera import Prompt
@@ -62,9 +62,10 @@ def test_a_looped_file_answers_with_the_film_of_what_is_asked_once() -> None:
     film = Looped(Greys(), [TURN])
     assert level(film.draw(1_000)) == CALM_GREY
     film.sees(Prompt("challenge", "", TURN))
-    shown = [level(film.draw(1_000 + number * STEP_MS)) for number in range(120)]
-    assert shown[:60] == [TURN_GREY] * 60
-    assert set(shown[60:]) <= {CALM_GREY, CALM_GREY + 1}
+    length = round(ANSWER_MS / STEP_MS)
+    shown = [level(film.draw(1_000 + number * STEP_MS)) for number in range(2 * length)]
+    assert shown[:length] == [TURN_GREY] * length
+    assert set(shown[length:]) <= {CALM_GREY, CALM_GREY + 1}
 
 
 def test_a_looped_file_goes_on_where_it_has_no_answer() -> None:
@@ -117,8 +118,9 @@ def test_a_recorded_swap_has_spans_to_play(takes: Any) -> None:
 
 
 def challenge(**more: Any) -> dict[str, Any]:
-    fields = {"type": "challenge", "challenge_type": "head_turn", "direction": "left"}
-    return fields | {"count": 1, "hold_ms": 0} | more
+    turn = {"challenge_type": "head_turn", "direction": "left"}
+    fields: dict[str, Any] = {"type": "challenge", "count": 1, "hold_ms": 0, **turn}
+    return fields | more
 
 
 @pytest.mark.parametrize(
