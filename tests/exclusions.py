@@ -28,7 +28,6 @@ from pathlib import Path
 from kyc_rtc.evaluation.challenges import evaluate_challenges
 from kyc_rtc.evaluation.chance import exclusions
 from kyc_rtc.evaluation.runner import workers
-from kyc_rtc.frames import BgrImage
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.pipeline.analysis import FrameResult
@@ -40,6 +39,7 @@ from tests.support.browser_clips import PEOPLE, Recorded, Takes
 from tests.support.browser_people import Obedient, Sparing
 from tests.support.exclusion_figures import Record, plans, prompts_met, share
 from tests.support.offline_check import Checked, analysed, checked
+from tests.support.unprompted import Unprompted
 
 LABELS = Path(__file__).parent / "data" / "challenge_labels.tsv"
 LENGTH_MS = 75_000
@@ -84,21 +84,6 @@ class Job:
     def issuer(self, liveness: LivenessSettings, asked: Kinds) -> Issuer:
         """Asks for these types alone."""
         return Issuer(liveness, self.chance(asked), set(ChallengeType).difference(asked))
-
-
-class Unprompted:
-    """A film of somebody who does all that their clip shows, in random order; no prompt is heard."""
-
-    def __init__(self, recorded: Recorded, takes: Takes, chance: random.Random) -> None:
-        self._recorded, self._chance = recorded, chance
-        self._actions = [Challenge(kind, side) for kind, side in takes.answers]
-        self._next_ms = 1_000.0
-
-    def draw(self, at_ms: float) -> BgrImage:
-        if at_ms >= self._next_ms:
-            self._next_ms = at_ms + self._chance.uniform(4_000, 6_000)
-            self._recorded.sees(Prompt("", "", self._chance.choice(self._actions)))
-        return self._recorded.draw(at_ms)
 
 
 def sets_of(size: int) -> list[Kinds]:

@@ -31,11 +31,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kyc_rtc.frames import BgrImage
 from tests.support.browser import AT_A_CHALLENGE
-from tests.support.browser_camera import Prompt
 from tests.support.browser_clips import PEOPLE, Footage, Recorded, Takes, read_footage
-from tests.support.browser_server import FEW, LiveServer, serving
+from tests.support.browser_server import LiveServer, serving
 from tests.support.browser_tab import Tab
 from tests.support.browser_ways import WAYS, Browsers
 from tests.support.honest_faults import FAULTS, FaultyCamera
@@ -48,6 +46,7 @@ from tests.support.honest_record import (
     remaining,
     table,
 )
+from tests.support.sitter import Sitter, asking_for
 
 DRAWS = 24
 """How often a session is begun anew at most."""
@@ -58,29 +57,6 @@ ANSWERING_S = 0.6
 
 POLL_S = 0.2
 AT_THE_END = "document.body.dataset.step === 'result'"
-
-
-class Sitter:
-    """A recorded person, who says as soon as something is asked that the recording does not show."""
-
-    def __init__(self, person: Recorded, takes: Takes, *, again: bool = False) -> None:
-        """`again`: a take may be shown a second time."""
-        self._person = person
-        self._takes = takes
-        self._again = again
-        self._unfit = False
-
-    @property
-    def lacks(self) -> bool:
-        return self._unfit or (self._person.lacks.is_set() and not self._again)
-
-    def sees(self, prompt: Prompt) -> None:
-        asked = prompt.challenge
-        self._unfit = self._unfit or (asked is not None and not self._takes.shows(asked))
-        self._person.sees(prompt)
-
-    def draw(self, at_ms: float) -> BgrImage:
-        return self._person.draw(at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +88,6 @@ class Check:
     sitter: Sitter
     session_id: str
     happens: Callable[[], Awaitable[None]] | None = None
-
-
-def asking_for(takes: Takes) -> dict[str, str]:
-    """Settings: every type that the recording shows is asked for once."""
-    kinds = ", ".join(f'"{kind}"' for kind in ("head_turn", *takes.kinds()))
-    return FEW | {
-        "LIVENESS__CHALLENGES": str(1 + len(takes.kinds())),
-        "LIVENESS__CHALLENGE_TYPES": f"[{kinds}]",
-        "LIMITS__DRAIN_S": "1",  # sessions that are begun anew stay behind
-        "UPLOADS": "pass",
-    }
 
 
 FAULTY = {"LIVENESS__QUALITY_TIME_LIMIT_MS": "15000"}

@@ -1,5 +1,6 @@
 // Put into the page before its own scripts: a camera that shows what the test draws, and a record of
-// what the server and the page say. The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
+// what the server and the page say; `kycTestHear`, where there is one, gets the server's messages at once.
+// The test answers `kycTestFrame` with a JPEG (base64) for what the page asks.
 (() => {
   const said = { messages: [], sent: [], violations: [], peers: [], tracks: [], isStalled: false };
   window.kycTest = said;
@@ -13,7 +14,9 @@
     const channel = createDataChannel.call(this, label, options);
     if (!said.peers.includes(this)) said.peers.push(this);
     channel.addEventListener('message', ({ data }) => {
-      said.messages.push({ ...JSON.parse(data), channel: label, at_ms: performance.now() });
+      const message = JSON.parse(data);
+      said.messages.push({ ...message, channel: label, at_ms: performance.now() });
+      window.kycTestHear?.(message);
     });
     const send = channel.send;
     channel.send = function (data) {

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,16 @@ class LiveServer:
 
     def complete(self, session_id: str) -> dict[str, Any]:
         return self._call("/api/v1/kyc/complete-verification", {"session_id": session_id})
+
+    def retry(self, session: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Another attempt, asked for by the applicant of `session`; None where there is none left."""
+        path = f"/api/v1/kyc/sessions/{session['session_id']}/retry"
+        try:
+            return self._call(path, {}, session["client_token"])
+        except urllib.error.HTTPError as refused:
+            if refused.code != 409:
+                raise
+            return None
 
     def status(self, session_id: str) -> dict[str, Any]:
         """`get-session-status`: the whole record, with verdict, reasons and evidence."""

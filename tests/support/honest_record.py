@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from kyc_rtc.decision.verdict import ReasonCode
+from tests.support import json_lines
 
 OWN_RULES = frozenset({ReasonCode.FACE_CHANGED, ReasonCode.NO_MOTION, ReasonCode.VIDEO_LOOP})
 """Reasons by a detector's own rule, which no device brings about: counted apart. A loop is what a short
@@ -50,20 +50,13 @@ class Sitting:
 
 def append(path: Path, sitting: Sitting) -> None:
     """Write it down: one line, at once, so that two processes may share the file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(dataclasses.asdict(sitting)) + "\n")
+    json_lines.append(path, dataclasses.asdict(sitting))
 
 
 def load(path: Path) -> list[Sitting]:
-    """What earlier runs wrote; a last line that was cut off does not count."""
-    if not path.exists():
-        return []
+    """What earlier runs wrote; a line that was cut off does not count."""
     found = []
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            fields = json.loads(line)
-        except json.JSONDecodeError:
-            continue
+    for fields in json_lines.read(path):
         lists = {name: tuple(fields[name]) for name in ("reasons", "challenges")}
         found.append(Sitting(**(fields | lists | {"job": Job(**fields["job"])})))
     return found

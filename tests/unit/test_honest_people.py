@@ -13,7 +13,7 @@ from kyc_rtc.frames import BgrImage
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.settings import load_settings
-from tests.honest_people import Sitter, asking_for, part_of, sitting
+from tests.honest_people import part_of, sitting
 from tests.support.browser_camera import Prompt
 from tests.support.browser_clips import PEOPLE, Recorded, Takes
 from tests.support.honest_faults import FAULTS, FaultyCamera
@@ -27,6 +27,7 @@ from tests.support.honest_record import (
     row,
     table,
 )
+from tests.support.sitter import Sitter, asking_for
 
 PICTURE: BgrImage = np.tile(np.arange(120, dtype=np.uint8)[:, None, None], (1, 160, 3))
 ONE_SIDED = PEOPLE[2]

@@ -1,0 +1,1 @@
+"""The injection laboratory: methods of injection times attack instruments, counted (see `__main__`)."""
