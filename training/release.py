@@ -179,6 +179,10 @@ def with_and_without(rows: Rows, sources: Rows) -> dict[str, Floats]:
         )
         found[f"{label}, groups apart"] = fitted_detector.held_out
         found[f"{label}, sources apart"] = fitted_detector.by_source
+    columns = sorted(set(range(len(FEATURE_NAMES))) - set(columns_for(AnalyserName.RECAPTURE)))
+    for folds, some in (("groups apart", rows), ("sources apart", sources)):
+        table = table_of(some, AnalyserName.SWAP, columns)
+        found[f"trees on all features, {folds}"] = held_out_log_odds(some, table, columns)[0]
     return dict(sorted(found.items(), key=lambda one: one[0].split(", ")[1]))
 
 

@@ -15,6 +15,10 @@ from kyc_rtc.vision.observation import Face
 MOIRE_NEUTRAL, MOIRE_CLEAR = 0.29, 0.35
 """Peaks of the moiré meter from which a screen's grid is possible, and clear."""
 
+AXES_NEUTRAL, AXES_CLEAR = 0.36, 0.42
+"""The same on the axes, where rooms have their edges: of 65 bona fide recordings, clean and through VP8 at 250 to
+1000 kbit/s, the highest is 0.34, and 98% are below 0.24."""
+
 _EVERY = 5
 _KEPT = 120
 _MIN_GRAINS, _FULL_GRAINS = 6, 20
@@ -69,8 +73,12 @@ class TextureAnalyser:
     def evidence(self) -> Evidence:
         """The statement on all judgeable frames so far."""
         span_ms = (self._first_ms or 0, self._last_ms)
-        moire = score(
-            self._moire.peak, calm=0.05, neutral=MOIRE_NEUTRAL, clear=MOIRE_CLEAR, ceiling=0.95
+        moire = max(
+            score(peak, calm=0.05, neutral=neutral, clear=clear, ceiling=0.95)
+            for peak, neutral, clear in (
+                (self._moire.peak, MOIRE_NEUTRAL, MOIRE_CLEAR),
+                (self._moire.peak_on_axes, AXES_NEUTRAL, AXES_CLEAR),
+            )
         )
         grain = score(self.smoothness(), calm=-1.0, neutral=1.0, clear=2.2, ceiling=0.64)
         found = [
