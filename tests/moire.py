@@ -93,7 +93,7 @@ def _peak(shown: Mapping[int, BgrImage], job: Job) -> float:
             picture = frame.to_bgr()
             face = observer.observe(picture, frame.captured_at_ms, frame.sequence).face
             if face is not None:
-                meter.update(luma_of(picture), face)
+                meter.update(frame.captured_at_ms, luma_of(picture), face)
     return meter.peak
 
 

@@ -16,8 +16,8 @@ MOIRE_NEUTRAL, MOIRE_CLEAR = 0.29, 0.35
 """Peaks of the moiré meter from which a screen's grid is possible, and clear."""
 
 AXES_NEUTRAL, AXES_CLEAR = 0.36, 0.42
-"""The same on the axes, where rooms have their edges: of 65 bona fide recordings, clean and through VP8 at 250 to
-1000 kbit/s, the highest is 0.34, and 98% are below 0.24."""
+"""The same on the axes, where rooms have their edges: of 65 bona fide recordings, clean and through VP8 at
+250 to 1000 kbit/s, the highest is 0.34, and 98% are below 0.24."""
 
 _EVERY = 5
 _KEPT = 120

@@ -17,7 +17,7 @@ from kyc_rtc.detection.flicker import fine_change
 from kyc_rtc.detection.grain import measure_grain
 from kyc_rtc.detection.regions import crop, regions
 from kyc_rtc.detection.spectrum import EVERY_MS, MoireMeter
-from kyc_rtc.detection.texture import MOIRE_CLEAR, TextureAnalyser
+from kyc_rtc.detection.texture import AXES_CLEAR, TextureAnalyser
 from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.observation import Face
 from kyc_rtc.vision.quality import FaceQuality
@@ -197,7 +197,7 @@ def test_a_grid_with_level_lines_is_found_on_the_axes() -> None:
     lines = 6 * np.sin(2 * np.pi * 11 / 64 * np.mgrid[0 : SIZE[1], 0 : SIZE[0]][0])
     for index in range(20):
         meter.update(index * EVERY_MS, synthetic.as_luma(room() + lines, 4.0, index), LARGE)
-    assert meter.peak_on_axes > MOIRE_CLEAR
+    assert meter.peak_on_axes > AXES_CLEAR
 
 
 def test_frames_are_looked_at_four_times_a_second() -> None:
