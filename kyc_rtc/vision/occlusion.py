@@ -73,7 +73,7 @@ class OcclusionThresholds:
     picture of each of 157 people, bare in 20 ways and covered in 24 ("bare" and "cover").
 
     Colours are differences of log(R/G) and log(B/G) against the face's own skin, luma is a ratio to
-    the skin's luma.
+    the skin's luma, but for `min_colour_luma` and `min_lit_skin`: 0 to 255.
     """
 
     # Lips are redder than skin: seen down to -0.02. A mask is less red: -0.3 for white or black.
@@ -86,6 +86,10 @@ class OcclusionThresholds:
     # The colour of the mouth against the third nearest of five regions around it: cover within 0.04 in
     # 98%; bare beyond 0.05 in 98%, lips in the skin's colour apart.
     max_cover_colour: float = 0.1
+    # Below it, in a dim picture (skin below `min_lit_skin`), black has no colour to tell hair in shade from
+    # cloth: a bearded man in the dark has lips of luma 2 to 14 and skin of 46 to 74 (n = 14 pictures).
+    min_colour_luma: float = 16.0
+    min_lit_skin: float = 80.0
     # A hand is as red as skin (seen above 0.05 in 95%), as bright and as flat; lips are not.
     max_flat_redness: float = 0.05
     min_flat_luma: float = 0.8
@@ -186,13 +190,15 @@ def _mouth_covered(mouth: _Mouth, skin: _Patch, limits: OcclusionThresholds) -> 
     redness = mouth.lips.red - skin.red
     chin = _colour_distance(mouth.chin, skin)
     not_lips = redness < limits.min_lip_redness and chin > limits.max_chin_colour
+    coloured = mouth.lips.luma >= limits.min_colour_luma or skin.luma >= limits.min_lit_skin
     not_skin = min(chin, _colour_distance(mouth.lips, skin)) > limits.min_foreign_colour
     flat_skin = (
         redness < limits.max_flat_redness
         and mouth.lips.luma / skin.luma > limits.min_flat_luma
         and mouth.lips.deviation / skin.luma < limits.max_flat_deviation
     )
-    return ((not_lips or not_skin) and mouth.goes_on(3, limits.max_cover_colour)) or (
+    foreign = coloured and (not_lips or not_skin)
+    return (foreign and mouth.goes_on(3, limits.max_cover_colour)) or (
         flat_skin and mouth.goes_on(4, limits.max_hand_colour, limits.max_hand_luma)
     )
 
