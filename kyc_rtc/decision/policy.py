@@ -184,7 +184,7 @@ def _lacking(
         reasons.append(ReasonCode.COMPLETED_EARLY)
     if findings.time_limit_reached:
         reasons.append(ReasonCode.TIME_LIMIT)
-    reasons += _too_little(findings, thresholds)
+    reasons += _too_little_to_tell(findings, thresholds)
     if _high(score, thresholds):
         reasons += [ReasonCode.DEEPFAKE_SCORE_HIGH, *_alarming(findings.evidence, thresholds)]
     elif score is not None and score >= thresholds.review_threshold:
@@ -262,6 +262,14 @@ def _too_little(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:
         for e in _confident(findings.evidence, thresholds.confidence_threshold)
     )
     return [] if motion_was_judged else [ReasonCode.LIFE_NOT_SEEN]
+
+
+def _too_little_to_tell(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:
+    """Where most pictures show the face too small, that is the reason, and nobody is told of a lack of
+    life that could not be seen."""
+    reasons = _too_little(findings, thresholds)
+    unseen = findings.persistent_issue is QualityIssue.FACE_TOO_SMALL
+    return [r for r in reasons if not (unseen and r is ReasonCode.LIFE_NOT_SEEN)]
 
 
 def _unmet(findings: Findings) -> list[ReasonCode]:

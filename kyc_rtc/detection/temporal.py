@@ -27,7 +27,7 @@ _ALIKE_CONFIDENCE = 0.2
 """Too little to decide (`Thresholds.confidence_threshold`), and enough to bar a pass: whether a person does
 an action again just so, or a loop had some of its pictures altered, somebody has to look."""
 
-_STILL, _ALIVE = 1.05, 1.75
+_STILL, ALIVE = 1.05, 1.75
 """Of `Life`: between them nothing is known."""
 
 _LIFE_EVERY_MS = 500
@@ -119,7 +119,7 @@ class TemporalAnalyser:
         life = self._life.life()
         if life is None:
             return
-        if life.at_least >= _ALIVE:
+        if life.at_least >= ALIVE:
             # Later life clears a calm beginning; a photograph never shows any.
             self._life_seen_ms, self._still = now_ms, False
         elif life.at_most <= _STILL and self._life.full:

@@ -35,6 +35,11 @@ Non-response: INCONCLUSIVE, of all. Rates in %; 95% intervals in brackets: Wilso
 DeLong's for AUC, and "by group" a bootstrap over groups of clips that share footage. AUC, EER and
 APCER at a BPCER are of the score, over clips that have one; its threshold is found on the same clips."""
 
+_TONES = """By skin tone: the individual typology angle of the cheeks (Chardon 1991), an approximation, for
+the camera's light and white balance are in it. FAILED and INCONCLUSIVE of all; an analyser's column: clips
+with a score above 0.5, of those that it could judge; frames occluded: mean of the clips' shares, and since
+the frames of a clip are alike, its interval counts clips."""
+
 
 def _conditions(report: Mapping[str, Any]) -> str:
     conditions = report["conditions"]
@@ -61,6 +66,7 @@ def _section(name: str, section: Mapping[str, Any]) -> list[str]:
     ]
     if name != "test_only":  # its bona fide clips are those of the main section
         parts += [_group(title, section["by_group"][key]) for key, title in _GROUPS.items()]
+        parts.append(_tones(section["by_tone"]))
         parts.append(_worst("Bona fide with the highest scores", section["worst"]["bona_fide"]))
     parts.append(_worst("Attacks with the lowest scores", section["worst"]["attack"]))
     if section["unreadable"]:
@@ -157,6 +163,25 @@ def _group(title: str, bands: Mapping[str, Any]) -> str:
         for name, row in bands.items()
     ]
     return _table([title, "bona fide", "BPCER", "non-response"], rows)
+
+
+def _tones(groups: Mapping[str, Any]) -> str:
+    names = sorted({name for row in groups.values() for name in row["alarms"]})
+    rows = [
+        [
+            group,
+            row["n"],
+            *(_rate(row[key]) for key in ("failed", "inconclusive", "occluded")),
+            *(_alarms(row["alarms"].get(name)) for name in names),
+        ]
+        for group, row in groups.items()
+    ]
+    head = ["skin tone as seen, merged", "bona fide", "FAILED", "INCONCLUSIVE", "frames occluded"]
+    return f"{_TONES}\n\n{_table([*head, *names], rows)}"
+
+
+def _alarms(rate: Mapping[str, Any] | None) -> str:
+    return f"{_rate(rate)}, n {rate['n']}" if rate and rate["n"] else _NONE
 
 
 def _cpu(means: Mapping[str, float]) -> str:

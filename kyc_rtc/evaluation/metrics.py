@@ -70,8 +70,12 @@ class Det:
     bpcer: Floats
 
 
-def wilson_interval(hits: int, total: int, z: float = _Z95) -> Interval:
-    """Wilson's score interval for a proportion (JASA 22, 1927); (0, 1) where nothing was counted."""
+def wilson_interval(hits: float, total: int, z: float = _Z95) -> Interval:
+    """Wilson's score interval for a proportion (JASA 22, 1927); (0, 1) where nothing was counted.
+
+    `hits` need not be whole: the sum of `total` shares, each of 0 to 1, varies no more than that of as
+    many hits and misses with the same mean.
+    """
     if total == 0:
         return 0.0, 1.0
     share, weight = hits / total, z * z / total

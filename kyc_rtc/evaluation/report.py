@@ -23,6 +23,7 @@ from kyc_rtc.evaluation.metrics import (
     grouped_interval,
 )
 from kyc_rtc.evaluation.results import UNREADABLE, ClipResult, Conditions, scores_of
+from kyc_rtc.evaluation.tone import by_tone
 
 BPCER_LIMITS = (0.05, 0.02)
 _WORST = 10
@@ -94,6 +95,7 @@ def build_section(clips: Results, confidence_threshold: float) -> dict[str, Any]
         "analysers": _analysers(bona_fide, species),
         "fusion_without": _ablation(bona_fide, species, confidence_threshold),
         "by_group": by_group(clips),
+        "by_tone": by_tone(clips, confidence_threshold),
         "cpu_ms_per_frame": _cpu(clips),
         "worst": _worst(bona_fide, attacks),
     }

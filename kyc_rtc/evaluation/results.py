@@ -79,19 +79,22 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class FrameCounts:
-    """Frames analysed, those on which detection could judge, and those with a face."""
+    """Frames analysed, those on which detection could judge, those with a face, and of the latter those on
+    which it is called covered (`QualityIssue.OCCLUDED`); None where that was not counted, as in results of
+    earlier versions."""
 
     analysed: int = 0
     judgeable: int = 0
     with_face: int = 0
+    occluded: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FaceMeasures:
     """Medians over the frames, for results by group; None where nothing could be measured.
 
-    `ita_deg`: individual typology angle of the cheeks. `width_px`: width of the face in the analysed
-    picture. `luma`: mean luma of the face, 0 to 255.
+    `ita_deg`: individual typology angle of the cheeks, on judgeable frames; where there are none, on all.
+    `width_px`: width of the face in the analysed picture. `luma`: mean luma of the face, 0 to 255.
     """
 
     ita_deg: float | None = None

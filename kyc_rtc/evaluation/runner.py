@@ -40,6 +40,7 @@ from kyc_rtc.pipeline.factory import new_analysis
 from kyc_rtc.pipeline.nets import SHIPPED
 from kyc_rtc.pipeline.verification import Ending, Verification
 from kyc_rtc.settings import Settings
+from kyc_rtc.vision.quality import QualityIssue
 from media.file_source import read_frames
 from media.transcode import Codec, at_rate, through_codec
 
@@ -173,11 +174,11 @@ class _Tally:
     """What is counted and measured over the frames of a clip."""
 
     def __init__(self) -> None:
-        self._analysed = self._judgeable = self._with_face = 0
+        self._analysed = self._judgeable = self._with_face = self._occluded = 0
         self._cpu_ms: dict[str, float] = defaultdict(float)
         self._widths_px: list[float] = []
         self._lumas: list[float] = []
-        self._angles_deg: list[float] = []
+        self._angles_deg: dict[bool, list[float]] = {True: [], False: []}  # by judgeable
         self._next_skin_ms = 0
 
     def add(self, result: FrameResult, frame: Frame) -> None:
@@ -189,6 +190,7 @@ class _Tally:
         if face is None:
             return
         self._with_face += 1
+        self._occluded += QualityIssue.OCCLUDED in result.quality.issues
         self._widths_px.append(face.width_px)
         if result.quality.image is not None:
             self._lumas.append(result.quality.image.mean_luma)
@@ -197,14 +199,14 @@ class _Tally:
             image = _as_analysed(frame.to_bgr(), result)
             angle_deg = typology_angle_deg(image, face)
             if angle_deg is not None:
-                self._angles_deg.append(angle_deg)
+                self._angles_deg[result.quality.judgeable].append(angle_deg)
 
     def counts(self) -> FrameCounts:
-        return FrameCounts(self._analysed, self._judgeable, self._with_face)
+        return FrameCounts(self._analysed, self._judgeable, self._with_face, self._occluded)
 
     def face(self) -> FaceMeasures:
         return FaceMeasures(
-            ita_deg=_median(self._angles_deg),
+            ita_deg=_median(self._angles_deg[True] or self._angles_deg[False]),
             width_px=_median(self._widths_px),
             luma=_median(self._lumas),
         )

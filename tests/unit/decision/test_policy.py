@@ -203,6 +203,15 @@ def test_known_cases(findings: Findings, status: VerdictStatus, first: ReasonCod
     assert (verdict.status, verdict.reasons[0]) == (status, first)
 
 
+@pytest.mark.parametrize("issue", [None, *QualityIssue])
+def test_life_that_was_too_small_to_see_is_not_called_missing(issue: QualityIssue | None) -> None:
+    unsure = (statement(AnalyserName.TEMPORAL, 0.5, 0.0), statement(AnalyserName.SWAP, 0.2))
+    verdict = decide(replace(LIVE, evidence=unsure, persistent_issue=issue), LIMITS)
+    assert verdict.status is VerdictStatus.INCONCLUSIVE
+    missing = ReasonCode.LIFE_NOT_SEEN in verdict.reasons
+    assert missing is (issue is not QualityIssue.FACE_TOO_SMALL)
+
+
 @pytest.mark.parametrize("analyser", [name for name in AnalyserName if name != "temporal"])
 def test_without_judged_motion_nothing_passes(analyser: AnalyserName) -> None:
     unsure = (statement(AnalyserName.TEMPORAL, 0.5, 0.0), statement(analyser, 0.2))

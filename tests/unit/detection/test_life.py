@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -35,9 +36,10 @@ def blinking(mesh: Mesh, seconds: float) -> Mesh:
     return synthetic.blinked(mesh, closing)
 
 
-def speaking(mesh: Mesh, seconds: float) -> Mesh:
+def speaking(mesh: Mesh, seconds: float, lip_px: float = 3.0) -> Mesh:
+    """Each lip moves by `lip_px` to either side of its middle."""
     moved = mesh.copy()
-    opening = 3.0 * (1 + np.sin(11 * seconds))
+    opening = lip_px * (1 + np.sin(11 * seconds))
     for lips in (OUTER_LIPS, INNER_LIPS):
         moved[list(lips), 1] += opening * np.sign(mesh[list(lips), 1] - 165)
     return moved
@@ -67,6 +69,33 @@ def test_a_face_that_moves_is_alive(motion: Motion, fps: int) -> None:
     life = measured(motion, 9, fps).life()
     assert life is not None
     assert life.at_least >= ALIVE
+
+
+@pytest.mark.parametrize("motion", [held, carried])
+@pytest.mark.parametrize("width_px", [60, 70, 100])
+def test_a_small_photograph_is_not_alive(motion: Motion, width_px: float) -> None:
+    """Noise of 0.2 pixels, as in a large face."""
+    life = measured(small(motion, width_px), 9, 15).life()
+    assert life is not None
+    assert life.at_least < ALIVE
+
+
+@pytest.mark.parametrize("motion", [blinking, partial(speaking, lip_px=4.5)])
+@pytest.mark.parametrize("width_px", [70, 100])
+def test_a_small_face_that_moves_is_alive(motion: Motion, width_px: float) -> None:
+    life = measured(small(motion, width_px), 9, 15).life()
+    assert life is not None
+    assert life.at_least >= ALIVE
+
+
+def small(motion: Motion, width_px: float) -> Motion:
+    """The same, farther away: about the mesh's middle."""
+
+    def moved(mesh: Mesh, seconds: float) -> Mesh:
+        scale = width_px / float(np.ptp(mesh[:, 0]))
+        return 160 + scale * (motion(mesh, seconds) - 160)
+
+    return moved
 
 
 def test_life_shows_through_motion_of_the_whole() -> None:

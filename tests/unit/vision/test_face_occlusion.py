@@ -16,6 +16,7 @@ from kyc_rtc.vision.mediapipe_observer import MediaPipeObserver
 from kyc_rtc.vision.observation import Face, FaceObservation, HeadPose
 from kyc_rtc.vision.occlusion import FacePart, covered_parts
 from kyc_rtc.vision.quality import QualityIssue
+from tests.support.covers import BARE, COVERS, DARKER, Canvas
 from tests.support.faces import face
 from tests.support.portrait import AnimatedPortrait, Expression
 
@@ -110,6 +111,44 @@ def test_painted_lips_are_not_a_cover(
     lips = free.landmarks[list(OUTER_LIPS), :2].astype(np.int32)
     cv2.fillPoly(painted, [cv2.convexHull(lips)], colour)
     assert covered_parts(painted, free) == frozenset()
+
+
+@pytest.fixture(scope="module")
+def bare(face_model: Path, portrait: AnimatedPortrait) -> Canvas:
+    picture = portrait.render(Expression())
+    _, free = observe(face_model, picture)
+    return Canvas(picture, free, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", BARE)
+def test_a_face_of_whatever_skin_and_lips_is_not_covered(
+    bare: Canvas, name: str, dark: bool
+) -> None:
+    painted = BARE[name](DARKER(bare) if dark else bare)
+    assert covered_parts(painted.image_bgr, painted.face) == frozenset()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", COVERS)
+def test_a_cover_over_whatever_skin_is_seen_where_it_is(
+    bare: Canvas, name: str, dark: bool
+) -> None:
+    painted = COVERS[name](DARKER(bare) if dark else bare)
+    eyes = "eye" in name or "glasses" in name
+    parts = {FacePart.EYES} if eyes else {FacePart.MOUTH, FacePart.NOSE}
+    found = covered_parts(painted.image_bgr, painted.face)
+    assert found
+    assert found <= parts
+
+
+@pytest.mark.parametrize("name", ["mask, blue", "scarf"])
+def test_what_covers_only_the_mouths_own_outline_is_no_cover(bare: Canvas, name: str) -> None:
+    """A cover goes on beyond the lips; the same colour on the lips alone is paint."""
+    share = bare.inside(OUTER_LIPS, hull=False)
+    cloth = COVERS[name](bare).image_bgr.astype(np.float32)
+    painted = bare.painted(share, cloth)
+    assert FacePart.MOUTH not in covered_parts(painted.image_bgr, painted.face)
 
 
 def test_sunglasses_and_hands_are_seen(face_model: Path, portrait: AnimatedPortrait) -> None:
