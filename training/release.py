@@ -108,8 +108,8 @@ def release(
     write_weights(detectors, shift, work / "nets" / "release", out)
     held_out = {name: one.held_out for name, one in detectors.items()}
     results = by_condition(shifted(rows, held_out, shift), size)
-    for name, conditions in CONDITIONS.items():
-        write_report(results[name], conditions, work / "reports" / name)
+    for condition, conditions in CONDITIONS.items():
+        write_report(results[condition], conditions, work / "reports" / condition)
     first = next(iter(results.values()))
     (out / REFERENCE).write_text(json.dumps(reference(first)) + "\n", "utf-8")
     (out / HASHES).write_text(hashes(out), "utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -146,7 +146,7 @@ def _moments(rows: Rows, size: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def operating(results: list[ClipResult]) -> str:
+def operating(results: Sequence[ClipResult]) -> str:
     """How many clips of each species reach a deepfake score, first condition."""
     kinds: dict[str, Callable[[ClipResult], bool]] = {
         "bona fide": lambda r: r.bona_fide and r.use is Use.ANY,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from kyc_rtc.detection.spectrum import MoireMeter
+from kyc_rtc.detection.spectrum import EVERY_MS, MoireMeter
 from kyc_rtc.frames import BgrImage
 from tests.support.browser_camera import Prompt
 from tests.support.browser_recapture import Recaptured, Setup, laptop, monitor, phone
@@ -80,8 +80,9 @@ def moire(setup: Setup) -> float:
     """What the analyser measures of a second of film after VP8 at 1000 kbit/s."""
     film, meter = Recaptured(Shapes(), setup), MoireMeter()
     face = synthetic.face(2 * synthetic.face_mesh())
-    for frame in sent({at_ms: film.draw(at_ms) for at_ms in range(0, 1_000, 50)}, 1_000):
-        meter.update(luma_of(frame.to_bgr()), face)
+    shown = {at_ms: film.draw(at_ms) for at_ms in range(0, 1_000, 50)}
+    for index, frame in enumerate(sent(shown, 1_000)):
+        meter.update(index * EVERY_MS, luma_of(frame.to_bgr()), face)
     return meter.peak
 
 

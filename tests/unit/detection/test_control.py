@@ -53,7 +53,7 @@ def person(
         picture[140:, 60:132] = np.array(neck, np.float32) + detail(neck_detail)[140:, 60:132]
     head = filled(OVAL, 1.05, PAIR_PX)
     picture[head] = (np.array(skin, np.float32) + detail(face_detail))[head]
-    return np.clip(picture + noise(seed, strength), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture + noise(seed, strength), 0, 255), np.uint8)
 
 
 def pair(first: BgrImage, corners: Floats = WHOLE) -> Pair:
@@ -97,7 +97,7 @@ def test_what_lies_beyond_the_picture_is_no_control() -> None:
 
 def coloured(picture: BgrImage, seed: int, strength: float) -> BgrImage:
     """With noise of colour, as a camera has it."""
-    return np.clip(picture + noise(seed, strength), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture + noise(seed, strength), 0, 255), np.uint8)
 
 
 def test_a_face_with_less_grain_of_colour_than_the_neck_has_a_gap() -> None:
