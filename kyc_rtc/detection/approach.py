@@ -18,7 +18,7 @@ from kyc_rtc.frames import BgrImage
 from kyc_rtc.vision.geometry import mouth_openness
 from kyc_rtc.vision.observation import Face
 
-_LOOK_EVERY_MS = 400
+_LOOK_EVERY_MS, _COMPARE_EVERY_MS = 400, 1_000
 _MIN_CHANGE, _MAX_CHANGE = math.log(1.125), math.log(1.9)
 _STEADY = math.log(1.03)
 _MAX_TURN_DEG, _LIKE_DEG, _LIKE_MOUTH = 20.0, 5.0, 0.08
@@ -73,11 +73,12 @@ class DepthMeter:
         self._looks: dict[int, _Kept] = {}
         self._moved: deque[tuple[Relief, float]] = deque(maxlen=_KEPT_PAIRS)
         self._steady: deque[Relief] = deque(maxlen=_STEADY_PAIRS)
-        self._next_ms = 0
+        self._next_ms = self._compare_from_ms = 0
 
     def update(self, captured_at_ms: int, luma: BgrImage, face: Face) -> None:
         """Take a judgeable frame, `luma` of shape (height, width); two or three a second are looked at."""
         if captured_at_ms < self._next_ms - _LOOK_EVERY_MS:
+            self._compare_from_ms = 0
             self._looks.clear()  # media time went back: another camera, perhaps another lens
         elif captured_at_ms < self._next_ms:
             return
@@ -85,7 +86,8 @@ class DepthMeter:
         if max(abs(face.pose.yaw_deg), abs(face.pose.pitch_deg)) > _MAX_TURN_DEG:
             return
         now = _Kept(captured_at_ms, look_at(luma, face), mouth_openness(face.landmarks))
-        self._compare(now)
+        if captured_at_ms >= self._compare_from_ms:
+            self._compare(now)
         self._looks[round(math.log(now.look.nearness) / _BIN)] = now
         if len(self._looks) > _KEPT_LOOKS:
             self._looks.pop(min(self._looks, key=lambda key: self._looks[key].at_ms))
@@ -96,6 +98,7 @@ class DepthMeter:
         far = [kept for kept in like if _MIN_CHANGE <= _change(kept, now) <= _MAX_CHANGE]
         if far:
             other = max(far, key=lambda kept: _change(kept, now))
+            self._compare_from_ms = now.at_ms + _COMPARE_EVERY_MS
             found = compare(other.look, now.look)
             if found:
                 self._moved.append((found, _change(other, now)))
@@ -103,6 +106,7 @@ class DepthMeter:
             same = [kept for kept in like if _change(kept, now) <= _STEADY]
             found = compare(same[0].look, now.look) if same else None
             if found:
+                self._compare_from_ms = now.at_ms + _COMPARE_EVERY_MS
                 self._steady.append(found)
 
     @property

@@ -9,6 +9,7 @@ Multiple View Geometry, 2004, 6.3): moves, turns and tilts, of a head or of a ph
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -44,7 +45,7 @@ _MAX_CORNERS, _MIN_CORNERS, _APART_PX = 140, 25, 5
 _NEIGHBOURS = 4
 _FORTH_AND_BACK_PX = 1.0
 _WINDOW = (13, 13)
-_ROUNDS, _TUKEY = 4, 4.0
+_PASSES, _ROUNDS, _TUKEY = 2, 4, 4.0
 
 
 def _steady_points() -> NDArray[np.intp]:
@@ -64,13 +65,13 @@ _STEADY = _steady_points()
 class Look:
     """A face at one distance.
 
-    `view`: (224, 224) uint8, by `aligned_crop`. `corners_px`: (n, 2) float32 in pixels of it. `depth`: (n,)
-    float64, how far behind the eyes each of them lies, by the mesh, in eye spans. `nearness`: eye span over
-    the picture's longer side. `span_px`: the eye span in `view`.
+    `view`: (224, 224) uint8, by `aligned_crop`. `mesh_px`: (468, 2) in pixels of it. `depth`: (468,), how far
+    behind the eyes each landmark lies, in eye spans. `nearness`: eye span over the picture's longer side.
+    `span_px`: the eye span in `view`.
     """
 
     view: BgrImage
-    corners_px: NDArray[np.float32]
+    mesh_px: Floats
     depth: Floats
     nearness: float
     span_px: float
@@ -97,10 +98,9 @@ def look_at(luma: BgrImage, face: Face) -> Look:
     fit = alignment(face.landmarks, VIEW_PX, VIEW_EYES)
     span_px = eye_span_px(face.landmarks, face.pose)
     view = aligned_crop(luma, face.landmarks, VIEW_PX, eye_distance=VIEW_EYES)
-    steady_px = fit.apply(face.landmarks[_STEADY, :2])
-    corners_px = _corners(view, fit.apply(face.landmarks[:468, :2]))
-    depth = _depth_at(corners_px, steady_px, pose_free_shape(face.landmarks)[_STEADY, 2])
-    return Look(view, corners_px, depth, span_px / max(luma.shape), span_px * fit.scale, face.pose)
+    mesh_px = fit.apply(face.landmarks[:468, :2])
+    depth = pose_free_shape(face.landmarks)[:468, 2]
+    return Look(view, mesh_px, depth, span_px / max(luma.shape), span_px * fit.scale, face.pose)
 
 
 def _corners(view: BgrImage, mesh_px: Floats) -> NDArray[np.float32]:
@@ -130,74 +130,74 @@ def compare(first: Look, second: Look, lens: float = LENS) -> Relief | None:
     The flow of weak corners falls short of large moves: so it is taken again in `second` as it is when
     the first fit's affine part has been undone.
     """
-    if len(first.corners_px) < _MIN_CORNERS:
+    corners_px = _corners(first.view, first.mesh_px)
+    if len(corners_px) < _MIN_CORNERS:
         return None
-    middle = first.corners_px.mean(axis=0).astype(np.float64)
+    depth = _depth_at(corners_px, first.mesh_px[_STEADY], first.depth[_STEADY])
+    middle = corners_px.mean(axis=0).astype(np.float64)
     nearest = max(first.nearness, second.nearness) / lens
-    view, back = second.view, np.eye(2, 3)
-    fit = None
-    for _ in range(2):
-        moved_px, kept = _followed(first, view)
+    view = second.view
+    for _ in range(_PASSES):
+        moved_px, kept = _followed(first.view, view, corners_px)
         if int(kept.sum()) < _MIN_CORNERS:
             return None
-        at = (first.corners_px[kept] - middle) / first.span_px
-        fit = _fitted(at, first.depth[kept], nearest, moved_px[kept] / first.span_px)
+        at = (corners_px[kept] - middle) / first.span_px
+        fit = _fitted(at, depth[kept], nearest, moved_px[kept] / first.span_px)
         if fit is None:
             return None
-        terms, error, used = fit
-        linear = np.eye(2) + np.array([[terms[1], terms[2]], [terms[5], terms[6]]])
-        shift = middle + np.array([terms[0], terms[4]]) * first.span_px - linear @ middle
-        if back is None:
-            break
-        undo = np.column_stack([linear, shift])
-        back = None
-        view = np.asarray(
-            cv2.warpAffine(
-                second.view,
-                undo,
-                (VIEW_PX, VIEW_PX),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
-            np.uint8,
-        )
-    return Relief(float(terms[-1]), error, (second.nearness - first.nearness) / lens, used)
+        view = _undone(second.view, fit.terms, middle, first.span_px)
+    return Relief(fit.terms[-1], fit.error, (second.nearness - first.nearness) / lens, fit.corners)
 
 
-def _followed(first: Look, view: BgrImage) -> tuple[Floats, NDArray[np.bool_]]:
-    """How far each corner went into `view`, (n, 2) crop pixels, and which came back when followed back."""
-    start = first.corners_px.reshape(-1, 1, 2)
+def _undone(view: BgrImage, terms: Sequence[float], middle: Floats, span_px: float) -> BgrImage:
+    """The second look's `view` without the affine part of the motion."""
+    linear = np.eye(2) + np.array([[terms[1], terms[2]], [terms[5], terms[6]]])
+    shift = middle + np.array([terms[0], terms[4]]) * span_px - linear @ middle
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    mode = cv2.BORDER_REPLICATE
+    matrix = np.column_stack([linear, shift])
+    return np.asarray(
+        cv2.warpAffine(view, matrix, view.shape, flags=flags, borderMode=mode), np.uint8
+    )
+
+
+def _followed(
+    first: BgrImage, second: BgrImage, corners_px: NDArray[np.float32]
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """How far each corner went, (n, 2) crop pixels, and which came back when followed back."""
+    start = corners_px.reshape(-1, 1, 2)
     there, seen, _ = cv2.calcOpticalFlowPyrLK(
-        first.view, view, start, start.copy(), winSize=_WINDOW, maxLevel=2
+        first, second, start, start.copy(), winSize=_WINDOW, maxLevel=2
     )
     back, seen_back, _ = cv2.calcOpticalFlowPyrLK(
-        view, first.view, there, there.copy(), winSize=_WINDOW, maxLevel=2
+        second, first, there, there.copy(), winSize=_WINDOW, maxLevel=2
     )
     off_px = np.linalg.norm((back - start)[:, 0], axis=1)
     kept = (seen[:, 0] > 0) & (seen_back[:, 0] > 0) & (off_px < _FORTH_AND_BACK_PX)
     return np.asarray((there - start)[:, 0], np.float64), kept
 
 
-def _fitted(
-    at: Floats, depth: Floats, nearness: float, moved: Floats
-) -> tuple[Floats, float, int] | None:
-    """The perspective term and its standard error, by Tukey's biweight; all in eye spans."""
-    x, y = at.T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    z = depth / (1.0 + depth * nearness)
-    across = np.stack([one, x, y, depth, none, none, none, none, x * x, x * y, -x * z], axis=1)
-    down = np.stack([none, none, none, none, one, x, y, depth, x * y, y * y, -y * z], axis=1)
-    design = np.concatenate([across, down])
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """The terms, the last of which is the perspective, its standard error, and how many corners were used."""
+
+    terms: tuple[float, ...]
+    error: float
+    corners: int
+
+
+def _fitted(at: Floats, depth: Floats, nearness: float, moved: Floats) -> _Fit | None:
+    """The terms that explain `moved` (n, 2) at `at` (n, 2) best, by Tukey's biweight; all in eye spans."""
+    design = _design(at, depth / (1.0 + depth * nearness))
     target = np.concatenate([moved[:, 0], moved[:, 1]])
-    weight = np.ones(len(x))
+    weight = np.ones(len(at))
     for _ in range(_ROUNDS):
-        root = np.sqrt(np.concatenate([weight, weight]))
-        normal = (design * root[:, None]).T @ (design * root[:, None])
+        weighted = design * np.concatenate([weight, weight])[:, None]
         try:
-            inverse = np.linalg.inv(normal)
+            inverse = np.linalg.inv(weighted.T @ design)
         except np.linalg.LinAlgError:
             return None
-        terms = inverse @ ((design * root[:, None]).T @ (target * root))
+        terms = inverse @ (weighted.T @ target)
         left = (target - design @ terms).reshape(2, -1)
         away = np.hypot(left[0], left[1])
         spread = max(1.4826 * float(np.median(away)), 1e-5)
@@ -205,7 +205,15 @@ def _fitted(
     used = float(weight.sum())
     if used < _MIN_CORNERS / 2:
         return None
-    variance = float((np.concatenate([weight, weight]) * (left.ravel() ** 2)).sum()) / (
-        2 * used - design.shape[1]
-    )
-    return terms, float(np.sqrt(variance * inverse[-1, -1])), round(used)
+    variance = float((weight * (left**2).sum(axis=0)).sum()) / (2 * used - design.shape[1])
+    error = float(np.sqrt(variance * max(float(inverse[-1, -1]), 0.0)))
+    return _Fit(tuple(terms.tolist()), error, round(used))
+
+
+def _design(at: Floats, depth: Floats) -> Floats:
+    """What each term moves, (2 n, 11), x above y: shift, affine map, turn of the depth; tilt; perspective."""
+    x, y = at.T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    across = [one, x, y, depth, none, none, none, none, x * x, x * y, -x * depth]
+    down = [none, none, none, none, one, x, y, depth, x * y, y * y, -y * depth]
+    return np.concatenate([np.stack(across, axis=1), np.stack(down, axis=1)])
