@@ -1,6 +1,6 @@
 """Whether a face that comes nearer shows the depth of a head: tables in docs/detection.md.
 
-    python -m tests.approaches --data FOLDER [--part rendered|recorded|grown …] [--people N] [--jobs N]
+    python -m tests.approaches --data FOLDER [--part rendered|recorded|grown …] [--people N] [--only WORD …]
 
 `rendered`: heads of known depth at eight distances behind three lenses, and a flat picture of each that only
 grows; how far the measured depth is off. `recorded`: every bona fide, replayed and swapped video of the
@@ -259,7 +259,11 @@ def main() -> None:
     """The command line."""
     given = _options()
     model = ModelStore(None).fetch("face_landmarker")
-    clips = [clip for clip in read_manifest(given.data / "manifest.tsv") if not clip.still]
+    clips = [
+        clip
+        for clip in read_manifest(given.data / "manifest.tsv")
+        if not clip.still and any(word in clip.name for word in given.only)
+    ]
     people = _one_of_each_group([clip for clip in clips if clip.species == "bona_fide"])
     with workers(given.jobs) as pool:
         for part in given.part:
@@ -295,6 +299,7 @@ def _options() -> argparse.Namespace:
         choices=["rendered", "recorded", "grown"],
     )  # fmt: skip
     parser.add_argument("--people", type=int, default=40, help="of `rendered` and `grown`")
+    parser.add_argument("--only", nargs="+", default=[""], help="of the recordings' names")
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()
 
