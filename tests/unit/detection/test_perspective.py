@@ -69,7 +69,7 @@ def test_a_head_and_a_photograph_are_told_apart(
     depth: float, is_head: bool, backwards: bool
 ) -> None:
     still = [solid.AT_FIRST] * 5
-    way = [*still, *APPROACH]
+    way = [*still, *APPROACH, *[NEAR] * 3]
     found = metered(way[::-1] if backwards else way, depth).depth
     assert found is not None
     assert (found.log_likelihood_ratio > 1.0, found.log_likelihood_ratio < -1.0) == (
@@ -113,7 +113,7 @@ def test_the_odds_favour_what_is_nearer_and_fade_with_the_error(value: float, er
 def test_the_statement_is_advisory_and_says_nothing_without_a_change() -> None:
     analyser = PerspectiveAnalyser()
     scores = []
-    for number, distance in enumerate([solid.AT_FIRST] * 5 + APPROACH):
+    for number, distance in enumerate([solid.AT_FIRST] * 5 + APPROACH + [NEAR] * 3):
         luma = solid.picture(distance, depth=0.0)
         seen = FaceObservation(
             number * 450, number, luma.shape[::-1], (solid.face(distance, depth=0.0),)
