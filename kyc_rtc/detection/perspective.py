@@ -45,7 +45,7 @@ _MAX_CORNERS, _MIN_CORNERS, _APART_PX = 140, 25, 5
 _NEIGHBOURS = 4
 _FORTH_AND_BACK_PX = 1.0
 _WINDOW = (13, 13)
-_PASSES, _ROUNDS, _TUKEY = 2, 4, 4.0
+_ROUNDS, _TUKEY = 4, 4.0
 
 
 def _steady_points() -> NDArray[np.intp]:
@@ -134,19 +134,30 @@ def compare(first: Look, second: Look, lens: float = LENS) -> Relief | None:
     if len(corners_px) < _MIN_CORNERS:
         return None
     depth = _depth_at(corners_px, first.mesh_px[_STEADY], first.depth[_STEADY])
-    middle = corners_px.mean(axis=0).astype(np.float64)
     nearest = max(first.nearness, second.nearness) / lens
-    view = second.view
-    for _ in range(_PASSES):
-        moved_px, kept = _followed(first.view, view, corners_px)
-        if int(kept.sum()) < _MIN_CORNERS:
-            return None
-        at = (corners_px[kept] - middle) / first.span_px
-        fit = _fitted(at, depth[kept], nearest, moved_px[kept] / first.span_px)
-        if fit is None:
-            return None
-        view = _undone(second.view, fit.terms, middle, first.span_px)
+    rough = _seen(first, second.view, corners_px, depth, nearest)
+    if rough is None:
+        return None
+    undone = _undone(second.view, rough.terms, _middle(corners_px), first.span_px)
+    fit = _seen(first, undone, corners_px, depth, nearest)
+    if fit is None:
+        return None
     return Relief(fit.terms[-1], fit.error, (second.nearness - first.nearness) / lens, fit.corners)
+
+
+def _middle(corners_px: NDArray[np.float32]) -> Floats:
+    return np.asarray(corners_px.mean(axis=0), np.float64)
+
+
+def _seen(
+    first: Look, view: BgrImage, corners_px: NDArray[np.float32], depth: Floats, nearness: float
+) -> _Fit | None:
+    """What explains how the corners (n, 2) of `first`, of this depth (n,), went into `view`."""
+    moved_px, kept = _followed(first.view, view, corners_px)
+    if int(kept.sum()) < _MIN_CORNERS:
+        return None
+    at = (corners_px[kept] - _middle(corners_px)) / first.span_px
+    return _fitted(at, depth[kept], nearness, moved_px[kept] / first.span_px)
 
 
 def _undone(view: BgrImage, terms: Sequence[float], middle: Floats, span_px: float) -> BgrImage:

@@ -51,8 +51,8 @@ def test_a_shorter_lens_would_mean_a_flatter_face() -> None:
 
 def test_a_plain_picture_has_no_corners() -> None:
     plain = np.full((solid.HEIGHT, solid.WIDTH), 120, np.uint8)
-    looks = [look_at(plain, solid.face(distance)) for distance in (solid.AT_FIRST, NEAR)]
-    assert compare(*looks) is None
+    far_look, near_look = (look_at(plain, solid.face(at)) for at in (solid.AT_FIRST, NEAR))
+    assert compare(far_look, near_look) is None
 
 
 def metered(distances: list[float], depth: float, **face: float) -> DepthMeter:
