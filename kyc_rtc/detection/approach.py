@@ -33,8 +33,8 @@ _USUAL_JITTER = 3.0
 17 recordings 3.0, between 1.7 and 6.3 (`python -m tests.approaches` prints it)."""
 
 _HEAD_SPREAD, _FLAT_SPREAD = 0.35, 0.15
-"""Standard deviations of the depth of heads about 1, and of pictures about 0, besides the error: the lens is
-known to a quarter, and the mesh's depth to as much (rendered heads: `python -m tests.approaches`)."""
+"""Standard deviations of the depth of heads about 1, and of pictures about 0, besides the error. Assumed, not
+fitted: the lens is known to a quarter, and the mesh's depth to as much (docs/detection.md, "Coming closer")."""
 
 
 @dataclass(frozen=True, slots=True)
