@@ -34,7 +34,7 @@ _USUAL_JITTER = 3.0
 
 _HEAD_SPREAD, _FLAT_SPREAD = 0.35, 0.15
 """Standard deviations of the depth of heads about 1, and of pictures about 0, besides the error. Assumed, not
-fitted: the lens is known to a quarter, and the mesh's depth to as much (docs/detection.md, "Coming closer")."""
+fitted: the lens is known to a quarter, and the depth of the mesh too (docs/detection.md, "Coming closer")."""
 
 
 @dataclass(frozen=True, slots=True)
