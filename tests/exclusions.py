@@ -88,7 +88,7 @@ class Job:
 
 def sets_of(size: int) -> list[Kinds]:
     """Every set of so many types."""
-    return list(combinations(ChallengeType, size))
+    return list(combinations(map(ChallengeType, LivenessSettings().challenge_types), size))
 
 
 def run_job(job: Job) -> list[Record]:

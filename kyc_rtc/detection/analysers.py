@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kyc_rtc.detection.approach import PerspectiveAnalyser
 from kyc_rtc.detection.blink import BlinkAnalyser
 from kyc_rtc.detection.colour_texture import ColourHead
 from kyc_rtc.detection.detectors import Detector, DetectorAnalyser
@@ -51,5 +52,6 @@ def new_suite(learned: Learned | None = None) -> Suite:
             *detectors,
             StreamAnalyser(),
             PulseAnalyser(),
+            PerspectiveAnalyser(),
         ),
     )

@@ -25,6 +25,7 @@ class AnalyserName(StrEnum):
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"
+    PERSPECTIVE = "perspective"
 
 
 DETECTORS = frozenset(
@@ -32,7 +33,7 @@ DETECTORS = frozenset(
 )
 """The analysers that ask a detector. Their score is a probability; the others' is 0.5 without suspicion."""
 
-ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE})
+ADVISORY = frozenset({AnalyserName.STREAM, AnalyserName.PULSE, AnalyserName.PERSPECTIVE})
 """For whoever reads the evidence, and never counted in a score or a verdict."""
 
 

@@ -96,7 +96,7 @@ def read_labels(path: Path) -> list[Label]:
 
 def _course(path: Path, model_path: Path, rate_fps: int | None) -> Course:
     return [
-        (seen.captured_at_ms, read_signals(seen.face) if seen.face else None)
+        (seen.captured_at_ms, read_signals(seen.face, seen.image_size) if seen.face else None)
         for seen in observed(path, model_path, rate_fps)
     ]
 
@@ -124,6 +124,7 @@ def _score(rows: Sequence[Label], courses: Mapping[str, Course]) -> dict[str, An
     return {
         kind.value: _score_type([row for row in rows if row.action is kind], courses, shown_spans)
         for kind in ChallengeType
+        if any(row.action is kind for row in rows)
     }
 
 

@@ -124,7 +124,7 @@ def challenges(settings: LivenessSettings) -> dict[str, Challenge]:
     """Everything that can be asked under these settings, by name; of holds, the shortest and the longest."""
     found = [Challenge(ChallengeType.HEAD_TURN, side) for side in Direction]
     bounds_ms = sorted({holds_ms(settings)[0], holds_ms(settings)[-1]})
-    for kind in ChallengeType:
+    for kind in map(ChallengeType, settings.challenge_types):
         if kind in HELD:
             found += [Challenge(kind, hold_ms=hold_ms) for hold_ms in bounds_ms]
         elif kind is not ChallengeType.HEAD_TURN:

@@ -9,13 +9,15 @@ from kyc_rtc.settings import SHORTEST_HOLD_MS
 
 
 class ChallengeType(StrEnum):
-    """The five actions that an applicant may be asked for."""
+    """The actions that an applicant may be asked for."""
 
     HEAD_TURN = "head_turn"
     NOD = "nod"
     BLINK = "blink"
     SMILE = "smile"
     MOUTH_OPEN = "mouth_open"
+    COME_CLOSER = "come_closer"
+    STEP_BACK = "step_back"
 
 
 class Direction(StrEnum):
@@ -29,6 +31,9 @@ MAX_EXCLUDED = 2
 """Types that are not asked of somebody, at most: who excludes more could choose what to answer."""
 
 HELD = frozenset({ChallengeType.SMILE, ChallengeType.MOUTH_OPEN})
+
+DISTANCE = frozenset({ChallengeType.COME_CLOSER, ChallengeType.STEP_BACK})
+"""What changes how far the face is from the camera. Drawn only where the settings name them."""
 
 
 @dataclass(frozen=True, slots=True)

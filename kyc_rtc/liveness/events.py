@@ -118,7 +118,7 @@ class ChallengeVoided:
 
 @dataclass(frozen=True, slots=True)
 class RestAwaited:
-    """The next prompt waits for the face to come to rest."""
+    """The next prompt waits for the face to come to rest, or to make room for what it asks. `hint`: which."""
 
     hint: Hint
 

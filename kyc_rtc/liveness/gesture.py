@@ -32,7 +32,8 @@ class Sighting:
     `progress`: 0..1 of the gesture in course · `resting`: the face is near neutral in this respect ·
     `reached`: set on the frame on which the gesture became unmistakable, though it may not be over ·
     `done`: set on the frame on which it was completed · `lingering`: made, but not ended · `extent`: how
-    far the face is out in the asked direction now, 1 being enough; below 0 on the other side.
+    far the face is out in the asked direction now, 1 being enough; below 0 on the other side · `too_fast`:
+    it is out, and got there faster than people move.
     """
 
     progress: float
@@ -41,6 +42,7 @@ class Sighting:
     done: Gesture | None = None
     lingering: bool = False
     extent: float = 0.0
+    too_fast: bool = False
 
 
 class GestureTracker(Protocol):

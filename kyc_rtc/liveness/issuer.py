@@ -92,6 +92,8 @@ class Issuer:
                 return Challenge(kind, count=self._source.choice(counts(kind, self.settings)))
             case ChallengeType.SMILE | ChallengeType.MOUTH_OPEN:
                 return Challenge(kind, hold_ms=self._source.choice(holds_ms(self.settings)))
+            case ChallengeType.COME_CLOSER | ChallengeType.STEP_BACK:
+                return Challenge(kind)
 
     def pause_ms(self) -> int:
         """How long to wait before a prompt: long enough to read a result, and not to be foreseen."""

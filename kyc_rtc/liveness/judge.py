@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kyc_rtc.liveness.approach import ApproachTracker
 from kyc_rtc.liveness.blink import BlinkTracker
 from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.gesture import WAY_SHARE, Gesture, GestureTracker, Sighting
@@ -74,6 +75,8 @@ def new_tracker(
             return SmileTracker(neutral, scale, hold_ms)
         case ChallengeType.MOUTH_OPEN:
             return MouthOpenTracker(neutral, scale, hold_ms)
+        case ChallengeType.COME_CLOSER | ChallengeType.STEP_BACK:
+            return ApproachTracker(kind, neutral.eye_span, scale)
 
 
 class Bystander:
@@ -111,6 +114,7 @@ class Judge:
         self._last_done_ms = 0
         self._best = 0.0
         self._early = self._other_way = self._lingering = False
+        self._too_fast = self._was_too_fast = False
 
     def update(self, signals: Signals, captured_at_ms: int) -> Progress:
         sighting = self._own.update(signals, captured_at_ms)
@@ -139,6 +143,8 @@ class Judge:
         if not self._rested:
             waited_ms = captured_at_ms - self._prompted_at_ms
             return Hint.REST_FIRST if waited_ms > _REST_WAIT_MS else None
+        if self._too_fast:
+            return Hint.SLOWER
         return FURTHER[self._challenge.type] if short else None
 
     def _take(self, gesture: Gesture) -> None:
@@ -167,7 +173,8 @@ class Judge:
         return None
 
     def _note(self, sighting: Sighting, captured_at_ms: int) -> None:
-        self._lingering = sighting.lingering
+        self._lingering, self._too_fast = sighting.lingering, sighting.too_fast
+        self._was_too_fast = self._was_too_fast or sighting.too_fast
         self._rested = self._rested or sighting.resting
         if captured_at_ms < self._earliest_ms and not sighting.resting:
             self._early = True
@@ -179,8 +186,8 @@ class Judge:
             return Hint.MORE_TIMES
         if self._other_way:
             return Hint.WRONG_DIRECTION
-        if self._early:
-            return Hint.TOO_EARLY
+        if self._early or self._was_too_fast:
+            return Hint.TOO_EARLY if self._early else Hint.SLOWER
         if self._challenge.type in HELD and self._best > WAY_SHARE:
             return Hint.HOLD_LONGER
         return self._not_enough()

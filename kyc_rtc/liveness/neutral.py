@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kyc_rtc.liveness.catalogue import HELD, ChallengeType
+from kyc_rtc.liveness.approach import has_room, is_at_distance
+from kyc_rtc.liveness.catalogue import DISTANCE, HELD, ChallengeType
 from kyc_rtc.liveness.signals import Signals
 
 _MAX_GAP_MS = 400  # a longer gap between two frames starts the window anew
@@ -49,6 +50,7 @@ class NeutralFace:
     smile: float
     jaw_open: float
     mouth_gap: float
+    eye_span: float
     settled: bool
 
     def _head_is_near(self, signals: Signals) -> bool:
@@ -64,10 +66,14 @@ class NeutralFace:
 
     def is_near_enough(self, signals: Signals, kind: ChallengeType) -> bool:
         """Whether what `kind` will ask for is at rest. Somebody who smiles at the instructions need not
-        stop for ever before a head turn."""
+        stop for ever before a head turn. Who will come closer stands still, with room to do so."""
         if kind is ChallengeType.SMILE and signals.smile - self.smile > _NEAR_SMILE:
             return False
         if kind is ChallengeType.MOUTH_OPEN and signals.jaw_open - self.jaw_open > _NEAR_JAW_OPEN:
+            return False
+        if kind in DISTANCE and not is_at_distance(signals.eye_span, self.eye_span):
+            return False
+        if not has_room(kind, signals.eye_span):
             return False
         return self._head_is_near(signals)
 
@@ -88,6 +94,7 @@ class NeutralFace:
             smile=min(later.smile, self.smile + _MAX_SMILE_SHIFT),
             jaw_open=min(later.jaw_open, self.jaw_open + _MAX_JAW_SHIFT),
             mouth_gap=min(later.mouth_gap, self.mouth_gap + _MAX_GAP_SHIFT),
+            eye_span=later.eye_span,
         )
 
 
@@ -195,5 +202,6 @@ def _neutral_face(
         smile=at(mouth_percentile, lambda one: one.smile, _MAX_RESTING_SMILE),
         jaw_open=at(mouth_percentile, lambda one: one.jaw_open, _MAX_RESTING_JAW_OPEN),
         mouth_gap=at(mouth_percentile, lambda one: one.mouth_gap),
+        eye_span=at(50, lambda one: one.eye_span),
         settled=settled,
     )

@@ -221,7 +221,7 @@ class ChallengeRun:
         face, last_ms = observation.face, self._last_received_ms
         step_ms = 0.0 if last_ms is None else max(0.0, received_at_ms - last_ms)
         self._last_received_ms = max(received_at_ms, last_ms or received_at_ms)
-        signals = read_signals(face) if face is not None and usable else None
+        signals = read_signals(face, observation.image_size) if face and usable else None
         blind_ms = self._blind_ms + step_ms if self._blind_ms or signals is None else 0.0
         self._blind_ms = blind_ms if signals is None else 0.0
         return Seen(

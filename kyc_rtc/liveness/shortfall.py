@@ -11,6 +11,8 @@ FURTHER = {
     ChallengeType.BLINK: Hint.SHUT_EYES,
     ChallengeType.SMILE: Hint.SMILE_WIDER,
     ChallengeType.MOUTH_OPEN: Hint.OPEN_WIDER,
+    ChallengeType.COME_CLOSER: Hint.CLOSER,
+    ChallengeType.STEP_BACK: Hint.FURTHER_BACK,
 }
 """The hint for each type."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kyc_rtc.liveness.approach import has_room
 from kyc_rtc.liveness.catalogue import ChallengeType
 from kyc_rtc.liveness.events import RestAwaited
 from kyc_rtc.liveness.gesture import MAX_STEP_MS
@@ -42,6 +43,7 @@ class Wait:
         self._collector = NeutralCollector(_RENEWAL_MS)
         self._waited_ms = self._rested_ms = 0.0
         self._was_at_rest = self._hinted = False
+        self._lacks = Hint.REST_FIRST
 
     def interrupt(self) -> None:
         """The face is not seen, or cannot be judged."""
@@ -66,7 +68,8 @@ class Wait:
         later = self._collector.update(signals, seen.captured_at_ms)
         if later is not None and later.settled:
             self.neutral = self._first.renewed_by(later)
-        at_rest = self.neutral.is_near(signals)
+        at_rest = self.neutral.is_near(signals) and self.neutral.is_near_enough(signals, kind)
+        self._lacks = _lacks(signals, kind)
         self._rested_ms = self._rested_ms + step_ms if at_rest and self._was_at_rest else 0.0
         self._was_at_rest = at_rest
         beyond_ms = self._waited_ms - self._pause_ms
@@ -83,4 +86,11 @@ class Wait:
         if self._hinted or self._was_at_rest or not late:
             return ()
         self._hinted = True
-        return (RestAwaited(Hint.REST_FIRST),)
+        return (RestAwaited(self._lacks),)
+
+
+def _lacks(signals: Signals, kind: ChallengeType) -> Hint:
+    """What a face that is not at rest has to do before a prompt of type `kind`."""
+    if has_room(kind, signals.eye_span):
+        return Hint.REST_FIRST
+    return Hint.MAKE_ROOM if kind is ChallengeType.COME_CLOSER else Hint.GET_NEARER

@@ -48,6 +48,7 @@ class Stage(StrEnum):
     RECAPTURE = "recapture"
     STREAM = "stream"
     PULSE = "pulse"
+    PERSPECTIVE = "perspective"
 
 
 @dataclass(frozen=True, slots=True)

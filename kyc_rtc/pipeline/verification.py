@@ -21,6 +21,7 @@ from kyc_rtc.liveness.events import LivenessEvent, RunFinished, RunOutcome, Void
 from kyc_rtc.liveness.run import ChallengeRun
 from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.pipeline.answers import AnswerWatch
+from kyc_rtc.pipeline.picture import PictureRules
 from kyc_rtc.settings import Settings
 from kyc_rtc.vision.quality import TOLERABLE, QualityIssue
 from kyc_rtc.vision.tracking import TrackState
@@ -31,20 +32,6 @@ GOOD_PICTURE_MS = 700
 EXTRA_WATCH_MS = 4_000
 """After the last challenge, how much longer to watch for frames, or signs of life, that are lacking: real
 time, of which a gap uses up no more than the longest that a challenge survives."""
-
-_BLOCKING = frozenset(
-    {
-        QualityIssue.NO_FACE,
-        QualityIssue.SEVERAL_FACES,
-        QualityIssue.TOO_DARK,
-        QualityIssue.TOO_BRIGHT,
-        QualityIssue.NOT_UPRIGHT,
-        QualityIssue.FACE_TOO_SMALL,
-        QualityIssue.OCCLUDED,
-    }
-)
-"""Issues under which a challenge is not judged. The others come with the movements asked for."""
-
 
 _HEAD_MOVES = frozenset({ChallengeType.HEAD_TURN, ChallengeType.NOD})
 
@@ -128,6 +115,7 @@ class Verification:
         self._frames = self._judgeable_frames = self._face_frames = 0
         self._track: TrackState | None = None
         self._answers = AnswerWatch()
+        self._rules = PictureRules()
         self._captured_at_ms = 0
         self._received_at_ms: float | None = None
         self._started_ms = 0.0
@@ -220,7 +208,7 @@ class Verification:
             case Phase.CHECKING_QUALITY:
                 return (*events, *self._check_quality(result))
             case Phase.CHALLENGING:
-                usable = not _BLOCKING.intersection(result.issues)
+                usable = self._rules.allow_judging(result.issues)
                 reported = self._run.update(
                     result.observation, usable, result.received_at_ms, gap_ms
                 )
@@ -294,10 +282,11 @@ class Verification:
         return max(0.0, result.received_at_ms - last_ms)
 
     def _quality_events(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
-        if result.issues == self._issues:
+        issues = self._rules.to_be_mended(result.issues)
+        if issues == self._issues:
             return ()
-        self._issues = result.issues
-        return (QualityChanged(result.issues),)
+        self._issues = issues
+        return (QualityChanged(issues),)
 
     def _check_quality(self, result: FrameResult) -> tuple[VerificationEvent, ...]:
         now_ms = result.captured_at_ms
@@ -315,6 +304,7 @@ class Verification:
 
     def _go_on(self, reported: tuple[LivenessEvent, ...]) -> tuple[VerificationEvent, ...]:
         """What follows from what the run reported, or from its having been given up."""
+        self._rules.note(reported)
         if self._phase is not Phase.CHALLENGING:
             return reported
         if self._run.aborted is not None:

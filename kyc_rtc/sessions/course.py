@@ -228,8 +228,8 @@ class Course:
                 case ChallengeProgressed():
                     if self._progress_throttle.allows(now.monotonic_ms):
                         effects.append(self._send(messages.progress(event)))
-                case RestAwaited():
-                    effects.append(self._send(messages.notice(messages.REST_FIRST)))
+                case RestAwaited(hint):
+                    effects.append(self._send(messages.rest_awaited(hint)))
                 case QualityChanged():
                     effects.append(self._send(messages.quality(event)))
                 case ReadyToDecide():

@@ -57,9 +57,6 @@ def refusal(error: KycError) -> Outbound:
 STORAGE_WAITING = "storage_waiting"
 """A notice: the server waits for its database."""
 
-REST_FIRST = Hint.REST_FIRST.value.removeprefix("hint.")
-"""A notice: the next prompt waits for the face to come to rest."""
-
 NO_PICTURE = "no_picture"
 """A notice: the camera is connected, and no picture of it arrives that can be decoded."""
 
@@ -72,6 +69,11 @@ READY_EXPECTED = "ready_expected"
 def notice(code: str | None) -> Outbound:
     """Something that the applicant should know and that no journal entry says; None: it is over."""
     return Outbound("notice", {"code": code, "hint": f"hint.{code}" if code else None})
+
+
+def rest_awaited(hint: Hint) -> Outbound:
+    """The next prompt waits for the face to come to rest, or to make room for what it asks."""
+    return notice(hint.value.removeprefix("hint."))
 
 
 def ready_expected() -> Outbound:

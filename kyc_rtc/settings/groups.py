@@ -34,7 +34,9 @@ SHORTEST_HOLD_MS = 250
 """Least time of a smile or an open mouth: longer than one that comes with talk, or a twitch."""
 
 
-ChallengeName = Literal["head_turn", "nod", "blink", "smile", "mouth_open"]
+ChallengeName = Literal[
+    "head_turn", "nod", "blink", "smile", "mouth_open", "come_closer", "step_back"
+]
 
 
 class LivenessSettings(Group):
@@ -48,7 +50,7 @@ class LivenessSettings(Group):
     )
     challenge_types: tuple[ChallengeName, ...] = Field(
         ("head_turn", "nod", "blink", "smile", "mouth_open"),
-        description="which may be drawn; a head turn always",
+        description="which may be drawn; a head turn always; also known: come_closer, step_back",
         examples=['["head_turn", "nod", "smile"]'],
     )
     attempts: int = Field(2, ge=1, le=5, description="attempts at each challenge")

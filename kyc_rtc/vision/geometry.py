@@ -140,6 +140,16 @@ def mouth_openness(landmarks: Landmarks) -> float:
     return gap / max(float(np.linalg.norm(landmarks[33] - landmarks[263])), 1e-6)
 
 
+def eye_span_px(landmarks: Landmarks, pose: HeadPose) -> float:
+    """Distance of the outer eye corners in pixels, as if the head faced the camera.
+
+    Pitch and roll do not shorten the line between the eyes, yaw does, by its cosine; beyond 60 degrees of
+    yaw no more is made up for. For one head and one lens it is inverse to the distance from the camera.
+    """
+    shortened = max(float(np.cos(np.radians(pose.yaw_deg))), 0.5)
+    return float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2])) / shortened
+
+
 def pose_from_matrix(matrix: ArrayLike) -> HeadPose:
     """Head pose from MediaPipe's facial transformation matrix, shape (4, 4) (or its 3x3 part).
 

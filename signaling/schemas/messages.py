@@ -132,7 +132,8 @@ class NoticeMessage(_Message):
 
     type: Literal["notice"] = Field(description=_TYPE)
     code: str | None = Field(
-        description="`storage_waiting`, `rest_first`, `no_picture`; null when it is over"
+        description="`storage_waiting`, `rest_first`, `make_room`, `get_nearer`, `no_picture`, "
+        "`few_pictures`; null when it is over"
     )
     hint: str | None = Field(description="key of the sentence in the catalogue")
 

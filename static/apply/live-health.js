@@ -7,6 +7,8 @@ const LONG_CONNECTING_MS = 8_000;
 /** While something is asked the server says how it goes, several times a second; a verdict takes a few seconds. */
 const SLOW_AFTER_MS = { asked: 3_000, deciding: 10_000 };
 const LOOK_EVERY_MS = 500;
+/** Notices that the next action waits for the face, and what it has to do. */
+const REST_CODES = new Set(['rest_first', 'make_room', 'get_nearer']);
 
 export class LiveHealth {
   /** @type {string} */
@@ -15,8 +17,8 @@ export class LiveHealth {
   notice = '';
   /** The camera gives no picture, as the page or the server sees it. */
   isBlind = false;
-  /** The next action waits for the face to be at rest. */
-  isRestAwaited = false;
+  /** What the face has to do before the next action: the key of a sentence, else empty. */
+  restHint = '';
   /** Too few pictures a second reach the server. */
   hasFewPictures = false;
   /** Nothing at all arrives from the server. */
@@ -58,8 +60,8 @@ export class LiveHealth {
 
   /** For the choice of words. */
   get facts() {
-    const { link, notice, isBlind, isRestAwaited, hasFewPictures, isSilent, hasWaitedLong } = this;
-    return { link, notice, isBlind, isRestAwaited, hasFewPictures, isSilent, hasWaitedLong };
+    const { link, notice, isBlind, restHint, hasFewPictures, isSilent, hasWaitedLong } = this;
+    return { link, notice, isBlind, restHint, hasFewPictures, isSilent, hasWaitedLong };
   }
 
   /** A message of the server came. */
@@ -75,7 +77,7 @@ export class LiveHealth {
 
   /** Something is asked: what the wait for it said is over. */
   asked() {
-    this.isRestAwaited = false;
+    this.restHint = '';
   }
 
   /** A new stream of the camera. */
@@ -93,16 +95,16 @@ export class LiveHealth {
     this.#clearNotice();
     if (code === 'no_picture') return this.setBlind(true);
     if (code === 'storage_waiting') this.notice = hint ?? 'hint.storage_waiting';
-    this.isRestAwaited = code === 'rest_first';
+    this.restHint = code !== null && REST_CODES.has(code) ? `hint.${code}` : '';
     this.hasFewPictures = code === 'few_pictures';
-    const isSeen = code === null || this.isRestAwaited || this.hasFewPictures;
+    const isSeen = code === null || this.restHint !== '' || this.hasFewPictures;
     if (this.isBlind && isSeen) this.setBlind(false);
     else this.#onChange();
   }
 
   #clearNotice() {
     this.notice = '';
-    this.isRestAwaited = false;
+    this.restHint = '';
     this.hasFewPictures = false;
   }
 

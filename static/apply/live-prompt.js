@@ -8,7 +8,7 @@
  * @property {boolean} isSlow the connection works, and the server says nothing
  * @property {string} notice key of the server's notice, or empty
  * @property {boolean} isBlind the camera gives no picture
- * @property {boolean} isRestAwaited the next action waits for the face to be at rest
+ * @property {string} restHint what the face has to do before the next action: key, or empty
  * @property {boolean} hasFewPictures too few pictures a second reach the server
  * @property {string} shortfall key of what the open challenge still lacks, or empty
  * @property {string} state of the session
@@ -57,12 +57,12 @@ function isOverdue({ state, isOpen, isAsked, isSlow }) {
  * @param {(key: string) => boolean} has
  * @returns {Heading | null}
  */
-function problemOf({ issue, state, hasBegun, isRestAwaited }, has) {
+function problemOf({ issue, state, hasBegun, restHint }, has) {
   if (issue !== null && (!hasBegun || state === 'checking_quality')) {
     const short = `problem.${issue.code}`;
     return { icon: 'problem', key: has(short) ? short : issue.hint, tone: 'warn' };
   }
-  if (isRestAwaited) return { icon: 'look', key: 'hint.rest_first' };
+  if (restHint) return { icon: 'look', key: restHint };
   return state === 'checking_quality' ? { icon: 'look', key: 'live.checking' } : null;
 }
 

@@ -45,6 +45,8 @@ def obey(challenge: dict[str, Any]) -> actions.Action | None:
             return actions.smile(500 + challenge["hold_ms"])
         case "mouth_open":
             return actions.mouth_open(300 + challenge["hold_ms"])
+        case "come_closer" | "step_back" as kind:
+            return actions.change_distance(closer=kind == "come_closer")
         case other:
             raise AssertionError(f"an unknown challenge: {other}")
 

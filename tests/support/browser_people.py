@@ -65,6 +65,9 @@ class Obedient:
                 return self._varied(actions.smile(500 + challenge.hold_ms))
             case ChallengeType.MOUTH_OPEN:
                 return self._varied(actions.mouth_open(300 + challenge.hold_ms))
+            case ChallengeType.COME_CLOSER | ChallengeType.STEP_BACK:
+                closer = challenge.type is ChallengeType.COME_CLOSER
+                return self._varied(actions.change_distance(closer=closer))
 
     def _varied(self, action: actions.Action) -> actions.Action:
         size, pace = self._chance.uniform(0.9, 1.1), self._chance.uniform(0.85, 1.2)

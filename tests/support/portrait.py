@@ -64,7 +64,7 @@ class AnimatedPortrait:
         map_x, map_y = self._rasteriser.inverse_map(points_xyz)
         texture, edge = self._texture(expression), cv2.BORDER_REPLICATE
         picture = cv2.remap(texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=edge)
-        return np.asarray(picture, dtype=np.uint8)
+        return _enlarged(np.asarray(picture, dtype=np.uint8), expression.nearness)
 
     def _texture(self, expression: Expression) -> BgrImage:
         """The photograph with the paint that this expression asks for."""
@@ -74,6 +74,16 @@ class AnimatedPortrait:
         for lid in self._lids:  # the eye shows until the lids are half closed
             lid.blend_into(texture, _share(2 * expression.blink - 0.7))
         return texture
+
+
+def _enlarged(picture: BgrImage, log_ratio: float) -> BgrImage:
+    """The picture about its middle, as a photograph grows that comes nearer: without perspective."""
+    if log_ratio == 0.0:
+        return picture
+    height, width = picture.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0.0, float(np.exp(log_ratio)))
+    mode = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpAffine(picture, matrix, (width, height), borderMode=mode), np.uint8)
 
 
 def _share(value: float) -> float:

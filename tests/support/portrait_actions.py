@@ -23,7 +23,8 @@ class Expression:
     mirrored), `pitch_deg` is positive downwards (chin to chest). In the rotation R of MediaPipe's
     facial transformation matrix they are atan2(R[0, 2], R[2, 2]) and asin(-R[1, 2]): its third
     column is where the face looks, x to the picture's right, y up, z towards the camera.
-    The others run from 0 (rest) to 1 (full): `blink` closes both eyes.
+    The others run from 0 (rest) to 1 (full): `blink` closes both eyes; but `nearness` is the log of how
+    much larger the picture is.
     """
 
     yaw_deg: float = 0.0
@@ -31,6 +32,7 @@ class Expression:
     blink: float = 0.0
     smile: float = 0.0
     mouth_open: float = 0.0
+    nearness: float = 0.0
 
     def scaled(self, factor: float) -> Expression:
         """Every channel times `factor`."""
@@ -122,6 +124,12 @@ def smile(hold_ms: float = 500.0) -> Action:
 def mouth_open(hold_ms: float = 300.0) -> Action:
     """The jaw drops and closes, within 0.9 s in addition to the hold."""
     return _single(Expression(mouth_open=1.0), duration_ms=900.0 + hold_ms, hold_ms=hold_ms)
+
+
+def change_distance(*, closer: bool, log_ratio: float = 0.32) -> Action:
+    """The face grows by this, or shrinks, and comes back, within 3 s."""
+    peak = Expression(nearness=log_ratio if closer else -log_ratio)
+    return _single(peak, duration_ms=3_000.0, hold_ms=600.0)
 
 
 def sequence(*actions: Action, pause_ms: float = 500.0) -> Action:

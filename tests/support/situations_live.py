@@ -32,10 +32,13 @@ PROMPTS: dict[str, tuple[str, dict[str, Any]]] = {
         "mouth_open",
         {"hold_ms": 1_500, "instruction": "instruction.mouth_open.hold"},
     ),
+    "come_closer": ("come_closer", {}),
+    "step_back": ("step_back", {}),
 }
 FURTHER = {
     "turn_left": "turn_further", "nod": "nod_deeper", "blink": "shut_eyes",
     "smile_hold": "smile_wider", "mouth_open_hold": "open_wider",
+    "come_closer": "closer", "step_back": "further_back",
 }  # fmt: skip
 """What is said of a movement that is too small."""
 
@@ -110,6 +113,13 @@ async def further(browser: Browser, size: ViewportSize, name: str) -> ScriptedPa
     tab = await prompted(browser, size, name)
     done = PROMPTS[name][1].get("count", 1) - 1
     await progressed(tab, hint=f"hint.{FURTHER[name]}", count_done=done)
+    return tab
+
+
+async def too_fast(browser: Browser, size: ViewportSize) -> ScriptedPage:
+    """The face came closer faster than people move."""
+    tab = await prompted(browser, size, "come_closer")
+    await progressed(tab, hint="hint.slower", progress=0)
     return tab
 
 
@@ -274,6 +284,9 @@ LIVE: dict[str, Situation] = {
     "live_void_cannot": partial(voided, reason="cannot"),
     "live_void_picture": partial(voided, reason="picture"),
     "live_rest_first": partial(noticed, code="rest_first", is_asked=False),
+    "live_make_room": partial(noticed, code="make_room", is_asked=False),
+    "live_get_nearer": partial(noticed, code="get_nearer", is_asked=False),
+    "live_too_fast": too_fast,
     "live_few_pictures": partial(noticed, code="few_pictures", is_asked=True),
     "live_storage_waiting": partial(noticed, code="storage_waiting", is_asked=False),
     "live_server_frozen": partial(silent, link=False),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kyc_rtc.liveness.catalogue import HELD, Challenge, ChallengeType, Direction
+from kyc_rtc.liveness.catalogue import DISTANCE, HELD, Challenge, ChallengeType, Direction
 from kyc_rtc.liveness.hints import Hint
 from kyc_rtc.liveness.judge import Judge, Progress
 from tests.unit.liveness.fakes.actor import Actor, Pulse, pulses_for
@@ -22,8 +22,10 @@ BLINK = Challenge(ChallengeType.BLINK)
 BLINKS = Challenge(ChallengeType.BLINK, count=3)
 SMILE = Challenge(ChallengeType.SMILE)
 MOUTH = Challenge(ChallengeType.MOUTH_OPEN)
+CLOSER = Challenge(ChallengeType.COME_CLOSER)
+BACK = Challenge(ChallengeType.STEP_BACK)
 LONG_SMILE = Challenge(ChallengeType.SMILE, hold_ms=1_000)
-ALL = [LEFT, RIGHT, NOD, NODS, BLINK, BLINKS, SMILE, MOUTH]
+ALL = [LEFT, RIGHT, NOD, NODS, BLINK, BLINKS, SMILE, MOUTH, CLOSER, BACK]
 PROMPT_MS = 1_000
 
 
@@ -63,7 +65,7 @@ def test_another_action_never_passes(asked: Challenge, other: Challenge) -> None
         return
     last = judge(asked, pulses_for(other, PROMPT_MS + 500))[-1]
     assert not last.done
-    forgiven = other.type in {ChallengeType.BLINK, ChallengeType.SMILE} or (
+    forgiven = other.type in {ChallengeType.BLINK, ChallengeType.SMILE, *DISTANCE} or (
         asked.type is ChallengeType.SMILE and other.type is ChallengeType.MOUTH_OPEN
     )
     if forgiven:
@@ -76,7 +78,7 @@ def test_another_action_never_passes(asked: Challenge, other: Challenge) -> None
 
 @settings(deadline=None)
 @given(
-    challenge=st.sampled_from([LEFT, RIGHT, NOD, BLINK, SMILE, MOUTH]),
+    challenge=st.sampled_from([LEFT, RIGHT, NOD, BLINK, SMILE, MOUTH, CLOSER, BACK]),
     early_ms=st.integers(200, 1_500),
 )
 def test_what_began_before_the_prompt_never_counts(challenge: Challenge, early_ms: int) -> None:
@@ -98,7 +100,9 @@ def test_nobody_reacts_in_no_time(look: Look, reaction_ms: int, counts: bool) ->
     assert done is counts
 
 
-@pytest.mark.parametrize("challenge", [LEFT, RIGHT, SMILE, MOUTH], ids=lambda one: one.instruction)
+@pytest.mark.parametrize(
+    "challenge", [LEFT, RIGHT, SMILE, MOUTH, CLOSER, BACK], ids=lambda one: one.instruction
+)
 def test_who_is_already_there_must_come_to_rest_first(challenge: Challenge) -> None:
     (pulse,) = pulses_for(challenge, 0)
     held = replace(pulse, duration_ms=6_000)
@@ -123,6 +127,10 @@ def test_who_is_already_there_must_come_to_rest_first(challenge: Challenge) -> N
         (MOUTH, [Pulse("jaw", 1.0, 1_500, 200)], Hint.HOLD_LONGER),
         (LONG_SMILE, [Pulse("smile", 0.8, 1_500, 900)], Hint.HOLD_LONGER),
         (LONG_SMILE, [Pulse("smile", 0.25, 1_500, 2_000)], Hint.SMILE_WIDER),
+        (CLOSER, [Pulse("nearness", 0.15, 1_500, 2_000)], Hint.CLOSER),
+        (BACK, [Pulse("nearness", -0.15, 1_500, 2_000)], Hint.FURTHER_BACK),
+        (CLOSER, [Pulse("nearness", -0.3, 1_500, 2_000)], Hint.TOO_LATE),
+        (CLOSER, [Pulse("nearness", 0.3, 1_500, 2_000, 0.001)], Hint.SLOWER),
     ],
 )
 def test_the_hint_tells_what_was_missing(

@@ -21,6 +21,8 @@ CHALLENGES = [
     Challenge(ChallengeType.BLINK),
     Challenge(ChallengeType.SMILE),
     Challenge(ChallengeType.MOUTH_OPEN),
+    Challenge(ChallengeType.COME_CLOSER),
+    Challenge(ChallengeType.STEP_BACK),
 ]
 RESTS = [
     Look(),
@@ -118,10 +120,14 @@ def test_a_mirrored_face_swaps_left_and_right(pulses: list[Pulse]) -> None:
         (ChallengeType.SMILE, [Pulse("smile", 0.2, 500, 1_500)]),
         (ChallengeType.SMILE, [Pulse("smile", 0.9, 500, 250)]),
         (ChallengeType.MOUTH_OPEN, [Pulse("jaw", 0.8, t, 220) for t in range(500, 3_000, 240)]),
+        (ChallengeType.COME_CLOSER, [Pulse("nearness", 0.17, 500, 2_000)]),
+        (ChallengeType.STEP_BACK, [Pulse("nearness", -0.17, 500, 2_000)]),
+        (ChallengeType.COME_CLOSER, [Pulse("nearness", 0.3, 500, 3_000, 0.001)]),
+        (ChallengeType.STEP_BACK, [Pulse("nearness", -0.3, 500, 3_000, 0.001)]),
     ],
     ids=[
         "sway", "dip", "look down", "dipping turn", "half blink", "eyes closed", "squint",
-        "faint smile", "flash of a smile", "talk",
+        "faint smile", "flash of a smile", "talk", "lean forward", "lean back", "cut closer", "cut back",
     ],
 )  # fmt: skip
 def test_what_people_do_by_themselves_is_not_an_action(

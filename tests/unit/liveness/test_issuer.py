@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kyc_rtc.liveness.catalogue import HELD, ChallengeType, Direction
 from kyc_rtc.liveness.issuer import Issuer
 from kyc_rtc.settings import SHORTEST_HOLD_MS, LivenessSettings
-from tests.unit.liveness.fakes.chance import seeded_issuer
+from tests.unit.liveness.fakes.chance import DRAWN, seeded_issuer
 
 
 @settings(deadline=None)
@@ -84,7 +84,7 @@ def test_what_is_drawn_in_place_of_a_void_may_be_anything() -> None:
     kinds = Counter[ChallengeType]()
     for challenge, number in drawn.items():
         kinds[challenge.type] += number
-    assert set(kinds) == set(ChallengeType)
+    assert set(kinds) == DRAWN
     assert all(number == pytest.approx(1_000, abs=120) for number in kinds.values())
     assert {one.direction for one in drawn} == {None, *Direction}
     assert {one.count for one in drawn if one.type is ChallengeType.BLINK} == {2, 3}

@@ -18,6 +18,7 @@ from kyc_rtc.liveness.run import (
 )
 from kyc_rtc.vision.observation import Face
 from tests.unit.liveness.fakes.actor import Pulse, obey, pulses_for
+from tests.unit.liveness.fakes.chance import DRAWN
 from tests.unit.liveness.fakes.faces import make_face
 from tests.unit.liveness.fakes.stage import FRAME_MS, LEFT, LIMIT_MS, REST, SMILE, Stage
 
@@ -106,7 +107,7 @@ def test_another_challenge_is_drawn_from_all_also_from_those_answered() -> None:
         challenge = stage.until_prompt().challenge
         drawn[challenge.type] += 1
         sides.add(challenge.direction)
-    assert set(drawn) == set(ChallengeType)
+    assert set(drawn) == DRAWN
     assert drawn[LEFT.type] < 20
     assert sides == {None, *Direction}
 

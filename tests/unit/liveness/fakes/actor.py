@@ -51,6 +51,10 @@ def pulses_for(challenge: Challenge, start_ms: float, *, speed: float = 1.0) -> 
             shape = ("smile", 0.8, 1_500.0 + challenge.hold_ms)
         case ChallengeType.MOUTH_OPEN:
             shape = ("jaw", 1.0, 1_200.0 + challenge.hold_ms)
+        case ChallengeType.COME_CLOSER:
+            shape = ("nearness", 0.32, 2_400.0)
+        case ChallengeType.STEP_BACK:
+            shape = ("nearness", -0.32, 2_400.0)
     channel, peak, duration_ms = shape
     duration_ms /= speed
     gap_ms = duration_ms + 200

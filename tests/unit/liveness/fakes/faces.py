@@ -10,6 +10,7 @@ from kyc_rtc.liveness.neutral import NeutralFace
 from kyc_rtc.liveness.signals import Signals, read_signals
 from kyc_rtc.vision.observation import Blendshape, Face, FaceObservation, HeadPose, Landmarks
 
+SIZE = (640, 480)
 _OPEN_EYE = 0.3
 _SHUT_EYE = 0.1
 _SHUT_BLINK = 0.6
@@ -17,7 +18,8 @@ _SHUT_BLINK = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a face shows. `shut`: 0 for open eyes, 1 for shut ones; `jaw`: 0 closed, 1 wide open."""
+    """What a face shows. `shut`: 0 for open eyes, 1 for shut ones; `jaw`: 0 closed, 1 wide open;
+    `nearness`: log ratio of how much larger the face is than at 0."""
 
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
@@ -26,6 +28,7 @@ class Look:
     jaw: float = 0.0
     open_eye: float = _OPEN_EYE
     resting_blink: float = 0.05
+    nearness: float = 0.0
 
 
 def make_face(look: Look) -> Face:
@@ -46,7 +49,7 @@ def make_face(look: Look) -> Face:
 
 
 def make_signals(look: Look) -> Signals:
-    return read_signals(make_face(look))
+    return read_signals(make_face(look), SIZE)
 
 
 def make_neutral(look: Look = Look()) -> NeutralFace:
@@ -60,12 +63,13 @@ def make_neutral(look: Look = Look()) -> NeutralFace:
         smile=signals.smile,
         jaw_open=signals.jaw_open,
         mouth_gap=signals.mouth_gap,
+        eye_span=signals.eye_span,
         settled=True,
     )
 
 
 def make_observation(face: Face | None, captured_at_ms: int) -> FaceObservation:
-    return FaceObservation(captured_at_ms, 0, (640, 480), () if face is None else (face,))
+    return FaceObservation(captured_at_ms, 0, SIZE, () if face is None else (face,))
 
 
 def _landmarks(look: Look) -> Landmarks:
@@ -82,4 +86,8 @@ def _landmarks(look: Look) -> Landmarks:
         points[list(lower), 1] = 200 + 20 * aspect
     points[[82, 13, 312], 1] = 280 - 20 * look.jaw
     points[[87, 14, 317], 1] = 280 + 20 * look.jaw
+    centre = np.array([300, 240], np.float32)
+    offset, yaw, size = points[:, :2] - centre, np.radians(look.yaw_deg), np.exp(look.nearness)
+    points[:, 2] = size * np.sin(yaw) * offset[:, 0]
+    points[:, :2] = centre + size * offset * (np.cos(yaw), 1.0)
     return points
