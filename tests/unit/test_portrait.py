@@ -190,7 +190,7 @@ def test_other_sizes_show_the_same_face(face_model: Path, size: tuple[int, int])
 def test_an_action_begins_and_ends_at_rest(name: str) -> None:
     action = ACTIONS[name]
     for t_ms in (-50.0, 0.0, action.duration_ms, action.duration_ms + 50):
-        assert astuple(action.at(t_ms)) == pytest.approx((0.0,) * 5)
+        assert action.at(t_ms) == Expression()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_sequence_plays_one_action_after_the_other() -> None:
 
 def test_idle_motion_is_small_and_never_still() -> None:
     rows = np.array([astuple(actions.idle(t)) for t in np.arange(0, 30_000, 1000 / FPS)])
-    assert np.all(np.abs(rows).max(axis=0) <= (2.0, 2.0, 0.05, 0.05, 0.0))
+    assert np.all(np.abs(rows).max(axis=0) <= (2.0, 2.0, 0.05, 0.05, 0.0, 0.0))
     assert np.all(np.ptp(rows[:, :2], axis=0) > 1.0)
     assert np.all(np.abs(np.diff(rows[:, :2], axis=0)).sum(axis=1) > 0)
 
