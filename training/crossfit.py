@@ -61,7 +61,7 @@ LINEAR_FEATURES = {
         constancy_name(area, "middle", "late") for area in ("cheeks", "eyes", "skin")
     ),
     AnalyserName.ANIMATED: (LEAST, MEAN),
-    AnalyserName.RECAPTURE: (COLOURS, net_name(VIEWS[0], "recapture")),
+    AnalyserName.RECAPTURE: NET_ALONE,
 }
 """Features that enter a detector's log-odds linearly, in addition to its trees: the strongest ones, and those
 that hold for attacks of other makers. Trees would seldom choose them among two hundred features.
@@ -70,8 +70,9 @@ other makers. Nor are those on drawn swaps: with them, swaps of sources left out
 
 
 def columns_for(detector: AnalyserName) -> list[int]:
-    """The features of a detector's trees. Few recaptures are filmed, so that theirs have the learnt features
-    alone; trees trained on few makers would hide what heads and animated photographs of all share. Swaps have
+    """The features of a detector's trees, none of which is a linear feature too. Recaptures have no trees:
+    few are filmed, and single pictures have three features. Trees trained on few makers would hide what
+    heads and animated photographs of all share. Swaps have
     no trees: nearly all are of one tool, and of others the trees found no more than chance
     (docs/detection.md)."""
     everything, learned = set(FEATURE_NAMES) - set(CONTROL_NAMES), set(LEARNED_NAMES)
@@ -79,7 +80,7 @@ def columns_for(detector: AnalyserName) -> list[int]:
         AnalyserName.SWAP: set(),
         AnalyserName.GENERATED: everything - set(CONSTANCY_NAMES) - set(COLOUR_NAMES),
         AnalyserName.ANIMATED: everything - learned - set(CONSTANCY_NAMES),
-        AnalyserName.RECAPTURE: set(NET_ALONE),
+        AnalyserName.RECAPTURE: set(),
     }[detector]
     return [at for at, name in enumerate(FEATURE_NAMES) if name in wanted]
 
@@ -175,7 +176,7 @@ def table_of_pictures(items: Sequence[Item], fold: Sequence[int], crops: Path, n
     attack = np.array([items[item].task is not None for _, item in chosen])
     weight = np.full(len(chosen), _PICTURES_WEIGHT / len(chosen))
     return Table(
-        features,
+        seen_by(features, columns_for(AnalyserName.RECAPTURE)),
         linear_features_of(AnalyserName.RECAPTURE, features),
         attack,
         np.array([fold[item] for _, item in chosen]),

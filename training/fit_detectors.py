@@ -43,16 +43,21 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Curve:
     """The calibration curve (Platt, 1999), with linear features in addition to the trees. Its log-odds are
-    `slope * raw + offset + weights @ (linear_features - mean)`; the mean stands in for a missing one."""
+    `slope * raw + offset + weights @ (linear_features - mean)`; the mean stands in for a missing one, and
+    what lies beyond `low` or `high`, 1st and 99th percentile of the training rows, counts as they do:
+    nothing is known of it."""
 
     slope: float
     offset: float
     weights: Floats
     mean: Floats
+    low: Floats
+    high: Floats
 
     def probability(self, raw: Floats, linear_features: Floats) -> Floats:
         """Of n streams, from the trees' log-odds (n,) and the linear features (n, k)."""
-        added = np.nan_to_num(linear_features - self.mean) @ self.weights
+        inside = np.clip(linear_features, self.low, self.high)
+        added = np.nan_to_num(inside - self.mean) @ self.weights
         return np.asarray(1 / (1 + np.exp(-(self.slope * raw + self.offset + added))))
 
 
@@ -105,12 +110,14 @@ def curve(raw: Floats, table: Table, keep: NDArray[np.bool_]) -> Curve:
     attack, weight = table.attack[keep], table.weight[keep]
     half = np.where(attack, 0.5 / weight[attack].sum(), 0.5 / weight[~attack].sum()) * weight
     linear = table.linear_features[keep]
+    low, high = _range(linear)
+    linear = np.clip(linear, low, high)
     mean = _mean(linear)
     weights, offset = _logistic(np.nan_to_num(linear - mean), attack, half)
     if not table.has_trees:
-        return Curve(0.0, offset, weights, mean)
+        return Curve(0.0, offset, weights, mean, low, high)
     slope, own_offset = _logistic(raw[keep][:, None], attack, half)
-    return Curve(max(float(slope[0]), 0.0), offset + own_offset, weights, mean)
+    return Curve(max(float(slope[0]), 0.0), offset + own_offset, weights, mean, low, high)
 
 
 def _logistic(design: Floats, attack: NDArray[np.bool_], weight: Floats) -> tuple[Floats, float]:
@@ -120,6 +127,13 @@ def _logistic(design: Floats, attack: NDArray[np.bool_], weight: Floats) -> tupl
     model = LogisticRegression(C=SHRINKAGE, max_iter=1_000)
     model.fit(design / spread, attack, sample_weight=weight * len(attack))
     return np.asarray(model.coef_[0] / spread, np.float64), float(model.intercept_[0])
+
+
+def _range(linear_features: Floats) -> tuple[Floats, Floats]:
+    """1st and 99th percentile of each column (k,); 0 for a column that is missing throughout."""
+    seen = np.where(np.isfinite(linear_features).any(axis=0), linear_features, 0.0)
+    low, high = np.nanpercentile(seen, [1, 99], axis=0)
+    return np.asarray(low), np.asarray(high)
 
 
 def _mean(linear_features: Floats) -> Floats:

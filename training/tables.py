@@ -47,7 +47,7 @@ AGAINST: dict[str, Callable[[ClipResult], bool]] = {
     "heads, test only": lambda r: r.species == "talking_head" and r.use is Use.TEST,
 }
 _MOMENT_FEATURES = ("detail_gap", "seam_middle", "change_gap", "fine_change_gap", "chroma_gap")
-_SCORES = (0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
+_SCORES = (0.15, 0.20, 0.25, 0.30, 0.35, 0.40, 0.45, 0.50, 0.65)
 STUDIO = ("styletalk_", "dreamtalk_")
 
 

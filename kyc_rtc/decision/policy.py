@@ -25,7 +25,8 @@ from typing import assert_never
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
 from kyc_rtc.decision.fusion import deepfake_score, liveness_score, suspicion
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
-from kyc_rtc.detection.evidence import ADVISORY, AnalyserName, Evidence, Sign
+from kyc_rtc.detection.calibration import CLEAR
+from kyc_rtc.detection.evidence import ADVISORY, DETECTORS, AnalyserName, Evidence, Sign
 from kyc_rtc.vision.quality import QualityIssue
 
 HARD_SIGNS = frozenset(
@@ -59,6 +60,9 @@ breaks a check off cannot read from it whether a detector alarmed."""
 MAX_UNASKED_ACTIONS = 2
 """So many clear actions that nobody asked for, and no pass: a recording that shows them all will now
 and then meet the prompts by chance, and this is what gives it away."""
+
+_NAMED = 0.5
+"""From this probability of a detector on, its sign is a reason; other analysers add nothing up to `CLEAR`."""
 
 _WEIGHT_DIGITS = 3
 """More would be noise."""
@@ -231,7 +235,12 @@ def _alarming(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[Reas
 
 
 def _alarms(evidence: Iterable[Evidence], thresholds: Thresholds) -> list[Evidence]:
-    return [e for e in _confident(evidence, thresholds.confidence_threshold) if e.score > 0.5]
+    """The statements that add to the score enough to be named."""
+    return [
+        e
+        for e in _confident(evidence, thresholds.confidence_threshold)
+        if e.score > (_NAMED if e.analyser in DETECTORS else CLEAR)
+    ]
 
 
 def _confident(evidence: Iterable[Evidence], confidence_threshold: float) -> list[Evidence]:

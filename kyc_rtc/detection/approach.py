@@ -19,6 +19,7 @@ from kyc_rtc.vision.geometry import mouth_openness
 from kyc_rtc.vision.observation import Face
 
 _LOOK_EVERY_MS, _COMPARE_EVERY_MS = 400, 1_000
+_LONGEST_GAP_MS = 1_500
 _MIN_CHANGE, _MAX_CHANGE = math.log(1.125), math.log(1.9)
 _STEADY = math.log(1.03)
 _MAX_TURN_DEG, _LIKE_DEG, _LIKE_MOUTH = 20.0, 5.0, 0.08
@@ -77,9 +78,10 @@ class DepthMeter:
 
     def update(self, captured_at_ms: int, luma: BgrImage, face: Face) -> None:
         """Take a judgeable frame, `luma` of shape (height, width); two or three a second are looked at."""
-        if captured_at_ms < self._next_ms - _LOOK_EVERY_MS:
+        back = captured_at_ms < self._next_ms - _LOOK_EVERY_MS
+        if back or captured_at_ms > self._next_ms + _LONGEST_GAP_MS:
             self._compare_from_ms = 0
-            self._looks.clear()  # media time went back: another camera, perhaps another lens
+            self._looks.clear()  # another camera, perhaps, and another lens
         elif captured_at_ms < self._next_ms:
             return
         self._next_ms = captured_at_ms + _LOOK_EVERY_MS

@@ -23,7 +23,7 @@ very light and light, intermediate, tan, brown and dark. Of 129 bona fide clips 
 31, 21 and 41, where the six classes have one of 11."""
 
 _ALARM = 0.5
-"""Above this score an analyser gives its sign and adds to the deepfake score."""
+"""Above this score an analyser gives its sign."""
 
 _ADVISORY = {name.value for name in ADVISORY}
 

@@ -26,9 +26,6 @@ SHIPPED = Path(__file__).parent.parent / "weights"
 FACE_NET, COLOUR_HEAD, CALIBRATION = "face_net.onnx", "colour_texture.json", "detectors.json"
 _MOST_LOG_ODDS = 6.0
 _NO_TREES = 0.5
-_MOST_BEYOND = 10.0
-"""Limit of a centred linear feature: beyond it, a net is not surer but wrong."""
-
 MOST_IN_PICTURES = {AnalyserName.GENERATED: 2.0}
 """Log-odds that constancy adds at most where the frames are single pictures. It was fitted on frames out
 of VP8, whose noise makes two looks at the same skin differ; JPEG brings no such noise. The value is from
@@ -51,16 +48,33 @@ class OnnxFaceNet:
 
 
 @dataclass(frozen=True, slots=True)
+class LinearFeature:
+    """A feature's `weight` in the log-odds, and its `mean`, which stands in where it is missing. Between
+    `low` and
+    `high` lie 98% of the training rows; beyond, a smoothed face or an unknown codec is no surer an attack."""
+
+    weight: float
+    mean: float
+    low: float
+    high: float
+
+    def adds(self, value: float) -> float:
+        """What the feature adds to the log-odds; 0 where it is not a number."""
+        if math.isnan(value):
+            return 0.0
+        return self.weight * (min(self.high, max(self.low, value)) - self.mean)
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
     """The calibration curve: log-odds from the trees' share and from the linear features (Platt, 1999).
 
-    `slope` is never negative. `linear_features`: by name the weight of a feature that enters the log-odds
-    linearly, and its mean, which stands in where it is missing.
+    `slope` is never negative. `linear_features`: by name, each that enters the log-odds linearly.
     """
 
     slope: float
     offset: float
-    linear_features: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    linear_features: Mapping[str, LinearFeature] = field(default_factory=dict)
 
     def probability(
         self, share: float, features: Mapping[str, float], most: float = math.inf
@@ -68,12 +82,7 @@ class Curve:
         """0..1. `share`: of the trees that vote for an attack. `most`: the most that linear features add."""
         raw = math.log(max(share, 1e-9) / max(1.0 - share, 1e-9))
         raw = min(_MOST_LOG_ODDS, max(-_MOST_LOG_ODDS, raw))
-        centred = {name: features[name] - mean for name, (_, mean) in self.linear_features.items()}
-        added = sum(
-            self.linear_features[name][0] * min(_MOST_BEYOND, max(-_MOST_BEYOND, value))
-            for name, value in centred.items()
-            if math.isfinite(value)
-        )
+        added = sum(one.adds(features[name]) for name, one in self.linear_features.items())
         return 1.0 / (1.0 + math.exp(-(self.slope * raw + self.offset + min(most, added))))
 
 
@@ -150,7 +159,9 @@ def _curves(path: Path) -> dict[str, Curve]:
 
 def _curve(given: dict[str, Any]) -> Curve:
     linear_features = {
-        FEATURE_NAMES[FEATURE_NAMES.index(name)]: (float(one["weight"]), float(one["mean"]))
+        FEATURE_NAMES[FEATURE_NAMES.index(name)]: LinearFeature(
+            *(float(one[part]) for part in ("weight", "mean", "low", "high"))
+        )
         for name, one in given["linear_features"].items()
     }
     return Curve(max(0.0, float(given["slope"])), float(given["offset"]), linear_features)

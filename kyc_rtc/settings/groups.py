@@ -125,7 +125,7 @@ class LivenessSettings(Group):
         return self
 
 
-STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.25, 0.15
+STRICT_DEEPFAKE_SCORE, STRICT_REVIEW_SCORE = 0.25, 0.2
 """Scores of the operating point `strict`; docs/detection.md gives its error rates."""
 
 

@@ -52,6 +52,7 @@ _AROUND_MOUTH = (
     (287, 410, 322, 434, 432, 273),           # beside the corner, left
     _CHIN,
 )
+_AT_PHILTRUM, _OF_AROUND = 0, 3
 _NOSE_TIP = (45, 4, 275, 281, 5, 51)
 _RIGHT_EYE_REGION = (130, 25, 110, 24, 23, 22, 26, 112, 243, 190, 56, 28, 27, 29, 30, 247)
 _LEFT_EYE_REGION = (359, 255, 339, 254, 253, 252, 256, 341, 463, 414, 286, 258, 257, 259, 260, 467)
@@ -163,10 +164,9 @@ def _skin(picture: _Picture) -> _Patch | None:
 
 @dataclass(frozen=True, slots=True)
 class _Mouth:
-    """The mouth and what lies around it; `chin` and `philtrum` are two of the five `around`."""
+    """The mouth and what lies around it; `chin` is the last of the five `around`."""
 
     lips: _Patch
-    philtrum: _Patch
     chin: _Patch
     around: tuple[_Patch, ...]
 
@@ -176,7 +176,7 @@ class _Mouth:
         around = tuple(p for p in map(picture.patch, _AROUND_MOUTH) if p is not None)
         if lips is None or len(around) < len(_AROUND_MOUTH):
             return None
-        return cls(lips, philtrum=around[0], chin=around[-1], around=around)
+        return cls(lips, chin=around[-1], around=around)
 
     def goes_on(self, regions: int, max_colour: float, max_luma: float = math.inf) -> bool:
         """Whether so many regions around have the colour, and the luma, of the mouth."""
@@ -212,11 +212,13 @@ def _nose_covered(
         _colour_distance(nose, skin) > limits.max_nose_colour
         or not limits.min_nose_luma <= nose.luma / skin.luma <= limits.max_nose_luma
     )
-    return not_skin and all(
+    # Not the lips: on a mask they can be painted.
+    goes_on = [
         _colour_distance(nose, patch) < limits.max_cover_colour
         and _luma_distance(nose, patch) < limits.max_cover_luma
-        for patch in (mouth.philtrum, mouth.lips)
-    )
+        for patch in mouth.around
+    ]
+    return not_skin and goes_on[_AT_PHILTRUM] and sum(goes_on) >= _OF_AROUND
 
 
 def _colour_distance(patch: _Patch, skin: _Patch) -> float:

@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kyc_rtc.detection.control import CHROMA_GRAIN, CONTROL_NAMES, ControlMeter, skin_regions
+from kyc_rtc.detection.control import (
+    CHROMA_GRAIN,
+    CONTROL_NAMES,
+    USUAL_GAP,
+    ControlMeter,
+    skin_regions,
+)
 from kyc_rtc.detection.mean_face import MEAN_FACE
 from kyc_rtc.detection.pairs import PAIR_PX, Pair
 from kyc_rtc.detection.regions import filled
@@ -109,7 +115,7 @@ def test_a_face_with_less_grain_of_colour_than_the_neck_has_a_gap() -> None:
         smooth[head] = cv2.GaussianBlur(picture, (0, 0), 2.0)[head]
         drawn.append(smooth)
     plain, painted = (features_of([pair(one) for one in some]) for some in (filmed, drawn))
-    assert abs(plain[CHROMA_GRAIN]) < 0.2
+    assert -0.2 < plain[CHROMA_GRAIN] <= USUAL_GAP
     assert painted[CHROMA_GRAIN] < plain[CHROMA_GRAIN] - 0.5
 
 
@@ -119,6 +125,16 @@ def test_the_camera_alone_makes_no_gap() -> None:
         for strength in (2.0, 6.0, 12.0)
     ]
     assert max(found) - min(found) < 0.2
+
+
+def test_noise_of_colour_on_the_face_clears_nobody() -> None:
+    head = filled(OVAL, 1.05, PAIR_PX)
+    noisy = []
+    for seed in range(6):
+        picture = person()
+        picture[head] = coloured(picture, seed, 12.0)[head]
+        noisy.append(pair(picture))
+    assert features_of(noisy)[CHROMA_GRAIN] == USUAL_GAP
 
 
 def test_fewer_than_four_pairs_say_nothing() -> None:

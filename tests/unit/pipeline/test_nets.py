@@ -19,7 +19,15 @@ from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.features import FEATURE_NAMES, QUESTIONS
 from kyc_rtc.detection.net_views import NET_PX, VIEWS
 from kyc_rtc.errors import ModelError
-from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET, SHIPPED, Curve, load_learned
+from kyc_rtc.pipeline.nets import (
+    CALIBRATION,
+    COLOUR_HEAD,
+    FACE_NET,
+    SHIPPED,
+    Curve,
+    LinearFeature,
+    load_learned,
+)
 
 SHOWN = np.random.default_rng(4).integers(0, 255, (len(VIEWS), NET_PX, NET_PX, 3), np.uint8)
 UNSEEN = dict.fromkeys(FEATURE_NAMES, math.nan)
@@ -44,7 +52,7 @@ def test_nobody_is_accused_for_what_was_not_seen() -> None:
 
 def test_what_is_shipped_is_small() -> None:
     sizes = {path.name: path.stat().st_size for path in SHIPPED.glob("*.onnx")}
-    assert set(sizes) == {FACE_NET, "generated.onnx", "animated.onnx", "recapture.onnx"}
+    assert set(sizes) == {FACE_NET, "generated.onnx", "animated.onnx"}
     assert max(sizes.values()) <= LARGEST_BYTES
 
 
@@ -173,7 +181,7 @@ def test_more_trees_that_accuse_never_lower_the_probability(
 
 @given(value=st.floats(allow_nan=True, allow_infinity=True), weight=st.floats(-3, 3))
 def test_whatever_the_net_answers_is_a_probability(value: float, weight: float) -> None:
-    curve = Curve(1.0, 0.0, {"answer": (weight, 0.5)})
+    curve = Curve(1.0, 0.0, {"answer": LinearFeature(weight, 0.5, -4.0, 4.0)})
     found = curve.probability(0.5, {"answer": value})
     assert 0.0 <= found <= 1.0
     if math.isnan(value):
@@ -181,13 +189,19 @@ def test_whatever_the_net_answers_is_a_probability(value: float, weight: float) 
 
 
 def test_a_linear_feature_counts_by_its_weight_and_distance_from_the_mean() -> None:
-    curve = Curve(1.0, 0.0, {"answer": (2.0, 0.5)})
+    curve = Curve(1.0, 0.0, {"answer": LinearFeature(2.0, 0.5, -4.0, 4.0)})
     assert curve.probability(0.5, {"answer": 1.0}) == pytest.approx(1 / (1 + math.exp(-1.0)))
     assert curve.probability(0.5, {"answer": 0.5}) == 0.5
 
 
+def test_beyond_what_was_trained_on_a_feature_adds_no_more() -> None:
+    curve = Curve(1.0, 0.0, {"answer": LinearFeature(2.0, 0.5, 0.0, 1.0)})
+    assert curve.probability(0.5, {"answer": 1e9}) == curve.probability(0.5, {"answer": 1.0})
+    assert curve.probability(0.5, {"answer": -math.inf}) == curve.probability(0.5, {"answer": 0.0})
+
+
 def test_what_linear_features_may_add_has_a_limit() -> None:
-    curve = Curve(1.0, 0.0, {"answer": (2.0, 0.0)})
+    curve = Curve(1.0, 0.0, {"answer": LinearFeature(2.0, 0.0, -9.0, 9.0)})
     limited = curve.probability(0.5, {"answer": 5.0}, 2.0)
     assert limited == pytest.approx(1 / (1 + math.exp(-2.0)))
     assert curve.probability(0.5, {"answer": 0.5}, 2.0) == curve.probability(0.5, {"answer": 0.5})
