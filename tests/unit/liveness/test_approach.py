@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_too_fast_is_said_and_a_slow_second_go_counts() -> None:
     assert [event.passed for event in stage.of(ChallengeEnded)] == [True]
 
 
-@pytest.mark.parametrize("fps", [8, 15, 30])
+@pytest.mark.parametrize("fps", [5, 8, 15, 30])
 @pytest.mark.parametrize(("duration_ms", "counts"), [(100, False), (900, True), (6_000, True)])
 def test_the_pace_of_a_person_counts_at_any_rate(
     fps: float, duration_ms: float, counts: bool
@@ -93,6 +94,21 @@ def test_the_pace_of_a_person_counts_at_any_rate(
         for now_ms, look in Actor(Look(), [way]).frames(9_000, fps)
     ]
     assert any(done) is counts
+
+
+@pytest.mark.parametrize("pause_ms", [40, 200, 1_000])
+@pytest.mark.parametrize("spans", [(SPAN * 1.28,), (SPAN * 1.05, SPAN * 1.32)], ids=["one", "two"])
+def test_a_cut_is_no_approach_however_long_the_pause(
+    spans: tuple[float, ...], pause_ms: int
+) -> None:
+    tracker = ApproachTracker(ChallengeType.COME_CLOSER, SPAN)
+    shown = [*[SPAN] * 20, *spans, *[spans[-1]] * 40]
+    now_ms, done = 0, []
+    for before, span in pairwise([SPAN, *shown]):
+        now_ms += pause_ms if span != before else 40
+        signals = make_signals(Look(nearness=nearness(span)))
+        done.append(tracker.update(signals, now_ms).done)
+    assert not any(done)
 
 
 def test_a_turned_head_is_no_further_away() -> None:
