@@ -14,7 +14,7 @@ pytest.importorskip("sklearn", reason="heads are trained with requirements/train
 pytest.importorskip("skl2onnx", reason="detectors are trained with requirements/train.txt")
 
 from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, colour_texture
-from kyc_rtc.detection.features import COLOURS, FEATURE_NAMES, QUESTIONS, net_name
+from kyc_rtc.detection.features import COLOURS, QUESTIONS, net_name
 from kyc_rtc.detection.net_views import VIEWS, views
 from kyc_rtc.detection.pairs import PAIR_PX
 from training.crossfit import NET_ALONE, table_of_pictures
@@ -181,11 +181,11 @@ def test_pictures_have_the_answers_of_both(tmp_path: Path) -> None:
     table = table_of_pictures(items, fold, tmp_path / "crops", nets)
     rows = [at for at, note in enumerate(notes) if not note["paired"]]
     assert table.attack.tolist() == [items[notes[at]["item"]].task is not None for at in rows]
-    assert table.features[:, FEATURE_NAMES.index(COLOURS)].tolist() == rows
-    net = table.features[:, FEATURE_NAMES.index(net_name(VIEWS[0], "recapture"))]
-    assert net.tolist() == answers[rows, 0, RECAPTURE].tolist()
-    known = np.isfinite(table.features).all(axis=0)
-    assert {FEATURE_NAMES[at] for at in np.flatnonzero(known)} == set(NET_ALONE)
+    linear = dict(zip(NET_ALONE, table.linear_features.T.tolist(), strict=True))
+    assert linear[COLOURS] == rows
+    assert linear[net_name(VIEWS[0], "recapture")] == answers[rows, 0, RECAPTURE].tolist()
+    assert np.isfinite(table.linear_features).all()
+    assert not table.has_trees
 
 
 def test_each_source_is_judged_by_both_heads_where_it_has_pictures(tmp_path: Path) -> None:

@@ -118,11 +118,10 @@ def test_a_session_trains_the_detectors_of_its_species(
         table = tables[name]
         assert table.fold.tolist() == samples.fold.tolist()
         assert table.weight.tolist() == [1.0]
-        # The recapture detector has only the net's features; animated photographs have its answers as linear
-        # features only, and swaps have no trees.
+        # Recaptures and swaps have no trees; those of animated photographs do not see the net's answers.
         assert np.isnan(table.features[0, 0]) == (name in {"recapture", "swap"})
         net = table.features[0, FEATURE_NAMES.index(NET_ALONE[0])]
-        assert np.isnan(net) == (name in {"swap", "animated"})
+        assert np.isnan(net) == (name != "generated")
 
 
 def test_a_row_without_any_feature_of_a_detector_does_not_train_it() -> None:
