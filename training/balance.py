@@ -8,16 +8,13 @@ perfectly calibrated, two detectors with AUC 0.90 and 0.82 that err independentl
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
-from kyc_rtc.evaluation.manifest import Use
-from kyc_rtc.evaluation.results import ClipResult
-from training.crossfit import MIN_FRAMES, Rows
-from training.tables import AGAINST
+from training.crossfit import Rows
+from training.tables import AGAINST, area, chosen_of, people_of
 
 SCALES = (1.0, 1.5, 2.0)
 SHIFTS = tuple(np.arange(-3.0, 1.1, 0.25).tolist())
@@ -25,7 +22,6 @@ _NEARLY = 0.01
 _BPCER = 0.05
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def balance(rows: Rows, pairs: Sequence[tuple[Floats, Floats]]) -> tuple[float, float]:
@@ -35,21 +31,15 @@ def balance(rows: Rows, pairs: Sequence[tuple[Floats, Floats]]) -> tuple[float, 
     all within 0.01 of it, that with the lowest APCER at a BPCER of 5%. `pairs`: probabilities (n,) of the
     detectors for swaps and for heads, groups apart and sources apart; each counts the same.
     """
-    people, swaps, heads = (
-        _judged(rows, chosen)
-        for chosen in (
-            lambda r: r.bona_fide and r.use is Use.ANY,
-            AGAINST["face swaps"],
-            AGAINST["heads"],
-        )
-    )
+    people = people_of(rows)
+    swaps, heads = (chosen_of(rows, AGAINST[kind]) for kind in ("face swaps", "heads"))
     found: dict[tuple[float, float], tuple[float, float]] = {}
     for scale, shift in itertools.product(SCALES, SHIFTS):
         loss, missed = np.zeros(2), 0.0
         for swap, head in pairs:
-            own = np.array([_auc(swap, people, swaps), _auc(head, people, heads)])
+            own = np.array([area(swap, people, swaps), area(head, people, heads)])
             together = _odds(swap) + np.exp(shift) * _odds(head) ** scale
-            loss += own - [_auc(together, people, one) for one in (swaps, heads)]
+            loss += own - [area(together, people, one) for one in (swaps, heads)]
             limit = np.quantile(together[people], 1 - _BPCER)
             missed += float(np.mean([(together[one] <= limit).mean() for one in (swaps, heads)]))
         found[scale, shift] = float(loss.max()) / len(pairs), missed / len(pairs)
@@ -58,15 +48,6 @@ def balance(rows: Rows, pairs: Sequence[tuple[Floats, Floats]]) -> tuple[float, 
     return min(near, key=lambda at: near[at])
 
 
-def _judged(rows: Rows, chosen: Callable[[ClipResult], bool]) -> Mask:
-    return np.array([r.frames.judgeable >= MIN_FRAMES and chosen(r) for r in rows.results])
-
-
 def _odds(probability: Floats) -> Floats:
     inside = np.clip(probability, 1e-9, 1 - 1e-9)
     return np.asarray(inside / (1 - inside))
-
-
-def _auc(values: Floats, people: Mask, attacks: Mask) -> float:
-    truth = np.r_[np.zeros(int(people.sum())), np.ones(int(attacks.sum()))]
-    return float(roc_auc_score(truth, np.r_[values[people], values[attacks]]))

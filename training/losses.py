@@ -4,7 +4,7 @@ themselves."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,8 @@ from kyc_rtc.detection.control import CHROMA_GRAIN
 from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import DETECTORS, AnalyserName, Evidence
 from kyc_rtc.detection.features import FEATURE_NAMES
-from kyc_rtc.evaluation.manifest import Use
-from kyc_rtc.evaluation.results import ClipResult
-from training.crossfit import MIN_FRAMES, Rows, evidence_of
-from training.tables import AGAINST, same_footage_auc
+from training.crossfit import Rows, evidence_of
+from training.tables import AGAINST, area, chosen_of, people_of, same_footage_auc
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -48,23 +46,23 @@ def losses(rows: Rows, held_out: Held, apart: Held) -> str:
             for at, result in enumerate(rows.results)
         ]
         whole = _scores(evidence, ())
-        people, attacks = _people(rows), _attacks(rows)
+        people, attacks = people_of(rows), _attacks(rows)
         best = {kind: _best(held, people, mask) for kind, mask in attacks.items()}
         lines += [f"| {title} | {' | '.join(attacks)} |", "|---" * (len(attacks) + 1) + "|"]
         cells = [
-            f"{_auc(held[best[kind]], people, mask):.2f} ({best[kind].value})"
+            f"{area(held[best[kind]], people, mask):.2f} ({best[kind].value})"
             for kind, mask in attacks.items()
         ]
         lines.append(f"| best detector | {' | '.join(cells)} |")
         cells = [
-            f"{_auc(whole, people, mask):.2f} ({_difference(rows, whole, held[best[kind]], people, mask)})"
+            f"{area(whole, people, mask):.2f} ({_difference(rows, whole, held[best[kind]], people, mask)})"
             for kind, mask in attacks.items()
         ]
         lines.append(f"| fused (less the detector) | {' | '.join(cells)} |")
         variants = {f"fused without {name.value}": _scores(evidence, {name}) for name in SIGNS}
         variants["fused with every analyser from neutral on"] = _with_soft(evidence)
         for label, scores in variants.items():
-            cells = [f"{_auc(scores, people, mask):.2f}" for mask in attacks.values()]
+            cells = [f"{area(scores, people, mask):.2f}" for mask in attacks.values()]
             lines.append(f"| {label} | {' | '.join(cells)} |")
         lines.append("")
     return "\n".join(lines)
@@ -76,7 +74,7 @@ def control_table(rows: Rows, given: Mapping[str, Floats], size: int) -> str:
 
     `given`: by a label, its probabilities of all rows (n,).
     """
-    people, swaps = _people(rows), _attacks(rows)["face swaps"]
+    people, swaps = people_of(rows), _attacks(rows)["face swaps"]
     found = np.isfinite(rows.features[:, FEATURE_NAMES.index(CHROMA_GRAIN)])
     shares = [f"{int(found[one].sum())} of {int(one.sum())}" for one in (people, swaps)]
     lines = [
@@ -90,7 +88,7 @@ def control_table(rows: Rows, given: Mapping[str, Floats], size: int) -> str:
     lines += [f"| | swaps | of {largest} | of others | same footage |", "|---" * 5 + "|"]
     for label, values in given.items():
         cells = [
-            f"{_auc(values, people, one):.2f} ({int(one.sum())})" if one.any() else "–"
+            f"{area(values, people, one):.2f} ({int(one.sum())})" if one.any() else "–"
             for one in (swaps, swaps & of_largest, swaps & ~of_largest)
         ]
         cells.append(same_footage_auc(rows.results[:size], values[:size]))
@@ -101,7 +99,7 @@ def control_table(rows: Rows, given: Mapping[str, Floats], size: int) -> str:
 def softness(rows: Rows, held_out: Held) -> str:
     """Markdown: Spearman's rank correlation of each detector with the detail of the face, over bona fide
     rows."""
-    people = _people(rows)
+    people = people_of(rows)
     detail = rows.features[people, FEATURE_NAMES.index(_DETAIL)]
     known = np.isfinite(detail)
     lines = ["| detector | score against detail of the face, rho | n |", "|---|---|---|"]
@@ -120,7 +118,7 @@ def _scores(evidence: Sequence[Sequence[Evidence]], without: Collection[Analyser
 
 
 def _with_soft(evidence: Sequence[Sequence[Evidence]]) -> Floats:
-    """The odds of analysers that are no detectors counted as a detector's are: what fusion leaves out."""
+    """The odds of the other analysers counted as a detector's are: what fusion leaves out."""
     odds = np.zeros(len(evidence))
     for at, some in enumerate(evidence):
         for item in some:
@@ -130,29 +128,13 @@ def _with_soft(evidence: Sequence[Sequence[Evidence]]) -> Floats:
     return np.asarray(odds / (1 + odds))
 
 
-def _people(rows: Rows) -> Mask:
-    return np.array([_judged(r) and r.bona_fide and r.use is Use.ANY for r in rows.results])
-
-
 def _attacks(rows: Rows) -> dict[str, Mask]:
-    def chosen(kind: Callable[[ClipResult], bool]) -> Mask:
-        return np.array([_judged(r) and kind(r) for r in rows.results])
-
-    found = {name: chosen(kind) for name, kind in _KINDS.items()}
+    found = {name: chosen_of(rows, kind) for name, kind in _KINDS.items()}
     return {name: mask for name, mask in found.items() if mask.any()}
 
 
-def _judged(result: ClipResult) -> bool:
-    return result.frames.judgeable >= MIN_FRAMES
-
-
 def _best(held: Held, people: Mask, attacks: Mask) -> AnalyserName:
-    return max(SIGNS, key=lambda name: _auc(held[name], people, attacks))
-
-
-def _auc(values: Floats, people: Mask, attacks: Mask) -> float:
-    truth = np.r_[np.zeros(int(people.sum())), np.ones(int(attacks.sum()))]
-    return float(roc_auc_score(truth, np.r_[values[people], values[attacks]]))
+    return max(SIGNS, key=lambda name: area(held[name], people, attacks))
 
 
 def _difference(rows: Rows, fused: Floats, alone: Floats, people: Mask, attacks: Mask) -> str:
@@ -165,7 +147,7 @@ def _difference(rows: Rows, fused: Floats, alone: Floats, people: Mask, attacks:
         truth = np.r_[np.zeros(len(low)), np.ones(len(high))]
         at = np.r_[low, high]
         found.append(roc_auc_score(truth, fused[at]) - roc_auc_score(truth, alone[at]))
-    middle = _auc(fused, people, attacks) - _auc(alone, people, attacks)
+    middle = area(fused, people, attacks) - area(alone, people, attacks)
     low_end, high_end = np.quantile(found, [0.025, 0.975])
     return f"{middle:+.2f}, {low_end:+.2f} to {high_end:+.2f}"
 

@@ -22,13 +22,11 @@ from kyc_rtc.detection.detectors import SIGNS
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.detection.features import FEATURE_NAMES, LEARNED_NAMES
 from kyc_rtc.evaluation.evaluate import write_report
-from kyc_rtc.evaluation.manifest import Use
 from kyc_rtc.evaluation.results import ClipResult
 from kyc_rtc.pipeline.nets import CALIBRATION, COLOUR_HEAD, FACE_NET
 from training.balance import balance
 from training.crossfit import (
     LINEAR_FEATURES,
-    MIN_FRAMES,
     Rows,
     columns_for,
     held_out_log_odds,
@@ -44,7 +42,7 @@ from training.labelled import LabelledSamples
 from training.losses import control_table, losses, softness
 from training.measure import CONDITIONS, Measured
 from training.samples import Additional, with_samples
-from training.tables import animated, detectors_table, operating, pictures, tables
+from training.tables import animated, detectors_table, operating, people_of, pictures, tables
 
 MAX_BPCER = 0.02
 """The BPCER of the operating point `balanced`: of answered bona fide clips of all `CONDITIONS`, groups
@@ -97,7 +95,9 @@ def release(
         for name in SIGNS
     }
     for name, budget in BUDGETS.items():
-        detectors[name] = within_budget(detectors[name], _judged_people(rows), budget)
+        detectors[name] = within_budget(
+            detectors[name], np.flatnonzero(people_of(rows)).tolist(), budget
+        )
     swap, generated = detectors[AnalyserName.SWAP], detectors[AnalyserName.GENERATED]
     scale, own_shift = balance(
         rows,
@@ -114,7 +114,7 @@ def release(
     first = next(iter(results.values()))
     (out / REFERENCE).write_text(json.dumps(reference(first)) + "\n", "utf-8")
     (out / HASHES).write_text(hashes(out), "utf-8")
-    people = _judged_people(rows)
+    people = np.flatnonzero(people_of(rows)).tolist()
     parts = [
         f"Common shift of the logits: {shift:.2f}\n",
         tables(rows, held_out, size),
@@ -213,15 +213,6 @@ def moved(detector: FittedDetector, shift: float, scale: float = 1.0) -> FittedD
     return FittedDetector(held_out, by_source, additional, curve, detector.onnx)
 
 
-def _judged_people(rows: Rows) -> list[int]:
-    """The rows, under all conditions, of bona fide clips with enough to judge."""
-    return [
-        at
-        for at, one in enumerate(rows.results)
-        if one.bona_fide and one.use is Use.ANY and one.frames.judgeable >= MIN_FRAMES
-    ]
-
-
 def least_shift(rows: Rows, detectors: Mapping[AnalyserName, Floats]) -> float:
     """The smallest shift of every logit, 0 or below, at which at most 2% of people who get an answer are
     refused.
@@ -229,7 +220,7 @@ def least_shift(rows: Rows, detectors: Mapping[AnalyserName, Floats]) -> float:
     The curves assume that half of all streams are attacks of a species. Fewer are, and a prior adds to the
     logit (Bayes).
     """
-    people = _judged_people(rows)
+    people = np.flatnonzero(people_of(rows)).tolist()
     some = Rows(rows.features[people], [rows.results[at] for at in people], rows.fold[people])
     probabilities = {name: values[people] for name, values in detectors.items()}
     for shift in _SHIFTS:

@@ -22,6 +22,7 @@ from kyc_rtc.evaluation.matched import matched
 from kyc_rtc.evaluation.results import ClipResult
 from training.crossfit import (
     LINEAR_FEATURES,
+    MIN_FRAMES,
     Rows,
     columns_for,
     held_out_probabilities,
@@ -198,6 +199,22 @@ def same_footage_auc(results: list[ClipResult], values: Floats, *, folded: bool 
     sides = matched([r for r in results if id(r) in of_clip], FACE_SWAP)
     low, high = ([of_clip[id(r)] for r in side] for side in sides)
     return _figure(low, high, folded=folded)
+
+
+def people_of(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows (n,) are bona fide clips with enough to judge."""
+    return chosen_of(rows, lambda r: r.bona_fide and r.use is Use.ANY)
+
+
+def chosen_of(rows: Rows, kind: Callable[[ClipResult], bool]) -> NDArray[np.bool_]:
+    """Which rows (n,) are clips of a kind with enough to judge."""
+    return np.array([r.frames.judgeable >= MIN_FRAMES and kind(r) for r in rows.results])
+
+
+def area(values: Floats, people: NDArray[np.bool_], attacks: NDArray[np.bool_]) -> float:
+    """Area under the curve of values (n,) between two kinds of rows."""
+    truth = np.r_[np.zeros(int(people.sum())), np.ones(int(attacks.sum()))]
+    return float(roc_auc_score(truth, np.r_[values[people], values[attacks]]))
 
 
 def _judged(result: ClipResult, value: float) -> bool:

@@ -274,8 +274,8 @@ def _too_little(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:
 
 
 def _too_little_to_tell(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:
-    """Where most pictures show the face too small, that is the reason, and nobody is told of a lack of
-    life that could not be seen."""
+    """Where most pictures show the face too small, that is the reason, and not a lack of life that could not
+    be seen."""
     reasons = _too_little(findings, thresholds)
     unseen = findings.persistent_issue is QualityIssue.FACE_TOO_SMALL
     return [r for r in reasons if not (unseen and r is ReasonCode.LIFE_NOT_SEEN)]

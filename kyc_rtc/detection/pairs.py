@@ -96,9 +96,7 @@ def flow_between(first: BgrImage, second: BgrImage) -> NDArray[np.float32]:
     return np.asarray(search.calc(first, second, nowhere), np.float32)
 
 
-def followed(
-    picture: BgrImage | NDArray[np.float32], flow: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def followed(picture: BgrImage, flow: NDArray[np.float32]) -> NDArray[np.float32]:
     """The later `picture` (n, n) put back along the flow to where it came from."""
     height, width = picture.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))

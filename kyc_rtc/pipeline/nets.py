@@ -51,7 +51,8 @@ class OnnxFaceNet:
 class LinearFeature:
     """A feature's `weight` in the log-odds, and its `mean`, which stands in where it is missing. Between
     `low` and
-    `high` lie 98% of the training rows; beyond, a smoothed face or an unknown codec is no surer an attack."""
+    `high` lie 98% of the training rows; beyond, the value of a smoothed face or an unknown codec adds
+    nothing more."""
 
     weight: float
     mean: float
