@@ -48,14 +48,19 @@ class ApplicantPage(Tab):
 
     @classmethod
     async def open(
-        cls, browser: Browser, person: Person | None, viewport: ViewportSize = PHONE
+        cls,
+        browser: Browser,
+        person: Person | None,
+        viewport: ViewportSize = PHONE,
+        period_ms: float = PERIOD_MS,
     ) -> ApplicantPage:
-        """A tab whose camera shows `person`; None leaves it to Chromium's own camera."""
+        """A tab whose camera shows `person`, a picture every `period_ms`; None leaves it to Chromium's own
+        camera."""
         context = await browser.new_context(viewport=viewport, permissions=["camera"])
         page = await context.new_page()
         if person is not None:
             await page.expose_binding("kycTestFrame", ScriptedCamera(person).frame)
-            await page.add_init_script(f"window.kycTestPeriodMs = {PERIOD_MS};")
+            await page.add_init_script(f"window.kycTestPeriodMs = {period_ms};")
         await page.add_init_script(path=SCRIPT)
         return cls(page)
 

@@ -149,13 +149,15 @@ class FirefoxTab(Tab):
         browser.listen("log.entryAdded", context, self._heard)
 
     @classmethod
-    async def open(cls, browser: Firefox, person: Person) -> FirefoxTab:
-        """A tab whose camera shows `person`."""
+    async def open(
+        cls, browser: Firefox, person: Person, period_ms: float = PERIOD_MS
+    ) -> FirefoxTab:
+        """A tab whose camera shows `person`, a picture every `period_ms`."""
         user = (await browser.call("browser.createUserContext"))["userContext"]
         channel = {"type": "channel", "value": {"channel": "frames"}}
         scripts = [
             (_ASK_FOR_FRAMES, [channel]),
-            (f"() => {{ window.kycTestPeriodMs = {PERIOD_MS}; }}", []),
+            (f"() => {{ window.kycTestPeriodMs = {period_ms}; }}", []),
             (f"() => {{ {SCRIPT.read_text('utf-8')} }}", []),
         ]
         for declaration, arguments in scripts:

@@ -13,7 +13,7 @@ from typing import Any
 from playwright.async_api import Browser, async_playwright
 
 from tests.support.browser import ApplicantPage, chromium_path, launch
-from tests.support.browser_camera import Person
+from tests.support.browser_camera import PERIOD_MS, Person
 from tests.support.browser_firefox import Firefox, FirefoxTab, firefox_path, launched
 from tests.support.browser_server import LiveServer
 from tests.support.browser_tab import Tab
@@ -30,10 +30,12 @@ class Maker(StrEnum):
 
 
 class Browsers:
-    """The browsers of a run: each is started when it is first needed, and ends with the stack."""
+    """The browsers of a run: each is started when it is first needed, and ends with the stack. Their camera
+    takes a picture every `period_ms`."""
 
-    def __init__(self, stack: AsyncExitStack) -> None:
+    def __init__(self, stack: AsyncExitStack, period_ms: float = PERIOD_MS) -> None:
         self._stack = stack
+        self._period_ms = period_ms
         self._chromium: Browser | None = None
         self._firefox: Firefox | None = None
 
@@ -43,11 +45,13 @@ class Browsers:
             case Maker.CHROMIUM:
                 return await self.open_chromium(person)
             case Maker.FIREFOX:
-                return await FirefoxTab.open(await self._started_firefox(), person)
+                firefox = await self._started_firefox()
+                return await FirefoxTab.open(firefox, person, self._period_ms)
 
     async def open_chromium(self, person: Person) -> ApplicantPage:
         """The same in Chromium."""
-        return await ApplicantPage.open(await self._started_chromium(), person)
+        chromium = await self._started_chromium()
+        return await ApplicantPage.open(chromium, person, period_ms=self._period_ms)
 
     async def _started_chromium(self) -> Browser:
         if self._chromium is None:
