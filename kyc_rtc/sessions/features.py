@@ -26,6 +26,8 @@ async def keep_features(analysis: AnalysisPort, session: SessionRecord, services
         return
     try:
         await within(_LIMIT_MS, _keep(analysis, session, services), services.clock)
+    except TimeoutError:
+        log.warning("features_not_kept", session_id=session.session_id, limit_ms=_LIMIT_MS)
     except Exception:  # features that are lost must not cost the session its close
         log.exception("features_not_kept", session_id=session.session_id)
 
