@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +19,9 @@ from kyc_rtc.evaluation.results import ClipResult, said_of
 from kyc_rtc.evaluation.runner import Job
 
 MAX_SHARDS = 10_000
+_LIBRARIES = ("av", "mediapipe", "numpy", "onnxruntime", "opencv-python-headless", "scipy")
+"""What decodes a clip and computes on it."""
+
 _CODE = (Path(kyc_rtc.__file__).parent, Path(media.__file__).parent)
 
 
@@ -77,13 +81,14 @@ class Records:
 
 
 def records_key(job: Job) -> str:
-    """Names the results of this job, 16 hex digits: another condition, limit, weight or line of code has
-    another key. Raises OSError where one of the files cannot be read."""
+    """Names the results of this job, 16 hex digits: another condition, limit, weight, line of code or version
+    of a library that counts has another key. Raises OSError where one of the files cannot be read."""
     review, detection = job.settings.reviewing_deepfake_score, job.settings.detection
     seen = detection.model_dump_json(
         exclude={"weights_dir"}
     )  # its files count, and not where they lie
-    digest = hashlib.sha256(f"{job.conditions!r} {review} {seen}".encode())
+    versions = [f"{name} {version(name)}" for name in _LIBRARIES]
+    digest = hashlib.sha256(f"{job.conditions!r} {review} {seen} {versions}".encode())
     code = sorted(path for folder in _CODE for path in folder.rglob("*.py"))
     for path in (job.model, *sorted(job.learned.glob("*")), *code):
         if path.is_file():

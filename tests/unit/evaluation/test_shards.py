@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kyc_rtc.__main__ import main
 from kyc_rtc.errors import BadRequest
+from kyc_rtc.evaluation import shards
 from kyc_rtc.evaluation.manifest import Clip, Label, Use
 from kyc_rtc.evaluation.results import ClipResult, Conditions
 from kyc_rtc.evaluation.runner import Job
@@ -94,7 +95,9 @@ def test_a_broken_file_counts_as_missing(junk: str, tmp_path: Path) -> None:
     assert records.load(one) is None
 
 
-def test_other_conditions_weights_or_limits_have_another_key(tmp_path: Path) -> None:
+def test_other_conditions_weights_limits_or_libraries_have_another_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "model").write_bytes(b"m")
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
@@ -108,6 +111,8 @@ def test_other_conditions_weights_or_limits_have_another_key(tmp_path: Path) -> 
     keys = [records_key(one) for one in (job, *others)]
     assert len(set(keys)) == len(keys)
     assert records_key(job) == keys[0]
+    monkeypatch.setattr(shards, "version", lambda name: f"another {name}")
+    assert records_key(job) not in keys
 
 
 def test_the_command_runs_piece_by_piece_and_goes_on(
