@@ -1,11 +1,12 @@
 """Whether a change of the person is found, and nobody taken for two: a table in docs/detection.md.
 
-    python -m tests.face_changes --data FOLDER [--fps N …] [--jobs N]
+    python -m tests.face_changes --data FOLDER [--fps N …] [--kinds K …] [--jobs N]
 
 `one person`: every bona fide video of the manifest that shows a face for a second. `changed`: pairs of them,
 of different repositories and persons, the second cut to the first after four seconds without a break; both
-show a face for two seconds. Pictures as recorded, at most so many a second, through the tracker as sessions
-have it, without the other analysers.
+show a face for two seconds. `two recordings`: pairs of one person, cut in the same way: how often the
+attempts of one applicant would be taken for two people's. Pictures as recorded, at most so many a second,
+through the tracker as sessions have it, without the other analysers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import combinations, takewhile
 from pathlib import Path
 
 from kyc_rtc.clock import SystemClock
@@ -35,7 +36,10 @@ from media.file_source import read_frames
 from media.transcode import at_rate
 from tests.support.clock import ManualClock
 
-ONE_PERSON = "one person"
+ONE_PERSON, CHANGED, TWO_RECORDINGS = "one person", "changed", "two recordings"
+OF_ONE_PERSON = ("mead_", "styletalk_")
+"""Beginnings of the names of groups that hold several recordings of one person."""
+
 SEVERAL_PEOPLE = ("bzz_real_141ae7",)
 """Ends of the names of recordings that show several people one after another."""
 
@@ -52,7 +56,7 @@ _COMMON = {
     "left",
     "right",
 }
-LEAST_FACE_S = {ONE_PERSON: 1.0, "changed": 2.0}
+LEAST_FACE_S = {ONE_PERSON: 1.0, CHANGED: 2.0, TWO_RECORDINGS: 1.0}
 """With a face, in each clip; else there is nobody who could be found."""
 
 
@@ -135,6 +139,15 @@ def pairs_of(clips: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
     return found
 
 
+def recordings_of_one(clips: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
+    """All pairs within a group that holds several recordings of one person."""
+    return [
+        (first, second)
+        for first, second in combinations(clips, 2)
+        if first.group == second.group and first.group.startswith(OF_ONE_PERSON)
+    ]
+
+
 def row(fps: float, kind: str, found: Sequence[Found]) -> str:
     """One line of the table, with Wilson's interval of the changes."""
     count = Counter(one.outcome for one in found)
@@ -149,7 +162,7 @@ def measured(
 ) -> Iterator[str]:
     """The lines of one kind; on stderr the clips that the tracker got wrong."""
     model = ModelStore(None).fetch("face_landmarker")
-    one_person = kind == ONE_PERSON
+    one_person = kind != CHANGED
     with workers(options.jobs) as pool:
         for fps in options.fps:
             jobs = [Job(some, model, fps) for some in paths]
@@ -175,8 +188,13 @@ def main() -> None:
         "| recording | fps | n | `changed` at the end (95%) | only doubted | not compared | the same |\n"
     )
     sys.stdout.write("|---" * 7 + "|\n")
-    pairs = [(first.path, second.path) for first, second in pairs_of(clips)]
-    for kind, paths in ((ONE_PERSON, [(clip.path,) for clip in clips]), ("changed", pairs)):
+    everything_of: dict[str, Sequence[tuple[Clip, ...]]] = {
+        ONE_PERSON: [(clip,) for clip in clips],
+        CHANGED: pairs_of(clips),
+        TWO_RECORDINGS: recordings_of_one(clips),
+    }
+    for kind in options.kinds:
+        paths = [tuple(clip.path for clip in some) for some in everything_of[kind]]
         for line in measured(kind, paths, options):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
@@ -186,6 +204,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.face_changes", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.tsv")
     parser.add_argument("--fps", type=float, nargs="+", default=[10.0, 15.0, 20.0, 30.0])
+    kinds = (ONE_PERSON, CHANGED, TWO_RECORDINGS)
+    parser.add_argument("--kinds", nargs="+", choices=kinds, default=kinds)
     parser.add_argument("--jobs", type=int, default=2)
     return parser.parse_args()
 
