@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from kyc_rtc.access.keys import KeyService
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
@@ -35,6 +36,7 @@ from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
 from kyc_rtc.storage.alerts import SqlAlertRepository
+from kyc_rtc.storage.api_keys import SqlApiKeyRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.features import SqlFeaturesRepository
@@ -51,7 +53,7 @@ from kyc_rtc.vision.model_store import ModelStore, VerifiedFile
 from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
-from signaling.app import create_app
+from signaling.app import Interfaces, create_app
 from signaling.https import announce, server_context
 from signaling.listening import serving
 from signaling.secret import resolve_secret
@@ -135,8 +137,13 @@ def build(
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
-    creations = CreationService(idempotency, clock)
-    app = create_app(settings, clock, metrics, sessions, labels, creations, life)
+    interfaces = Interfaces(
+        sessions=sessions,
+        labels=labels,
+        creations=CreationService(idempotency, clock),
+        keys=KeyService(SqlApiKeyRepository(database), clock),
+    )
+    app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
     return app
 

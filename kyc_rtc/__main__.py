@@ -13,7 +13,8 @@ from typing import Any
 
 from kyc_rtc.errors import BadRequest, KycError
 from kyc_rtc.evaluation.settings_table import settings_table
-from kyc_rtc.keys import Scope, api_key_hash, new_api_key, new_key_id
+from kyc_rtc.keys import api_key_hash, new_api_key, new_key_id
+from kyc_rtc.scopes import Scope
 from kyc_rtc.settings import load_settings
 from kyc_rtc.vision.model_store import ModelStore
 

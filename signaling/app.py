@@ -6,55 +6,70 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
+from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.clock import Clock
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.creations import CreationInterface
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.api import V1, KycApi
-from signaling.auth import Access, Authenticator, Principal, Tokens
+from signaling.auth import Authenticator
 from signaling.bodies import Bodies
 from signaling.consent import ConsentApi
 from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
 from signaling.errors import error_middleware
 from signaling.headers import security_headers
 from signaling.idempotency import Creations
+from signaling.keys import KeyApi
 from signaling.labels import LabelApi
 from signaling.links import LinkApi, Links
 from signaling.openapi import describe
 from signaling.pages import Pages, static_caching
+from signaling.principals import Access, Principal
 from signaling.rates import Rates
 from signaling.secret import resolve_secret
+from signaling.tokens import Tokens
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Interfaces:
+    """What the HTTP side sees of the rest."""
+
+    sessions: SessionInterface
+    labels: LabelInterface
+    creations: CreationInterface
+    keys: KeyInterface
 
 
 def create_app(
     settings: Settings,
     clock: Clock,
     metrics: Metrics,
-    sessions: SessionInterface,
-    labels: LabelInterface,
-    creations: CreationInterface,
+    interfaces: Interfaces,
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
     app = web.Application(middlewares=[security_headers, error_middleware, static_caching])
     bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
-    repeatable, links = Creations(creations), Links(tokens, settings)
+    sessions, labels, keys = interfaces.sessions, interfaces.labels, interfaces.keys
+    repeatable, links = Creations(interfaces.creations), Links(tokens, settings)
     described = (
         *KycApi(sessions, links, settings, repeatable, clock).endpoints(),
         *LinkApi(sessions, links, clock).endpoints(),
         *ConsentApi(sessions, settings, STATIC / "i18n" / "en.json").endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
+        *KeyApi(keys, clock).endpoints(),
         *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )
@@ -67,7 +82,7 @@ def create_app(
     )
     admission = Admission(
         settings,
-        Authenticator(settings, tokens, sessions),
+        Authenticator(settings, tokens, sessions, keys),
         Rates(settings.http, settings.trusted_proxies, clock),
         bodies,
     )

@@ -12,11 +12,12 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from kyc_rtc.errors import BadRequest, UnsupportedContentType
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.settings import Settings
-from signaling.auth import Access, Authenticator, Principal
+from signaling.auth import Authenticator
 from signaling.bodies import Bodies
+from signaling.principals import Access, Principal
 from signaling.rates import Rates
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
@@ -30,6 +31,8 @@ _SEE_SCHEMA = "see /api/v1 for the schema"
 
 BODIES = web.AppKey("bodies", Bodies)
 Confirm = Callable[[], Awaitable[None]]
+CheckTenant = Callable[[str], Awaitable[None]]
+_CHECK_TENANT: web.RequestKey[CheckTenant] = web.RequestKey("check_tenant")
 _CONFIRM_AGAIN: web.RequestKey[Confirm] = web.RequestKey("confirm_again")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -111,7 +114,7 @@ class Admission:
         max_bytes = self._max_body_bytes if endpoint.large_body else small
 
         async def admitted(request: web.Request) -> web.StreamResponse:
-            principal = self._authenticator.admit(request, endpoint.access, endpoint.scope)
+            principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
             if endpoint.creates:
                 self._rates.check_source(principal, request.remote or "")
             confirm: Confirm = partial(
@@ -120,6 +123,7 @@ class Admission:
             await confirm()
             if endpoint.creates:
                 self._rates.check_session(principal)
+            await self._check_tenant(request, endpoint, principal)
             if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
             with self._bodies.place(
@@ -128,6 +132,18 @@ class Admission:
                 return await endpoint.handler(request, principal)
 
         return admitted
+
+    async def _check_tenant(
+        self, request: web.Request, endpoint: Endpoint, principal: Principal
+    ) -> None:
+        """Refuse a session of another tenant that path or query names; `read_body` refuses one in a body."""
+        check: CheckTenant = partial(self._authenticator.check_tenant, principal)
+        request[_CHECK_TENANT] = check
+        named = request.match_info.get("session_id")
+        if "session_id" in endpoint.query:
+            named = request.query.get("session_id")
+        if named:
+            await check(named)
 
 
 def routes_of(endpoints: Iterable[Endpoint], admission: Admission) -> list[web.RouteDef]:
@@ -156,7 +172,7 @@ async def read_body(
     `lenient`: unknown keys stay in the body's `model_extra`.
 
     Raises:
-        Forbidden: it names another session.
+        Forbidden: it names another session. NotFound: it names one of another tenant.
         UnsupportedContentType: it is announced as something else.
         BadRequest: it is not JSON, or does not fit the model; the message names each wrong field, and
             each unknown one.
@@ -171,7 +187,9 @@ async def read_body(
     if body.model_extra and not lenient:
         raise BadRequest("; ".join(unknown_keys(body.model_extra)), hint=_SEE_SCHEMA)
     if "session_id" in model.model_fields:
-        principal.require_session(getattr(body, "session_id"))  # noqa: B009  # not every model has it
+        named: str = getattr(body, "session_id")  # noqa: B009  # not every model has it
+        principal.require_session(named)
+        await request[_CHECK_TENANT](named)
     return body
 
 

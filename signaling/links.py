@@ -17,8 +17,9 @@ from kyc_rtc.sessions.states import LIVE
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.addresses import check_host
-from signaling.auth import Access, Principal, Tokens
 from signaling.endpoints import Endpoint, answer
+from signaling.principals import Access, Principal
+from signaling.tokens import Tokens
 
 
 class Links:

@@ -11,9 +11,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from kyc_rtc import __version__
 from signaling import openapi_texts as texts
-from signaling.auth import Access
 from signaling.endpoints import Endpoint
 from signaling.idempotency import HEADER, MAX_KEY_LENGTH
+from signaling.principals import Access
 from signaling.schemas import ErrorAnswer
 
 _SCHEMAS = "#/components/schemas/{model}"
@@ -120,7 +120,7 @@ def _tag(endpoint: Endpoint) -> str:
     if endpoint.access is Access.ANYONE:
         return "health"
     if endpoint.access is Access.INSTITUTION:
-        return endpoint.scope.value
+        return endpoint.scope.value.partition(":")[0]
     return "applicant"
 
 

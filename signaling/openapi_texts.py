@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from signaling.auth import Access
+from signaling.principals import Access
 
 ABOUT: Final = (
     "Video KYC with liveness and deepfake checks on the live WebRTC track. Errors are "
@@ -17,6 +17,7 @@ TAGS: Final = {
     "applicant": "Calls of the applicant's client",
     "whip": "WebRTC-HTTP ingestion (RFC 9725), for clients that are not browsers",
     "alerts": "What a person should look at",
+    "keys": "API keys of the tenant",
     "labels": "What attempts turned out to be, and what it says about the verdicts",
     "metrics": "For Prometheus",
     "health": "For monitors and load balancers",
@@ -107,6 +108,7 @@ HEADERS: Final[dict[str, Any]] = {
 IDS: Final = {
     "session_id": "id of the attempt, or of the verification: a UUID",
     "alert_id": "id of the alert: a UUID",
+    "key_id": "id of the API key: the twelve characters before its secret",
     "peer_id": "id of the connection, from the Location of the answer to POST",
 }
 

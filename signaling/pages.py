@@ -9,8 +9,8 @@ from aiohttp.typedefs import Handler
 
 from kyc_rtc.errors import NotFound
 from kyc_rtc.ids import parse_session_id
-from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint
+from signaling.principals import Access, Principal
 
 STATIC_PATH = "/static"
 FOLDERS = ("apply", "i18n", "sdk", "style")

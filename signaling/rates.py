@@ -10,7 +10,7 @@ from kyc_rtc.addresses import Network, is_trusted, party_of
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import HttpSettings
-from signaling.auth import Principal
+from signaling.principals import Principal
 
 MAX_BUCKETS = 10_000
 """Of one kind. The one that was used longest ago makes way; it is full again by then, unless so many

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.states import outcome
 
 
@@ -21,7 +22,7 @@ class Order:
 
     `profile`: a name out of the settings. `expires_in_s`: for how long it waits to be joined; None: as
     in the settings. `metadata`: the institution's own texts. `exclude`: types of challenges that are not
-    asked for.
+    asked for. `tenant_id`: whose verification it is.
     """
 
     return_url: str | None = None
@@ -30,6 +31,7 @@ class Order:
     profile: str | None = None
     expires_in_s: int | None = None
     exclude: tuple[str, ...] = ()
+    tenant_id: str = DEFAULT_TENANT
 
 
 NO_ORDER: Final = Order()
@@ -159,8 +161,9 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Which alerts; None: any. `session_id`: of exactly this attempt."""
+    """Which alerts of a tenant; None: any. `session_id`: of exactly this attempt."""
 
+    tenant_id: str
     severity: str | None = None
     type: str | None = None
     session_id: str | None = None
@@ -176,9 +179,10 @@ class AlertPage:
 
 @dataclass(frozen=True, slots=True)
 class VerificationFilter:
-    """Which verifications; None: any. `state` and `status` are those of the attempt that counts; times
-    are Unix milliseconds of the start, and `to_ms` is left out of the range."""
+    """Which verifications of a tenant; None: any. `state` and `status` are those of the attempt that
+    counts; times are Unix milliseconds of the start, and `to_ms` is left out of the range."""
 
+    tenant_id: str
     user_id: str | None = None
     state: str | None = None
     status: str | None = None
@@ -312,6 +316,9 @@ class SessionInterface(Protocol):
     async def attempt(self, session_id: str) -> SessionView:
         """The attempt as its applicant may see it; once the verification has passed, what passed."""
 
+    async def check_tenant(self, session_id: str, tenant_id: str) -> None:
+        """Raises `NotFound` where the session is another tenant's."""
+
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         """Whether an applicant's token of this link still counts, for an attempt that is over only with
         `after_end`. Raises `Unauthorised`, `LinkReplaced`, `Conflict`."""
@@ -377,10 +384,12 @@ class SessionInterface(Protocol):
     async def session_alerts(self, session_id: str) -> tuple[AlertView, ...]:
         """The alerts of one attempt, acknowledged or not."""
 
-    async def alert_statistics(self) -> Mapping[str, Any]:
-        """Counts of alerts."""
+    async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
+        """Counts of a tenant's alerts."""
 
-    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
+    async def acknowledge_alert(
+        self, alert_id: str, tenant_id: str, by: str, note: str | None = None
+    ) -> AlertView:
         """Mark an alert as seen by a principal; `note`: the name that was given. Raises `NotFound`."""
 
     async def health(self) -> HealthView:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kyc_rtc.ids import SessionId
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.journal import EntryType, state_payload
 from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.storage.records import EventRecord, SessionRecord
@@ -12,12 +13,19 @@ from kyc_rtc.storage.terms import Terms
 
 
 def first_attempt(
-    session_id: SessionId, user_id: str, terms: Terms, now_ms: int, lifetime_ms: int
+    session_id: SessionId,
+    user_id: str,
+    terms: Terms,
+    now_ms: int,
+    lifetime_ms: int,
+    tenant_id: str = DEFAULT_TENANT,
 ) -> SessionRecord:
-    """The first attempt of a new verification, which bears its id. Raises `BadRequest` as the record."""
+    """The first attempt of a tenant's new verification, which bears its id. Raises `BadRequest` as the
+    record."""
     return SessionRecord(
         session_id=session_id,
         verification_id=session_id,
+        tenant_id=tenant_id,
         user_id=user_id,
         state=SessionState.CREATED.value,
         created_at_ms=now_ms,

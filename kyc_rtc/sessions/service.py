@@ -126,7 +126,9 @@ class SessionService:
             return opened
         self._admit()
         lifetime = lifetime_ms(order, self._settings)
-        record = first_attempt(session_id, user_id, terms, self._clock.now_ms(), lifetime)
+        record = first_attempt(
+            session_id, user_id, terms, self._clock.now_ms(), lifetime, order.tenant_id
+        )
         try:
             await self._store.open(record, (opening_entry(record, INSTITUTION),))
         except Conflict:
@@ -183,6 +185,10 @@ class SessionService:
         self, wanted: VerificationFilter, after: str, limit: int
     ) -> VerificationPage:
         return await self._lists.verifications(wanted, after, limit)
+
+    async def check_tenant(self, session_id: str, tenant_id: str) -> None:
+        if (await self._store.get(parse_session_id(session_id))).tenant_id != tenant_id:
+            raise NotFound("no such session")
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         await self._links.check(session_id, link_number, after_end=after_end)
@@ -288,12 +294,15 @@ class SessionService:
         found = await self._alerts.of_session(parse_session_id(session_id))
         return tuple(alert_view(alert) for alert in found)
 
-    async def alert_statistics(self) -> Mapping[str, Any]:
-        return dataclasses.asdict(await self._alerts.statistics(self._clock.now_ms()))
+    async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
+        found = await self._alerts.statistics(tenant_id, self._clock.now_ms())
+        return dataclasses.asdict(found)
 
-    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
-        now_ms = self._clock.now_ms()
-        return alert_view(await self._alerts.acknowledge(AlertId(alert_id), by, now_ms, note))
+    async def acknowledge_alert(
+        self, alert_id: str, tenant_id: str, by: str, note: str | None = None
+    ) -> AlertView:
+        key, now_ms = AlertId(alert_id), self._clock.now_ms()
+        return alert_view(await self._alerts.acknowledge(key, tenant_id, by, now_ms, note))
 
     # The process
 

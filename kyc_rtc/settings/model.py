@@ -16,7 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-from kyc_rtc.keys import ApiKey, Scope
+from kyc_rtc.keys import ApiKey
+from kyc_rtc.scopes import INTEGRATION, with_implied
 from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     STRICT_DEEPFAKE_SCORE,
@@ -89,12 +90,12 @@ class Settings(Group):
     )
     api_keys: tuple[ApiKeySettings, ...] = Field(
         (),
-        description="the institution's keys: id, name, sha256, scopes; see `python -m kyc_rtc keys`",
+        description="the institution's keys: id, name, sha256, scopes, tenant; see `python -m kyc_rtc keys`",
         examples=['[{id = "backend", sha256 = "64 hexadecimal digits"}]'],
     )
     api_key_hashes: tuple[Sha256, ...] = Field(
         (),
-        description="SHA-256 (hex) of further keys, which have no name and every scope",
+        description="SHA-256 (hex) of further keys, which have no name, and what a key has that says no more",
         examples=['["64 hexadecimal digits"]'],
     )
     expose_scores: bool | None = Field(
@@ -149,11 +150,13 @@ class Settings(Group):
     def institution_keys(self) -> tuple[ApiKey, ...]:
         """Every API key that is accepted. One without a name goes by the first digits of its hash."""
         named = tuple(
-            ApiKey(key.id, key.name or key.id, key.sha256.lower(), frozenset(key.scopes))
+            ApiKey(
+                key.id, key.name or key.id, key.sha256.lower(), with_implied(key.scopes), key.tenant
+            )
             for key in self.api_keys
         )
         bare = tuple(
-            ApiKey(digest[:8], f"key {digest[:8]}", digest, frozenset(Scope))
+            ApiKey(digest[:8], f"key {digest[:8]}", digest, with_implied(INTEGRATION))
             for digest in map(str.lower, self.api_key_hashes)
         )
         return named + bare

@@ -23,7 +23,6 @@ from kyc_rtc.storage.labels import LabelledSession, LabelRepository, Outcome, Sq
 from kyc_rtc.storage.lists import SqlVerificationLists, VerificationLists
 from kyc_rtc.storage.processes import INTERRUPTED, ProcessStore, SqlProcessStore
 from kyc_rtc.storage.records import (
-    DEFAULT_TENANT,
     AlertRecord,
     AlertStatistics,
     CommandRecord,
@@ -47,7 +46,6 @@ from kyc_rtc.storage.values import JsonObject, JsonValue
 
 __all__ = [
     "CREATED",
-    "DEFAULT_TENANT",
     "EXPIRED",
     "INTERRUPTED",
     "MAX_ALERTS_LISTED",

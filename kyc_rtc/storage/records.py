@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId
+from kyc_rtc.scopes import DEFAULT_TENANT, MAX_TENANT_LENGTH
 from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.terms import NO_TERMS, Terms
 from kyc_rtc.storage.values import (
@@ -24,12 +24,9 @@ from kyc_rtc.storage.values import (
     copy_objects,
 )
 
-DEFAULT_TENANT: Final = "default"
-"""Whose everything is where nobody was named."""
-
-MAX_TENANT_LENGTH = 64
 MAX_USER_ID_LENGTH = 256
 MAX_ACTOR_LENGTH = 256
+MAX_KEY_NAME_LENGTH = 128
 MAX_WORD_LENGTH = 64
 MAX_NOTE_LENGTH = 2_000
 MAX_REASONS = 64

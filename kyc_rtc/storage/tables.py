@@ -19,11 +19,12 @@ from sqlalchemy import (
     false,
 )
 
+from kyc_rtc.scopes import MAX_TENANT_LENGTH
 from kyc_rtc.storage.consents import MAX_CONSENT_VERSION_LENGTH
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
+    MAX_KEY_NAME_LENGTH,
     MAX_NOTE_LENGTH,
-    MAX_TENANT_LENGTH,
     MAX_WORD_LENGTH,
 )
 from kyc_rtc.storage.terms import MAX_LOCALE_LENGTH, MAX_PROFILE_LENGTH
@@ -235,4 +236,22 @@ idempotency = Table(
     Column("status", Integer, nullable=True),
     Column("body_sealed", LargeBinary, nullable=True),
     Index(None, "created_at_ms"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("name", String(MAX_KEY_NAME_LENGTH), nullable=False),
+    Column("sha256", String(DIGEST_LENGTH), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=True),
+    Column("revoked_at_ms", BigInteger, nullable=True),
+    Column("last_used_at_ms", BigInteger, nullable=True),
+    Column("replaces", String(MAX_ID_LENGTH), nullable=True),
+    Index(None, "tenant_id", "created_at_ms"),
 )

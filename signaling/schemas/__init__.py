@@ -5,6 +5,7 @@ these hold of the sessions' own JSON.
 """
 
 from signaling.schemas.described import Answer, ErrorAnswer, ErrorBody
+from signaling.schemas.keys import CreatedKeyBody, CreateKey, KeyBody, KeyList, RotateKey
 from signaling.schemas.records import (
     AlertBody,
     AlertList,
@@ -66,6 +67,8 @@ __all__ = [
     "ConsentPoint",
     "ConsentRecord",
     "ConsentText",
+    "CreateKey",
+    "CreatedKeyBody",
     "CurrentChallenge",
     "ErrorAnswer",
     "ErrorBody",
@@ -73,6 +76,8 @@ __all__ = [
     "Health",
     "Journal",
     "JournalEntry",
+    "KeyBody",
+    "KeyList",
     "LabelAnswer",
     "LabelSession",
     "LabelStatisticsAnswer",
@@ -83,6 +88,7 @@ __all__ = [
     "Offer",
     "Readiness",
     "Reason",
+    "RotateKey",
     "SendChallenge",
     "SessionReference",
     "SessionStatus",

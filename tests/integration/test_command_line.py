@@ -13,7 +13,8 @@ import pytest
 from kyc_rtc.__main__ import main
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.evaluation.manifest import COLUMNS, USE
-from kyc_rtc.keys import ApiKey, Scope, api_key_hash
+from kyc_rtc.keys import ApiKey, api_key_hash
+from kyc_rtc.scopes import Scope
 from kyc_rtc.settings import load_settings
 from tests.support.applicant import PortraitApplicant
 from tests.support.portrait_actions import blink, head_turn, sequence

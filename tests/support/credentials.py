@@ -8,10 +8,11 @@ from pathlib import Path
 from joserfc import jwt
 from pydantic import SecretStr
 
-from kyc_rtc.keys import Scope, api_key_hash, new_api_key
+from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.scopes import Scope
 from kyc_rtc.settings import Settings
 from kyc_rtc.settings.groups import ApiKeySettings
-from signaling.auth import Tokens
+from signaling.tokens import Tokens
 from tests.support.clock import ManualClock
 
 SECRET = "s" * 40
@@ -34,7 +35,7 @@ class Credentials:
         self._secrets = {"all": new_api_key()} | {scope.value: new_api_key() for scope in Scope}
         self.keys = tuple(
             ApiKeySettings(
-                id=name,
+                id=name.replace(":", "-"),
                 name=f"the {name} desk",
                 sha256=api_key_hash(secret),
                 scopes=tuple(Scope) if name == "all" else (Scope(name),),

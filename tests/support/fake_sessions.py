@@ -37,6 +37,7 @@ class FakeSessions:
 
     def __init__(self) -> None:
         self.sessions: dict[str, SessionView] = {}
+        self.tenants: dict[str, str] = {}
         self.alerts: dict[str, AlertView] = {}
         self.calls: list[tuple[str, Any]] = []
         self.clients: list[ClientView] = []
@@ -87,6 +88,7 @@ class FakeSessions:
             exclude=order.exclude,
         )
         self.sessions[view.session_id] = view
+        self.tenants[view.session_id] = order.tenant_id
         return view
 
     async def retry(self, session_id: str, new_id: str | None = None) -> SessionView:
@@ -97,6 +99,10 @@ class FakeSessions:
         if session_id not in self.sessions:
             raise NotFound("no such session")
         return self.sessions[session_id]
+
+    async def check_tenant(self, session_id: str, tenant_id: str) -> None:
+        if self.tenants.get(session_id, tenant_id) != tenant_id:
+            raise NotFound("no such session")
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         view = self.sessions.get(session_id)
@@ -199,16 +205,21 @@ class FakeSessions:
                 1, view.needs_review, view.created_at_ms, view.updated_at_ms, view.expires_at_ms,
             )
             for view in self.sessions.values()
+            if self.tenants[view.session_id] == wanted.tenant_id
         )  # fmt: skip
         return VerificationPage(rows[:limit], "more" if len(rows) > limit else None)
 
     async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
         self._check("active_alerts", (wanted, after, limit))
-        alerts = tuple(self.alerts.values())
+        alerts = tuple(self._alerts_of(wanted.tenant_id))
         return AlertPage(alerts[:limit], "more" if len(alerts) > limit else None)
 
-    async def alert_statistics(self) -> Mapping[str, Any]:
-        count = len(self.alerts)
+    def _alerts_of(self, tenant_id: str) -> list[AlertView]:
+        owners = self.tenants
+        return [a for a in self.alerts.values() if owners.get(a.session_id, tenant_id) == tenant_id]
+
+    async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
+        count = len(self._alerts_of(tenant_id))
         return {
             "total": count,
             "active": count,
@@ -218,8 +229,10 @@ class FakeSessions:
             "by_type": {},
         }
 
-    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
-        if alert_id not in self.alerts:
+    async def acknowledge_alert(
+        self, alert_id: str, tenant_id: str, by: str, note: str | None = None
+    ) -> AlertView:
+        if alert_id not in {alert.alert_id for alert in self._alerts_of(tenant_id)}:
             raise NotFound("no such alert")
         view = dataclasses.replace(
             self.alerts[alert_id],

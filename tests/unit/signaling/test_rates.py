@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import HttpSettings
-from signaling.auth import Kind, Principal
+from signaling.principals import Kind, Principal
 from signaling.rates import Buckets, Rates
 from tests.support.clock import ManualClock
 

@@ -1,0 +1,30 @@
+"""What the HTTP side sees of the rest, made of fakes where a test names none."""
+
+from __future__ import annotations
+
+from kyc_rtc.access.interface import KeyInterface
+from kyc_rtc.clock import Clock
+from kyc_rtc.sessions.creations import CreationInterface, CreationService
+from kyc_rtc.sessions.interface import SessionInterface
+from kyc_rtc.sessions.labels import LabelInterface
+from signaling.app import Interfaces
+from tests.support.fake_keys import no_keys
+from tests.support.fake_labels import FakeLabels
+from tests.support.memory_store import MemoryStore
+
+
+def interfaces(
+    sessions: SessionInterface,
+    clock: Clock,
+    *,
+    labels: LabelInterface | None = None,
+    creations: CreationInterface | None = None,
+    keys: KeyInterface | None = None,
+) -> Interfaces:
+    """These, and fakes."""
+    return Interfaces(
+        sessions=sessions,
+        labels=labels or FakeLabels(),
+        creations=creations or CreationService(MemoryStore(clock=clock).idempotency, clock),
+        keys=keys or no_keys(clock),
+    )
