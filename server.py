@@ -26,6 +26,7 @@ from kyc_rtc.memory import limit_arenas
 from kyc_rtc.pipeline.factory import new_analysis as new_frame_analysis
 from kyc_rtc.pipeline.nets import SHIPPED, load_learned
 from kyc_rtc.pipeline.pool import AnalysisPool
+from kyc_rtc.secret import resolve_secret
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.sessions.housekeeping import Housekeeping
@@ -56,7 +57,6 @@ from media.video_track import FrameSink
 from signaling.app import Interfaces, create_app
 from signaling.https import announce, server_context
 from signaling.listening import serving
-from signaling.secret import resolve_secret
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.clock import Clock
 from kyc_rtc.scopes import Scope
+from kyc_rtc.secret import resolve_secret
 from kyc_rtc.sessions.creations import CreationInterface
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
@@ -34,7 +35,6 @@ from signaling.openapi import describe
 from signaling.pages import Pages, static_caching
 from signaling.principals import Access, Principal
 from signaling.rates import Rates
-from signaling.secret import resolve_secret
 from signaling.tokens import Tokens
 from signaling.whip import Whip
 

@@ -181,6 +181,14 @@ class ApiKeySettings(Group):
     scopes: tuple[Scope, ...] = Field(INTEGRATION, min_length=1)
     tenant: str = Field(DEFAULT_TENANT, pattern=TENANT_PATTERN, description="whose data it opens")
 
+    @model_validator(mode="after")
+    def _metrics_are_the_operators(self) -> ApiKeySettings:
+        if Scope.METRICS in self.scopes and self.tenant != DEFAULT_TENANT:
+            raise ValueError(
+                f"scopes: metrics are those of the whole server, for the tenant {DEFAULT_TENANT} only"
+            )
+        return self
+
 
 _PORTS = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)
 

@@ -33,7 +33,8 @@ LINK = frozenset({"link"})
 def keys(*scopes: Scope) -> frozenset[str]:
     """Keys that may do everything, and those that may do one thing which includes one of these."""
     having = {one for one in Scope if not with_implied([one]).isdisjoint(scopes)}
-    return KEYS | {f"key_{one.value}" for one in having}
+    elsewhere = set() if Scope.METRICS in scopes else {"key_elsewhere"}
+    return KEYS | {f"key_{one.value}" for one in having} | elsewhere
 
 
 ADMITTED: dict[str, frozenset[str] | None] = {
@@ -164,6 +165,14 @@ class Edge:
         async with response:
             return response.status
 
+    async def json(self, route: str, credential: str) -> Any:
+        """The answer to a call without a body."""
+        method, path = route.split(" ")
+        headers = self._headers[credential]
+        response = await self._client.request(method, path, headers=headers)
+        async with response:
+            return await response.json()
+
     async def wrong(self, route: str, admitted: frozenset[str] | None) -> list[str]:
         """The credentials that the route treats otherwise than it should."""
         found = []
@@ -211,8 +220,39 @@ async def test_each_route_admits_whom_the_table_says(
     route: str, make_edge: Callable[[], Any]
 ) -> None:
     edge = await make_edge()
-    assert len(edge.names) == 26 + len(Scope)
+    assert len(edge.names) == 27 + len(Scope)
     assert await edge.wrong(route, ADMITTED[route]) == []
+
+
+def names_something(route: str) -> bool:
+    """Whether a call names a session, an alert or a key, in its path, its query or its body."""
+    _, path = route.split(" ")
+    make_body = BODIES.get(path.rsplit("/", 1)[-1])
+    in_body = make_body is not None and "session_id" in make_body("x")
+    return in_body or "_id}" in path or path.endswith("get-session-status")
+
+
+@pytest.mark.parametrize(
+    "route", [r for r, who in ADMITTED.items() if who is not None and "key_elsewhere" in who]
+)
+async def test_nothing_of_a_tenant_is_there_for_another(
+    route: str, make_edge: Callable[[], Any]
+) -> None:
+    edge = await make_edge()
+    status = await edge.status(route, "key_elsewhere")
+    assert status == 404 if names_something(route) else status in (200, 201)
+
+
+async def test_lists_hold_only_what_the_tenant_owns(
+    make_edge: Callable[[], Any], sessions: FakeSessions
+) -> None:
+    edge = await make_edge()
+    for credential, count in (("key", 2), ("key_elsewhere", 0)):
+        listed = await edge.json("GET /api/v1/kyc/sessions", credential)
+        assert len(listed["verifications"]) == count
+        assert (await edge.json("GET /api/v1/alerts/active", credential))["count"] == count // 2
+        statistics = await edge.json("GET /api/v1/alerts/statistics", credential)
+        assert statistics["total"] == count // 2
 
 
 @pytest.mark.parametrize("route", [route for route, who in ADMITTED.items() if who is not None])
