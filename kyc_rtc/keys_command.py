@@ -21,6 +21,7 @@ from kyc_rtc.settings import load_settings
 from kyc_rtc.storage.api_keys import SqlApiKeyRepository
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.seal import Sealer
+from kyc_rtc.telemetry import configure_logging
 
 COMMAND_LINE = "command line"
 _DAY_S, _HOUR_S = 86_400, 3_600
@@ -83,6 +84,7 @@ def _run(given: argparse.Namespace, action: Action) -> int:
 
     async def on_database() -> None:
         settings = load_settings()
+        configure_logging("warning", as_json=settings.log_json)
         database = Database(settings.store_url, Sealer(resolve_secret(settings)))
         try:
             await database.open()

@@ -59,7 +59,15 @@ async def test_an_alert_belongs_to_a_tenant(store: Store) -> None:
     await store.sessions.open(session, [])
     record = an_alert(session.session_id, tenant_id="bank-1")
     await put_alerts(store, record)
-    assert await store.alerts.get(record.alert_id, DEFAULT_TENANT) == record
+    assert await store.alerts.get(record.alert_id, "bank-1") == record
+    assert await store.alerts.active(AlertQuery(DEFAULT_TENANT)) == []
+    assert (await store.alerts.statistics(DEFAULT_TENANT, 9_000)).total == 0
+    assert (await store.alerts.statistics("bank-1", 9_000)).total == 1
+    with pytest.raises(NotFound):
+        await store.alerts.get(record.alert_id, DEFAULT_TENANT)
+    with pytest.raises(NotFound):
+        await store.alerts.acknowledge(record.alert_id, DEFAULT_TENANT, "agent-7", 5_000)
+    assert await store.alerts.active(AlertQuery("bank-1")) == [record]
 
 
 async def test_the_newest_active_alerts_come_first(store: Store, session_id: SessionId) -> None:
