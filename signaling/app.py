@@ -32,6 +32,7 @@ from signaling.keys import KeyApi
 from signaling.labels import LabelApi
 from signaling.links import LinkApi, Links
 from signaling.openapi import describe
+from signaling.origins import Origins
 from signaling.pages import Pages, static_caching
 from signaling.principals import Access, Principal
 from signaling.rates import Rates
@@ -59,7 +60,10 @@ def create_app(
     life: AbstractAsyncContextManager[None],
 ) -> web.Application:
     """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
-    app = web.Application(middlewares=[security_headers, error_middleware, static_caching])
+    origins = Origins(settings)
+    app = web.Application(
+        middlewares=[security_headers, origins.middleware(), error_middleware, static_caching]
+    )
     bodies = app[BODIES] = Bodies(settings.http, clock)
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     sessions, labels, keys = interfaces.sessions, interfaces.labels, interfaces.keys
@@ -73,7 +77,7 @@ def create_app(
         *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )
-    pages = Pages(STATIC, development=settings.development)
+    pages = Pages(STATIC, sessions, origins, development=settings.development)
     document = json.dumps(describe(described, settings.public_url))
     endpoints = (
         *described,
@@ -85,6 +89,7 @@ def create_app(
         Authenticator(settings, tokens, sessions, keys),
         Rates(settings.http, settings.trusted_proxies, clock),
         bodies,
+        origins,
     )
     app.add_routes(routes_of(endpoints, admission))
     for path, folder in pages.folders().items():

@@ -7,7 +7,7 @@ import hmac
 from aiohttp import web
 
 from kyc_rtc.access.interface import KeyInterface
-from kyc_rtc.errors import Forbidden, Unauthorised
+from kyc_rtc.errors import Forbidden, NotFound, Unauthorised
 from kyc_rtc.keys import ApiKey, api_key_hash, stored_key_id
 from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import SessionInterface
@@ -66,8 +66,11 @@ class Authenticator:
 
     async def check_tenant(self, principal: Principal, session_id: str) -> None:
         """Make sure that an institution's call names a session of its own tenant. Raises `NotFound`."""
-        if principal.is_institution:
-            await self._sessions.check_tenant(session_id, principal.tenant_id)
+        if (
+            principal.is_institution
+            and await self._sessions.tenant_of(session_id) != principal.tenant_id
+        ):
+            raise NotFound("no such session")
 
     async def _institution(self, request: web.Request, scope: Scope) -> Principal:
         """By `X-API-Key`, or by the key as a bearer."""

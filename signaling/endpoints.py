@@ -17,6 +17,7 @@ from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.settings import Settings
 from signaling.auth import Authenticator
 from signaling.bodies import Bodies
+from signaling.origins import Origins
 from signaling.principals import Access, Principal
 from signaling.rates import Rates
 
@@ -101,12 +102,18 @@ class Admission:
     """What a request passes before its handler: its access, its rate, and room for its body."""
 
     def __init__(
-        self, settings: Settings, authenticator: Authenticator, rates: Rates, bodies: Bodies
+        self,
+        settings: Settings,
+        authenticator: Authenticator,
+        rates: Rates,
+        bodies: Bodies,
+        origins: Origins,
     ) -> None:
         self._max_body_bytes = settings.limits.max_body_bytes
         self._authenticator = authenticator
         self._rates = rates
         self._bodies = bodies
+        self._origins = origins
 
     def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The handler, called with the principal; others are refused before anything of a body is read."""
@@ -115,6 +122,8 @@ class Admission:
 
         async def admitted(request: web.Request) -> web.StreamResponse:
             principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
+            if endpoint.access is not Access.ANYONE:
+                self._origins.check(request, principal.tenant_id)
             if endpoint.creates:
                 self._rates.check_source(principal, request.remote or "")
             confirm: Confirm = partial(

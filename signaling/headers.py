@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -21,10 +23,23 @@ _HEADERS = {
 }
 
 
+_FRAMED: web.ResponseKey[bool] = web.ResponseKey("framed")
+
+
+def allow_frames(response: web.StreamResponse, origins: Iterable[str]) -> None:
+    """Let pages of these origins show the answer in a frame, and nobody else."""
+    policy = CONTENT_SECURITY_POLICY.replace(
+        "frame-ancestors 'none'", f"frame-ancestors {' '.join(origins)}"
+    )
+    response.headers["Content-Security-Policy"] = policy
+    response[_FRAMED] = True
+
+
 def put_security_headers(response: web.StreamResponse, *, secure: bool) -> None:
     """Put them on an answer that has none. `secure`: it goes over TLS."""
     for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+        if not (name == "X-Frame-Options" and response.get(_FRAMED)):
+            response.headers.setdefault(name, value)
     if secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from kyc_rtc.errors import NotFound
+from kyc_rtc.errors import NotFound, StorageUnavailable
 from kyc_rtc.ids import parse_session_id
+from kyc_rtc.sessions.interface import SessionInterface
 from signaling.endpoints import Endpoint
+from signaling.origins import Origins
 from signaling.principals import Access, Principal
 
 STATIC_PATH = "/static"
@@ -36,8 +39,12 @@ async def static_caching(request: web.Request, handler: Handler) -> web.StreamRe
 class Pages:
     """Serves the applicant's page, and in development the one that starts sessions."""
 
-    def __init__(self, folder: Path, *, development: bool) -> None:
+    def __init__(
+        self, folder: Path, sessions: SessionInterface, origins: Origins, *, development: bool
+    ) -> None:
         self._folder = folder
+        self._sessions = sessions
+        self._origins = origins
         self._development = development
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -60,10 +67,14 @@ class Pages:
     async def apply(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The same page for every session; the page reads the id and token from its address."""
         try:
-            parse_session_id(request.match_info["session_id"])
+            session_id = parse_session_id(request.match_info["session_id"])
         except NotFound:
             return self._page("apply", status=404)
-        return self._page("apply")
+        page = self._page("apply")
+        if self._origins.are_listed:
+            with suppress(NotFound, StorageUnavailable):  # then nobody may frame it
+                self._origins.let_frame(page, await self._sessions.tenant_of(session_id))
+        return page
 
     async def damaged(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The page for a link that lost or gained something on its way: it says so, or mends the link."""

@@ -14,6 +14,7 @@ from joserfc.jwk import OctKey
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import LinkExpired, Unauthorised
+from kyc_rtc.scopes import DEFAULT_TENANT
 from signaling.principals import Kind, Principal
 
 _ALGORITHM = "HS256"
@@ -33,13 +34,20 @@ class Tokens:
         self.ttl_s = ttl_s
         self._clock = clock
 
-    def issue(self, session_id: str, link_number: int) -> str:
+    def issue(self, session_id: str, link_number: int, tenant_id: str = DEFAULT_TENANT) -> str:
         """A client token: it lives for `ttl_s`, and opens the session."""
-        return self._sign(Kind.APPLICANT, session_id, link_number, self._now_s() + self.ttl_s)
+        expires_s = self._now_s() + self.ttl_s
+        return self._sign(Kind.APPLICANT, session_id, link_number, expires_s, tenant_id)
 
-    def issue_link(self, session_id: str, link_number: int, expires_at_ms: int) -> str:
+    def issue_link(
+        self,
+        session_id: str,
+        link_number: int,
+        expires_at_ms: int,
+        tenant_id: str = DEFAULT_TENANT,
+    ) -> str:
         """A link's token: it lives until then (Unix milliseconds), and opens nothing but the exchange."""
-        return self._sign(Kind.LINK, session_id, link_number, expires_at_ms // 1000)
+        return self._sign(Kind.LINK, session_id, link_number, expires_at_ms // 1000, tenant_id)
 
     def read(self, token: str, kind: Kind) -> Principal:
         """Who a token of this kind is for.
@@ -55,11 +63,13 @@ class Tokens:
         except Exception:  # noqa: BLE001 - of what strangers write, joserfc raises more than its own errors
             raise Unauthorised("the token is not valid", hint="open the link again") from None
         expires_s, session_id, number = (claims.get(name) for name in ("exp", "sub", "link"))
+        tenant_id = claims.get("tenant", DEFAULT_TENANT)
         if (
             claims.get("aud") != _AUDIENCES[kind]
             or not isinstance(session_id, str)
             or not isinstance(expires_s, int)
             or not isinstance(number, int)
+            or not isinstance(tenant_id, str)
         ):
             raise Unauthorised("the token is not valid here", hint="open the link again")
         if expires_s <= self._now_s():
@@ -68,15 +78,18 @@ class Tokens:
                     "the link has expired", hint="ask the institution for another check"
                 )
             raise Unauthorised("the token has expired", hint="open the link again")
-        return Principal(kind, session_id=session_id, link_number=number)
+        return Principal(kind, session_id=session_id, link_number=number, tenant_id=tenant_id)
 
-    def _sign(self, kind: Kind, session_id: str, link_number: int, expires_s: int) -> str:
+    def _sign(
+        self, kind: Kind, session_id: str, link_number: int, expires_s: int, tenant_id: str
+    ) -> str:
         claims = {
             "sub": session_id,
             "aud": _AUDIENCES[kind],
             "link": link_number,
             "iat": self._now_s(),
             "exp": expires_s,
+            "tenant": tenant_id,
         }
         return jwt.encode({"alg": _ALGORITHM}, claims, self._key)
 

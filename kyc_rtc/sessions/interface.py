@@ -152,6 +152,7 @@ class SessionView:
     metadata: Mapping[str, str] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     challenge: Mapping[str, Any] | None = None
+    tenant_id: str = DEFAULT_TENANT
 
     @property
     def outcome(self) -> str:
@@ -238,10 +239,8 @@ class ClientView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """How a process is. `problems`: what does not work, in words of a closed set; empty when well.
-
-    `waiting_sessions`: None while the database does not answer.
-    """
+    """How a process is. `problems`: what does not work, in words of a closed set; `waiting_sessions`: None
+    while the database does not answer."""
 
     live_sessions: int
     max_live_sessions: int
@@ -316,8 +315,8 @@ class SessionInterface(Protocol):
     async def attempt(self, session_id: str) -> SessionView:
         """The attempt as its applicant may see it; once the verification has passed, what passed."""
 
-    async def check_tenant(self, session_id: str, tenant_id: str) -> None:
-        """Raises `NotFound` where the session is another tenant's."""
+    async def tenant_of(self, session_id: str) -> str:
+        """Whose session it is."""
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         """Whether an applicant's token of this link still counts, for an attempt that is over only with
@@ -373,10 +372,8 @@ class SessionInterface(Protocol):
     async def verifications(
         self, wanted: VerificationFilter, after: str, limit: int
     ) -> VerificationPage:
-        """Verifications, the newest first. `after`: the `next` of the page before, or empty.
-
-        A page may be shorter than `limit` (1..200) and yet have a next one. Raises `BadRequest`.
-        """
+        """Verifications, the newest first; a page may be shorter than `limit` (1..200) and yet have a next
+        one. `after`: the `next` of the page before, or empty. Raises `BadRequest`."""
 
     async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
         """Alerts that nobody has acknowledged, the newest first; as above. Raises `BadRequest`."""
@@ -396,7 +393,7 @@ class SessionInterface(Protocol):
         """How this process is. Never raises."""
 
     async def readiness(self) -> tuple[str, ...]:
-        """What keeps this process from serving, in words of a closed set; empty when ready. Never raises."""
+        """What keeps this process from serving, in words of a closed set. Never raises."""
 
     async def aclose(self) -> None:
         """End every session and leave nothing behind."""

@@ -186,9 +186,8 @@ class SessionService:
     ) -> VerificationPage:
         return await self._lists.verifications(wanted, after, limit)
 
-    async def check_tenant(self, session_id: str, tenant_id: str) -> None:
-        if (await self._store.get(parse_session_id(session_id))).tenant_id != tenant_id:
-            raise NotFound("no such session")
+    async def tenant_of(self, session_id: str) -> str:
+        return (await self._store.get(parse_session_id(session_id))).tenant_id
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         await self._links.check(session_id, link_number, after_end=after_end)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from kyc_rtc.keys import ApiKey
-from kyc_rtc.scopes import INTEGRATION, with_implied
+from kyc_rtc.scopes import INTEGRATION, TENANT_PATTERN, with_implied
 from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     STRICT_DEEPFAKE_SCORE,
@@ -33,6 +33,7 @@ from kyc_rtc.settings.groups import (
     Sha256,
 )
 from kyc_rtc.settings.return_urls import check_prefix
+from kyc_rtc.settings.tenants import TenantSettings
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -44,6 +45,7 @@ def _network(value: object) -> IPv4Network | IPv6Network:
 
 Proxies = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ReturnUrlPrefix = Annotated[str, AfterValidator(check_prefix)]
+TenantName = Annotated[str, Field(pattern=TENANT_PATTERN)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
@@ -133,6 +135,12 @@ class Settings(Group):
         description="names that `start-session` takes as `profile`, each with what it overrides of "
         "`liveness`, such as `{thorough = {challenges = 5}}`",
         examples=["{thorough = {challenges = 5}}"],
+    )
+
+    tenants: dict[TenantName, TenantSettings] = Field(
+        {},
+        description='what tenants have of their own: `{default = {allowed_origins = ["https://bank.example"]}}`',
+        examples=['{default = {allowed_origins = ["https://bank.example"]}}'],
     )
 
     liveness: LivenessSettings = LivenessSettings()

@@ -37,7 +37,6 @@ class FakeSessions:
 
     def __init__(self) -> None:
         self.sessions: dict[str, SessionView] = {}
-        self.tenants: dict[str, str] = {}
         self.alerts: dict[str, AlertView] = {}
         self.calls: list[tuple[str, Any]] = []
         self.clients: list[ClientView] = []
@@ -86,9 +85,9 @@ class FakeSessions:
             return_url=order.return_url,
             metadata=order.metadata,
             exclude=order.exclude,
+            tenant_id=order.tenant_id,
         )
         self.sessions[view.session_id] = view
-        self.tenants[view.session_id] = order.tenant_id
         return view
 
     async def retry(self, session_id: str, new_id: str | None = None) -> SessionView:
@@ -100,9 +99,8 @@ class FakeSessions:
             raise NotFound("no such session")
         return self.sessions[session_id]
 
-    async def check_tenant(self, session_id: str, tenant_id: str) -> None:
-        if self.tenants.get(session_id, tenant_id) != tenant_id:
-            raise NotFound("no such session")
+    async def tenant_of(self, session_id: str) -> str:
+        return (await self.status(session_id)).tenant_id
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         view = self.sessions.get(session_id)
@@ -205,7 +203,7 @@ class FakeSessions:
                 1, view.needs_review, view.created_at_ms, view.updated_at_ms, view.expires_at_ms,
             )
             for view in self.sessions.values()
-            if self.tenants[view.session_id] == wanted.tenant_id
+            if view.tenant_id == wanted.tenant_id
         )  # fmt: skip
         return VerificationPage(rows[:limit], "more" if len(rows) > limit else None)
 
@@ -215,8 +213,12 @@ class FakeSessions:
         return AlertPage(alerts[:limit], "more" if len(alerts) > limit else None)
 
     def _alerts_of(self, tenant_id: str) -> list[AlertView]:
-        owners = self.tenants
-        return [a for a in self.alerts.values() if owners.get(a.session_id, tenant_id) == tenant_id]
+        sessions = self.sessions
+        return [
+            alert
+            for alert in self.alerts.values()
+            if alert.session_id not in sessions or sessions[alert.session_id].tenant_id == tenant_id
+        ]
 
     async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
         count = len(self._alerts_of(tenant_id))
