@@ -17,6 +17,7 @@ from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.settings import Settings
 from signaling.auth import Authenticator
 from signaling.bodies import Bodies
+from signaling.headers import QUOTA
 from signaling.origins import Origins
 from signaling.principals import Access, Principal
 from signaling.rates import Rates
@@ -125,13 +126,14 @@ class Admission:
             if endpoint.access is not Access.ANYONE:
                 self._origins.check(request, principal.tenant_id)
             if endpoint.creates:
-                self._rates.check_source(principal, request.remote or "")
+                self._check_rate(request, principal)
             confirm: Confirm = partial(
                 self._authenticator.confirm, principal, after_end=endpoint.after_end
             )
             await confirm()
             if endpoint.creates:
                 self._rates.check_session(principal)
+                request[QUOTA] = self._rates.quota(principal, request.remote or "")
             await self._check_tenant(request, endpoint, principal)
             if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
@@ -141,6 +143,14 @@ class Admission:
                 return await endpoint.handler(request, principal)
 
         return admitted
+
+    def _check_rate(self, request: web.Request, principal: Principal) -> None:
+        """Count the call, and note for its answer what is left."""
+        address = request.remote or ""
+        try:
+            self._rates.check_source(principal, address)
+        finally:
+            request[QUOTA] = self._rates.quota(principal, address)
 
     async def _check_tenant(
         self, request: web.Request, endpoint: Endpoint, principal: Principal

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from signaling.rates import Quota
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "media-src 'self' blob:; connect-src 'self'; font-src 'self'; "
@@ -22,6 +24,9 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+
+QUOTA: web.RequestKey[Quota | None] = web.RequestKey("quota")
+"""What the caller may still ask for, where the call counts."""
 
 _FRAMED: web.ResponseKey[bool] = web.ResponseKey("framed")
 
@@ -48,5 +53,7 @@ def put_security_headers(response: web.StreamResponse, *, secure: bool) -> None:
 async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The outermost middleware: errors are answers by the time that they get here."""
     response = await handler(request)
+    if (quota := request.get(QUOTA)) is not None:
+        response.headers.update(quota.headers)
     put_security_headers(response, secure=request.secure)
     return response

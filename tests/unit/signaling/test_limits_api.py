@@ -36,6 +36,8 @@ async def test_an_institution_that_starts_too_many_learns_when_to_come_back(
     refused = await limited.post(START, json=USER)
     body = await refused.json()
     assert (body["error"]["code"], refused.headers["Retry-After"]) == ("rate_limited", "1")
+    assert refused.headers["RateLimit"].startswith('"creating-calls";r=0;t=')
+    assert refused.headers["RateLimit-Policy"].startswith('"creating-calls";q=2;w=')
     assert len(sessions.sessions) == 2
     clock.tick(1_000)
     assert (await limited.post(START, json=USER)).status == 201
@@ -123,7 +125,9 @@ async def test_the_limits_are_described(client: Client) -> None:
         *limited,
         uploads,
         "/whip/{session_id}",
+        "/api/v1/keys",
+        "/api/v1/keys/{key_id}/rotate",
     }
-    bodies = set(described) - without_body
+    bodies = set(described) - without_body - {"/api/v1/keys/{key_id}/revoke"}
     assert {path for path, found in described.items() if "408" in found} == bodies
     assert all({"413", "503"} <= described[path] for path in bodies)
