@@ -1,4 +1,4 @@
-"""The applicant's page, the development page and their static files."""
+"""The applicant's page, the operator's pages, the development page, and their static files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from signaling.origins import Origins
 from signaling.principals import Access, Principal
 
 STATIC_PATH = "/static"
-FOLDERS = ("apply", "i18n", "sdk", "style")
+FOLDERS = ("apply", "i18n", "ops", "sdk", "style")
 """Static folders that every server serves."""
 
 DEVELOPMENT_FOLDERS = ("dev",)
@@ -53,6 +53,7 @@ class Pages:
             Endpoint("GET", "/apply/{session_id}", self.apply, "The page", Access.ANYONE),
             Endpoint("GET", "/apply", self.damaged, "The page", Access.ANYONE),
             Endpoint("GET", "/apply/{rest:.*}", self.damaged, "The page", Access.ANYONE),
+            Endpoint("GET", "/ops/", self.ops, "The operator's pages", Access.ANYONE),
             Endpoint("GET", "/favicon.ico", self.favicon, "No icon", Access.ANYONE),
         ]
         if self._development:
@@ -79,6 +80,10 @@ class Pages:
     async def damaged(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The page for a link that lost or gained something on its way: it says so, or mends the link."""
         return self._page("apply", status=404)
+
+    async def ops(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
+        """The same for everybody: what it shows comes from calls that know who asks."""
+        return self._page("ops")
 
     async def start(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         return self._page("dev")

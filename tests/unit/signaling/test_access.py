@@ -45,7 +45,9 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /apply": EVERYBODY,
     "GET /apply/{session_id}": EVERYBODY,
     "GET /apply/{rest}": EVERYBODY,
+    "GET /ops/": EVERYBODY,
     "GET /static/apply": EVERYBODY,
+    "GET /static/ops": EVERYBODY,
     "GET /static/i18n": EVERYBODY,
     "GET /static/sdk": EVERYBODY,
     "GET /static/style": EVERYBODY,
@@ -99,6 +101,7 @@ BODIES: dict[str, Callable[[str], Any]] = {
 STATIC_FILES = {
     "apply": "apply.js",
     "i18n": "en.json",
+    "ops": "ops.js",
     "sdk": "kyc-rtc.js",
     "style": "base.css",
 }
