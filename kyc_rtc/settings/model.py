@@ -18,6 +18,7 @@ from pydantic import (
 
 from kyc_rtc.keys import ApiKey
 from kyc_rtc.scopes import INTEGRATION, TENANT_PATTERN, with_implied
+from kyc_rtc.settings.alerts import AlertSettings
 from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     STRICT_DEEPFAKE_SCORE,
@@ -123,12 +124,12 @@ class Settings(Group):
     )
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
 
-    alert_email_enabled: bool = Field(False, description="alerts by e-mail (reserved)")
-    alert_slack_enabled: bool = Field(False, description="alerts to Slack (reserved)")
-    mail_server: str = Field("", description="SMTP server (reserved)")
-    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port (reserved)")
-    mail_username: str = Field("", description="SMTP user (reserved)")
-    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password (reserved)")
+    alert_email_enabled: bool = Field(False, description="alerts by e-mail: the channel `email`")
+    alert_slack_enabled: bool = Field(False, description="alerts to Slack: the channel `slack`")
+    mail_server: str = Field("", description="SMTP server of the channel `email`")
+    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port")
+    mail_username: str = Field("", description="SMTP user; empty: without a login")
+    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password")
 
     profiles: dict[ProfileName, dict[str, Any]] = Field(
         {},
@@ -149,6 +150,7 @@ class Settings(Group):
     limits: LimitSettings = LimitSettings()
     http: HttpSettings = HttpSettings()
     consent: ConsentSettings = ConsentSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def development(self) -> bool:
