@@ -32,7 +32,8 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     GIVEN_UP = "given_up"
     CANCELLED = "cancelled"
-    """An escalation of an alert that somebody acknowledged, or resolved, in time."""
+    """An escalation of an alert that somebody acknowledged, or resolved, in time; or what waited for an
+    endpoint that was disabled or deleted."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

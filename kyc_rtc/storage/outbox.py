@@ -22,15 +22,19 @@ from kyc_rtc.storage.values import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the outbox says of a session beside its entries. `status`: the verdict's, None without one."""
+    """What the outbox says of a session beside its entries. `status` and `reasons`: the verdict's, None and
+    nothing without one."""
 
     verification_id: SessionId
     status: str | None = None
     needs_review: bool = False
+    reasons: tuple[str, ...] = ()
 
     @staticmethod
     def of(record: SessionRecord) -> Subject:
-        return Subject(record.verification_id, record.verdict_status, record.needs_review)
+        status = record.verdict_status
+        reasons = () if status is None else record.reasons
+        return Subject(record.verification_id, status, record.needs_review, reasons)
 
 
 async def write_journal(
@@ -69,7 +73,12 @@ async def write_journal_of(
 def _rows_of_event(event: EventRecord, subject: Subject) -> Iterator[dict[str, Any]]:
     state = event.payload.get("state")
     for topic in topics_of(event.type, event.payload, needs_review=subject.needs_review):
-        payload = {"state": state, "status": subject.status, "needs_review": subject.needs_review}
+        payload = {
+            "state": state,
+            "status": subject.status,
+            "needs_review": subject.needs_review,
+            "reasons": list(subject.reasons),
+        }
         yield _row(topic, event.tenant_id, event.session_id, subject, payload, event.at_ms)
 
 

@@ -30,6 +30,7 @@ MAX_KEY_NAME_LENGTH = 128
 MAX_WORD_LENGTH = 64
 MAX_NOTE_LENGTH = 2_000
 MAX_REASONS = 64
+MAX_URL_LENGTH = 2_000
 
 
 @dataclass(frozen=True, slots=True)

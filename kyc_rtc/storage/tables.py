@@ -26,6 +26,7 @@ from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
     MAX_KEY_NAME_LENGTH,
     MAX_NOTE_LENGTH,
+    MAX_URL_LENGTH,
     MAX_WORD_LENGTH,
 )
 from kyc_rtc.storage.terms import MAX_LOCALE_LENGTH, MAX_PROFILE_LENGTH
@@ -335,4 +336,21 @@ delivery_attempts = Table(
     Column("status", Integer, nullable=True),
     Column("reason", String(MAX_REASON_LENGTH), nullable=False),
     Column("took_ms", BigInteger, nullable=False),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("webhook_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("url", String(MAX_URL_LENGTH), nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("secret_sealed", LargeBinary, nullable=False),
+    # NULL before the first rotation.
+    Column("previous_sealed", LargeBinary, nullable=True),
+    Column("previous_until_ms", BigInteger, nullable=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("disabled_at_ms", BigInteger, nullable=True),
+    Index(None, "tenant_id", "created_at_ms"),
 )

@@ -44,6 +44,7 @@ from kyc_rtc.storage.tables import (
     idempotency,
     processes,
     verifications,
+    webhooks,
 )
 from tests.support.memory_store import a_session, an_event
 
@@ -177,6 +178,7 @@ async def opened(url: str) -> AsyncIterator[Database]:
             await connection.execute(delete(idempotency))
             await connection.execute(delete(api_keys))
             await connection.execute(delete(deliveries))
+            await connection.execute(delete(webhooks))
         yield database
     finally:
         await database.aclose()

@@ -55,7 +55,7 @@ async def test_opening_and_trying_again_tell_of_what_their_entries_say(database:
         "topic": "verification.cancelled",
         "session_id": second.session_id,
         "verification_id": first.session_id,
-        "payload": {"state": "cancelled", "status": None, "needs_review": False},
+        "payload": {"state": "cancelled", "status": None, "needs_review": False, "reasons": []},
         "created_at_ms": entry.at_ms,
     }
 
@@ -65,7 +65,14 @@ async def test_a_commit_tells_of_its_entries_and_then_of_its_alerts(database: Da
     record = await live_session(store, tenant_id="bank-1")
     alerts = [an_alert(record.session_id, tenant_id="bank-1", severity=s) for s in ("low", "high")]
     await store.sessions.commit(
-        a_commit(record, alerts, state="passed", verdict_status="PASSED", needs_review=True)
+        a_commit(
+            record,
+            alerts,
+            state="passed",
+            verdict_status="PASSED",
+            needs_review=True,
+            reasons=("no_face",),
+        )
     )
     found = await rows(database)
     assert [row["topic"] for row in found] == [
@@ -76,7 +83,12 @@ async def test_a_commit_tells_of_its_entries_and_then_of_its_alerts(database: Da
         "alert.raised",
     ]
     assert {row["tenant_id"] for row in found} == {"bank-1"}
-    assert found[1]["payload"] == {"state": "passed", "status": "PASSED", "needs_review": True}
+    assert found[1]["payload"] == {
+        "state": "passed",
+        "status": "PASSED",
+        "needs_review": True,
+        "reasons": ["no_face"],
+    }
     assert [row["payload"] for row in found[3:]] == [
         {"alert_id": one.alert_id, "alert_type": one.type, "severity": one.severity}
         for one in alerts
