@@ -13,6 +13,7 @@ from kyc_rtc.delivery.alert_plan import KIND, AlertPlanner
 from kyc_rtc.delivery.alert_sender import AlertSender, Channel, ChannelAlarm
 from kyc_rtc.delivery.apprise_channel import AppriseChannel
 from kyc_rtc.delivery.channels import channel_urls, endpoints_of, unconfigured
+from kyc_rtc.delivery.live_only import LiveOnly
 from kyc_rtc.delivery.ports import Planner, Sender
 from kyc_rtc.delivery.texts import Texts
 from kyc_rtc.delivery.worker import DeliveryWorker, WorkerLimits
@@ -23,6 +24,15 @@ from kyc_rtc.storage.deliveries import DeliveryStore
 HOUR_MS = 3_600_000
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of deliveries apart from alerts: its name, who plans it, and who sends it."""
+
+    name: str
+    planner: Planner
+    sender: Sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,9 @@ def assemble_delivery(
     alerts: AlertCourse,
     catalogue: Mapping[str, str],
     draw: Callable[[], float],
-    others: Mapping[str, Sender] | None = None,
-    other_planners: Sequence[Planner] = (),
+    others: Sequence[Kind] = (),
 ) -> Delivery:
-    """`others`: senders of further kinds, whose deliveries `other_planners` plan.
+    """The worker for alerts and `others`. `draw`: uniform in 0..1.
 
     Raises:
         SettingsError: a channel cannot be used as it is configured.
@@ -70,8 +79,8 @@ def assemble_delivery(
     sender = AlertSender(alerts, channels, Texts(catalogue, settings.public_url))
     worker = DeliveryWorker(
         store,
-        {**(others or {}), KIND: sender},
-        (AlertPlanner(rules, endpoints), *other_planners),
+        {KIND: sender, **{other.name: other.sender for other in others}},
+        (LiveOnly(AlertPlanner(rules, endpoints)), *(other.planner for other in others)),
         clock,
         draw,
         WorkerLimits(

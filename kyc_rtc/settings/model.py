@@ -35,6 +35,7 @@ from kyc_rtc.settings.groups import (
 )
 from kyc_rtc.settings.return_urls import check_prefix
 from kyc_rtc.settings.tenants import TenantSettings
+from kyc_rtc.settings.webhooks import WebhookSettings
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -151,6 +152,7 @@ class Settings(Group):
     http: HttpSettings = HttpSettings()
     consent: ConsentSettings = ConsentSettings()
     alerts: AlertSettings = AlertSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @property
     def development(self) -> bool:
@@ -179,6 +181,12 @@ class Settings(Group):
     def private_candidates_allowed(self) -> bool:
         """Whether packets are sent to private addresses because an ICE candidate names them."""
         allowed = self.media.allow_private_candidates
+        return self.development if allowed is None else allowed
+
+    @property
+    def private_webhooks_allowed(self) -> bool:
+        """Whether webhooks go to addresses that are not public."""
+        allowed = self.webhooks.allow_private
         return self.development if allowed is None else allowed
 
     @property
