@@ -13,6 +13,8 @@ DEFAULT_TENANT: Final = "default"
 MAX_TENANT_LENGTH: Final = 64
 TENANT_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _TENANT = re.compile(TENANT_PATTERN, re.ASCII)
+_SANDBOX: Final = ":test"
+"""No tenant's id has a colon."""
 
 
 class Scope(StrEnum):
@@ -61,6 +63,10 @@ INTEGRATION: Final = (
 """Scopes of a key that names none: all but the power to make further keys."""
 
 
+NOT_IN_THE_SANDBOX: Final = frozenset({Scope.KEYS, Scope.METRICS, Scope.LABELS, Scope.LABELS_READ})
+"""What no key of the sandbox is good for, whatever it was made with."""
+
+
 class Role(StrEnum):
     """What a person is to the institution."""
 
@@ -97,3 +103,24 @@ def scopes_of(roles: Iterable[Role]) -> frozenset[Scope]:
 def is_tenant(text: str) -> bool:
     """Whether it can be the id of a tenant: lower-case letters, digits, `-` and `_`, at most 64."""
     return _TENANT.match(text) is not None
+
+
+def sandbox_of(tenant_id: str) -> str:
+    """The sandbox of a tenant: a tenant of its own, so that its verifications, alerts, webhooks and
+    statistics are apart from the tenant's like those of any other."""
+    return f"{tenant_id}{_SANDBOX}"
+
+
+def is_sandbox(tenant_id: str) -> bool:
+    """Whether it is the sandbox of a tenant."""
+    return tenant_id.endswith(_SANDBOX)
+
+
+def without_sandbox(tenant_id: str) -> str:
+    """The tenant whose sandbox it is; any other as it is."""
+    return tenant_id.removesuffix(_SANDBOX)
+
+
+def can_have_sandbox(tenant_id: str) -> bool:
+    """Whether the id leaves room for that of its sandbox."""
+    return len(sandbox_of(tenant_id)) <= MAX_TENANT_LENGTH

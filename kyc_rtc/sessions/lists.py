@@ -5,7 +5,6 @@ from __future__ import annotations
 from kyc_rtc.errors import BadRequest, NotFound
 from kyc_rtc.ids import SessionId, parse_session_id
 from kyc_rtc.sessions.attempts import attempt_that_counts, needs_review
-from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     AlertPage,
@@ -16,6 +15,7 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.states import states_with
 from kyc_rtc.sessions.views import alert_view
 from kyc_rtc.storage.alerts import AlertQuery, AlertRepository
+from kyc_rtc.storage.cursors import cursor_of, position_of
 from kyc_rtc.storage.lists import VerificationLists, VerificationQuery, VerificationSummary
 from kyc_rtc.storage.records import AlertRecord, Position
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from kyc_rtc.alerts.rules import AlertRules, shipped_rules
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import AtCapacity
 from kyc_rtc.frames import Frame
@@ -86,3 +87,4 @@ class Services:
     new_peer: PeerFactory
     new_analysis: AnalysisFactory
     issuer: Issuer
+    alert_rules: AlertRules = field(default_factory=shipped_rules)

@@ -212,7 +212,8 @@ class SessionRegistry:
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
         issuer = issuer_without(self._services.issuer.under(settings.liveness), attempts)
         cannot = excluded_by_applicant(attempts)
-        session = Session(record, settings, issuer, can_retry=can_retry, cannot=cannot)
+        rules = self._services.alert_rules
+        session = Session(record, settings, issuer, rules, can_retry=can_retry, cannot=cannot)
         actor = SessionActor(session, self._services, self._take_place)
         if self._closed:  # meanwhile: nobody would wait for its task
             raise self.at_capacity("the server stops")

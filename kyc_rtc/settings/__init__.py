@@ -1,5 +1,6 @@
 """Settings. See `groups` for what there is, `model` for the whole, `loading` for where they come from."""
 
+from kyc_rtc.settings.alerts import AlertSettings
 from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     SHORTEST_HOLD_MS,
@@ -16,6 +17,7 @@ from kyc_rtc.settings.model import LARGEST_SHARE, Settings
 __all__ = [
     "LARGEST_SHARE",
     "SHORTEST_HOLD_MS",
+    "AlertSettings",
     "ConsentSettings",
     "DetectionSettings",
     "HttpSettings",

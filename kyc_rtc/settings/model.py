@@ -18,6 +18,7 @@ from pydantic import (
 
 from kyc_rtc.keys import ApiKey
 from kyc_rtc.scopes import INTEGRATION, TENANT_PATTERN, with_implied
+from kyc_rtc.settings.alerts import AlertSettings
 from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     STRICT_DEEPFAKE_SCORE,
@@ -34,6 +35,7 @@ from kyc_rtc.settings.groups import (
 )
 from kyc_rtc.settings.return_urls import check_prefix
 from kyc_rtc.settings.tenants import TenantSettings
+from kyc_rtc.settings.webhooks import WebhookSettings
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -123,12 +125,12 @@ class Settings(Group):
     )
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
 
-    alert_email_enabled: bool = Field(False, description="alerts by e-mail (reserved)")
-    alert_slack_enabled: bool = Field(False, description="alerts to Slack (reserved)")
-    mail_server: str = Field("", description="SMTP server (reserved)")
-    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port (reserved)")
-    mail_username: str = Field("", description="SMTP user (reserved)")
-    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password (reserved)")
+    alert_email_enabled: bool = Field(False, description="alerts by e-mail: the channel `email`")
+    alert_slack_enabled: bool = Field(False, description="alerts to Slack: the channel `slack`")
+    mail_server: str = Field("", description="SMTP server of the channel `email`")
+    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port")
+    mail_username: str = Field("", description="SMTP user; empty: without a login")
+    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password")
 
     profiles: dict[ProfileName, dict[str, Any]] = Field(
         {},
@@ -149,6 +151,8 @@ class Settings(Group):
     limits: LimitSettings = LimitSettings()
     http: HttpSettings = HttpSettings()
     consent: ConsentSettings = ConsentSettings()
+    alerts: AlertSettings = AlertSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @property
     def development(self) -> bool:
@@ -177,6 +181,12 @@ class Settings(Group):
     def private_candidates_allowed(self) -> bool:
         """Whether packets are sent to private addresses because an ICE candidate names them."""
         allowed = self.media.allow_private_candidates
+        return self.development if allowed is None else allowed
+
+    @property
+    def private_webhooks_allowed(self) -> bool:
+        """Whether webhooks go to addresses that are not public."""
+        allowed = self.webhooks.allow_private
         return self.development if allowed is None else allowed
 
     @property

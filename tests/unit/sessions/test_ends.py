@@ -14,7 +14,6 @@ from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId, new_session_id
 from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions import lists
-from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     Command,
@@ -24,6 +23,7 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState, outcome, states_with
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import Position
+from kyc_rtc.storage.cursors import cursor_of, position_of
 from tests.support.clock import settle
 from tests.support.memory_store import a_session, an_alert
 from tests.unit.sessions.conftest import MakeStage, Stage
