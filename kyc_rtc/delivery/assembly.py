@@ -26,6 +26,15 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of deliveries apart from alerts: its name, who plans it, and who sends it."""
+
+    name: str
+    planner: Planner
+    sender: Sender
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """The worker with what it sends by. Ends with `aclose`."""
 
@@ -49,10 +58,9 @@ def assemble_delivery(
     alerts: AlertCourse,
     catalogue: Mapping[str, str],
     draw: Callable[[], float],
-    others: Mapping[str, Sender] | None = None,
-    other_planners: Sequence[Planner] = (),
+    others: Sequence[Kind] = (),
 ) -> Delivery:
-    """`others`: senders of further kinds, whose deliveries `other_planners` plan.
+    """The worker for alerts and `others`. `draw`: uniform in 0..1.
 
     Raises:
         SettingsError: a channel cannot be used as it is configured.
@@ -70,8 +78,8 @@ def assemble_delivery(
     sender = AlertSender(alerts, channels, Texts(catalogue, settings.public_url))
     worker = DeliveryWorker(
         store,
-        {**(others or {}), KIND: sender},
-        (AlertPlanner(rules, endpoints), *other_planners),
+        {KIND: sender, **{other.name: other.sender for other in others}},
+        (AlertPlanner(rules, endpoints), *(other.planner for other in others)),
         clock,
         draw,
         WorkerLimits(
