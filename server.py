@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +20,9 @@ import structlog
 from aiohttp import web
 
 from kyc_rtc.access.keys import KeyService
+from kyc_rtc.alerts.rules import load_rules
 from kyc_rtc.clock import Clock, SystemClock
+from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
@@ -36,10 +40,12 @@ from kyc_rtc.sessions.readiness import Surroundings, free_bytes
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
+from kyc_rtc.storage.alert_course import SqlAlertCourse
 from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.api_keys import SqlApiKeyRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.deliveries import SqlDeliveryStore
 from kyc_rtc.storage.features import SqlFeaturesRepository
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
@@ -74,6 +80,7 @@ class _Parts:
     housekeeping: Housekeeping
     sessions: SessionService
     pools: tuple[AnalysisPool, ...]
+    delivery: Delivery
 
 
 def build(
@@ -111,6 +118,16 @@ def build(
             metrics=metrics,
         )
 
+    rules = load_rules(settings.config_dir)
+    delivery = assemble_delivery(
+        settings,
+        rules,
+        clock,
+        SqlDeliveryStore(database),
+        SqlAlertCourse(database),
+        _catalogue(),
+        random.SystemRandom().random,
+    )
     services = Services(
         settings=settings,
         clock=clock,
@@ -124,6 +141,7 @@ def build(
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
+        alert_rules=rules,
     )
     idempotency = SqlIdempotencyStore(database, sealer)
     sessions, housekeeping = assemble(
@@ -136,7 +154,7 @@ def build(
         _surroundings(settings, model),
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
+    life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background), delivery))
     interfaces = Interfaces(
         sessions=sessions,
         labels=labels,
@@ -146,6 +164,13 @@ def build(
     app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
     return app
+
+
+def _catalogue() -> Mapping[str, str]:
+    """The sentences of the pages, which the channels of the alerts say too."""
+    text = (Path(__file__).parent / "static" / "i18n" / "en.json").read_text("utf-8")
+    sentences: Mapping[str, str] = json.loads(text)
+    return sentences
 
 
 def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surroundings:
@@ -171,8 +196,10 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
         await parts.database.open()
         await check_sealer(parts.database, parts.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)
+        ending.push_async_callback(parts.delivery.aclose)
         ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()
+        await parts.delivery.start()
         yield
 
 
@@ -224,10 +251,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"kyc-rtc: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
         )
         return 2
-    if settings.alert_email_enabled or settings.alert_slack_enabled:
-        log.warning(
-            "alert_delivery_unavailable", hint="alerts are kept; read /api/v1/alerts/active"
-        )
     return run(app, settings, tls)
 
 

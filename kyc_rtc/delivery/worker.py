@@ -89,6 +89,8 @@ class DeliveryWorker:
         self._closed = False
         self._wake = asyncio.Event()
         self._sending: dict[asyncio.Task[None], Target] = {}
+        # One at a time: the sessions share the connections, and their commits come first.
+        self._recording = asyncio.Lock()
         self._round_at_ms = 0.0
         self._settled_at_ms = self._pruned_at_ms = float("-inf")
 
@@ -239,7 +241,8 @@ class DeliveryWorker:
             now_ms = self._clock.now_ms()
             due_ms = retry_at_ms(attempt.number, now_ms, delivery.give_up_at_ms, self._draw())
             try:
-                return await self._store.finish(attempt, self._name, due_ms)
+                async with self._recording:
+                    return await self._store.finish(attempt, self._name, due_ms)
             except StorageUnavailable:
                 held_ms = self._clock.monotonic_ms() - began_ms
                 if held_ms + _RECORD_EVERY_MS > self._limits.lease_ms:
