@@ -31,6 +31,9 @@ from kyc_rtc.pipeline.factory import new_analysis as new_frame_analysis
 from kyc_rtc.pipeline.nets import SHIPPED, load_learned
 from kyc_rtc.pipeline.pool import AnalysisPool
 from kyc_rtc.secret import resolve_secret
+from kyc_rtc.sessions.alert_course import AlertCourseService
+from kyc_rtc.sessions.alert_feed import AlertFeed
+from kyc_rtc.sessions.alert_views import AlertViews
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.sessions.housekeeping import Housekeeping
@@ -41,6 +44,7 @@ from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
 from kyc_rtc.storage.alert_course import SqlAlertCourse
+from kyc_rtc.storage.alert_lists import SqlAlertLists
 from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.api_keys import SqlApiKeyRepository
 from kyc_rtc.storage.commands import SqlCommandStore
@@ -153,6 +157,7 @@ def build(
         idempotency,
         _surroundings(settings, model),
     )
+    course, feed = SqlAlertCourse(database), AlertFeed(SqlAlertLists(database), clock)
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background), delivery))
     interfaces = Interfaces(
@@ -160,9 +165,12 @@ def build(
         labels=labels,
         creations=CreationService(idempotency, clock),
         keys=KeyService(SqlApiKeyRepository(database), clock),
+        alerts=AlertViews(SqlAlertLists(database), course, feed),
+        alert_course=AlertCourseService(course, SqlLabelRepository(database), clock),
     )
     app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
+    app.on_shutdown.append(lambda _app: feed.aclose())  # or its streams would hold up the end
     return app
 
 

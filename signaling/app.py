@@ -15,11 +15,14 @@ from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.clock import Clock
 from kyc_rtc.scopes import Scope
 from kyc_rtc.secret import resolve_secret
+from kyc_rtc.sessions.alert_course import AlertCourseInterface
+from kyc_rtc.sessions.alert_views import AlertViewsInterface
 from kyc_rtc.sessions.creations import CreationInterface
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
+from signaling.alerts import AlertApi
 from signaling.api import V1, KycApi
 from signaling.auth import Authenticator
 from signaling.bodies import Bodies
@@ -50,6 +53,8 @@ class Interfaces:
     labels: LabelInterface
     creations: CreationInterface
     keys: KeyInterface
+    alerts: AlertViewsInterface
+    alert_course: AlertCourseInterface
 
 
 def create_app(
@@ -74,6 +79,7 @@ def create_app(
         *ConsentApi(sessions, settings, STATIC / "i18n" / "en.json").endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
         *KeyApi(keys, clock).endpoints(),
+        *AlertApi(interfaces.alerts, interfaces.alert_course, clock).endpoints(),
         *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )

@@ -35,6 +35,7 @@ BODIES = web.AppKey("bodies", Bodies)
 Confirm = Callable[[], Awaitable[None]]
 CheckTenant = Callable[[str], Awaitable[None]]
 _CHECK_TENANT: web.RequestKey[CheckTenant] = web.RequestKey("check_tenant")
+_ADMIT_AGAIN: web.RequestKey[Confirm] = web.RequestKey("admit_again")
 _CONFIRM_AGAIN: web.RequestKey[Confirm] = web.RequestKey("confirm_again")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -135,6 +136,8 @@ class Admission:
                 self._rates.check_session(principal)
                 request[QUOTA] = self._rates.quota(principal, request.remote or "")
             await self._check_tenant(request, endpoint, principal)
+            again: Confirm = partial(self._admit_again, request, endpoint)
+            request[_ADMIT_AGAIN] = again
             if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
             with self._bodies.place(
@@ -143,6 +146,10 @@ class Admission:
                 return await endpoint.handler(request, principal)
 
         return admitted
+
+    async def _admit_again(self, request: web.Request, endpoint: Endpoint) -> None:
+        principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
+        await self._authenticator.confirm(principal, after_end=endpoint.after_end)
 
     def _check_rate(self, request: web.Request, principal: Principal) -> None:
         """Count the call, and note for its answer what is left."""
@@ -219,6 +226,11 @@ async def read_bytes(request: web.Request) -> bytearray:
     if (confirm := request.get(_CONFIRM_AGAIN)) is not None:
         await confirm()
     return body
+
+
+async def may_go_on(request: web.Request) -> None:
+    """For an answer that lasts: raises as its admission did, where the credential counts no more."""
+    await request[_ADMIT_AGAIN]()
 
 
 def client_of(

@@ -37,24 +37,26 @@ Limit = Annotated[int, Field(ge=1, le=200)]
 _LIMIT = "how many entries a page has at most"
 
 
-class _Query(BaseModel):
+class BaseQuery(BaseModel):
     """Keeps unknown names, so that `read_query` can name them."""
 
     model_config = ConfigDict(frozen=True, extra="allow", use_enum_values=True)
 
 
-class JournalQuery(_Query):
+class JournalQuery(BaseQuery):
     """Of the journal of an attempt."""
 
     after: Annotated[int, Field(ge=0, lt=10**9, description="`seq` of the last entry read")] = 0
 
 
-class _PageQuery(_Query):
+class PageQuery(BaseQuery):
+    """Of a list in pages."""
+
     after: Annotated[str, Field(description="`next` of the page before")] = ""
     limit: Limit = Field(50, description=_LIMIT)
 
 
-class AlertsQuery(_PageQuery):
+class AlertsQuery(PageQuery):
     """Of `GET /alerts/active`."""
 
     limit: Limit = Field(200, description=_LIMIT)
@@ -63,7 +65,7 @@ class AlertsQuery(_PageQuery):
     session_id: str | None = Field(None, description="of exactly this attempt (UUID)")
 
 
-class VerificationsQuery(_PageQuery):
+class VerificationsQuery(PageQuery):
     """Of `GET /kyc/sessions`."""
 
     user_id: str | None = Field(
@@ -77,7 +79,7 @@ class VerificationsQuery(_PageQuery):
     to_ms: Time | None = Field(None, alias="to", description="begun before then")
 
 
-Query = TypeVar("Query", bound=_Query)
+Query = TypeVar("Query", bound=BaseQuery)
 
 
 def read_query(request: web.Request, model: type[Query]) -> Query:

@@ -41,6 +41,7 @@ class AlertCourseView:
     created_at_ms: int
     acknowledged_at_ms: int | None
     acknowledged_by: str | None
+    acknowledged_note: str | None
     assigned_at_ms: int | None
     assigned_to: str | None
     assigned_by: str | None
@@ -104,13 +105,13 @@ class AlertCourseService:
         now_ms = self._clock.now_ms()
         record = await self._alerts.assign(tenant_id, AlertId(alert_id), to, by, now_ms)
         log.info("alert_assigned", alert_id=alert_id)
-        return _view(record)
+        return course_view(record)
 
     async def acknowledge(self, tenant_id: str, alert_id: str, *, by: str) -> AlertCourseView:
         now_ms = self._clock.now_ms()
         record = await self._alerts.acknowledge(tenant_id, AlertId(alert_id), by, now_ms)
         log.info("alert_acknowledged", alert_id=alert_id)
-        return _view(record)
+        return course_view(record)
 
     async def resolve(
         self,
@@ -128,7 +129,7 @@ class AlertCourseService:
         log.info("alert_resolved", alert_id=alert_id, resolution=record.resolution)
         # Also where it was resolved so before: the label may be missing, after a crash in between.
         is_false = record.resolution == Resolution.FALSE_POSITIVE
-        return _view(record, labelled=is_false and await self._label(record))
+        return course_view(record, labelled=is_false and await self._label(record))
 
     async def _label(self, alert: AlertRecord) -> bool:
         """Label the session bona fide. False where it takes no label."""
@@ -164,7 +165,8 @@ class AlertCourseService:
         )
 
 
-def _view(record: AlertRecord, *, labelled: bool = False) -> AlertCourseView:
+def course_view(record: AlertRecord, *, labelled: bool = False) -> AlertCourseView:
+    """An alert as others may know it."""
     return AlertCourseView(
         alert_id=record.alert_id,
         session_id=record.session_id,
@@ -175,6 +177,7 @@ def _view(record: AlertRecord, *, labelled: bool = False) -> AlertCourseView:
         created_at_ms=record.created_at_ms,
         acknowledged_at_ms=record.acknowledged_at_ms,
         acknowledged_by=record.acknowledged_by,
+        acknowledged_note=record.acknowledged_note,
         assigned_at_ms=record.assigned_at_ms,
         assigned_to=record.assigned_to,
         assigned_by=record.assigned_by,

@@ -180,6 +180,9 @@ alerts = Table(
     Index(None, "acknowledged_at_ms", "created_at_ms"),
     Index(None, "tenant_id", "created_at_ms", "alert_id"),
     Index(None, "session_id"),
+    Index(None, "created_at_ms"),
+    Index(None, "assigned_at_ms"),
+    Index(None, "resolved_at_ms"),
 )
 
 labels = Table(

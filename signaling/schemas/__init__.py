@@ -4,6 +4,13 @@ See `requests` for what comes in, `sessions` and `records` for answers, `facts` 
 these hold of the sessions' own JSON.
 """
 
+from signaling.schemas.alerts import (
+    AlertCourseBody,
+    AlertCourseList,
+    AlertCourseStatistics,
+    AssignAlert,
+    ResolveAlert,
+)
 from signaling.schemas.described import Answer, ErrorAnswer, ErrorBody
 from signaling.schemas.keys import CreatedKeyBody, CreateKey, KeyBody, KeyList, RotateKey
 from signaling.schemas.records import (
@@ -55,11 +62,15 @@ __all__ = [
     "Acknowledge",
     "Agreement",
     "AlertBody",
+    "AlertCourseBody",
+    "AlertCourseList",
+    "AlertCourseStatistics",
     "AlertList",
     "AlertStatistics",
     "Answer",
     "AnswerBody",
     "ApplicantStatus",
+    "AssignAlert",
     "Attempt",
     "ChallengeAnswer",
     "ClientConfig",
@@ -88,6 +99,7 @@ __all__ = [
     "Offer",
     "Readiness",
     "Reason",
+    "ResolveAlert",
     "RotateKey",
     "SendChallenge",
     "SessionReference",

@@ -5,7 +5,7 @@ import { chip, el, facts, field, select, table, toneOf, when } from './ui.js';
 const PAGE = 50;
 const SEVERITIES = ['critical', 'high', 'medium', 'low'];
 const STATES = ['open', 'acknowledged', 'resolved'];
-const RESOLUTIONS = ['confirmed', 'false_positive', 'duplicate', 'other'];
+const RESOLUTIONS = ['confirmed_attack', 'false_positive', 'handled', 'duplicate', 'not_relevant'];
 /** After news a list is drawn anew, at most so often. */
 const REDRAW_MS = 1_000;
 
@@ -84,7 +84,7 @@ async function one(desk, id) {
     [words.text('ops.column.acknowledged'), found.acknowledged_by ?? '–'],
   ];
   if (found.resolution) {
-    entries.push([words.text('ops.column.resolved'), words.text(`ops.resolution.${found.resolution}`)]);
+    entries.push([words.text('ops.column.resolved'), words.text(`resolution.${found.resolution}`)]);
     entries.push([words.text('ops.column.by'), found.resolved_by]);
     if (found.resolved_note) entries.push([words.text('ops.column.note'), found.resolved_note]);
   }
@@ -110,7 +110,7 @@ async function actions({ api, words, again, fail }, found) {
   const resolve = el(
     'form',
     { class: 'row' },
-    field(words.text('ops.column.resolved'), select('resolution', RESOLUTIONS.map((one) => [one, words.text(`ops.resolution.${one}`)]), 'confirmed')),
+    field(words.text('ops.column.resolved'), select('resolution', RESOLUTIONS.map((one) => [one, words.text(`resolution.${one}`)]), 'handled')),
     field(words.text('ops.column.note'), el('input', { name: 'note', maxlength: 2000, autocomplete: 'off' })),
     el('button', { class: 'button', type: 'submit', text: words.text('ops.resolve') }),
   );

@@ -8,6 +8,7 @@ from kyc_rtc.sessions.creations import CreationInterface, CreationService
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from signaling.app import Interfaces
+from tests.support.fake_alerts import FakeAlerts
 from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
 from tests.support.memory_store import MemoryStore
@@ -20,11 +21,15 @@ def interfaces(
     labels: LabelInterface | None = None,
     creations: CreationInterface | None = None,
     keys: KeyInterface | None = None,
+    alerts: FakeAlerts | None = None,
 ) -> Interfaces:
     """These, and fakes."""
+    worked_on = alerts or FakeAlerts()
     return Interfaces(
         sessions=sessions,
         labels=labels or FakeLabels(),
         creations=creations or CreationService(MemoryStore(clock=clock).idempotency, clock),
         keys=keys or no_keys(clock),
+        alerts=worked_on,
+        alert_course=worked_on,
     )
