@@ -18,6 +18,8 @@ import structlog
 from aiohttp import web
 
 from kyc_rtc.access.keys import KeyService
+from kyc_rtc.access.local import USER, LocalLogin, new_password
+from kyc_rtc.access.logins import LoginService
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
@@ -45,6 +47,7 @@ from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists
+from kyc_rtc.storage.logins import SqlLoginRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
 from kyc_rtc.storage.seal import Sealer
@@ -59,6 +62,8 @@ from signaling.https import announce, server_context
 from signaling.listening import serving
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
+LOCAL_PASSWORD: web.AppKey[str] = web.AppKey("local_password")
+"""Of the local login, where there is one: printed when the server starts."""
 
 FACE_MODEL = "face_landmarker"
 
@@ -137,14 +142,19 @@ def build(
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
+    password = new_password() if settings.development and not settings.oidc.enabled else None
     interfaces = Interfaces(
         sessions=sessions,
         labels=labels,
         creations=CreationService(idempotency, clock),
         keys=KeyService(SqlApiKeyRepository(database), clock),
+        logins=LoginService(SqlLoginRepository(database), settings.oidc, clock),
+        local=None if password is None else LocalLogin(password, clock),
     )
     app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
+    if password is not None:
+        app[LOCAL_PASSWORD] = password
     return app
 
 
@@ -180,6 +190,9 @@ async def serve(app: web.Application, settings: Settings, tls: SSLContext | None
     """Serve until a signal. SIGTERM lets live sessions finish first; a second one does not wait."""
     async with serving(app, settings, SystemClock(), tls):
         announce(settings, secure=tls is not None)
+        if LOCAL_PASSWORD in app:
+            sys.stdout.write(f"Log in at /login as {USER} with {app[LOCAL_PASSWORD]}\n")
+            sys.stdout.flush()
         draining, stop = asyncio.Event(), asyncio.Event()
 
         def on_term() -> None:

@@ -13,7 +13,7 @@ from signaling.endpoints import Endpoint
 from signaling.principals import Access, Principal
 
 STATIC_PATH = "/static"
-FOLDERS = ("apply", "i18n", "sdk", "style")
+FOLDERS = ("apply", "i18n", "ops", "sdk", "style")
 """Static folders that every server serves."""
 
 DEVELOPMENT_FOLDERS = ("dev",)

@@ -32,6 +32,7 @@ from kyc_rtc.settings.groups import (
     MediaSettings,
     Sha256,
 )
+from kyc_rtc.settings.oidc import OidcSettings
 from kyc_rtc.settings.return_urls import check_prefix
 
 
@@ -141,6 +142,7 @@ class Settings(Group):
     limits: LimitSettings = LimitSettings()
     http: HttpSettings = HttpSettings()
     consent: ConsentSettings = ConsentSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @property
     def development(self) -> bool:
@@ -275,4 +277,6 @@ class Settings(Group):
             raise ValueError(
                 "public_url: has to be https: without it, browsers give the camera to localhost only"
             )
+        if self.oidc.issuer.startswith("http:"):
+            raise ValueError("oidc.issuer: has to be https in production")
         return self

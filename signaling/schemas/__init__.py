@@ -6,6 +6,7 @@ these hold of the sessions' own JSON.
 
 from signaling.schemas.described import Answer, ErrorAnswer, ErrorBody
 from signaling.schemas.keys import CreatedKeyBody, CreateKey, KeyBody, KeyList, RotateKey
+from signaling.schemas.people import LocalCredentials, LoggedIn, Me
 from signaling.schemas.records import (
     AlertBody,
     AlertList,
@@ -84,6 +85,9 @@ __all__ = [
     "LabelWeek",
     "LabelledCounts",
     "ListedVerification",
+    "LocalCredentials",
+    "LoggedIn",
+    "Me",
     "NewLink",
     "Offer",
     "Readiness",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kyc_rtc.access.interface import KeyInterface
+from kyc_rtc.access.local import LocalLogin
+from kyc_rtc.access.logins import LoginInterface
 from kyc_rtc.clock import Clock
 from kyc_rtc.sessions.creations import CreationInterface, CreationService
 from kyc_rtc.sessions.interface import SessionInterface
@@ -10,7 +12,10 @@ from kyc_rtc.sessions.labels import LabelInterface
 from signaling.app import Interfaces
 from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
+from tests.support.fake_logins import no_logins
 from tests.support.memory_store import MemoryStore
+
+LOCAL_PASSWORD = "correct horse battery staple"
 
 
 def interfaces(
@@ -20,6 +25,7 @@ def interfaces(
     labels: LabelInterface | None = None,
     creations: CreationInterface | None = None,
     keys: KeyInterface | None = None,
+    logins: LoginInterface | None = None,
 ) -> Interfaces:
     """These, and fakes."""
     return Interfaces(
@@ -27,4 +33,6 @@ def interfaces(
         labels=labels or FakeLabels(),
         creations=creations or CreationService(MemoryStore(clock=clock).idempotency, clock),
         keys=keys or no_keys(clock),
+        logins=logins or no_logins(clock),
+        local=LocalLogin(LOCAL_PASSWORD, clock),
     )
