@@ -77,9 +77,10 @@ def is_for(claims: Mapping[str, Any], audience: str) -> bool:
 
 def is_valid_at(claims: Mapping[str, Any], now_s: float, skew_s: int) -> bool:
     """Whether a token counts now: it ends, has not ended, and has begun."""
-    ends_s = _time(claims, "exp", math.nan)
-    begins_s = max(_time(claims, "nbf", -math.inf), _time(claims, "iat", -math.inf))
-    return begins_s - skew_s <= now_s < ends_s + skew_s
+    begins_s = (_time(claims, "nbf", -math.inf), _time(claims, "iat", -math.inf))
+    return now_s < _time(claims, "exp", math.nan) + skew_s and all(
+        begin_s - skew_s <= now_s for begin_s in begins_s
+    )
 
 
 def _time(claims: Mapping[str, Any], name: str, absent: float) -> float:
