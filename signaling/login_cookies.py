@@ -54,8 +54,12 @@ class LoginCookies:
     async def on_prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         """Of the application, before the header of an answer goes out."""
         renewed = request.get(_NEW_VALUE)
-        if renewed is not None and self._name(request, "kyc_login") not in response.cookies:
-            self.put(request, response, *renewed)
+        if renewed is None or self._name(request, "kyc_login") in response.cookies:
+            return
+        written = web.Response()
+        self.put(request, written, *renewed)
+        for morsel in written.cookies.values():  # aiohttp has read the answer's own cookies by now
+            response.headers.add(hdrs.SET_COOKIE, morsel.OutputString())
 
     def csrf_token(self, login_id: str) -> str:
         """What calls with the cookie have to bring along. Other sites cannot read it."""

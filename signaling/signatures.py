@@ -18,7 +18,8 @@ from joserfc.jws import JWSRegistry
 
 from kyc_rtc.errors import Unauthorised
 
-MAX_TOKEN_CHARS: Final = 8_192
+MAX_TOKEN_CHARS: Final = 8_000
+"""aiohttp takes no header of more than 8,190."""
 MAX_KEYS: Final = 64
 """Of a provider's set; what comes after them is not read."""
 

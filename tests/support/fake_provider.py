@@ -103,14 +103,14 @@ class FakeProvider:
         head = {name: value for name, value in head.items() if value is not None}
         return signed(head, self.claims(**changes), signing)
 
-    def id_token(self, nonce: str, **changes: Any) -> str:
+    def id_token(self, **changes: Any) -> str:
         """What a login leads to."""
-        return self.token(header={"typ": "JWT"}, **{"aud": CLIENT, "nonce": nonce} | changes)
+        return self.token(header={"typ": "JWT"}, **{"aud": CLIENT} | changes)
 
     def logged_in(self, address: str, code: str = "code-1", **changes: Any) -> dict[str, str]:
         """Somebody logs in where the browser was sent: the query of the way back."""
         query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        self.codes[code] = {"id_token": self.id_token(query["nonce"], **changes)}
+        self.codes[code] = {"id_token": self.id_token(**{"nonce": query["nonce"], **changes})}
         return {"code": code, "state": query["state"]}
 
 
