@@ -41,7 +41,8 @@ class HttpFetch:
 
     async def life(self, _app: web.Application) -> AsyncIterator[None]:
         """Open meanwhile."""
-        connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS)
+        # A connection that the provider has closed meanwhile would fail a POST, which is not repeated.
+        connector = aiohttp.TCPConnector(limit=_MAX_CONNECTIONS, force_close=True)
         async with aiohttp.ClientSession(
             timeout=_TIMEOUT, connector=connector, cookie_jar=aiohttp.DummyCookieJar()
         ) as self._session:

@@ -161,7 +161,7 @@ async def test_lists_hold_only_what_the_tenant_owns(
     edge = await make_edge()
     for credential, count in (("key", 2), ("key_elsewhere", 0)):
         listed = await edge.json("GET /api/v1/kyc/sessions", credential)
-        assert len(listed["verifications"]) == count
+        assert len(listed["sessions"]) == count
         assert (await edge.json("GET /api/v1/alerts/active", credential))["count"] == count // 2
         statistics = await edge.json("GET /api/v1/alerts/statistics", credential)
         assert statistics["total"] == count // 2

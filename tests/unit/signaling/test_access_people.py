@@ -244,7 +244,7 @@ async def test_people_see_nothing_of_another_tenant(
     session = "GET /api/v1/kyc/sessions/{session_id}/events"
     assert await edge.status(session, "other") == 404
     assert await edge.status("POST /api/v1/kyc/sessions/{session_id}/cancel", "other") == 404
-    assert (await edge.json("GET /api/v1/kyc/sessions", "other"))["verifications"] == []
+    assert (await edge.json("GET /api/v1/kyc/sessions", "other"))["sessions"] == []
     assert await edge.status("GET /metrics", "other") == 403  # those of the whole server
     me = await edge.json("GET /api/v1/me", "other")
     assert (me["tenant"], me["roles"], "metrics" in me["scopes"]) == (
