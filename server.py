@@ -20,6 +20,8 @@ import structlog
 from aiohttp import web
 
 from kyc_rtc.access.keys import KeyService
+from kyc_rtc.access.local import USER, LocalLogin, new_password
+from kyc_rtc.access.logins import LoginService
 from kyc_rtc.alerts.rules import load_rules
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
@@ -55,6 +57,7 @@ from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists
+from kyc_rtc.storage.logins import SqlLoginRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
 from kyc_rtc.storage.seal import Sealer
@@ -69,6 +72,8 @@ from signaling.https import announce, server_context
 from signaling.listening import serving
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
+LOCAL_PASSWORD: web.AppKey[str] = web.AppKey("local_password")
+"""Of the local login, where there is one: printed when the server starts."""
 
 FACE_MODEL = "face_landmarker"
 
@@ -160,17 +165,22 @@ def build(
     course, feed = SqlAlertCourse(database), AlertFeed(SqlAlertLists(database), clock)
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
     life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background), delivery))
+    password = new_password() if settings.development and not settings.oidc.enabled else None
     interfaces = Interfaces(
         sessions=sessions,
         labels=labels,
         creations=CreationService(idempotency, clock),
         keys=KeyService(SqlApiKeyRepository(database), clock),
+        logins=LoginService(SqlLoginRepository(database), settings.oidc, clock),
+        local=None if password is None else LocalLogin(password, clock),
         alerts=AlertViews(SqlAlertLists(database), course, feed),
         alert_course=AlertCourseService(course, SqlLabelRepository(database), clock),
     )
     app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
     app.on_shutdown.append(lambda _app: feed.aclose())  # or its streams would hold up the end
+    if password is not None:
+        app[LOCAL_PASSWORD] = password
     return app
 
 
@@ -215,6 +225,9 @@ async def serve(app: web.Application, settings: Settings, tls: SSLContext | None
     """Serve until a signal. SIGTERM lets live sessions finish first; a second one does not wait."""
     async with serving(app, settings, SystemClock(), tls):
         announce(settings, secure=tls is not None)
+        if LOCAL_PASSWORD in app:
+            sys.stdout.write(f"Log in at /login as {USER} with {app[LOCAL_PASSWORD]}\n")
+            sys.stdout.flush()
         draining, stop = asyncio.Event(), asyncio.Event()
 
         def on_term() -> None:

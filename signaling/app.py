@@ -12,6 +12,8 @@ from pathlib import Path
 from aiohttp import web
 
 from kyc_rtc.access.interface import KeyInterface
+from kyc_rtc.access.local import LocalLogin
+from kyc_rtc.access.logins import LoginInterface
 from kyc_rtc.clock import Clock
 from kyc_rtc.scopes import Scope
 from kyc_rtc.secret import resolve_secret
@@ -28,7 +30,9 @@ from signaling.auth import Authenticator
 from signaling.bodies import Bodies
 from signaling.consent import ConsentApi
 from signaling.endpoints import BODIES, Admission, Endpoint, Handler, check_routed, routes_of
+from signaling.entrance import make_entrance
 from signaling.errors import error_middleware
+from signaling.fetching import Fetch
 from signaling.headers import security_headers
 from signaling.idempotency import Creations
 from signaling.keys import KeyApi
@@ -55,6 +59,9 @@ class Interfaces:
     keys: KeyInterface
     alerts: AlertViewsInterface
     alert_course: AlertCourseInterface
+    logins: LoginInterface
+    local: LocalLogin | None = None
+    """For development without an OIDC provider; nobody else asks it."""
 
 
 def create_app(
@@ -63,8 +70,10 @@ def create_app(
     metrics: Metrics,
     interfaces: Interfaces,
     life: AbstractAsyncContextManager[None],
+    fetch: Fetch | None = None,
 ) -> web.Application:
-    """The application, ready to run. `life` spans the time between its start-up and its clean-up."""
+    """The application, ready to run. `life` spans the time between its start-up and its clean-up. `fetch`
+    replaces the HTTP client for the OIDC provider."""
     origins = Origins(settings)
     app = web.Application(
         middlewares=[security_headers, origins.middleware(), error_middleware, static_caching]
@@ -73,6 +82,10 @@ def create_app(
     tokens = Tokens(resolve_secret(settings), settings.limits.client_token_ttl_s, clock)
     sessions, labels, keys = interfaces.sessions, interfaces.labels, interfaces.keys
     repeatable, links = Creations(interfaces.creations), Links(tokens, settings)
+    entrance = make_entrance(
+        app, settings, clock, links, interfaces.logins, interfaces.local, fetch,
+        STATIC / "ops" / "login.html",
+    )  # fmt: skip
     described = (
         *KycApi(sessions, links, settings, repeatable, clock).endpoints(),
         *LinkApi(sessions, links, clock).endpoints(),
@@ -80,6 +93,7 @@ def create_app(
         *LabelApi(labels, repeatable).endpoints(),
         *KeyApi(keys, clock).endpoints(),
         *AlertApi(interfaces.alerts, interfaces.alert_course, clock).endpoints(),
+        *entrance.endpoints,
         *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )
@@ -92,7 +106,7 @@ def create_app(
     )
     admission = Admission(
         settings,
-        Authenticator(settings, tokens, sessions, keys),
+        Authenticator(settings, tokens, sessions, keys, entrance.people),
         Rates(settings.http, settings.trusted_proxies, clock),
         bodies,
         origins,

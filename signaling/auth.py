@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 
+import structlog
 from aiohttp import web
 
 from kyc_rtc.access.interface import KeyInterface
@@ -12,39 +13,51 @@ from kyc_rtc.keys import ApiKey, api_key_hash, stored_key_id
 from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import Settings
+from signaling.bearers import bearer_of
+from signaling.people import People
 from signaling.principals import ANYONE, DEVELOPER, Access, Kind, Principal
 from signaling.tokens import Tokens
+
+log = structlog.get_logger(__name__)
 
 
 class Authenticator:
     """Finds the principal of a request, and refuses one that the route does not admit."""
 
     def __init__(
-        self, settings: Settings, tokens: Tokens, sessions: SessionInterface, keys: KeyInterface
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        sessions: SessionInterface,
+        keys: KeyInterface,
+        people: People,
     ) -> None:
         self._tokens = tokens
+        self._people = people
         self._sessions = sessions
         self._stored = keys
         self._keys = settings.institution_keys
-        self._open = settings.development and not self._keys
+        self._open = settings.development and not self._keys and not settings.oidc.enabled
 
     async def admit(self, request: web.Request, access: Access, scope: Scope) -> Principal:
         """The principal of a request to a route of this access. Reads no body.
 
         Raises:
             Unauthorised: there is no credential of the right kind, or it is not valid.
-            Forbidden: the key lacks the scope, or the token is for another session than the path's.
+            Forbidden: key or person lack the scope, a call with a login's cookie may come from another site,
+            or the token is for another session than the path's.
             StorageUnavailable: the key may be one of the store's, and the database is away.
+            ProviderUnavailable: it may be a token of the OIDC provider, which cannot be checked now.
         """
         match access:
             case Access.ANYONE:
                 return ANYONE
             case Access.INSTITUTION:
                 return await self._institution(request, scope)
-            case Access.APPLICANT:
-                return self._by_token(request, Kind.APPLICANT)
-            case Access.LINK:
-                return self._by_token(request, Kind.LINK)
+            case Access.PERSON:
+                return await self._people.required(request)
+            case Access.APPLICANT | Access.LINK:
+                return self._by_token(request, Kind(access.value))
             case Access.EITHER | Access.KNOWN:
                 try:
                     return await self._institution(request, scope)
@@ -73,28 +86,37 @@ class Authenticator:
             raise NotFound("no such session")
 
     async def _institution(self, request: web.Request, scope: Scope) -> Principal:
-        """By `X-API-Key`, or by the key as a bearer."""
-        given = request.headers.get("X-API-Key") or bearer_of(request)
-        key = await self._known(given)
-        if key is None and self._open and stored_key_id(given) is None:
-            return DEVELOPER
-        if not given:
-            raise Unauthorised("an API key is needed", hint="send it as X-API-Key")
-        if key is None:
-            raise Unauthorised("the API key is not valid", hint="see python -m kyc_rtc keys")
-        if scope not in key.scopes:
+        """By an API key, or as one of its people."""
+        principal = await self._of_institution(request)
+        if scope not in principal.scopes:
+            is_person = principal.kind is Kind.PERSON
+            if is_person:
+                log.info("person_refused", person_id=principal.key_id, scope=scope.value)
             raise Forbidden(
-                f"the API key lacks the scope {scope.value}",
+                f"{'your roles lack' if is_person else 'the API key lacks'} the scope {scope.value}",
                 hint="use a key that has it; see scopes in docs/api.md",
             )
-        return Principal(
-            Kind.INSTITUTION,
-            key_id=key.id,
-            name=key.name,
-            scopes=key.scopes,
-            tenant_id=key.tenant_id,
-            is_test=key.is_test,
-        )
+        return principal
+
+    async def _of_institution(self, request: web.Request) -> Principal:
+        """By `X-API-Key`; by a bearer, which is a key or a token of the provider; or by a login's cookie."""
+        as_key, bearer = request.headers.get("X-API-Key", ""), bearer_of(request)
+        given = as_key or bearer
+        key = await self._known(given)
+        if key is not None:
+            return _of_key(key)
+        person = None if given else await self._people.by_cookie(request)
+        if person is not None:
+            return person
+        if self._open and stored_key_id(given) is None:
+            return DEVELOPER
+        if not given:
+            raise Unauthorised(
+                "an API key or a login is needed", hint="send X-API-Key, or log in at /login"
+            )
+        if as_key or bearer.startswith("kyc_"):
+            raise Unauthorised("the API key is not valid", hint="see python -m kyc_rtc keys")
+        return await self._people.by_bearer(bearer)
 
     async def _known(self, given: str) -> ApiKey | None:
         """The key of the settings, found in a time that does not depend on which one it is; else of the
@@ -121,7 +143,12 @@ class Authenticator:
         return principal
 
 
-def bearer_of(request: web.Request) -> str:
-    """The bearer token of a request (RFC 6750, 2.1); empty where there is none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+def _of_key(key: ApiKey) -> Principal:
+    return Principal(
+        Kind.INSTITUTION,
+        key_id=key.id,
+        name=key.name,
+        scopes=key.scopes,
+        tenant_id=key.tenant_id,
+        is_test=key.is_test,
+    )

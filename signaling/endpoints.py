@@ -19,7 +19,7 @@ from signaling.auth import Authenticator
 from signaling.bodies import Bodies
 from signaling.headers import QUOTA
 from signaling.origins import Origins
-from signaling.principals import Access, Principal
+from signaling.principals import OF_THE_INSTITUTION, Access, Principal
 from signaling.rates import Rates
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
@@ -85,11 +85,13 @@ class Endpoint:
 
     @property
     def all_problems(self) -> tuple[int, ...]:
-        """`problems`, and those that come with a body and with a limited rate."""
+        """`problems`, and those that come with a body, with a limited rate, and with keys and people, which
+        database and OIDC provider know."""
         has_body = self.body is not None or self.consumes
         with_body = (400, 408, 413, 415, 503) if has_body else ()
         with_rate = (429,) if self.creates else ()
-        return tuple(sorted({*self.problems, *with_body, *with_rate}))
+        with_people = (401, 403, 503) if self.access in OF_THE_INSTITUTION else ()
+        return tuple(sorted({*self.problems, *with_body, *with_rate, *with_people}))
 
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path

@@ -18,6 +18,7 @@ TAGS: Final = {
     "whip": "WebRTC-HTTP ingestion (RFC 9725), for clients that are not browsers",
     "alerts": "What a person should look at",
     "keys": "API keys of the tenant",
+    "people": "Logins of the institution's people, and who is asking",
     "labels": "What attempts turned out to be, and what it says about the verdicts",
     "metrics": "For Prometheus",
     "health": "For monitors and load balancers",
@@ -27,9 +28,11 @@ WHO: Final = {
     Access.ANYONE: "Needs no credential.",
     Access.LINK: "Under the token of the link.",
     Access.APPLICANT: "Under the client token of this attempt.",
-    Access.INSTITUTION: "Under an API key with the scope `{scope}`.",
-    Access.EITHER: "Under the client token of this attempt, or an API key with the scope `{scope}`.",
-    Access.KNOWN: "Under any client token, or an API key with the scope `{scope}`.",
+    Access.INSTITUTION: "Under an API key, or as a person, with the scope `{scope}`.",
+    Access.PERSON: "As a person with any role: by a login, or an access token of the OIDC provider.",
+    Access.EITHER: "Under the client token of this attempt, or under an API key or as a person with the "
+    "scope `{scope}`.",
+    Access.KNOWN: "Under any client token, or under an API key or as a person with the scope `{scope}`.",
 }
 
 SECURITY_SCHEMES: Final[dict[str, Any]] = {
@@ -43,6 +46,19 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "description": "The same API key as `Authorization: Bearer kyc_…`",
+    },
+    "oidc": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A person's access token of the OIDC provider (RFC 9068), for this server's audience",
+    },
+    "login": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-kyc_login",
+        "description": "The cookie of a login at `/login`; methods other than GET and HEAD also need the "
+        "header `X-CSRF-Token` with the `csrf_token` of `/api/v1/me`, from a page of this server",
     },
     "clientToken": {
         "type": "http",
@@ -61,7 +77,8 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
 PROBLEMS: Final = {
     400: "The request is malformed",
     401: "A credential is missing or not valid",
-    403: "The credential belongs to another session, or the API key lacks the scope",
+    403: "The credential belongs to another session, the API key or the person lacks the scope, or a call "
+    "with a login's cookie may come from another site",
     404: "There is no such thing",
     408: "The body did not come in time",
     409: "Not possible in the present state",
@@ -72,7 +89,7 @@ PROBLEMS: Final = {
     422: "The Idempotency-Key came with another request within the last 24 h",
     428: "If-Match is missing",
     429: "Too many calls; Retry-After says when to come back",
-    503: "At capacity, or the database is away; Retry-After says when to come back",
+    503: "At capacity, or the database or the OIDC provider is away; Retry-After says when to come back",
 }
 WHIP_PROBLEMS: Final = {422: "A restart of ICE, or the peer was replaced by another"}
 PROBLEM_HEADERS: Final = {
@@ -89,7 +106,7 @@ HEADERS: Final[dict[str, Any]] = {
     },
     "WWW-Authenticate": {"description": "Bearer (RFC 6750)", "schema": {"type": "string"}},
     "Location": {
-        "description": "path of the new peer, for PATCH and DELETE",
+        "description": "path of the new peer, for PATCH and DELETE; of a login, where it goes on",
         "schema": {"type": "string"},
     },
     "Link": {

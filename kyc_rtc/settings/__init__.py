@@ -13,6 +13,7 @@ from kyc_rtc.settings.groups import (
 )
 from kyc_rtc.settings.loading import load_settings
 from kyc_rtc.settings.model import LARGEST_SHARE, Settings
+from kyc_rtc.settings.oidc import OidcSettings
 
 __all__ = [
     "LARGEST_SHARE",
@@ -25,6 +26,7 @@ __all__ = [
     "LimitSettings",
     "LivenessSettings",
     "MediaSettings",
+    "OidcSettings",
     "Settings",
     "load_settings",
 ]

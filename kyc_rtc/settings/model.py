@@ -33,6 +33,7 @@ from kyc_rtc.settings.groups import (
     MediaSettings,
     Sha256,
 )
+from kyc_rtc.settings.oidc import OidcSettings
 from kyc_rtc.settings.return_urls import check_prefix
 from kyc_rtc.settings.tenants import TenantSettings
 from kyc_rtc.settings.webhooks import WebhookSettings
@@ -153,6 +154,7 @@ class Settings(Group):
     consent: ConsentSettings = ConsentSettings()
     alerts: AlertSettings = AlertSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @property
     def development(self) -> bool:
@@ -293,4 +295,6 @@ class Settings(Group):
             raise ValueError(
                 "public_url: has to be https: without it, browsers give the camera to localhost only"
             )
+        if self.oidc.issuer.startswith("http:"):
+            raise ValueError("oidc.issuer: has to be https in production")
         return self

@@ -357,3 +357,23 @@ webhooks = Table(
     Column("disabled_at_ms", BigInteger, nullable=True),
     Index(None, "tenant_id", "created_at_ms"),
 )
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("login_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("sha256", String(DIGEST_LENGTH), nullable=False),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("subject", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("name", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("rotated_at_ms", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("earlier_sha256", String(DIGEST_LENGTH), nullable=True),
+    Column("earlier_until_ms", BigInteger, nullable=True),
+    UniqueConstraint("sha256"),
+    Index(None, "earlier_sha256"),
+    Index(None, "expires_at_ms"),
+)

@@ -13,6 +13,7 @@ from signaling.schemas.alerts import (
 )
 from signaling.schemas.described import Answer, ErrorAnswer, ErrorBody
 from signaling.schemas.keys import CreatedKeyBody, CreateKey, KeyBody, KeyList, RotateKey
+from signaling.schemas.people import LocalCredentials, LoggedIn, Me
 from signaling.schemas.records import (
     AlertBody,
     AlertList,
@@ -95,6 +96,9 @@ __all__ = [
     "LabelWeek",
     "LabelledCounts",
     "ListedVerification",
+    "LocalCredentials",
+    "LoggedIn",
+    "Me",
     "NewLink",
     "Offer",
     "Readiness",

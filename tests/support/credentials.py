@@ -14,6 +14,7 @@ from kyc_rtc.settings import Settings
 from kyc_rtc.settings.groups import ApiKeySettings
 from signaling.tokens import Tokens
 from tests.support.clock import ManualClock
+from tests.support.fake_provider import OIDC
 
 SECRET = "s" * 40
 LINK_NUMBER = 2
@@ -45,13 +46,14 @@ class Credentials:
         )
 
     def production(self, folder: Path) -> Settings:
-        """Settings of a server in production that knows the keys."""
+        """Settings of a server in production that knows the keys, and an OIDC provider."""
         return Settings(
             data_dir=folder,
             secret_key=SecretStr(SECRET),
             environment="production",
             public_url="https://kyc.example",
             api_keys=self.keys,
+            oidc=OIDC,
         )
 
     def of(self, session_id: str, other_id: str) -> dict[str, dict[str, str]]:

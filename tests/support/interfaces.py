@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kyc_rtc.access.interface import KeyInterface
+from kyc_rtc.access.local import LocalLogin
+from kyc_rtc.access.logins import LoginInterface
 from kyc_rtc.clock import Clock
 from kyc_rtc.sessions.creations import CreationInterface, CreationService
 from kyc_rtc.sessions.interface import SessionInterface
@@ -11,7 +13,10 @@ from signaling.app import Interfaces
 from tests.support.fake_alerts import FakeAlerts
 from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
+from tests.support.fake_logins import no_logins
 from tests.support.memory_store import MemoryStore
+
+LOCAL_PASSWORD = "correct horse battery staple"
 
 
 def interfaces(
@@ -22,6 +27,7 @@ def interfaces(
     creations: CreationInterface | None = None,
     keys: KeyInterface | None = None,
     alerts: FakeAlerts | None = None,
+    logins: LoginInterface | None = None,
 ) -> Interfaces:
     """These, and fakes."""
     worked_on = alerts or FakeAlerts()
@@ -32,4 +38,6 @@ def interfaces(
         keys=keys or no_keys(clock),
         alerts=worked_on,
         alert_course=worked_on,
+        logins=logins or no_logins(clock),
+        local=LocalLogin(LOCAL_PASSWORD, clock),
     )

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from kyc_rtc.access.keys import KeyService
+from kyc_rtc.access.logins import LoginService
 from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
@@ -20,6 +21,8 @@ from signaling.listening import serving
 from tests.support.clock import ManualClock
 from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
+from tests.support.fake_logins import MemoryLogins
+from tests.support.fake_provider import FakeProvider
 from tests.support.fake_sessions import FakeSessions
 from tests.support.interfaces import interfaces
 from tests.support.wire import Wire
@@ -47,13 +50,29 @@ def keys(clock: ManualClock) -> KeyService:
 
 
 @pytest.fixture
+def login_rows() -> MemoryLogins:
+    return MemoryLogins()
+
+
+@pytest.fixture
+def provider(clock: ManualClock) -> FakeProvider:
+    """The OIDC provider of whoever has one."""
+    return FakeProvider(clock)
+
+
+@pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
 
 
 @pytest.fixture
 async def make_client(
-    sessions: FakeSessions, labels: FakeLabels, keys: KeyService, clock: ManualClock
+    sessions: FakeSessions,
+    labels: FakeLabels,
+    keys: KeyService,
+    clock: ManualClock,
+    login_rows: MemoryLogins,
+    provider: FakeProvider,
 ) -> AsyncIterator[MakeClient]:
     async with contextlib.AsyncExitStack() as stack:
 
@@ -63,8 +82,15 @@ async def make_client(
                 settings,
                 clock,
                 Metrics(),
-                interfaces(sessions, clock, labels=labels, keys=keys),
+                interfaces(
+                    sessions,
+                    clock,
+                    labels=labels,
+                    keys=keys,
+                    logins=LoginService(login_rows, settings.oidc, clock),
+                ),
                 life,
+                provider,
             )
             return await stack.enter_async_context(TestClient(TestServer(app)))
 

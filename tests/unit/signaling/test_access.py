@@ -16,10 +16,12 @@ from kyc_rtc.sessions.interface import AlertView
 from kyc_rtc.settings import Settings
 from signaling.auth import Authenticator
 from signaling.endpoints import Admission, Endpoint, routes_of
+from signaling.people import People
 from signaling.principals import Access, Kind, Principal
 from signaling.tokens import Tokens
 from tests.support.clock import ManualClock
 from tests.support.credentials import LINK_NUMBER, Credentials
+from tests.support.edge import BODIES, Edge
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import Client, MakeClient
 
@@ -28,6 +30,8 @@ KEYS = frozenset({"key", "key_as_bearer"})
 OWN = frozenset({"own"})
 ANY_TOKEN = frozenset({"own", "foreign"})
 LINK = frozenset({"link"})
+NOBODY: frozenset[str] = frozenset()
+"""None but people: test_access_people.py has them."""
 
 
 def keys(*scopes: Scope) -> frozenset[str]:
@@ -47,8 +51,10 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /apply/{rest}": EVERYBODY,
     "GET /ops/": EVERYBODY,
     "GET /static/apply": EVERYBODY,
-    "GET /static/ops": EVERYBODY,
+    "GET /login": EVERYBODY,
+    "GET /login/callback": EVERYBODY,
     "GET /static/i18n": EVERYBODY,
+    "GET /static/ops": EVERYBODY,
     "GET /static/sdk": EVERYBODY,
     "GET /static/style": EVERYBODY,
     "OPTIONS /whip/{session_id}": EVERYBODY,
@@ -85,6 +91,8 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "POST /api/v1/keys/{key_id}/rotate": keys(Scope.KEYS),
     "POST /api/v1/keys/{key_id}/revoke": keys(Scope.KEYS),
     "GET /metrics": keys(Scope.METRICS),
+    "GET /api/v1/me": NOBODY,
+    "POST /logout": NOBODY,
     "POST /whip/{session_id}": OWN,
     "GET /whip/{session_id}/messages": OWN,
     "PATCH /whip/{session_id}/{peer_id}": OWN,
@@ -92,108 +100,8 @@ ADMITTED: dict[str, frozenset[str] | None] = {
 }
 """Which credentials each route admits, by the names of `Credentials.of`; None: any, and none."""
 
-BODIES: dict[str, Callable[[str], Any]] = {
-    "start-session": lambda _id: {"user_id": "x"},
-    "send-challenge": lambda key: {"session_id": key, "challenge_type": "nod"},
-    "upload-video-frame": lambda key: {"session_id": key, "frame": "data:image/png;base64,AAAA"},
-    "complete-verification": lambda key: {"session_id": key},
-    "offer": lambda _id: {"type": "offer", "sdp": "v=0"},
-    "consent": lambda _id: {"version": "x", "locale": "en"},
-    "label": lambda _id: {"label": "bona_fide", "source": "agent", "labelled_by": "x"},
-    "acknowledge": lambda _id: {"acknowledged_by": "x"},
-    "assign": lambda _id: {"assigned_to": "x"},
-    "resolve": lambda _id: {"resolution": "handled"},
-    "keys": lambda _id: {"name": "x", "scopes": ["keys"]},
-    "rotate": lambda _id: {},
-}
-STATIC_FILES = {
-    "apply": "apply.js",
-    "i18n": "en.json",
-    "ops": "ops.js",
-    "sdk": "kyc-rtc.js",
-    "style": "base.css",
-}
 GUARDED_TWICE = "POST /api/v1/keys"
 """Nobody can give a scope that they lack: who gets past the route's own guard is refused all the same."""
-
-WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel", "revoke")
-SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
-
-
-class Edge:
-    """The application, two sessions, and what it answers to each credential."""
-
-    def __init__(
-        self,
-        client: Client,
-        sessions: FakeSessions,
-        credentials: Credentials,
-        own: str,
-        other: str,
-    ) -> None:
-        self._client = client
-        self._sessions = sessions
-        self._before = dict(sessions.sessions)
-        self._headers = credentials.of(own, other)
-        self._own = own
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._headers)
-
-    def routes(self) -> set[str]:
-        """Every route of the running application, HEAD apart: it has the handler of GET."""
-        app = self._client.app
-        return {
-            f"{route.method} {route.resource.canonical}"
-            for route in app.router.routes()
-            if route.method != "HEAD"
-        }
-
-    def _reset(self) -> None:
-        """Take back what an earlier request did, such as a new link."""
-        self._sessions.sessions = dict(self._before)
-
-    async def status(self, route: str, credential: str) -> int:
-        """The status of a request that is well-formed but for its credential."""
-        method, path = route.split(" ")
-        kwargs: dict[str, Any] = {}
-        if path.startswith("/whip") and method in SDP_TYPES:
-            kwargs = {"data": b"v=0\r\n"}
-        elif method == "POST" and not path.endswith(WITHOUT_BODY):
-            kwargs = {"json": BODIES[path.rsplit("/", 1)[-1]](self._own)}
-        headers = dict(self._headers[credential])
-        if "data" in kwargs:
-            headers["Content-Type"] = SDP_TYPES[method]
-        url = path.format(
-            session_id=self._own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
-        )
-        if path.startswith("/static"):
-            url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"
-        if path.endswith("get-session-status"):
-            kwargs["params"] = {"session_id": self._own}
-        response = await self._client.request(method, url, headers=headers, **kwargs)
-        async with response:
-            return response.status
-
-    async def json(self, route: str, credential: str) -> Any:
-        """The answer to a call without a body."""
-        method, path = route.split(" ")
-        headers = self._headers[credential]
-        response = await self._client.request(method, path, headers=headers)
-        async with response:
-            return await response.json()
-
-    async def wrong(self, route: str, admitted: frozenset[str] | None) -> list[str]:
-        """The credentials that the route treats otherwise than it should."""
-        found = []
-        for name in self.names:
-            self._reset()
-            status = await self.status(route, name)
-            should_be = admitted is None or name in admitted
-            if (status not in (401, 403)) is not should_be or status >= 500:
-                found.append(f"{route} with {name}: {status}")
-        return found
 
 
 @pytest.fixture
@@ -216,7 +124,7 @@ async def make_edge(
             view = dataclasses.replace(sessions.sessions[session_id], link_number=LINK_NUMBER)
             sessions.sessions[session_id] = view
         sessions.alerts["a1"] = AlertView("a1", own, "face_changed", "high", "k", {}, 4)
-        return Edge(client, sessions, credentials, own, other)
+        return Edge(client, sessions, credentials.of(own, other), own)
 
     return make
 
@@ -274,10 +182,10 @@ async def test_who_is_refused_is_refused_before_the_body_is_read(
     edge = await make_edge()
     method, path = route.split(" ")
     url = path.format(
-        session_id=edge._own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
+        session_id=edge.own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
     )
     data = FormData({"x": "y" * 100})
-    response = await edge._client.request(method, url, data=data if method != "GET" else None)
+    response = await edge.client.request(method, url, data=data if method != "GET" else None)
     assert response.status == 401
 
 
@@ -297,13 +205,13 @@ async def test_in_development_without_keys_only_the_institution_needs_none(
 def weakened(endpoint: Endpoint) -> Iterator[Endpoint]:
     """The endpoint with its access declared too widely, in every way that there is."""
     yield dataclasses.replace(endpoint, access=Access.ANYONE)
-    if endpoint.access in (Access.INSTITUTION, Access.APPLICANT):
+    if endpoint.access in (Access.INSTITUTION, Access.APPLICANT, Access.PERSON):
         yield dataclasses.replace(endpoint, access=Access.KNOWN)
     if endpoint.access is Access.APPLICANT:
         yield dataclasses.replace(endpoint, access=Access.EITHER)
     if endpoint.access is Access.LINK:
         yield dataclasses.replace(endpoint, access=Access.APPLICANT)
-    elif endpoint.access is not Access.APPLICANT:
+    elif endpoint.access not in (Access.APPLICANT, Access.PERSON):
         for scope in Scope:
             if scope is not endpoint.scope:
                 yield dataclasses.replace(endpoint, scope=scope)
@@ -315,7 +223,13 @@ def mutations() -> Iterator[tuple[str, int]]:
         if who is EVERYBODY:
             continue
         others = len(Scope) - 1
-        number = 2 if who == LINK else 3 if who == OWN else others + (1 if who & ANY_TOKEN else 2)
+        number = (
+            2
+            if who in (LINK, NOBODY)
+            else 3
+            if who == OWN
+            else others + (1 if who & ANY_TOKEN else 2)
+        )
         yield from ((route, at) for at in range(number) if (route, at) != (GUARDED_TWICE, 1))
 
 
@@ -384,6 +298,7 @@ def nobody_checks(patch: pytest.MonkeyPatch) -> None:
         return Principal(Kind.INSTITUTION, scopes=frozenset(Scope))
 
     patch.setattr(Authenticator, "_institution", anybody)
+    patch.setattr(People, "required", anybody)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +310,8 @@ def nobody_checks(patch: pytest.MonkeyPatch) -> None:
         for weaken in (
             *([tokens_of_any_session] if who & (OWN | LINK) and "foreign" not in who else []),
             *([tokens_of_any_kind, tokens_of_any_link] if who & (ANY_TOKEN | LINK) else []),
-            *([any_key, nobody_checks] if who & KEYS else []),
+            *([any_key] if who & KEYS else []),
+            *([nobody_checks] if who & KEYS or who == NOBODY else []),
             *([keys_of_any_scope] if who & KEYS and route != GUARDED_TWICE else []),
         )
     ],
