@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientResponse
 from pydantic import SecretStr, ValidationError
 
-from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.keys import api_key_hash
 from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import Order
 from kyc_rtc.settings import Settings
@@ -21,7 +21,7 @@ from tests.unit.signaling.conftest import Client, MakeClient
 
 BANK, OTHER_BANK, STRANGER = "https://bank.example", "https://other.example", "https://evil.example"
 SECRET = "s" * 40
-KEY, OTHER_KEY = new_api_key(), new_api_key()
+KEY, OTHER_KEY = "kyc_of-bank-a", "kyc_of-bank-b"
 PREFLIGHT = {"Access-Control-Request-Method": "POST"}
 ALLOWED, VARY = "Access-Control-Allow-Origin", "Vary"
 
