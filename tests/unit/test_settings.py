@@ -275,5 +275,5 @@ def test_the_documented_env_file_starts_production(tmp_path: Path) -> None:
     filled = environ | {"SECRET_KEY": "s" * 32, "KYC_RTC_API_KEYS": keys}
     settings = load(tmp_path, filled)
     assert settings.environment == "production"
-    assert [len(key.scopes) for key in settings.institution_keys] == [2, 1]
+    assert [len(key.scopes) for key in settings.institution_keys] == [5, 1]
     assert settings.media.ice_servers
