@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import signaling.app
-
 from kyc_rtc.access.people import Person
 from kyc_rtc.scopes import Role, Scope
 from kyc_rtc.sessions.interface import AlertView
