@@ -115,7 +115,8 @@ BAD: dict[str, Make] = {
 
 
 def _rsa(kid: str, **more: Any) -> RSAKey:
-    return RSAKey.generate_key(2_048, parameters={"kid": kid, **more})
+    parameters: Any = {"kid": kid, **more}
+    return RSAKey.generate_key(2_048, parameters=parameters)
 
 
 def _p384() -> ECKey:
