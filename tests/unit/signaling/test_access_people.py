@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import signaling.app
 from kyc_rtc.access.people import Person
 from kyc_rtc.scopes import Role, Scope
 from kyc_rtc.sessions.interface import AlertView
@@ -15,7 +17,7 @@ from signaling.login_cookies import CSRF_HEADER, LoginCookies
 from signaling.people import People
 from signaling.principals import Principal
 from signaling.signatures import MAX_TOKEN_CHARS
-from tests.support.access_table import access_table
+from tests.support.access_table import access_table, rendered
 from tests.support.clock import ManualClock
 from tests.support.credentials import Credentials
 from tests.support.edge import Edge
@@ -278,3 +280,7 @@ async def test_somebody_unknown_is_noticed(
 
     monkeypatch.setattr(People, "by_cookie", nobody)
     assert await everybody.wrong("GET /api/v1/me", admitted("GET /api/v1/me")) != []
+
+
+def test_the_documentation_has_the_same_table() -> None:
+    assert rendered() in (Path(signaling.app.__file__).parents[1] / "docs" / "api.md").read_text()
