@@ -101,7 +101,7 @@ class Rig:
     async def ended(self, tasks: Collection[asyncio.Task[None]]) -> None:
         """Until these are over. A database that is busy for long is waited for on the clock, which moves."""
         while running := [task for task in tasks if not task.done()]:
-            _, pending = await asyncio.wait(running, timeout=5)
+            _, pending = await asyncio.wait(running, timeout=30)
             if pending:
                 await self.clock.advance(1_000)
 
