@@ -12,7 +12,7 @@ import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import apprise
 from apprise.plugins import NotifyBase
@@ -32,6 +32,7 @@ _STATUS: Final = re.compile(r"error=(\d{3})\b|\((\d{3}), ")
 """HTTP's in apprise's warnings, SMTP's in smtplib's errors."""
 _DETAILS: Final = ("Response Details:", "Socket Exception:")
 _SHORTEST_SECRET: Final = 4
+_PUBLIC: Final = frozenset({"services", "starttls", "insecure"})
 _TYPES: Final = {
     "critical": apprise.NotifyType.FAILURE,
     "high": apprise.NotifyType.FAILURE,
@@ -115,13 +116,15 @@ def outcome_of(ok: bool, lines: list[str], secrets: frozenset[str]) -> Outcome:
 
 
 def secrets_of(url: str) -> frozenset[str]:
-    """The parts of a URL that may be secret, or somebody's address: all but scheme, host and port."""
+    """The parts of a URL that may be secret, or somebody's address: its login, path, and values."""
     parts = urlsplit(url)
-    public = {parts.scheme, (parts.hostname or ""), "services", "starttls", "insecure"}
-    words = re.split(r"[/:@?&=,;\s]+", f"{url} {unquote(url)}")
+    values = [value for _, value in parse_qsl(parts.query)]
+    login = parts.netloc.rpartition("@")[0]
+    found = " ".join([login, unquote(login), parts.path, unquote(parts.path), *values])
+    words = re.split(r"[/:@,;\s]+", found)
     return frozenset(
-        word for word in words if len(word) >= _SHORTEST_SECRET and word.lower() not in public
-    )
+        word for word in words if len(word) >= _SHORTEST_SECRET and word not in _PUBLIC
+    ) - {parts.hostname or ""}
 
 
 def scrubbed(text: str, secrets: frozenset[str]) -> str:

@@ -69,7 +69,8 @@ def _email_url(settings: Settings) -> str:
         )
     user, password = settings.mail_username, settings.mail_password.get_secret_value()
     login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-    sender = alerts.email_from or (user if "@" in user else f"kyc-rtc@{server}")
+    domain = alerts.email_to[0].partition("@")[2]
+    sender = alerts.email_from or (user if "@" in user else f"kyc-rtc@{domain}")
     query = {
         "from": sender,
         "to": ",".join(alerts.email_to),

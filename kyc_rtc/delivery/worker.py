@@ -250,18 +250,19 @@ class DeliveryWorker:
             await self._clock.sleep_ms(_RECORD_EVERY_MS)
 
     async def _report(self, delivery: DeliveryRecord, attempt: DeliveryAttempt) -> None:
-        log.log(
-            20 if attempt.ok else 30,
-            "delivery_attempted",
-            delivery_id=delivery.delivery_id,
-            kind=delivery.kind,
-            target=delivery.target,
-            topic=delivery.topic,
-            number=attempt.number,
-            ok=attempt.ok,
-            status=attempt.status,
-            took_ms=attempt.took_ms,
-        )
+        facts = {
+            "delivery_id": delivery.delivery_id,
+            "kind": delivery.kind,
+            "target": delivery.target,
+            "topic": delivery.topic,
+            "number": attempt.number,
+            "status": attempt.status,
+            "took_ms": attempt.took_ms,
+        }
+        if attempt.ok:
+            log.info("delivery_sent", **facts)
+        else:
+            log.warning("delivery_failed", **facts)
         if not attempt.ok and self._observer is not None:
             await self._observer.failed(delivery, attempt)
 

@@ -23,7 +23,7 @@ class AlertSettings(Group):
     email_from: str = Field(
         "",
         pattern=r"^([^@\s,?&]+@[^@\s,?&]+)?$",
-        description="sender; empty: MAIL_USERNAME, or kyc-rtc at MAIL_SERVER",
+        description="sender; empty: MAIL_USERNAME, or kyc-rtc at the domain of the first recipient",
     )
     mail_security: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="how the connection to MAIL_SERVER is encrypted"

@@ -24,12 +24,13 @@ class HttpReceiver:
     paths: list[str] = field(default_factory=list)
     accepted: list[Any] = field(default_factory=list)
     asked: int = 0
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.Response:
         self.asked += 1
         status = self.answer()
         if status is None:
-            await asyncio.Event().wait()
+            await self.ending.wait()
         body = await request.json()
         if status == 200:
             self.paths.append(request.path)
@@ -54,6 +55,7 @@ async def http_receiver(
     try:
         yield receiver
     finally:
+        receiver.ending.set()
         await runner.cleanup()
 
 
@@ -93,6 +95,7 @@ async def mail_receiver(
     """An SMTP server on a free port, in this event loop."""
     receiver = MailReceiver(answer)
     loop = asyncio.get_running_loop()
+    others = asyncio.all_tasks()
     server = await loop.create_server(lambda: SMTP(receiver, hostname="test"), "127.0.0.1", 0)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
@@ -100,3 +103,12 @@ async def mail_receiver(
     finally:
         server.close()
         await server.wait_closed()
+        # The library starts a task for each connection, and leaves it to end by itself.
+        tasks = [task for task in asyncio.all_tasks() - others if _serves_mail(task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _serves_mail(task: asyncio.Task[Any]) -> bool:
+    return "SMTP" in getattr(task.get_coro(), "__qualname__", "")

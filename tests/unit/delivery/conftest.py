@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,9 +101,22 @@ class Rig:
     async def ended(self, tasks: Collection[asyncio.Task[None]]) -> None:
         """Until these are over. A database that is busy for long is waited for on the clock, which moves."""
         while running := [task for task in tasks if not task.done()]:
-            _, pending = await asyncio.wait(running, timeout=5)
+            _, pending = await asyncio.wait(running, timeout=30)
             if pending:
                 await self.clock.advance(1_000)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Give SQLite's thread, which answers in real time, as long as it needs; no time passes."""
+        async with asyncio.timeout(30):
+            while not holds():  # noqa: ASYNC110 - what is waited for has no event
+                await asyncio.sleep(0.005)
+
+    async def cut_off(self) -> None:
+        """End what the worker is sending, in the middle of it."""
+        tasks = list(self.worker._sending)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _hangs(self, worker: DeliveryWorker, task: asyncio.Task[None]) -> bool:
         return self.channels[worker._sending[task].name].hangs
@@ -122,5 +135,8 @@ class Rig:
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with opened(f"sqlite:///{tmp_path}/delivery.sqlite3") as database:
         made = Rig(database)
-        yield made
-        await made.worker.aclose()
+        try:
+            yield made
+        finally:
+            await made.cut_off()
+            await made.worker.aclose()

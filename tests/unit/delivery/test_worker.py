@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from kyc_rtc.delivery import Outcome, WorkerLimits
@@ -11,7 +9,6 @@ from kyc_rtc.errors import StorageUnavailable
 from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage import DeliveryQuery, DeliveryState
 from kyc_rtc.storage.alerts import AlertQuery
-from tests.support.clock import settle
 from tests.unit.delivery.conftest import Rig
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -101,10 +98,8 @@ async def test_who_dies_between_sending_and_recording_leaves_it_to_another(
     await rig.raised("high")
     rig.channels["security"].hangs = True
     await rig.rounds(count=1)
-    await settle()
-    assert rig.channels["security"].tried == 1
-    for task in rig.worker._sending:  # as kill -9 would
-        task.cancel()
+    await rig.until(lambda: rig.channels["security"].tried == 1)
+    await rig.cut_off()  # as kill -9 would
     rig.channels["security"].hangs = False
     other = rig.new_worker()
     await rig.rounds(other)
@@ -130,9 +125,10 @@ async def test_a_database_that_is_away_loses_nothing(
 
     monkeypatch.setattr(rig.store, "finish", away)
     await rig.worker.round()
-    while rig.worker._sending:
+    for failed in (1, 2):
+        await rig.until(lambda failed=failed: calls == failed)  # type: ignore[misc]
         await rig.clock.advance(1_000)
-        await asyncio.wait(list(rig.worker._sending), timeout=0.01)
+    await rig.ended(list(rig.worker._sending))
     assert (calls, rig.sent()) == (3, {"security": 1})
     states = {one.target: one.state for one in await rig.deliveries()}
     assert states["security"] == DeliveryState.DELIVERED
@@ -153,12 +149,10 @@ async def test_errors_of_a_round_do_not_end_the_task(
     await rig.raised("high")
     await rig.worker.start()
     await rig.worker.start()  # once is enough
-    for _ in range(200):
-        await rig.clock.advance(500)
-        await asyncio.sleep(0.005)  # SQLite's thread answers in real time
-        if rig.sent():
-            break
-    assert rig.sent() == {"security": 1}
+    for _ in range(3):
+        await rig.clock.advance(2_000)
+        await rig.until(lambda: bool(rig.sent()) or len(rig.clock._sleepers) > 0)
+    await rig.until(lambda: bool(rig.sent()))
     assert rig.worker.problems() == ()
     await rig.worker.aclose()
     await rig.worker.aclose()
