@@ -13,6 +13,7 @@ from aiohttp import web
 
 from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.clock import Clock
+from kyc_rtc.delivery.interface import DeliveryInterface
 from kyc_rtc.scopes import Scope
 from kyc_rtc.secret import resolve_secret
 from kyc_rtc.sessions.creations import CreationInterface
@@ -37,6 +38,7 @@ from signaling.pages import Pages, static_caching
 from signaling.principals import Access, Principal
 from signaling.rates import Rates
 from signaling.tokens import Tokens
+from signaling.webhooks import WebhookApi
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -50,6 +52,7 @@ class Interfaces:
     labels: LabelInterface
     creations: CreationInterface
     keys: KeyInterface
+    deliveries: DeliveryInterface
 
 
 def create_app(
@@ -74,6 +77,7 @@ def create_app(
         *ConsentApi(sessions, settings, STATIC / "i18n" / "en.json").endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
         *KeyApi(keys, clock).endpoints(),
+        *WebhookApi(interfaces.deliveries).endpoints(),
         *Whip(sessions, settings, clock).endpoints(),
         _metrics(metrics, labels),
     )

@@ -50,6 +50,18 @@ from signaling.schemas.sessions import (
     VerificationList,
     WeighedReason,
 )
+from signaling.schemas.webhooks import (
+    CreatedWebhookBody,
+    CreateWebhook,
+    DeliveryBody,
+    DeliveryDetailsBody,
+    DeliveryList,
+    DeliveryTry,
+    RotateWebhook,
+    WebhookBody,
+    WebhookList,
+    WebhookTested,
+)
 
 __all__ = [
     "Acknowledge",
@@ -68,8 +80,14 @@ __all__ = [
     "ConsentRecord",
     "ConsentText",
     "CreateKey",
+    "CreateWebhook",
     "CreatedKeyBody",
+    "CreatedWebhookBody",
     "CurrentChallenge",
+    "DeliveryBody",
+    "DeliveryDetailsBody",
+    "DeliveryList",
+    "DeliveryTry",
     "ErrorAnswer",
     "ErrorBody",
     "FrameAnswer",
@@ -89,6 +107,7 @@ __all__ = [
     "Readiness",
     "Reason",
     "RotateKey",
+    "RotateWebhook",
     "SendChallenge",
     "SessionReference",
     "SessionStatus",
@@ -97,5 +116,8 @@ __all__ = [
     "UploadFrame",
     "VerificationAnswer",
     "VerificationList",
+    "WebhookBody",
+    "WebhookList",
+    "WebhookTested",
     "WeighedReason",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.clock import Clock
+from kyc_rtc.delivery.interface import DeliveryInterface
 from kyc_rtc.sessions.creations import CreationInterface, CreationService
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from signaling.app import Interfaces
+from tests.support.fake_deliveries import FakeDeliveries
 from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
 from tests.support.memory_store import MemoryStore
@@ -20,6 +22,7 @@ def interfaces(
     labels: LabelInterface | None = None,
     creations: CreationInterface | None = None,
     keys: KeyInterface | None = None,
+    deliveries: DeliveryInterface | None = None,
 ) -> Interfaces:
     """These, and fakes."""
     return Interfaces(
@@ -27,4 +30,5 @@ def interfaces(
         labels=labels or FakeLabels(),
         creations=creations or CreationService(MemoryStore(clock=clock).idempotency, clock),
         keys=keys or no_keys(clock),
+        deliveries=deliveries or FakeDeliveries(),
     )

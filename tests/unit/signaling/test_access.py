@@ -76,6 +76,14 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "POST /api/v1/keys": keys(Scope.KEYS),
     "POST /api/v1/keys/{key_id}/rotate": keys(Scope.KEYS),
     "POST /api/v1/keys/{key_id}/revoke": keys(Scope.KEYS),
+    "GET /api/v1/webhooks": keys(Scope.WEBHOOKS),
+    "POST /api/v1/webhooks": keys(Scope.WEBHOOKS),
+    "DELETE /api/v1/webhooks/{webhook_id}": keys(Scope.WEBHOOKS),
+    "POST /api/v1/webhooks/{webhook_id}/rotate": keys(Scope.WEBHOOKS),
+    "POST /api/v1/webhooks/{webhook_id}/test": keys(Scope.WEBHOOKS),
+    "GET /api/v1/deliveries": keys(Scope.DELIVERIES_READ),
+    "GET /api/v1/deliveries/{delivery_id}": keys(Scope.DELIVERIES_READ),
+    "POST /api/v1/deliveries/{delivery_id}/replay": keys(Scope.WEBHOOKS),
     "GET /metrics": keys(Scope.METRICS),
     "POST /whip/{session_id}": OWN,
     "GET /whip/{session_id}/messages": OWN,
@@ -95,7 +103,14 @@ BODIES: dict[str, Callable[[str], Any]] = {
     "acknowledge": lambda _id: {"acknowledged_by": "x"},
     "keys": lambda _id: {"name": "x", "scopes": ["keys"]},
     "rotate": lambda _id: {},
+    "webhooks": lambda _id: {"url": "https://bank.example/hook"},
 }
+NAMED = {
+    "alert_id": "a1", "peer_id": "the-peer", "key_id": "k1", "webhook_id": "w1", "delivery_id": "d1",
+    "rest": "x/y",
+}  # fmt: skip
+"""What the paths name, apart from sessions."""
+
 STATIC_FILES = {
     "apply": "apply.js",
     "i18n": "en.json",
@@ -105,7 +120,7 @@ STATIC_FILES = {
 GUARDED_TWICE = "POST /api/v1/keys"
 """Nobody can give a scope that they lack: who gets past the route's own guard is refused all the same."""
 
-WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel", "revoke")
+WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel", "revoke", "test", "replay")
 SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
 
 
@@ -154,9 +169,7 @@ class Edge:
         headers = dict(self._headers[credential])
         if "data" in kwargs:
             headers["Content-Type"] = SDP_TYPES[method]
-        url = path.format(
-            session_id=self._own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
-        )
+        url = path.format(session_id=self._own, **NAMED)
         if path.startswith("/static"):
             url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"
         if path.endswith("get-session-status"):
@@ -262,9 +275,7 @@ async def test_who_is_refused_is_refused_before_the_body_is_read(
     """A body of the wrong type, that would be refused with 415 or 413 if it were looked at."""
     edge = await make_edge()
     method, path = route.split(" ")
-    url = path.format(
-        session_id=edge._own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
-    )
+    url = path.format(session_id=edge._own, **NAMED)
     data = FormData({"x": "y" * 100})
     response = await edge._client.request(method, url, data=data if method != "GET" else None)
     assert response.status == 401
