@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -11,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 from ssl import SSLContext
 from typing import Any
 
@@ -18,7 +20,10 @@ import structlog
 from aiohttp import web
 
 from kyc_rtc.access.keys import KeyService
+from kyc_rtc.alerts.rules import AlertRules, load_rules
 from kyc_rtc.clock import Clock, SystemClock
+from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
+from kyc_rtc.delivery.webhook_assembly import Webhooks, assemble_webhooks
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
@@ -36,10 +41,12 @@ from kyc_rtc.sessions.readiness import Surroundings, free_bytes
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
+from kyc_rtc.storage.alert_course import SqlAlertCourse
 from kyc_rtc.storage.alerts import SqlAlertRepository
 from kyc_rtc.storage.api_keys import SqlApiKeyRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.deliveries import SqlDeliveryStore
 from kyc_rtc.storage.features import SqlFeaturesRepository
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
@@ -47,14 +54,16 @@ from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
+from kyc_rtc.storage.sandbox import SqlSandboxStore
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.sessions import SqlSessionStore
+from kyc_rtc.storage.webhooks import SqlWebhookRepository
 from kyc_rtc.telemetry import Metrics, configure_logging
 from kyc_rtc.vision.model_store import ModelStore, VerifiedFile
 from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
-from signaling.app import Interfaces, create_app
+from signaling.app import STATIC, Interfaces, create_app
 from signaling.https import announce, server_context
 from signaling.listening import serving
 
@@ -74,6 +83,8 @@ class _Parts:
     housekeeping: Housekeeping
     sessions: SessionService
     pools: tuple[AnalysisPool, ...]
+    webhooks: Webhooks
+    delivery: Delivery
 
 
 def build(
@@ -95,7 +106,7 @@ def build(
     if new_analysis is None:
         model = VerifiedFile.of(ModelStore(settings.cache_dir).fetch(FACE_MODEL))
         new_analysis = _analysis_factory(settings, clock, model.path)
-    sealer = Sealer(resolve_secret(settings))
+    sealer, rules = Sealer(resolve_secret(settings)), load_rules(settings.config_dir)
     database = Database(settings.store_url, sealer)
     pool, background = AnalysisPool(settings.limits.analysis_threads), AnalysisPool(1)
     processes = SqlProcessStore(database, FINAL, LIVE)
@@ -121,9 +132,11 @@ def build(
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
         features=SqlFeaturesRepository(database),
+        sandbox=SqlSandboxStore(database, sealer),
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
+        alert_rules=rules,
     )
     idempotency = SqlIdempotencyStore(database, sealer)
     sessions, housekeeping = assemble(
@@ -136,16 +149,35 @@ def build(
         _surroundings(settings, model),
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
+    webhooks, delivery = _delivery(settings, clock, database, sealer, rules)
+    life = _life(
+        _Parts(database, sealer, housekeeping, sessions, (pool, background), webhooks, delivery)
+    )
     interfaces = Interfaces(
         sessions=sessions,
         labels=labels,
         creations=CreationService(idempotency, clock),
         keys=KeyService(SqlApiKeyRepository(database), clock),
+        deliveries=webhooks.service,
     )
     app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
     return app
+
+
+def _delivery(
+    settings: Settings, clock: Clock, database: Database, sealer: Sealer, rules: AlertRules
+) -> tuple[Webhooks, Delivery]:
+    """What sends webhooks and alerts."""
+    store = SqlDeliveryStore(database)
+    webhooks = assemble_webhooks(settings, clock, SqlWebhookRepository(database, sealer), store)
+    catalogue = json.loads((STATIC / "i18n" / "en.json").read_text("utf-8"))
+    draw = SystemRandom().random
+    alerts = SqlAlertCourse(database)
+    kinds = (webhooks.kind,)
+    return webhooks, assemble_delivery(
+        settings, rules, clock, store, alerts, catalogue, draw, kinds
+    )
 
 
 def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surroundings:
@@ -173,6 +205,9 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
         ending.push_async_callback(parts.housekeeping.aclose)
         ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()
+        ending.push_async_callback(parts.webhooks.aclose)
+        ending.push_async_callback(parts.delivery.aclose)
+        await parts.delivery.start()
         yield
 
 
@@ -224,10 +259,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"kyc-rtc: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
         )
         return 2
-    if settings.alert_email_enabled or settings.alert_slack_enabled:
-        log.warning(
-            "alert_delivery_unavailable", hint="alerts are kept; read /api/v1/alerts/active"
-        )
     return run(app, settings, tls)
 
 
