@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from random import SystemRandom
 from ssl import SSLContext
 from typing import Any
 
@@ -20,7 +20,7 @@ import structlog
 from aiohttp import web
 
 from kyc_rtc.access.keys import KeyService
-from kyc_rtc.alerts.rules import AlertRules, load_rules
+from kyc_rtc.alerts.rules import load_rules
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
 from kyc_rtc.delivery.webhook_assembly import Webhooks, assemble_webhooks
@@ -63,7 +63,7 @@ from kyc_rtc.vision.model_store import ModelStore, VerifiedFile
 from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
-from signaling.app import STATIC, Interfaces, create_app
+from signaling.app import Interfaces, create_app
 from signaling.https import announce, server_context
 from signaling.listening import serving
 
@@ -83,8 +83,8 @@ class _Parts:
     housekeeping: Housekeeping
     sessions: SessionService
     pools: tuple[AnalysisPool, ...]
-    webhooks: Webhooks
     delivery: Delivery
+    webhooks: Webhooks
 
 
 def build(
@@ -106,7 +106,7 @@ def build(
     if new_analysis is None:
         model = VerifiedFile.of(ModelStore(settings.cache_dir).fetch(FACE_MODEL))
         new_analysis = _analysis_factory(settings, clock, model.path)
-    sealer, rules = Sealer(resolve_secret(settings)), load_rules(settings.config_dir)
+    sealer = Sealer(resolve_secret(settings))
     database = Database(settings.store_url, sealer)
     pool, background = AnalysisPool(settings.limits.analysis_threads), AnalysisPool(1)
     processes = SqlProcessStore(database, FINAL, LIVE)
@@ -122,6 +122,21 @@ def build(
             metrics=metrics,
         )
 
+    rules = load_rules(settings.config_dir)
+    deliveries = SqlDeliveryStore(database)
+    webhooks = assemble_webhooks(
+        settings, clock, SqlWebhookRepository(database, sealer), deliveries
+    )
+    delivery = assemble_delivery(
+        settings,
+        rules,
+        clock,
+        deliveries,
+        SqlAlertCourse(database),
+        _catalogue(),
+        random.SystemRandom().random,
+        (webhooks.kind,),
+    )
     services = Services(
         settings=settings,
         clock=clock,
@@ -149,9 +164,8 @@ def build(
         _surroundings(settings, model),
     )
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    webhooks, delivery = _delivery(settings, clock, database, sealer, rules)
     life = _life(
-        _Parts(database, sealer, housekeeping, sessions, (pool, background), webhooks, delivery)
+        _Parts(database, sealer, housekeeping, sessions, (pool, background), delivery, webhooks)
     )
     interfaces = Interfaces(
         sessions=sessions,
@@ -165,19 +179,11 @@ def build(
     return app
 
 
-def _delivery(
-    settings: Settings, clock: Clock, database: Database, sealer: Sealer, rules: AlertRules
-) -> tuple[Webhooks, Delivery]:
-    """What sends webhooks and alerts."""
-    store = SqlDeliveryStore(database)
-    webhooks = assemble_webhooks(settings, clock, SqlWebhookRepository(database, sealer), store)
-    catalogue = json.loads((STATIC / "i18n" / "en.json").read_text("utf-8"))
-    draw = SystemRandom().random
-    alerts = SqlAlertCourse(database)
-    kinds = (webhooks.kind,)
-    return webhooks, assemble_delivery(
-        settings, rules, clock, store, alerts, catalogue, draw, kinds
-    )
+def _catalogue() -> Mapping[str, str]:
+    """The sentences of the pages, which the channels of the alerts say too."""
+    text = (Path(__file__).parent / "static" / "i18n" / "en.json").read_text("utf-8")
+    sentences: Mapping[str, str] = json.loads(text)
+    return sentences
 
 
 def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surroundings:
@@ -203,10 +209,10 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
         await parts.database.open()
         await check_sealer(parts.database, parts.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)
+        ending.push_async_callback(parts.webhooks.aclose)  # after the worker
+        ending.push_async_callback(parts.delivery.aclose)
         ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()
-        ending.push_async_callback(parts.webhooks.aclose)
-        ending.push_async_callback(parts.delivery.aclose)
         await parts.delivery.start()
         yield
 

@@ -24,7 +24,7 @@ from tests.support.browser_server import REPOSITORY, free_port
 from tests.support.faked_process import FakedServer
 from tests.support.receiver import receiving
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 USERS = ("test-passed", "test-failed", "test-needs-review", "test-cancelled", "test-expired")
 EVENTS = {
     "verification.started": 4,
