@@ -25,6 +25,7 @@ from kyc_rtc.access.logins import LoginService
 from kyc_rtc.alerts.rules import load_rules
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
+from kyc_rtc.delivery.webhook_assembly import Webhooks, assemble_webhooks
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
@@ -60,8 +61,10 @@ from kyc_rtc.storage.lists import SqlVerificationLists
 from kyc_rtc.storage.logins import SqlLoginRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
+from kyc_rtc.storage.sandbox import SqlSandboxStore
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.sessions import SqlSessionStore
+from kyc_rtc.storage.webhooks import SqlWebhookRepository
 from kyc_rtc.telemetry import Metrics, configure_logging
 from kyc_rtc.vision.model_store import ModelStore, VerifiedFile
 from media.peer import Peer
@@ -90,6 +93,7 @@ class _Parts:
     sessions: SessionService
     pools: tuple[AnalysisPool, ...]
     delivery: Delivery
+    webhooks: Webhooks
 
 
 def build(
@@ -128,14 +132,19 @@ def build(
         )
 
     rules = load_rules(settings.config_dir)
+    deliveries = SqlDeliveryStore(database)
+    webhooks = assemble_webhooks(
+        settings, clock, SqlWebhookRepository(database, sealer), deliveries
+    )
     delivery = assemble_delivery(
         settings,
         rules,
         clock,
-        SqlDeliveryStore(database),
+        deliveries,
         SqlAlertCourse(database),
         _catalogue(),
         random.SystemRandom().random,
+        (webhooks.kind,),
     )
     services = Services(
         settings=settings,
@@ -147,6 +156,7 @@ def build(
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
         features=SqlFeaturesRepository(database),
+        sandbox=SqlSandboxStore(database, sealer),
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
@@ -164,7 +174,9 @@ def build(
     )
     course, feed = SqlAlertCourse(database), AlertFeed(SqlAlertLists(database), clock)
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background), delivery))
+    life = _life(
+        _Parts(database, sealer, housekeeping, sessions, (pool, background), delivery, webhooks)
+    )
     password = new_password() if settings.development and not settings.oidc.enabled else None
     interfaces = Interfaces(
         sessions=sessions,
@@ -175,6 +187,7 @@ def build(
         local=None if password is None else LocalLogin(password, clock),
         alerts=AlertViews(SqlAlertLists(database), course, feed),
         alert_course=AlertCourseService(course, SqlLabelRepository(database), clock),
+        deliveries=webhooks.service,
     )
     app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
@@ -214,6 +227,7 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
         await parts.database.open()
         await check_sealer(parts.database, parts.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)
+        ending.push_async_callback(parts.webhooks.aclose)  # after the worker
         ending.push_async_callback(parts.delivery.aclose)
         ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()

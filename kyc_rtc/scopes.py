@@ -13,7 +13,7 @@ DEFAULT_TENANT: Final = "default"
 MAX_TENANT_LENGTH: Final = 64
 TENANT_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _TENANT = re.compile(TENANT_PATTERN, re.ASCII)
-_SANDBOX: Final = ":test"
+SANDBOX_SUFFIX: Final = ":test"
 """No tenant's id has a colon."""
 
 
@@ -108,17 +108,17 @@ def is_tenant(text: str) -> bool:
 def sandbox_of(tenant_id: str) -> str:
     """The sandbox of a tenant: a tenant of its own, so that its verifications, alerts, webhooks and
     statistics are apart from the tenant's like those of any other."""
-    return f"{tenant_id}{_SANDBOX}"
+    return f"{tenant_id}{SANDBOX_SUFFIX}"
 
 
 def is_sandbox(tenant_id: str) -> bool:
     """Whether it is the sandbox of a tenant."""
-    return tenant_id.endswith(_SANDBOX)
+    return tenant_id.endswith(SANDBOX_SUFFIX)
 
 
 def without_sandbox(tenant_id: str) -> str:
     """The tenant whose sandbox it is; any other as it is."""
-    return tenant_id.removesuffix(_SANDBOX)
+    return tenant_id.removesuffix(SANDBOX_SUFFIX)
 
 
 def can_have_sandbox(tenant_id: str) -> bool:

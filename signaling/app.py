@@ -15,6 +15,7 @@ from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.access.local import LocalLogin
 from kyc_rtc.access.logins import LoginInterface
 from kyc_rtc.clock import Clock
+from kyc_rtc.delivery.interface import DeliveryInterface
 from kyc_rtc.scopes import Scope
 from kyc_rtc.secret import resolve_secret
 from kyc_rtc.sessions.alert_course import AlertCourseInterface
@@ -44,6 +45,7 @@ from signaling.pages import Pages, static_caching
 from signaling.principals import Access, Principal
 from signaling.rates import Rates
 from signaling.tokens import Tokens
+from signaling.webhooks import WebhookApi
 from signaling.whip import Whip
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -57,6 +59,7 @@ class Interfaces:
     labels: LabelInterface
     creations: CreationInterface
     keys: KeyInterface
+    deliveries: DeliveryInterface
     alerts: AlertViewsInterface
     alert_course: AlertCourseInterface
     logins: LoginInterface
@@ -92,6 +95,7 @@ def create_app(
         *ConsentApi(sessions, settings, STATIC / "i18n" / "en.json").endpoints(),
         *LabelApi(labels, repeatable).endpoints(),
         *KeyApi(keys, clock).endpoints(),
+        *WebhookApi(interfaces.deliveries).endpoints(),
         *AlertApi(interfaces.alerts, interfaces.alert_course, clock).endpoints(),
         *entrance.endpoints,
         *Whip(sessions, settings, clock).endpoints(),

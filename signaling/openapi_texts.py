@@ -9,7 +9,8 @@ from signaling.principals import Access
 ABOUT: Final = (
     "Video KYC with liveness and deepfake checks on the live WebRTC track. Errors are "
     "`{error: {code, message, hint}}`. Times are RFC 3339 in UTC. Keys of sentences are those of "
-    "`/static/i18n/en.json`. Calls that take no body ignore one. There are no webhooks yet: poll."
+    "`/static/i18n/en.json`. Calls that take no body ignore one. Webhooks say what happens: see "
+    "docs/webhooks.md."
 )
 
 TAGS: Final = {
@@ -19,6 +20,8 @@ TAGS: Final = {
     "alerts": "What a person should look at",
     "keys": "API keys of the tenant",
     "people": "Logins of the institution's people, and who is asking",
+    "webhooks": "Endpoints that hear of what happens",
+    "deliveries": "What was sent to endpoints and channels",
     "labels": "What attempts turned out to be, and what it says about the verdicts",
     "metrics": "For Prometheus",
     "health": "For monitors and load balancers",
@@ -125,6 +128,8 @@ HEADERS: Final[dict[str, Any]] = {
 IDS: Final = {
     "session_id": "id of the attempt, or of the verification: a UUID",
     "alert_id": "id of the alert: a UUID",
+    "webhook_id": "id of the endpoint: a UUID",
+    "delivery_id": "id of the delivery: a UUID",
     "key_id": "id of the API key: the twelve characters before its secret",
     "peer_id": "id of the connection, from the Location of the answer to POST",
 }

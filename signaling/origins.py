@@ -14,6 +14,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from kyc_rtc.errors import Forbidden
+from kyc_rtc.scopes import without_sandbox
 from kyc_rtc.settings import Settings
 from signaling.headers import allow_frames
 
@@ -44,8 +45,8 @@ class Origins:
         self._public_host = urlsplit(settings.public_url).netloc.lower()
 
     def of(self, tenant_id: str) -> frozenset[str]:
-        """Those of one tenant."""
-        return self._of_tenants.get(tenant_id, frozenset())
+        """Those of one tenant, which are its sandbox's too."""
+        return self._of_tenants.get(without_sandbox(tenant_id), frozenset())
 
     @property
     def are_listed(self) -> bool:

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
+from kyc_rtc.delivery.interface import DeliveryState
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.sessions.states import SessionState
 from signaling.endpoints import described, unknown_keys
@@ -77,6 +78,22 @@ class VerificationsQuery(PageQuery):
     )
     from_ms: Time | None = Field(None, alias="from", description="begun then or later")
     to_ms: Time | None = Field(None, alias="to", description="begun before then")
+
+
+class DeliveriesQuery(PageQuery):
+    """Of `GET /deliveries`."""
+
+    kind: Literal["webhook", "alert"] | None = Field(None, description="of exactly this kind")
+    target: str | None = Field(
+        None, min_length=1, max_length=64, description="to exactly this endpoint or channel"
+    )
+    state: DeliveryState | None = Field(None, description="in exactly this state")
+    topic: str | None = Field(
+        None, min_length=1, max_length=64, description="of exactly this event"
+    )
+    alert_id: str | None = Field(None, description="about exactly this alert (UUID)")
+    session_id: str | None = Field(None, description="about exactly this attempt (UUID)")
+    verification_id: str | None = Field(None, description="about exactly this verification (UUID)")
 
 
 Query = TypeVar("Query", bound=BaseQuery)

@@ -20,7 +20,15 @@ from kyc_rtc.access.interface import (
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadRequest, Conflict, Forbidden, StorageUnavailable, Unauthorised
 from kyc_rtc.keys import ApiKey, api_key_hash, new_stored_key, stored_key_id
-from kyc_rtc.scopes import DEFAULT_TENANT, Scope, is_tenant, with_implied
+from kyc_rtc.scopes import (
+    DEFAULT_TENANT,
+    NOT_IN_THE_SANDBOX,
+    Scope,
+    can_have_sandbox,
+    is_tenant,
+    sandbox_of,
+    with_implied,
+)
 from kyc_rtc.storage.api_keys import ApiKeyRecord, ApiKeyRepository
 
 USED_EVERY_MS: Final = 3_600_000
@@ -52,10 +60,7 @@ class KeyService:
                 StorageUnavailable
             ):  # the call itself says so, where it needs the database
                 await self._keys.used(record.key_id, now_ms)
-        scopes = with_implied(Scope(scope) for scope in record.scopes if scope in set(Scope))
-        return ApiKey(
-            record.key_id, record.name, record.sha256, scopes, record.tenant_id, record.is_test
-        )
+        return _admitted(record)
 
     async def create(self, order: KeyOrder) -> CreatedKey:
         _check(order)
@@ -122,6 +127,8 @@ def _check(order: KeyOrder) -> None:
     """Raises BadRequest for an order that makes no sense."""
     if not is_tenant(order.tenant_id):
         raise BadRequest("tenant: lower-case letters, digits, - and _, at most 64")
+    if order.is_test and not can_have_sandbox(order.tenant_id):
+        raise BadRequest("tenant: its id is too long for a sandbox", hint="at most 59 characters")
     if not order.name.strip():
         raise BadRequest("name: is empty", hint="say who is going to use the key")
     if not order.scopes:
@@ -133,6 +140,15 @@ def _check(order: KeyOrder) -> None:
         )
     if order.expires_in_s is not None and not 1 <= order.expires_in_s <= MAX_LIFETIME_S:
         raise BadRequest(f"expires_in: has to be 1 to {MAX_LIFETIME_S} s")
+
+
+def _admitted(record: ApiKeyRecord) -> ApiKey:
+    """What a key is good for: one of the sandbox sees the sandbox, and nothing else of its tenant."""
+    scopes = with_implied(Scope(scope) for scope in record.scopes if scope in set(Scope))
+    tenant_id = record.tenant_id
+    if record.is_test:
+        scopes, tenant_id = scopes - NOT_IN_THE_SANDBOX, sandbox_of(tenant_id)
+    return ApiKey(record.key_id, record.name, record.sha256, scopes, tenant_id, record.is_test)
 
 
 def _view(record: ApiKeyRecord) -> KeyView:

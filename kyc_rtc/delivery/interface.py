@@ -73,8 +73,6 @@ class WebhookOrder:
 class TestOutcome:
     """What came of a test. `status`: of the answer, None without one; `reason`: why it failed, else empty."""
 
-    __test__ = False
-
     ok: bool
     status: int | None
     reason: str

@@ -18,6 +18,7 @@ from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.storage.features import FeaturesRepository
 from kyc_rtc.storage.footage import FootageRepository
+from kyc_rtc.storage.sandbox import SandboxStore
 from kyc_rtc.storage.sessions import SessionStore
 from kyc_rtc.telemetry import Metrics
 from media.peer_events import PeerEvent
@@ -84,6 +85,7 @@ class Services:
     store: SessionStore
     footage: FootageRepository
     features: FeaturesRepository
+    sandbox: SandboxStore
     new_peer: PeerFactory
     new_analysis: AnalysisFactory
     issuer: Issuer

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from kyc_rtc.errors import (
-    BadRequest,
     Conflict,
     Misdirected,
     NotFound,
@@ -55,7 +54,7 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.join_links import JoinLinks
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION
 from kyc_rtc.sessions.lists import Lists
-from kyc_rtc.sessions.opening import first_attempt, next_attempt, opening_entry
+from kyc_rtc.sessions.opening import check_user, first_attempt, next_attempt, opening_entry
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.readiness import Cause, Readiness
@@ -117,8 +116,7 @@ class SessionService:
     async def open(
         self, user_id: str, order: Order = NO_ORDER, new_id: str | None = None
     ) -> SessionView:
-        if not user_id.strip():
-            raise BadRequest("user_id is empty", hint="send the institution's own reference")
+        check_user(user_id, order.tenant_id)
         terms = terms_of(order, self._settings)
         session_id = new_session_id() if new_id is None else parse_session_id(new_id)
         opened = None if new_id is None else await self._opened(session_id)

@@ -58,6 +58,18 @@ from signaling.schemas.sessions import (
     VerificationList,
     WeighedReason,
 )
+from signaling.schemas.webhooks import (
+    CreatedWebhookBody,
+    CreateWebhook,
+    DeliveryBody,
+    DeliveryDetailsBody,
+    DeliveryList,
+    DeliveryTry,
+    RotateWebhook,
+    WebhookBody,
+    WebhookList,
+    WebhookTested,
+)
 
 __all__ = [
     "Acknowledge",
@@ -80,8 +92,14 @@ __all__ = [
     "ConsentRecord",
     "ConsentText",
     "CreateKey",
+    "CreateWebhook",
     "CreatedKeyBody",
+    "CreatedWebhookBody",
     "CurrentChallenge",
+    "DeliveryBody",
+    "DeliveryDetailsBody",
+    "DeliveryList",
+    "DeliveryTry",
     "ErrorAnswer",
     "ErrorBody",
     "FrameAnswer",
@@ -105,6 +123,7 @@ __all__ = [
     "Reason",
     "ResolveAlert",
     "RotateKey",
+    "RotateWebhook",
     "SendChallenge",
     "SessionReference",
     "SessionStatus",
@@ -113,5 +132,8 @@ __all__ = [
     "UploadFrame",
     "VerificationAnswer",
     "VerificationList",
+    "WebhookBody",
+    "WebhookList",
+    "WebhookTested",
     "WeighedReason",
 ]

@@ -22,6 +22,7 @@ BODIES: dict[str, Callable[[str], Any]] = {
     "resolve": lambda _id: {"resolution": "handled"},
     "keys": lambda _id: {"name": "x", "scopes": ["keys"]},
     "rotate": lambda _id: {},
+    "webhooks": lambda _id: {"url": "https://bank.example/hook"},
 }
 STATIC_FILES = {
     "apply": "apply.js",
@@ -30,7 +31,7 @@ STATIC_FILES = {
     "sdk": "kyc-rtc.js",
     "style": "base.css",
 }
-WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel", "revoke", "logout")
+WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel", "revoke", "logout", "test", "replay")
 SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
 
 
@@ -80,7 +81,13 @@ class Edge:
         if "data" in kwargs:
             headers["Content-Type"] = SDP_TYPES[method]
         url = path.format(
-            session_id=self.own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
+            session_id=self.own,
+            alert_id="a1",
+            peer_id="the-peer",
+            key_id="k1",
+            webhook_id="w1",
+            delivery_id="d1",
+            rest="x/y",
         )
         if path.startswith("/static"):
             url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"

@@ -6,11 +6,13 @@ from kyc_rtc.access.interface import KeyInterface
 from kyc_rtc.access.local import LocalLogin
 from kyc_rtc.access.logins import LoginInterface
 from kyc_rtc.clock import Clock
+from kyc_rtc.delivery.interface import DeliveryInterface
 from kyc_rtc.sessions.creations import CreationInterface, CreationService
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.sessions.labels import LabelInterface
 from signaling.app import Interfaces
 from tests.support.fake_alerts import FakeAlerts
+from tests.support.fake_deliveries import FakeDeliveries
 from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
 from tests.support.fake_logins import no_logins
@@ -28,6 +30,7 @@ def interfaces(
     keys: KeyInterface | None = None,
     alerts: FakeAlerts | None = None,
     logins: LoginInterface | None = None,
+    deliveries: DeliveryInterface | None = None,
 ) -> Interfaces:
     """These, and fakes."""
     worked_on = alerts or FakeAlerts()
@@ -40,4 +43,5 @@ def interfaces(
         alert_course=worked_on,
         logins=logins or no_logins(clock),
         local=LocalLogin(LOCAL_PASSWORD, clock),
+        deliveries=deliveries or FakeDeliveries(),
     )

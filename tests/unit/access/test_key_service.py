@@ -10,7 +10,16 @@ from kyc_rtc.access.interface import KeyOrder
 from kyc_rtc.access.keys import MAX_KEYS_OF_TENANT, USED_EVERY_MS, KeyService
 from kyc_rtc.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthorised
 from kyc_rtc.keys import new_stored_key, stored_key_id
-from kyc_rtc.scopes import ROLE_SCOPES, Role, Scope, scopes_of, with_implied
+from kyc_rtc.scopes import (
+    NOT_IN_THE_SANDBOX,
+    ROLE_SCOPES,
+    Role,
+    Scope,
+    is_tenant,
+    sandbox_of,
+    scopes_of,
+    with_implied,
+)
 from tests.support.clock import ManualClock
 from tests.support.fake_keys import MemoryApiKeys
 
@@ -56,6 +65,27 @@ async def test_a_key_shows_its_kind_and_its_id(keys: KeyService, is_test: bool) 
     made = await keys.create(order(is_test=is_test))
     assert made.secret.startswith("kyc_test_" if is_test else "kyc_live_")
     assert stored_key_id(made.secret) == made.key.key_id
+
+
+async def test_a_key_of_the_sandbox_sees_nothing_else(keys: KeyService) -> None:
+    made = await keys.create(order(is_test=True, scopes=frozenset(Scope) - {Scope.METRICS}))
+    found = await keys.find(made.secret)
+    assert found is not None
+    assert (found.tenant_id, found.is_test) == (sandbox_of("bank-a"), True)
+    assert not is_tenant(found.tenant_id)  # so that no tenant is the sandbox of another
+    assert found.scopes == frozenset(Scope) - NOT_IN_THE_SANDBOX
+    assert [key.key_id for key in await keys.listed("bank-a")] == [made.key.key_id]
+
+
+@pytest.mark.parametrize(("length", "fits"), [(59, True), (60, False)])
+async def test_a_long_tenant_has_no_sandbox(keys: KeyService, length: int, fits: bool) -> None:
+    ordered = order(tenant_id="b" * length, is_test=True)
+    if fits:
+        await keys.create(ordered)
+    else:
+        with pytest.raises(BadRequest, match="sandbox"):
+            await keys.create(ordered)
+    await keys.create(order(tenant_id="b" * length))
 
 
 async def test_a_key_that_differs_in_its_secret_is_unknown(keys: KeyService) -> None:

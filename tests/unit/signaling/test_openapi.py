@@ -31,7 +31,7 @@ PAGES = {"/apply", "/apply/{session_id}", "/apply/{rest}"}
 UNDESCRIBED = {"/api/v1", "/", "/favicon.ico"} | PAGES
 ENUMS = {
     "status": {"Outcome", "VerdictStatus"},
-    "state": {"SessionState"},
+    "state": {"SessionState", "DeliveryState"},
     "severity": {"Severity"},
     "transport": {"Transport"},
     "label": {"SessionLabel"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ from aiohttp import ClientResponse
 from pydantic import SecretStr, ValidationError
 
 from kyc_rtc.keys import api_key_hash
-from kyc_rtc.scopes import Scope
+from kyc_rtc.scopes import Scope, sandbox_of
 from kyc_rtc.sessions.interface import Order
 from kyc_rtc.settings import Settings
 from kyc_rtc.settings.groups import ApiKeySettings
 from kyc_rtc.settings.tenants import TenantSettings
+from signaling.origins import Origins
 from signaling.tokens import Tokens
 from tests.support.clock import ManualClock
 from tests.support.fake_sessions import FakeSessions
@@ -185,3 +187,10 @@ def test_origins_that_can_be_listed(origin: str) -> None:
 def test_what_no_browser_writes_as_an_origin_is_refused(origin: Any) -> None:
     with pytest.raises(ValidationError):
         TenantSettings(allowed_origins=(origin,))
+
+
+def test_a_sandbox_has_the_origins_of_its_tenant(tmp_path: Path) -> None:
+    listed = {"bank-a": TenantSettings(allowed_origins=("https://bank.example",))}
+    origins = Origins(Settings(data_dir=tmp_path, tenants=listed))
+    assert origins.of(sandbox_of("bank-a")) == origins.of("bank-a") == {"https://bank.example"}
+    assert origins.of(sandbox_of("bank-b")) == frozenset()
