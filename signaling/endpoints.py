@@ -169,7 +169,8 @@ class Admission:
         request[_CHECK_TENANT] = check
         named = request.match_info.get("session_id")
         if "session_id" in endpoint.query:
-            named = request.query.get("session_id")
+            given = request.query.getall("session_id", [])
+            named = given[0] if len(given) == 1 else None  # of two, the handler refuses both
         if named:
             await check(named)
 

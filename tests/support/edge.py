@@ -24,6 +24,16 @@ BODIES: dict[str, Callable[[str], Any]] = {
     "rotate": lambda _id: {},
     "webhooks": lambda _id: {"url": "https://bank.example/hook"},
 }
+NAMED = {
+    "alert_id": "a1",
+    "peer_id": "the-peer",
+    "key_id": "k1",
+    "webhook_id": "w1",
+    "delivery_id": "d1",
+    "rest": "x/y",
+}
+"""What paths name, apart from sessions."""
+
 STATIC_FILES = {
     "apply": "apply.js",
     "i18n": "en.json",
@@ -65,6 +75,10 @@ class Edge:
             if route.method != "HEAD" and route.resource is not None
         }
 
+    def url(self, path: str) -> str:
+        """The path of a route, filled in."""
+        return path.format(session_id=self.own, **NAMED)
+
     def _reset(self) -> None:
         """Take back what an earlier request did, such as a new link."""
         self._sessions.sessions = dict(self._before)
@@ -80,15 +94,7 @@ class Edge:
         headers = dict(self._headers[credential])
         if "data" in kwargs:
             headers["Content-Type"] = SDP_TYPES[method]
-        url = path.format(
-            session_id=self.own,
-            alert_id="a1",
-            peer_id="the-peer",
-            key_id="k1",
-            webhook_id="w1",
-            delivery_id="d1",
-            rest="x/y",
-        )
+        url = self.url(path)
         if path.startswith("/static"):
             url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"
         if path.endswith("get-session-status"):

@@ -189,9 +189,7 @@ async def test_who_is_refused_is_refused_before_the_body_is_read(
     """A body of the wrong type, that would be refused with 415 or 413 if it were looked at."""
     edge = await make_edge()
     method, path = route.split(" ")
-    url = path.format(
-        session_id=edge.own, alert_id="a1", peer_id="the-peer", key_id="k1", rest="x/y"
-    )
+    url = edge.url(path)
     data = FormData({"x": "y" * 100})
     response = await edge.client.request(method, url, data=data if method != "GET" else None)
     assert response.status == 401

@@ -27,7 +27,7 @@ from tests.unit.signaling.conftest import Client, MakeClient
 
 KYC = "/api/v1/kyc"
 API = Path(__file__).parent.parent.parent.parent / "docs" / "api.md"
-PAGES = {"/apply", "/apply/{session_id}", "/apply/{rest}"}
+PAGES = {"/apply", "/apply/{session_id}", "/apply/{rest}", "/ops/"}
 UNDESCRIBED = {"/api/v1", "/", "/favicon.ico"} | PAGES
 ENUMS = {
     "status": {"Outcome", "VerdictStatus"},

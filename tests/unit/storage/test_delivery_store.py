@@ -102,7 +102,7 @@ async def test_rows_become_deliveries_and_are_gone(
         topic="verification.started",
         kind="alert",
         target="slack",
-        payload={"state": "connecting", "status": None, "needs_review": False},
+        payload={"state": "connecting", "status": None, "needs_review": False, "reasons": []},
         dedupe_key=f"slack:{row['number']}",
         count=1,
         created_at_ms=NOW_MS,
