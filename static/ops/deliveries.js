@@ -59,12 +59,12 @@ function filters({ words }, given) {
 /** @param {import('./ops.js').Desk} desk @param {string} id */
 async function one(desk, id) {
   const { api, words } = desk;
-  const found = await api.get(`/deliveries/${encodeURIComponent(id)}`);
-  const rows = found.history.map((/** @type {any} */ each) => [
+  const { delivery: found, tries } = await api.get(`/deliveries/${encodeURIComponent(id)}`);
+  const rows = tries.map((/** @type {any} */ each) => [
     String(each.number),
     when(each.at),
     chip(words.text(each.ok ? 'ops.ok' : 'ops.failed'), each.ok ? 'good' : 'bad'),
-    each.status === null ? '–' : String(each.status),
+    each.http_status === null ? '–' : String(each.http_status),
     words.text('ops.ms', { count: each.took_ms }),
     each.reason || '–',
   ]);

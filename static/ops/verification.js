@@ -84,7 +84,7 @@ function reasons({ words }, one) {
       el('span', { class: 'code soft', text: reason.code }),
     ),
   );
-  return card(words.text('ops.reasons'), el('ul', { class: 'timeline-free' }, ...items));
+  return card(words.text('ops.reasons'), el('ul', { class: 'list' }, ...items));
 }
 
 /** @param {import('./ops.js').Desk} desk @param {any} one */
