@@ -15,8 +15,9 @@ const REDRAW_MS = 1_000;
  * @param {URLSearchParams} query
  */
 export async function alerts(desk, place, query) {
+  if (place) return one(desk, place); // drawn anew, it would lose what somebody writes there
   listen(desk);
-  return place ? one(desk, place) : list(desk, query);
+  return list(desk, query);
 }
 
 /** Draw the view anew when an alert is raised or changes. @param {import('./ops.js').Desk} desk */

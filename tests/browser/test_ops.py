@@ -158,11 +158,11 @@ async def test_an_alert_appears_by_itself_and_is_worked_on(
     link = f"a[href='#/alerts/{alert.alert_id}']"
     await ops.page.wait_for_selector(link, timeout=NEWS_LIMIT_MS)
     await ops.page.click(link)
-    await ops.page.click("text=Assign to me")
+    await ops.page.click("button:text-is('Assign to me')")
     await ops.page.wait_for_selector("dd:has-text('admin')")
     await ops.page.select_option("select[name=resolution]", "false_positive")
     await ops.page.fill("input[name=note]", "twins")
-    await ops.page.click("text=Resolve")
+    await ops.page.click("button:text-is('Resolve')")
     await ops.page.wait_for_selector("dd:has-text('twins')")
     await ops.show("alerts")
     assert not await ops.page.is_visible(link)
