@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +19,13 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from kyc_rtc.access.keys import KeyService
+from kyc_rtc.access.local import USER, LocalLogin, new_password
+from kyc_rtc.access.logins import LoginService
+from kyc_rtc.alerts.rules import load_rules
 from kyc_rtc.clock import Clock, SystemClock
+from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
+from kyc_rtc.delivery.webhook_assembly import Webhooks, assemble_webhooks
 from kyc_rtc.errors import KycError
 from kyc_rtc.ids import PeerId
 from kyc_rtc.liveness.issuer import Issuer
@@ -25,6 +33,10 @@ from kyc_rtc.memory import limit_arenas
 from kyc_rtc.pipeline.factory import new_analysis as new_frame_analysis
 from kyc_rtc.pipeline.nets import SHIPPED, load_learned
 from kyc_rtc.pipeline.pool import AnalysisPool
+from kyc_rtc.secret import resolve_secret
+from kyc_rtc.sessions.alert_course import AlertCourseService
+from kyc_rtc.sessions.alert_feed import AlertFeed
+from kyc_rtc.sessions.alert_views import AlertViews
 from kyc_rtc.sessions.assembly import assemble
 from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.sessions.housekeeping import Housekeeping
@@ -34,29 +46,37 @@ from kyc_rtc.sessions.readiness import Surroundings, free_bytes
 from kyc_rtc.sessions.service import SessionService
 from kyc_rtc.sessions.states import FINAL, LIVE
 from kyc_rtc.settings import Settings, load_settings
+from kyc_rtc.storage.alert_course import SqlAlertCourse
+from kyc_rtc.storage.alert_lists import SqlAlertLists
 from kyc_rtc.storage.alerts import SqlAlertRepository
+from kyc_rtc.storage.api_keys import SqlApiKeyRepository
 from kyc_rtc.storage.commands import SqlCommandStore
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.deliveries import SqlDeliveryStore
 from kyc_rtc.storage.features import SqlFeaturesRepository
 from kyc_rtc.storage.footage import SqlFootageRepository
 from kyc_rtc.storage.idempotency import SqlIdempotencyStore
 from kyc_rtc.storage.labels import SqlLabelRepository
 from kyc_rtc.storage.lists import SqlVerificationLists
+from kyc_rtc.storage.logins import SqlLoginRepository
 from kyc_rtc.storage.processes import SqlProcessStore
 from kyc_rtc.storage.rows import check_sealer
+from kyc_rtc.storage.sandbox import SqlSandboxStore
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.sessions import SqlSessionStore
+from kyc_rtc.storage.webhooks import SqlWebhookRepository
 from kyc_rtc.telemetry import Metrics, configure_logging
 from kyc_rtc.vision.model_store import ModelStore, VerifiedFile
 from media.peer import Peer
 from media.timeline import MediaTimeline
 from media.video_track import FrameSink
-from signaling.app import create_app
+from signaling.app import Interfaces, create_app
 from signaling.https import announce, server_context
 from signaling.listening import serving
-from signaling.secret import resolve_secret
 
 DRAIN: web.AppKey[Callable[[], Coroutine[Any, Any, None]]] = web.AppKey("drain")
+LOCAL_PASSWORD: web.AppKey[str] = web.AppKey("local_password")
+"""Of the local login, where there is one: printed when the server starts."""
 
 FACE_MODEL = "face_landmarker"
 
@@ -72,6 +92,8 @@ class _Parts:
     housekeeping: Housekeeping
     sessions: SessionService
     pools: tuple[AnalysisPool, ...]
+    delivery: Delivery
+    webhooks: Webhooks
 
 
 def build(
@@ -109,6 +131,21 @@ def build(
             metrics=metrics,
         )
 
+    rules = load_rules(settings.config_dir)
+    deliveries = SqlDeliveryStore(database)
+    webhooks = assemble_webhooks(
+        settings, clock, SqlWebhookRepository(database, sealer), deliveries
+    )
+    delivery = assemble_delivery(
+        settings,
+        rules,
+        clock,
+        deliveries,
+        SqlAlertCourse(database),
+        _catalogue(),
+        random.SystemRandom().random,
+        (webhooks.kind,),
+    )
     services = Services(
         settings=settings,
         clock=clock,
@@ -119,9 +156,11 @@ def build(
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
         features=SqlFeaturesRepository(database),
+        sandbox=SqlSandboxStore(database, sealer),
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
+        alert_rules=rules,
     )
     idempotency = SqlIdempotencyStore(database, sealer)
     sessions, housekeeping = assemble(
@@ -133,12 +172,36 @@ def build(
         idempotency,
         _surroundings(settings, model),
     )
+    course, feed = SqlAlertCourse(database), AlertFeed(SqlAlertLists(database), clock)
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(_Parts(database, sealer, housekeeping, sessions, (pool, background)))
-    creations = CreationService(idempotency, clock)
-    app = create_app(settings, clock, metrics, sessions, labels, creations, life)
+    life = _life(
+        _Parts(database, sealer, housekeeping, sessions, (pool, background), delivery, webhooks)
+    )
+    password = new_password() if settings.development and not settings.oidc.enabled else None
+    interfaces = Interfaces(
+        sessions=sessions,
+        labels=labels,
+        creations=CreationService(idempotency, clock),
+        keys=KeyService(SqlApiKeyRepository(database), clock),
+        logins=LoginService(SqlLoginRepository(database), settings.oidc, clock),
+        local=None if password is None else LocalLogin(password, clock),
+        alerts=AlertViews(SqlAlertLists(database), course, feed),
+        alert_course=AlertCourseService(course, SqlLabelRepository(database), clock),
+        deliveries=webhooks.service,
+    )
+    app = create_app(settings, clock, metrics, interfaces, life)
     app[DRAIN] = sessions.drain
+    app.on_shutdown.append(lambda _app: feed.aclose())  # or its streams would hold up the end
+    if password is not None:
+        app[LOCAL_PASSWORD] = password
     return app
+
+
+def _catalogue() -> Mapping[str, str]:
+    """The sentences of the pages, which the channels of the alerts say too."""
+    text = (Path(__file__).parent / "static" / "i18n" / "en.json").read_text("utf-8")
+    sentences: Mapping[str, str] = json.loads(text)
+    return sentences
 
 
 def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surroundings:
@@ -164,8 +227,11 @@ async def _life(parts: _Parts) -> AsyncIterator[None]:
         await parts.database.open()
         await check_sealer(parts.database, parts.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)
+        ending.push_async_callback(parts.webhooks.aclose)  # after the worker
+        ending.push_async_callback(parts.delivery.aclose)
         ending.push_async_callback(parts.sessions.aclose)
         await parts.housekeeping.start()
+        await parts.delivery.start()
         yield
 
 
@@ -173,6 +239,9 @@ async def serve(app: web.Application, settings: Settings, tls: SSLContext | None
     """Serve until a signal. SIGTERM lets live sessions finish first; a second one does not wait."""
     async with serving(app, settings, SystemClock(), tls):
         announce(settings, secure=tls is not None)
+        if LOCAL_PASSWORD in app:
+            sys.stdout.write(f"Log in at /login as {USER} with {app[LOCAL_PASSWORD]}\n")
+            sys.stdout.flush()
         draining, stop = asyncio.Event(), asyncio.Event()
 
         def on_term() -> None:
@@ -217,10 +286,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"kyc-rtc: {error.message}\n" + (f"  {error.hint}\n" if error.hint else "")
         )
         return 2
-    if settings.alert_email_enabled or settings.alert_slack_enabled:
-        log.warning(
-            "alert_delivery_unavailable", hint="alerts are kept; read /api/v1/alerts/active"
-        )
     return run(app, settings, tls)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 from kyc_rtc.errors import BadRequest, KycError
 from kyc_rtc.evaluation.settings_table import settings_table
-from kyc_rtc.keys import Scope, api_key_hash, new_api_key, new_key_id
+from kyc_rtc.keys_command import add_keys
 from kyc_rtc.settings import load_settings
 from kyc_rtc.vision.model_store import ModelStore
 
@@ -44,14 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate_chance(commands)
     _add_bench(commands)
     _add_models(commands)
-    keys = commands.add_parser("keys", help="make an API key and the hash to put into the settings")
-    keys.add_argument(
-        "--id", help="how the key differs from others; without it: from the name, and random digits"
-    )
-    keys.add_argument("--name", default="", help="stored with what its owner did")
-    scopes = [scope.value for scope in Scope]
-    keys.add_argument("--scopes", nargs="+", choices=scopes, default=scopes, help="without it: all")
-    keys.set_defaults(command=_keys)
+    add_keys(commands)
     settings = commands.add_parser("settings", help="print every setting, its default and meaning")
     settings.set_defaults(command=_settings)
     return parser
@@ -265,28 +256,6 @@ def _models(options: argparse.Namespace) -> int:
     path = store.fetch(FACE_MODEL) if options.action == "fetch" else store.path(FACE_MODEL)
     print(f"{FACE_MODEL}: {path} (SHA-256 verified)")
     return 0
-
-
-def _keys(options: argparse.Namespace) -> int:
-    key = new_api_key()
-    fields = {
-        "id": options.id or new_key_id(options.name),
-        "name": options.name,
-        "sha256": api_key_hash(key),
-        "scopes": options.scopes,
-    }
-    table = ", ".join(f"{name} = {_toml(value)}" for name, value in fields.items())
-    setting = f"[{{{table}}}]"
-    # What no server would take is refused here; other settings do not matter.
-    load_settings({"KYC_RTC_CONFIG_DIR": os.devnull, "KYC_RTC_API_KEYS": setting})
-    print(f"API key (shown once, give it to the caller): {key}")
-    print(f"KYC_RTC_API_KEYS={shlex.quote(setting)}")
-    return 0
-
-
-def _toml(value: str | list[str]) -> str:
-    """A text, or a list of texts, as TOML. Of JSON's escapes TOML knows all but surrogates."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _settings(_options: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@
     │   └── TooManyUploads        too many pictures of one session at one time
     ├── AtCapacity                admission refused for now; carries `retry_after_s`
     ├── StorageUnavailable        the database is away, busy or full; carries `retry_after_s`
+    ├── ProviderUnavailable       the OIDC provider is away; carries `retry_after_s`
     ├── SettingsError             a setting is unknown, missing or out of range
     ├── ModelError                a model file is missing, or is not the one that the lock names
     └── MediaError                a video file cannot be read
@@ -194,6 +195,16 @@ class StorageUnavailable(KycError):
     """Nothing is wrong with what was asked: the same call may succeed later."""
 
     code = "storage_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int = 5, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class ProviderUnavailable(KycError):
+    """Whoever comes by way of the OIDC provider cannot be checked now: the same call may succeed later."""
+
+    code = "provider_unavailable"
 
     def __init__(self, message: str, *, retry_after_s: int = 5, hint: str = "") -> None:
         super().__init__(message, hint=hint)

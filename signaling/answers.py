@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kyc_rtc.decision.verdict import VerdictStatus, weight_word
+from kyc_rtc.scopes import is_sandbox
 from kyc_rtc.sessions.interface import (
     AlertView,
     AttemptView,
@@ -103,6 +104,7 @@ def session_status(view: SessionView, warnings: Sequence[str] = ()) -> schemas.S
         consent=None if view.consent is None else consent(view.consent),
         withdrawn=view.withdrawn,
         needs_review=view.needs_review,
+        is_test=is_sandbox(view.tenant_id),
         profile=view.profile,
         locale=view.locale,
         return_url=view.return_url,

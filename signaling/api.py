@@ -12,7 +12,7 @@ from kyc_rtc import __version__
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import BadImage, BadRequest
 from kyc_rtc.ids import parse_session_id
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     Command,
@@ -24,11 +24,11 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.settings import Settings
 from kyc_rtc.turn import ice_servers
 from signaling import answers, schemas
-from signaling.auth import Access, Principal
 from signaling.bodies import UploadPlaces
 from signaling.endpoints import Body, Endpoint, answer, client_of, read_body, warnings_of
 from signaling.idempotency import Creations
 from signaling.links import Links
+from signaling.principals import Access, Principal
 from signaling.queries import (
     AlertsQuery,
     JournalQuery,
@@ -86,6 +86,7 @@ class KycApi:
             Endpoint(
                 "GET", f"{V1}/kyc/client-config", self.client_config, "What a client needs to connect",
                 Access.KNOWN, schemas.ClientConfig, problems=(401, 403, 409, 503),
+                scope=Scope.VERIFICATIONS_READ,
             ),
         )  # fmt: skip
 
@@ -99,7 +100,7 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/send-challenge", self.send_challenge, "Ask for one more challenge",
                 Access.INSTITUTION, schemas.ChallengeAnswer, 200, schemas.SendChallenge,
-                problems=(400, 401, 403, 404, 409, 415, 503),
+                problems=(400, 401, 403, 404, 409, 415, 503), scope=Scope.ASSIST,
             ),
             Endpoint(
                 "POST", f"{V1}/kyc/upload-video-frame", self.upload_frame,
@@ -110,17 +111,18 @@ class KycApi:
             Endpoint(
                 "POST", f"{V1}/kyc/complete-verification", self.complete, "Bring it to its verdict now",
                 Access.INSTITUTION, schemas.VerificationAnswer, 200, schemas.SessionReference,
-                problems=(400, 401, 403, 404, 409, 415, 503),
+                problems=(400, 401, 403, 404, 409, 415, 503), scope=Scope.ASSIST,
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/get-session-status", self.session_status, "A session as it stands",
                 Access.INSTITUTION, schemas.SessionStatus, query=("session_id",),
-                problems=(400, 401, 403, 404, 503),
+                problems=(400, 401, 403, 404, 503), scope=Scope.VERIFICATIONS_READ,
             ),
             Endpoint(
                 "GET", f"{V1}/kyc/sessions", self.verifications, "Verifications as they stand",
                 Access.INSTITUTION, schemas.VerificationList,
                 optional_query=VerificationsQuery, problems=(400, 401, 403, 503),
+                scope=Scope.VERIFICATIONS_READ,
             ),
         )  # fmt: skip
 
@@ -144,7 +146,7 @@ class KycApi:
             Endpoint(
                 "GET", f"{one}/events", self.journal, "The journal of an attempt",
                 Access.INSTITUTION, schemas.Journal, optional_query=JournalQuery,
-                problems=(400, 401, 403, 404, 503),
+                problems=(400, 401, 403, 404, 503), scope=Scope.VERIFICATIONS_READ,
             ),
             Endpoint(
                 "POST", f"{one}/retry", self.retry, "Try again in a new session",
@@ -159,11 +161,12 @@ class KycApi:
             Endpoint(
                 "GET", f"{V1}/alerts/active", self.active_alerts, "Alerts that nobody acknowledged",
                 Access.INSTITUTION, schemas.AlertList, optional_query=AlertsQuery,
-                problems=(400, 401, 403, 503), scope=Scope.ALERTS,
+                problems=(400, 401, 403, 503), scope=Scope.ALERTS_READ,
             ),
             Endpoint(
                 "GET", f"{V1}/alerts/statistics", self.alert_statistics, "How many alerts of what kind",
-                Access.INSTITUTION, schemas.AlertStatistics, problems=(401, 403, 503), scope=Scope.ALERTS,
+                Access.INSTITUTION, schemas.AlertStatistics, problems=(401, 403, 503),
+                scope=Scope.ALERTS_READ,
             ),
             Endpoint(
                 "POST", f"{V1}/alerts/{{alert_id}}/acknowledge", self.acknowledge, "Mark an alert as seen",
@@ -202,6 +205,7 @@ class KycApi:
             profile=body.profile,
             expires_in_s=body.expires_in,
             exclude=tuple(kind.value for kind in body.exclude),
+            tenant_id=principal.tenant_id,
         )
 
         async def create(new_id: str | None) -> schemas.StartedSession:
@@ -275,10 +279,15 @@ class KycApi:
         view = await self._sessions.status(session_id)
         return answer(answers.session_status(view, unknown))
 
-    async def verifications(self, request: web.Request, _principal: Principal) -> web.Response:
+    async def verifications(self, request: web.Request, principal: Principal) -> web.Response:
         query = read_query(request, VerificationsQuery)
         wanted = VerificationFilter(
-            query.user_id, query.state, query.status, query.from_ms, query.to_ms
+            principal.tenant_id,
+            query.user_id,
+            query.state,
+            query.status,
+            query.from_ms,
+            query.to_ms,
         )
         page = await self._sessions.verifications(wanted, query.after, query.limit)
         return answer(answers.verification_list(page))
@@ -299,21 +308,22 @@ class KycApi:
         negotiated = await self._sessions.offer(session_id, body.sdp, client)
         return answer(schemas.AnswerBody(sdp=negotiated.sdp))
 
-    async def active_alerts(self, request: web.Request, _principal: Principal) -> web.Response:
+    async def active_alerts(self, request: web.Request, principal: Principal) -> web.Response:
         query = read_query(request, AlertsQuery)
-        wanted = AlertFilter(query.severity, query.type, query.session_id)
+        wanted = AlertFilter(principal.tenant_id, query.severity, query.type, query.session_id)
         page = await self._sessions.active_alerts(wanted, query.after, query.limit)
         alerts = [answers.alert(view) for view in page.alerts]
         return answer(schemas.AlertList(alerts=alerts, count=len(alerts), next=page.next))
 
-    async def alert_statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
-        return answer(schemas.AlertStatistics(**await self._sessions.alert_statistics()))
+    async def alert_statistics(self, _request: web.Request, principal: Principal) -> web.Response:
+        found = await self._sessions.alert_statistics(principal.tenant_id)
+        return answer(schemas.AlertStatistics(**found))
 
     async def acknowledge(self, request: web.Request, principal: Principal) -> web.Response:
         body = await read_body(request, principal, schemas.Acknowledge)
         alert_id = request.match_info["alert_id"]
         view = await self._sessions.acknowledge_alert(
-            alert_id, principal.name, body.acknowledged_by
+            alert_id, principal.tenant_id, principal.name, body.acknowledged_by
         )
         return answer(answers.alert(view))
 

@@ -1,186 +1,66 @@
-"""Who makes a request: the applicant by a token, the institution by an API key.
-
-    link ── link token, as long as the verification ──▶ open ──▶ client token, short-lived ──▶ everything else
-
-Kinds of tokens differ by their audience. Each carries the number of the link that it comes from.
-"""
+"""Who makes a request: the applicant by a token, the institution by an API key or as a person."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-from dataclasses import dataclass
-from enum import StrEnum
 
+import structlog
 from aiohttp import web
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
-from kyc_rtc.clock import Clock
-from kyc_rtc.errors import Forbidden, LinkExpired, Unauthorised
-from kyc_rtc.keys import ApiKey, Scope, api_key_hash
+from kyc_rtc.access.interface import KeyInterface
+from kyc_rtc.errors import Forbidden, NotFound, Unauthorised
+from kyc_rtc.keys import ApiKey, api_key_hash, stored_key_id
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import Settings
+from signaling.bearers import bearer_of
+from signaling.people import People
+from signaling.principals import ANYONE, DEVELOPER, Access, Kind, Principal
+from signaling.tokens import Tokens
 
-_ALGORITHM = "HS256"
-_MAX_TOKEN_CHARS = 4_096
-
-
-class Access(StrEnum):
-    """Whose credential a route wants.
-
-    `LINK`: the link token of the session that the path names. `EITHER`: the institution's,
-    or that of the applicant whose session path or body name. `KNOWN`: the institution's, or any applicant's.
-    """
-
-    ANYONE = "anyone"
-    LINK = "link"
-    APPLICANT = "applicant"
-    INSTITUTION = "institution"
-    EITHER = "either"
-    KNOWN = "known"
-
-
-class Kind(StrEnum):
-    """What kind of caller a principal is."""
-
-    ANYONE = "anyone"
-    LINK = "link"
-    APPLICANT = "applicant"
-    INSTITUTION = "institution"
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who makes a request, as far as its credential proves it.
-
-    `session_id` and `link_number` are set for an applicant and for a link token: the session that
-    the token is for, and the link that it comes from. `key_id`, `name` and `scopes` are set for an
-    institution; `name` is what the journal and the records keep.
-    """
-
-    kind: Kind
-    session_id: str = ""
-    link_number: int = 0
-    key_id: str = ""
-    name: str = ""
-    scopes: frozenset[Scope] = frozenset()
-
-    @property
-    def is_institution(self) -> bool:
-        return self.kind is Kind.INSTITUTION
-
-    @property
-    def has_token(self) -> bool:
-        """Whether it is an applicant's, by a token of either kind."""
-        return self.kind in (Kind.APPLICANT, Kind.LINK)
-
-    def require_session(self, session_id: str) -> None:
-        """Raises `Forbidden` for an applicant of another session."""
-        if self.has_token and self.session_id != session_id:
-            raise Forbidden("the token belongs to another session")
-
-
-ANYONE = Principal(Kind.ANYONE)
-DEVELOPER = Principal(
-    Kind.INSTITUTION, key_id="development", name="development", scopes=frozenset(Scope)
-)
-"""Everybody, where development has no keys."""
-
-
-_AUDIENCES = {Kind.APPLICANT: "kyc-rtc/applicant", Kind.LINK: "kyc-rtc/link"}
-
-
-class Tokens:
-    """Issues and reads the applicant's tokens: JWTs (RFC 7519) bound to one session and one link.
-
-    `ttl_s`: the life of a client token.
-    """
-
-    def __init__(self, secret: str, ttl_s: int, clock: Clock) -> None:
-        self._key = OctKey.import_key(hashlib.sha256(secret.encode()).digest())
-        self.ttl_s = ttl_s
-        self._clock = clock
-
-    def issue(self, session_id: str, link_number: int) -> str:
-        """A client token: it lives for `ttl_s`, and opens the session."""
-        return self._sign(Kind.APPLICANT, session_id, link_number, self._now_s() + self.ttl_s)
-
-    def issue_link(self, session_id: str, link_number: int, expires_at_ms: int) -> str:
-        """A link's token: it lives until then (Unix milliseconds), and opens nothing but the exchange."""
-        return self._sign(Kind.LINK, session_id, link_number, expires_at_ms // 1000)
-
-    def read(self, token: str, kind: Kind) -> Principal:
-        """Who a token of this kind is for.
-
-        Raises:
-            LinkExpired: a link's time is over. Unauthorised: the token is not ours, of another kind, or
-            has run out.
-        """
-        if len(token) > _MAX_TOKEN_CHARS:
-            raise Unauthorised("the token is too long")
-        try:
-            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
-        except Exception:  # noqa: BLE001 - of what strangers write, joserfc raises more than its own errors
-            raise Unauthorised("the token is not valid", hint="open the link again") from None
-        expires_s, session_id, number = (claims.get(name) for name in ("exp", "sub", "link"))
-        if (
-            claims.get("aud") != _AUDIENCES[kind]
-            or not isinstance(session_id, str)
-            or not isinstance(expires_s, int)
-            or not isinstance(number, int)
-        ):
-            raise Unauthorised("the token is not valid here", hint="open the link again")
-        if expires_s <= self._now_s():
-            if kind is Kind.LINK:
-                raise LinkExpired(
-                    "the link has expired", hint="ask the institution for another check"
-                )
-            raise Unauthorised("the token has expired", hint="open the link again")
-        return Principal(kind, session_id=session_id, link_number=number)
-
-    def _sign(self, kind: Kind, session_id: str, link_number: int, expires_s: int) -> str:
-        claims = {
-            "sub": session_id,
-            "aud": _AUDIENCES[kind],
-            "link": link_number,
-            "iat": self._now_s(),
-            "exp": expires_s,
-        }
-        return jwt.encode({"alg": _ALGORITHM}, claims, self._key)
-
-    def _now_s(self) -> int:
-        return self._clock.now_ms() // 1000
+log = structlog.get_logger(__name__)
 
 
 class Authenticator:
     """Finds the principal of a request, and refuses one that the route does not admit."""
 
-    def __init__(self, settings: Settings, tokens: Tokens, sessions: SessionInterface) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        sessions: SessionInterface,
+        keys: KeyInterface,
+        people: People,
+    ) -> None:
         self._tokens = tokens
+        self._people = people
         self._sessions = sessions
+        self._stored = keys
         self._keys = settings.institution_keys
-        self._open = settings.development and not self._keys
+        self._open = settings.development and not self._keys and not settings.oidc.enabled
 
-    def admit(self, request: web.Request, access: Access, scope: Scope) -> Principal:
+    async def admit(self, request: web.Request, access: Access, scope: Scope) -> Principal:
         """The principal of a request to a route of this access. Reads no body.
 
         Raises:
             Unauthorised: there is no credential of the right kind, or it is not valid.
-            Forbidden: the key lacks the scope, or the token is for another session than the path's.
+            Forbidden: key or person lack the scope, a call with a login's cookie may come from another site,
+            or the token is for another session than the path's.
+            StorageUnavailable: the key may be one of the store's, and the database is away.
+            ProviderUnavailable: it may be a token of the OIDC provider, which cannot be checked now.
         """
         match access:
             case Access.ANYONE:
                 return ANYONE
             case Access.INSTITUTION:
-                return self._institution(request, scope)
-            case Access.APPLICANT:
-                return self._by_token(request, Kind.APPLICANT)
-            case Access.LINK:
-                return self._by_token(request, Kind.LINK)
+                return await self._institution(request, scope)
+            case Access.PERSON:
+                return await self._people.required(request)
+            case Access.APPLICANT | Access.LINK:
+                return self._by_token(request, Kind(access.value))
             case Access.EITHER | Access.KNOWN:
                 try:
-                    return self._institution(request, scope)
+                    return await self._institution(request, scope)
                 except Unauthorised:
                     return self._by_token(request, Kind.APPLICANT)
 
@@ -197,32 +77,57 @@ class Authenticator:
                 principal.session_id, principal.link_number, after_end=after_end
             )
 
-    def _institution(self, request: web.Request, scope: Scope) -> Principal:
-        """By `X-API-Key`, or by the key as a bearer."""
-        if self._open:
-            return DEVELOPER
-        given = request.headers.get("X-API-Key") or bearer_of(request)
-        if not given:
-            raise Unauthorised("an API key is needed", hint="send it as X-API-Key")
-        key = self._known(given)
-        if key is None:
-            raise Unauthorised("the API key is not valid", hint="see python -m kyc_rtc keys")
-        if scope not in key.scopes:
+    async def check_tenant(self, principal: Principal, session_id: str) -> None:
+        """Make sure that an institution's call names a session of its own tenant. Raises `NotFound`."""
+        if (
+            principal.is_institution
+            and await self._sessions.tenant_of(session_id) != principal.tenant_id
+        ):
+            raise NotFound("no such session")
+
+    async def _institution(self, request: web.Request, scope: Scope) -> Principal:
+        """By an API key, or as one of its people."""
+        principal = await self._of_institution(request)
+        if scope not in principal.scopes:
+            is_person = principal.kind is Kind.PERSON
+            if is_person:
+                log.info("person_refused", person_id=principal.key_id, scope=scope.value)
             raise Forbidden(
-                f"the API key lacks the scope {scope.value}",
+                f"{'your roles lack' if is_person else 'the API key lacks'} the scope {scope.value}",
                 hint="use a key that has it; see scopes in docs/api.md",
             )
-        return Principal(Kind.INSTITUTION, key_id=key.id, name=key.name, scopes=key.scopes)
+        return principal
 
-    def _known(self, given: str) -> ApiKey | None:
-        """The configured key, found in a time that does not depend on which one it is."""
+    async def _of_institution(self, request: web.Request) -> Principal:
+        """By `X-API-Key`; by a bearer, which is a key or a token of the provider; or by a login's cookie."""
+        as_key, bearer = request.headers.get("X-API-Key", ""), bearer_of(request)
+        given = as_key or bearer
+        key = await self._known(given)
+        if key is not None:
+            return _of_key(key)
+        person = None if given else await self._people.by_cookie(request)
+        if person is not None:
+            return person
+        if self._open and stored_key_id(given) is None:
+            return DEVELOPER
+        if not given:
+            raise Unauthorised(
+                "an API key or a login is needed", hint="send X-API-Key, or log in at /login"
+            )
+        if as_key or bearer.startswith("kyc_"):
+            raise Unauthorised("the API key is not valid", hint="see python -m kyc_rtc keys")
+        return await self._people.by_bearer(bearer)
+
+    async def _known(self, given: str) -> ApiKey | None:
+        """The key of the settings, found in a time that does not depend on which one it is; else of the
+        store."""
         if not given.isascii():
             return None
         digest, found = api_key_hash(given), None
         for key in self._keys:
             if hmac.compare_digest(digest, key.sha256):
                 found = key
-        return found
+        return found or await self._stored.find(given)
 
     def _by_token(self, request: web.Request, kind: Kind) -> Principal:
         token = bearer_of(request)
@@ -238,7 +143,12 @@ class Authenticator:
         return principal
 
 
-def bearer_of(request: web.Request) -> str:
-    """The bearer token of a request (RFC 6750, 2.1); empty where there is none."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+def _of_key(key: ApiKey) -> Principal:
+    return Principal(
+        Kind.INSTITUTION,
+        key_id=key.id,
+        name=key.name,
+        scopes=key.scopes,
+        tenant_id=key.tenant_id,
+        is_test=key.is_test,
+    )

@@ -14,8 +14,8 @@ from kyc_rtc.errors import ConsentChanged
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
-from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, answer, read_body
+from signaling.principals import Access, Principal
 
 LOCALE: Final = "en"
 """The language of the one catalogue."""

@@ -12,11 +12,14 @@ from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from kyc_rtc.errors import BadRequest, UnsupportedContentType
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import ClientView
 from kyc_rtc.settings import Settings
-from signaling.auth import Access, Authenticator, Principal
+from signaling.auth import Authenticator
 from signaling.bodies import Bodies
+from signaling.headers import QUOTA
+from signaling.origins import Origins
+from signaling.principals import OF_THE_INSTITUTION, Access, Principal
 from signaling.rates import Rates
 
 Handler = Callable[[web.Request, Principal], Awaitable[web.StreamResponse]]
@@ -30,6 +33,9 @@ _SEE_SCHEMA = "see /api/v1 for the schema"
 
 BODIES = web.AppKey("bodies", Bodies)
 Confirm = Callable[[], Awaitable[None]]
+CheckTenant = Callable[[str], Awaitable[None]]
+_CHECK_TENANT: web.RequestKey[CheckTenant] = web.RequestKey("check_tenant")
+_ADMIT_AGAIN: web.RequestKey[Confirm] = web.RequestKey("admit_again")
 _CONFIRM_AGAIN: web.RequestKey[Confirm] = web.RequestKey("confirm_again")
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -79,11 +85,13 @@ class Endpoint:
 
     @property
     def all_problems(self) -> tuple[int, ...]:
-        """`problems`, and those that come with a body and with a limited rate."""
+        """`problems`, and those that come with a body, with a limited rate, and with keys and people, which
+        database and OIDC provider know."""
         has_body = self.body is not None or self.consumes
         with_body = (400, 408, 413, 415, 503) if has_body else ()
         with_rate = (429,) if self.creates else ()
-        return tuple(sorted({*self.problems, *with_body, *with_rate}))
+        with_people = (401, 403, 503) if self.access in OF_THE_INSTITUTION else ()
+        return tuple(sorted({*self.problems, *with_body, *with_rate, *with_people}))
 
     def __post_init__(self) -> None:
         in_path = "{session_id}" in self.path
@@ -98,12 +106,18 @@ class Admission:
     """What a request passes before its handler: its access, its rate, and room for its body."""
 
     def __init__(
-        self, settings: Settings, authenticator: Authenticator, rates: Rates, bodies: Bodies
+        self,
+        settings: Settings,
+        authenticator: Authenticator,
+        rates: Rates,
+        bodies: Bodies,
+        origins: Origins,
     ) -> None:
         self._max_body_bytes = settings.limits.max_body_bytes
         self._authenticator = authenticator
         self._rates = rates
         self._bodies = bodies
+        self._origins = origins
 
     def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The handler, called with the principal; others are refused before anything of a body is read."""
@@ -111,15 +125,21 @@ class Admission:
         max_bytes = self._max_body_bytes if endpoint.large_body else small
 
         async def admitted(request: web.Request) -> web.StreamResponse:
-            principal = self._authenticator.admit(request, endpoint.access, endpoint.scope)
+            principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
+            if endpoint.access is not Access.ANYONE:
+                self._origins.check(request, principal.tenant_id)
             if endpoint.creates:
-                self._rates.check_source(principal, request.remote or "")
+                self._check_rate(request, principal)
             confirm: Confirm = partial(
                 self._authenticator.confirm, principal, after_end=endpoint.after_end
             )
             await confirm()
             if endpoint.creates:
                 self._rates.check_session(principal)
+                request[QUOTA] = self._rates.quota(principal, request.remote or "")
+            await self._check_tenant(request, endpoint, principal)
+            again: Confirm = partial(self._admit_again, request, endpoint)
+            request[_ADMIT_AGAIN] = again
             if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
             with self._bodies.place(
@@ -128,6 +148,31 @@ class Admission:
                 return await endpoint.handler(request, principal)
 
         return admitted
+
+    async def _admit_again(self, request: web.Request, endpoint: Endpoint) -> None:
+        principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
+        await self._authenticator.confirm(principal, after_end=endpoint.after_end)
+
+    def _check_rate(self, request: web.Request, principal: Principal) -> None:
+        """Count the call, and note for its answer what is left."""
+        address = request.remote or ""
+        try:
+            self._rates.check_source(principal, address)
+        finally:
+            request[QUOTA] = self._rates.quota(principal, address)
+
+    async def _check_tenant(
+        self, request: web.Request, endpoint: Endpoint, principal: Principal
+    ) -> None:
+        """Refuse a session of another tenant that path or query names; `read_body` refuses one in a body."""
+        check: CheckTenant = partial(self._authenticator.check_tenant, principal)
+        request[_CHECK_TENANT] = check
+        named = request.match_info.get("session_id")
+        if "session_id" in endpoint.query:
+            given = request.query.getall("session_id", [])
+            named = given[0] if len(given) == 1 else None  # of two, the handler refuses both
+        if named:
+            await check(named)
 
 
 def routes_of(endpoints: Iterable[Endpoint], admission: Admission) -> list[web.RouteDef]:
@@ -156,7 +201,7 @@ async def read_body(
     `lenient`: unknown keys stay in the body's `model_extra`.
 
     Raises:
-        Forbidden: it names another session.
+        Forbidden: it names another session. NotFound: it names one of another tenant.
         UnsupportedContentType: it is announced as something else.
         BadRequest: it is not JSON, or does not fit the model; the message names each wrong field, and
             each unknown one.
@@ -171,7 +216,9 @@ async def read_body(
     if body.model_extra and not lenient:
         raise BadRequest("; ".join(unknown_keys(body.model_extra)), hint=_SEE_SCHEMA)
     if "session_id" in model.model_fields:
-        principal.require_session(getattr(body, "session_id"))  # noqa: B009  # not every model has it
+        named: str = getattr(body, "session_id")  # noqa: B009  # not every model has it
+        principal.require_session(named)
+        await request[_CHECK_TENANT](named)
     return body
 
 
@@ -182,6 +229,11 @@ async def read_bytes(request: web.Request) -> bytearray:
     if (confirm := request.get(_CONFIRM_AGAIN)) is not None:
         await confirm()
     return body
+
+
+async def may_go_on(request: web.Request) -> None:
+    """For an answer that lasts: raises as its admission did, where the credential counts no more."""
+    await request[_ADMIT_AGAIN]()
 
 
 def client_of(

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from kyc_rtc import errors
-from signaling.auth import bearer_of
+from signaling.bearers import bearer_of
 from signaling.expectations import check_expectation
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,11 @@ STATUS: dict[type[errors.KycError], int] = {
     errors.RestartUnsupported: 422,
     errors.AtCapacity: 503,
     errors.StorageUnavailable: 503,
+    errors.ProviderUnavailable: 503,
 }
+_WITH_RETRY_AFTER = (
+    errors.AtCapacity | errors.StorageUnavailable | errors.ProviderUnavailable | errors.RateLimited
+)
 
 
 _OF_THE_BODY = frozenset({"content-type", "content-length"})
@@ -79,8 +83,7 @@ def _of_aiohttp(error: web.HTTPException) -> web.Response:
 
 def _answer(error: errors.KycError, request: web.Request) -> web.Response:
     response = _plain(status_of(error), error.code, error.message, error.hint)
-    if isinstance(error, errors.AtCapacity | errors.StorageUnavailable | errors.RateLimited):
-        response.headers["Retry-After"] = str(error.retry_after_s)
+    retry_after(response, error)
     if isinstance(error, errors.RateLimited):
         response.force_close()  # the next call needs another place
     if isinstance(error, errors.Misdirected):
@@ -88,6 +91,12 @@ def _answer(error: errors.KycError, request: web.Request) -> web.Response:
     if isinstance(error, errors.Unauthorised):
         response.headers[hdrs.WWW_AUTHENTICATE] = _challenge(request)
     return response
+
+
+def retry_after(response: web.Response, error: errors.KycError) -> None:
+    """Say when to ask again, where the error knows it."""
+    if isinstance(error, _WITH_RETRY_AFTER):
+        response.headers["Retry-After"] = str(error.retry_after_s)
 
 
 def _challenge(request: web.Request) -> str:

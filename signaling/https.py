@@ -17,8 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import SettingsError
+from kyc_rtc.files import complete_file
 from kyc_rtc.settings import Settings
-from signaling.files import complete_file
 
 _VALID_DAYS = 30
 

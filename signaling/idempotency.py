@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.sessions.creations import CreationInterface, StoredAnswer
-from signaling.auth import Principal
+from signaling.principals import Principal
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
@@ -47,7 +47,9 @@ class Creations:
         if key is None or principal.has_token:
             new_id = None if key is None else _id_of(principal, key)
             return _response(StoredAnswer(201, (await create(new_id)).model_dump_json()))
-        creation = await self._creations.begin(_identity(principal), key, _described(request, body))
+        creation = await self._creations.begin(
+            principal.tenant_id, _identity(principal), key, _described(request, body)
+        )
         kept = creation.answer
         if kept is None:
             made = StoredAnswer(201, (await create(creation.new_id)).model_dump_json())

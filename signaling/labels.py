@@ -6,14 +6,14 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.labels import LabelInterface, LabelStatistics, LabelView, NewLabel, WeekView
 from signaling import schemas
 from signaling.answers import iso
 from signaling.api import V1
-from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, answer, read_body
 from signaling.idempotency import Creations
+from signaling.principals import Access, Principal
 
 
 class LabelApi:
@@ -36,7 +36,7 @@ class LabelApi:
             Endpoint(
                 "GET", f"{V1}/kyc/labels/statistics", self.statistics,
                 "Wrong verdicts and score drift over time", Access.INSTITUTION,
-                schemas.LabelStatisticsAnswer, problems=(401, 403), scope=Scope.LABELS,
+                schemas.LabelStatisticsAnswer, problems=(401, 403), scope=Scope.LABELS_READ,
             ),
         )  # fmt: skip
 
@@ -47,6 +47,7 @@ class LabelApi:
             source=body.source,
             labelled_by=principal.name,
             labelled_note=body.labelled_by,
+            tenant_id=principal.tenant_id,
             species=body.species,
             note=body.note,
         )
@@ -57,8 +58,8 @@ class LabelApi:
 
         return await self._creations.answer(request, principal, body, create)
 
-    async def statistics(self, _request: web.Request, _principal: Principal) -> web.Response:
-        return answer(_statistics(await self._labels.statistics()))
+    async def statistics(self, _request: web.Request, principal: Principal) -> web.Response:
+        return answer(_statistics(await self._labels.statistics(principal.tenant_id)))
 
 
 def _label(view: LabelView) -> schemas.LabelAnswer:

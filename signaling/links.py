@@ -17,8 +17,9 @@ from kyc_rtc.sessions.states import LIVE
 from kyc_rtc.settings import Settings
 from signaling import answers, schemas
 from signaling.addresses import check_host
-from signaling.auth import Access, Principal, Tokens
 from signaling.endpoints import Endpoint, answer
+from signaling.principals import Access, Principal
+from signaling.tokens import Tokens
 
 
 class Links:
@@ -37,22 +38,22 @@ class Links:
         """The address of the applicant's page; its fragment, which no log sees, is the link's token."""
         # Whoever is in the middle of a check may need it a little longer; `open` looks at that.
         until_ms = view.expires_at_ms + self._settings.limits.session_time_limit_ms
-        token = self._tokens.issue_link(view.session_id, view.link_number, until_ms)
+        token = self._tokens.issue_link(view.session_id, view.link_number, until_ms, view.tenant_id)
         return f"{origin}/apply/{view.session_id}#{token}"
 
     def started(
         self, origin: str, view: SessionView, warnings: Sequence[str] = ()
     ) -> schemas.StartedSession:
         """The answer to a call that made a session."""
-        token = self._tokens.issue(view.session_id, view.link_number)
+        token = self._tokens.issue(view.session_id, view.link_number, view.tenant_id)
         return answers.started(view, self.join_url(origin, view), token, warnings)
 
-    def client_token(self, session_id: str, link_number: int) -> web.Response:
+    def client_token(self, session_id: str, link_number: int, tenant_id: str) -> web.Response:
         """The answer to a call that asks for a client token."""
         return answer(
             schemas.ClientToken(
                 session_id=session_id,
-                client_token=self._tokens.issue(session_id, link_number),
+                client_token=self._tokens.issue(session_id, link_number, tenant_id),
                 expires_in_s=self._tokens.ttl_s,
             )
         )
@@ -91,10 +92,12 @@ class LinkApi:
         if view.expires_at_ms <= self._clock.now_ms() and view.state not in LIVE:
             raise LinkExpired("the link has expired", hint="ask the institution for another check")
         latest = view.attempts[-1].session_id if view.attempts else view.session_id
-        return self._links.client_token(latest, principal.link_number)
+        return self._links.client_token(latest, principal.link_number, principal.tenant_id)
 
     async def renew(self, _request: web.Request, principal: Principal) -> web.Response:
-        return self._links.client_token(principal.session_id, principal.link_number)
+        return self._links.client_token(
+            principal.session_id, principal.link_number, principal.tenant_id
+        )
 
     async def replace(self, request: web.Request, _principal: Principal) -> web.Response:
         # What makes no link is refused before anything is stored.

@@ -11,24 +11,27 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from kyc_rtc import __version__
 from signaling import openapi_texts as texts
-from signaling.auth import Access
 from signaling.endpoints import Endpoint
 from signaling.idempotency import HEADER, MAX_KEY_LENGTH
+from signaling.principals import Access
 from signaling.schemas import ErrorAnswer
 
 _SCHEMAS = "#/components/schemas/{model}"
 _JSON = "application/json"
-_KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {"apiKeyAsBearer": []}]
+_PERSON: list[dict[str, list[str]]] = [{"oidc": []}, {"login": []}]
+_KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {"apiKeyAsBearer": []}, *_PERSON]
 _CLIENT: list[dict[str, list[str]]] = [{"clientToken": []}]
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.ANYONE: [],
     Access.APPLICANT: _CLIENT,
     Access.LINK: [{"linkToken": []}],
     Access.INSTITUTION: _KEY,
+    Access.PERSON: _PERSON,
     Access.EITHER: _KEY + _CLIENT,
     Access.KNOWN: _KEY + _CLIENT,
 }
-_OF_THE_INSTITUTION = (Access.INSTITUTION, Access.EITHER, Access.KNOWN)
+_WITH_SCOPE = (Access.INSTITUTION, Access.EITHER, Access.KNOWN)
+_OF_PEOPLE = re.compile(r"/(?:login|logout|api/v1/me)\b")
 
 
 class _Untitled(GenerateJsonSchema):
@@ -97,7 +100,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             **{str(status): _problem(endpoint, status) for status in endpoint.all_problems},
         },
     }
-    if endpoint.access in _OF_THE_INSTITUTION:
+    if endpoint.access in _WITH_SCOPE:
         operation["x-required-scope"] = endpoint.scope.value
     parameters = [
         *(_parameter(name, "path") for name in re.findall(r"{(\w+)}", endpoint.path)),
@@ -117,10 +120,12 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 def _tag(endpoint: Endpoint) -> str:
     if endpoint.path.startswith("/whip/"):
         return "whip"
+    if _OF_PEOPLE.match(endpoint.path):
+        return "people"
     if endpoint.access is Access.ANYONE:
         return "health"
     if endpoint.access is Access.INSTITUTION:
-        return endpoint.scope.value
+        return endpoint.scope.value.partition(":")[0]
     return "applicant"
 
 

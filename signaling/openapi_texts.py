@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from signaling.auth import Access
+from signaling.principals import Access
 
 ABOUT: Final = (
     "Video KYC with liveness and deepfake checks on the live WebRTC track. Errors are "
     "`{error: {code, message, hint}}`. Times are RFC 3339 in UTC. Keys of sentences are those of "
-    "`/static/i18n/en.json`. Calls that take no body ignore one. There are no webhooks yet: poll."
+    "`/static/i18n/en.json`. Calls that take no body ignore one. Webhooks say what happens: see "
+    "docs/webhooks.md."
 )
 
 TAGS: Final = {
@@ -17,6 +18,10 @@ TAGS: Final = {
     "applicant": "Calls of the applicant's client",
     "whip": "WebRTC-HTTP ingestion (RFC 9725), for clients that are not browsers",
     "alerts": "What a person should look at",
+    "keys": "API keys of the tenant",
+    "people": "Logins of the institution's people, and who is asking",
+    "webhooks": "Endpoints that hear of what happens",
+    "deliveries": "What was sent to endpoints and channels",
     "labels": "What attempts turned out to be, and what it says about the verdicts",
     "metrics": "For Prometheus",
     "health": "For monitors and load balancers",
@@ -26,9 +31,11 @@ WHO: Final = {
     Access.ANYONE: "Needs no credential.",
     Access.LINK: "Under the token of the link.",
     Access.APPLICANT: "Under the client token of this attempt.",
-    Access.INSTITUTION: "Under an API key with the scope `{scope}`.",
-    Access.EITHER: "Under the client token of this attempt, or an API key with the scope `{scope}`.",
-    Access.KNOWN: "Under any client token, or an API key with the scope `{scope}`.",
+    Access.INSTITUTION: "Under an API key, or as a person, with the scope `{scope}`.",
+    Access.PERSON: "As a person with any role: by a login, or an access token of the OIDC provider.",
+    Access.EITHER: "Under the client token of this attempt, or under an API key or as a person with the "
+    "scope `{scope}`.",
+    Access.KNOWN: "Under any client token, or under an API key or as a person with the scope `{scope}`.",
 }
 
 SECURITY_SCHEMES: Final[dict[str, Any]] = {
@@ -42,6 +49,19 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "description": "The same API key as `Authorization: Bearer kyc_…`",
+    },
+    "oidc": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A person's access token of the OIDC provider (RFC 9068), for this server's audience",
+    },
+    "login": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-kyc_login",
+        "description": "The cookie of a login at `/login`; methods other than GET and HEAD also need the "
+        "header `X-CSRF-Token` with the `csrf_token` of `/api/v1/me`, from a page of this server",
     },
     "clientToken": {
         "type": "http",
@@ -60,7 +80,8 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
 PROBLEMS: Final = {
     400: "The request is malformed",
     401: "A credential is missing or not valid",
-    403: "The credential belongs to another session, or the API key lacks the scope",
+    403: "The credential belongs to another session, the API key or the person lacks the scope, or a call "
+    "with a login's cookie may come from another site",
     404: "There is no such thing",
     408: "The body did not come in time",
     409: "Not possible in the present state",
@@ -71,7 +92,7 @@ PROBLEMS: Final = {
     422: "The Idempotency-Key came with another request within the last 24 h",
     428: "If-Match is missing",
     429: "Too many calls; Retry-After says when to come back",
-    503: "At capacity, or the database is away; Retry-After says when to come back",
+    503: "At capacity, or the database or the OIDC provider is away; Retry-After says when to come back",
 }
 WHIP_PROBLEMS: Final = {422: "A restart of ICE, or the peer was replaced by another"}
 PROBLEM_HEADERS: Final = {
@@ -88,7 +109,7 @@ HEADERS: Final[dict[str, Any]] = {
     },
     "WWW-Authenticate": {"description": "Bearer (RFC 6750)", "schema": {"type": "string"}},
     "Location": {
-        "description": "path of the new peer, for PATCH and DELETE",
+        "description": "path of the new peer, for PATCH and DELETE; of a login, where it goes on",
         "schema": {"type": "string"},
     },
     "Link": {
@@ -107,6 +128,9 @@ HEADERS: Final[dict[str, Any]] = {
 IDS: Final = {
     "session_id": "id of the attempt, or of the verification: a UUID",
     "alert_id": "id of the alert: a UUID",
+    "webhook_id": "id of the endpoint: a UUID",
+    "delivery_id": "id of the delivery: a UUID",
+    "key_id": "id of the API key: the twelve characters before its secret",
     "peer_id": "id of the connection, from the Location of the answer to POST",
 }
 

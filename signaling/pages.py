@@ -1,19 +1,22 @@
-"""The applicant's page, the development page and their static files."""
+"""The applicant's page, the operator's pages, the development page, and their static files."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from kyc_rtc.errors import NotFound
+from kyc_rtc.errors import NotFound, StorageUnavailable
 from kyc_rtc.ids import parse_session_id
-from signaling.auth import Access, Principal
+from kyc_rtc.sessions.interface import SessionInterface
 from signaling.endpoints import Endpoint
+from signaling.origins import Origins
+from signaling.principals import Access, Principal
 
 STATIC_PATH = "/static"
-FOLDERS = ("apply", "i18n", "sdk", "style")
+FOLDERS = ("apply", "i18n", "ops", "sdk", "style")
 """Static folders that every server serves."""
 
 DEVELOPMENT_FOLDERS = ("dev",)
@@ -36,8 +39,12 @@ async def static_caching(request: web.Request, handler: Handler) -> web.StreamRe
 class Pages:
     """Serves the applicant's page, and in development the one that starts sessions."""
 
-    def __init__(self, folder: Path, *, development: bool) -> None:
+    def __init__(
+        self, folder: Path, sessions: SessionInterface, origins: Origins, *, development: bool
+    ) -> None:
         self._folder = folder
+        self._sessions = sessions
+        self._origins = origins
         self._development = development
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -46,6 +53,7 @@ class Pages:
             Endpoint("GET", "/apply/{session_id}", self.apply, "The page", Access.ANYONE),
             Endpoint("GET", "/apply", self.damaged, "The page", Access.ANYONE),
             Endpoint("GET", "/apply/{rest:.*}", self.damaged, "The page", Access.ANYONE),
+            Endpoint("GET", "/ops/", self.ops, "The operator's pages", Access.ANYONE),
             Endpoint("GET", "/favicon.ico", self.favicon, "No icon", Access.ANYONE),
         ]
         if self._development:
@@ -60,14 +68,22 @@ class Pages:
     async def apply(self, request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The same page for every session; the page reads the id and token from its address."""
         try:
-            parse_session_id(request.match_info["session_id"])
+            session_id = parse_session_id(request.match_info["session_id"])
         except NotFound:
             return self._page("apply", status=404)
-        return self._page("apply")
+        page = self._page("apply")
+        if self._origins.are_listed:
+            with suppress(NotFound, StorageUnavailable):  # then nobody may frame it
+                self._origins.let_frame(page, await self._sessions.tenant_of(session_id))
+        return page
 
     async def damaged(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         """The page for a link that lost or gained something on its way: it says so, or mends the link."""
         return self._page("apply", status=404)
+
+    async def ops(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
+        """The same for everybody: what it shows comes from calls that know who asks."""
+        return self._page("ops")
 
     async def start(self, _request: web.Request, _principal: Principal) -> web.StreamResponse:
         return self._page("dev")

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
+from kyc_rtc.delivery.interface import DeliveryState
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.sessions.states import SessionState
 from signaling.endpoints import described, unknown_keys
@@ -37,24 +38,26 @@ Limit = Annotated[int, Field(ge=1, le=200)]
 _LIMIT = "how many entries a page has at most"
 
 
-class _Query(BaseModel):
+class BaseQuery(BaseModel):
     """Keeps unknown names, so that `read_query` can name them."""
 
     model_config = ConfigDict(frozen=True, extra="allow", use_enum_values=True)
 
 
-class JournalQuery(_Query):
+class JournalQuery(BaseQuery):
     """Of the journal of an attempt."""
 
     after: Annotated[int, Field(ge=0, lt=10**9, description="`seq` of the last entry read")] = 0
 
 
-class _PageQuery(_Query):
+class PageQuery(BaseQuery):
+    """Of a list in pages."""
+
     after: Annotated[str, Field(description="`next` of the page before")] = ""
     limit: Limit = Field(50, description=_LIMIT)
 
 
-class AlertsQuery(_PageQuery):
+class AlertsQuery(PageQuery):
     """Of `GET /alerts/active`."""
 
     limit: Limit = Field(200, description=_LIMIT)
@@ -63,7 +66,7 @@ class AlertsQuery(_PageQuery):
     session_id: str | None = Field(None, description="of exactly this attempt (UUID)")
 
 
-class VerificationsQuery(_PageQuery):
+class VerificationsQuery(PageQuery):
     """Of `GET /kyc/sessions`."""
 
     user_id: str | None = Field(
@@ -77,7 +80,23 @@ class VerificationsQuery(_PageQuery):
     to_ms: Time | None = Field(None, alias="to", description="begun before then")
 
 
-Query = TypeVar("Query", bound=_Query)
+class DeliveriesQuery(PageQuery):
+    """Of `GET /deliveries`."""
+
+    kind: Literal["webhook", "alert"] | None = Field(None, description="of exactly this kind")
+    target: str | None = Field(
+        None, min_length=1, max_length=64, description="to exactly this endpoint or channel"
+    )
+    state: DeliveryState | None = Field(None, description="in exactly this state")
+    topic: str | None = Field(
+        None, min_length=1, max_length=64, description="of exactly this event"
+    )
+    alert_id: str | None = Field(None, description="about exactly this alert (UUID)")
+    session_id: str | None = Field(None, description="about exactly this attempt (UUID)")
+    verification_id: str | None = Field(None, description="about exactly this verification (UUID)")
+
+
+Query = TypeVar("Query", bound=BaseQuery)
 
 
 def read_query(request: web.Request, model: type[Query]) -> Query:

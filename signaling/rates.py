@@ -5,16 +5,37 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from kyc_rtc.addresses import Network, is_trusted, party_of
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import HttpSettings
-from signaling.auth import Principal
+from signaling.principals import Principal
 
+POLICY = "creating-calls"
 MAX_BUCKETS = 10_000
 """Of one kind. The one that was used longest ago makes way; it is full again by then, unless so many
 callers come within `burst / rate` seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a caller may still ask for. `limit` calls at once, which take `window_s` to come back;
+    `remaining` of them are left, and in `reset_s` all are there again."""
+
+    limit: int
+    window_s: int
+    remaining: int
+    reset_s: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As the IETF's draft on RateLimit header fields writes it (ietf-httpapi-ratelimit-headers, 3, 4)."""
+        return {
+            "RateLimit-Policy": f'"{POLICY}";q={self.limit};w={self.window_s}',
+            "RateLimit": f'"{POLICY}";r={self.remaining};t={self.reset_s}',
+        }
 
 
 class Buckets:
@@ -38,6 +59,17 @@ class Buckets:
         if len(self._levels) > self._max_buckets:
             self._levels.popitem(last=False)
         return wait_ms
+
+    def quota(self, key: str, now_ms: float) -> Quota:
+        """What is left. Takes nothing."""
+        level, since_ms = self._levels.get(key, (self._burst, now_ms))
+        level = min(self._burst, level + max(0.0, now_ms - since_ms) * self._rate_per_ms)
+        return Quota(
+            limit=int(self._burst),
+            window_s=math.ceil(self._burst / self._rate_per_ms / 1_000),
+            remaining=int(level),
+            reset_s=math.ceil((self._burst - level) / self._rate_per_ms / 1_000),
+        )
 
 
 class Rates:
@@ -66,6 +98,21 @@ class Rates:
         only an old link must not use up what belongs to the new one. Raises `RateLimited`."""
         if self._on and principal.session_id:
             self._take(self._sessions, principal.session_id)
+
+    def quota(self, principal: Principal, address: str) -> Quota | None:
+        """The tightest of the quotas that this caller's calls count on; None where none does."""
+        if not self._on:
+            return None
+        counted = []
+        if principal.is_institution:
+            counted.append((self._keys, principal.key_id))
+        elif not is_trusted(address, self._trusted):
+            counted.append((self._addresses, party_of(address)))
+        if principal.session_id:
+            counted.append((self._sessions, principal.session_id))
+        now_ms = self._clock.monotonic_ms()
+        quotas = [buckets.quota(key, now_ms) for buckets, key in counted]
+        return min(quotas, key=lambda quota: quota.remaining, default=None)
 
     def _take(self, buckets: Buckets, key: str) -> None:
         wait_ms = buckets.take(key, self._clock.monotonic_ms())

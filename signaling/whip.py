@@ -18,9 +18,9 @@ from kyc_rtc.errors import (
 from kyc_rtc.sessions.interface import SessionInterface
 from kyc_rtc.settings import IceServer, Settings
 from kyc_rtc.turn import ice_servers
-from signaling.auth import Access, Principal
 from signaling.endpoints import Endpoint, client_of, read_bytes
 from signaling.event_stream import EVENT_STREAM, last_event_of, write_events
+from signaling.principals import Access, Principal
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

@@ -20,6 +20,8 @@ class AlertType(StrEnum):
     QUALITY_POOR = "quality_poor"
     SESSION_INTERRUPTED = "session_interrupted"
     INTERNAL_ERROR = "internal_error"
+    CHANNEL_FAILING = "channel_failing"
+    """About no verdict: a channel of alerts keeps failing. Its session is one whose alert did not arrive."""
 
     @property
     def message_key(self) -> str:
@@ -39,3 +41,13 @@ class Severity(StrEnum):
     def rank(self) -> int:
         """0 (low) to 3 (critical)."""
         return list(Severity).index(self)
+
+
+class Resolution(StrEnum):
+    """Why an alert is closed. The sentence is `resolution.<value>` in the catalogue."""
+
+    CONFIRMED_ATTACK = "confirmed_attack"
+    FALSE_POSITIVE = "false_positive"
+    HANDLED = "handled"
+    DUPLICATE = "duplicate"
+    NOT_RELEVANT = "not_relevant"

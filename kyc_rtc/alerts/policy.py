@@ -1,6 +1,7 @@
 """Which alerts a verdict raises. Pure: the same verdict always raises the same alerts.
 
-Each reason belongs to one alert type with one severity, and reasons of one type share an alert.
+Each reason belongs to one alert type with one severity, as `alerts.toml` says (`rules.py`), and reasons of
+one type share an alert.
 Signs of an attack are called a deepfake or a replay only where the verdict is FAILED; elsewhere the
 evidence did not suffice, and they are a suspicion. A FAILED verdict never goes without an alert of
 at least medium severity, and none where a person has to look goes without one that says so.
@@ -10,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, assert_never
+from typing import Final
 
 from kyc_rtc.alerts.catalogue import AlertType, Severity
+from kyc_rtc.alerts.rules import AlertRules, ReasonRule
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
 
 _ASK_FOR_A_PERSON: Final = frozenset(
@@ -23,6 +25,8 @@ _ASK_FOR_A_PERSON: Final = frozenset(
         AlertType.REVIEW_NEEDED,
     }
 )
+
+_ATTACKS: Final = frozenset({AlertType.DEEPFAKE_DETECTED, AlertType.REPLAY_DETECTED})
 
 AlertDetails = Mapping[str, str | float | list[str] | None]
 
@@ -42,7 +46,9 @@ class AlertDraft:
     details: AlertDetails
 
 
-def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tuple[AlertDraft, ...]:
+def alerts_for(
+    verdict: Verdict, rules: AlertRules, *, other_session_id: str | None = None
+) -> tuple[AlertDraft, ...]:
     """At most one alert of each type, the severest first, then in the order of the reasons.
 
     `other_session_id`: where the footage came before.
@@ -50,8 +56,8 @@ def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tupl
     severities: dict[AlertType, Severity] = {}
     reasons: dict[AlertType, list[ReasonCode]] = {}
     for reason in dict.fromkeys(verdict.reasons):
-        rule = _rule(reason)
-        weighed = _weighed(*rule, verdict.status) if rule is not None else None
+        rule = _rule(rules, reason, verdict)
+        weighed = _weighed(rule, verdict.status) if rule is not None else None
         if weighed is not None:
             kind, severity = weighed
             severities[kind] = max(severity, severities.get(kind, severity), key=_rank)
@@ -72,73 +78,30 @@ def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tupl
     return tuple(sorted(drafts, key=lambda draft: -draft.severity.rank))
 
 
-def _rule(  # noqa: C901, PLR0911, PLR0912 - one flat table
-    reason: ReasonCode,
-) -> tuple[AlertType, Severity] | None:
+def _rule(rules: AlertRules, reason: ReasonCode, verdict: Verdict) -> ReasonRule | None:
     """The alert that a reason of a FAILED verdict raises; None where it raises none."""
-    match reason:
-        case ReasonCode.CHALLENGES_PASSED:
-            return None
-        case ReasonCode.DEEPFAKE_SCORE_HIGH:
-            return AlertType.DEEPFAKE_DETECTED, Severity.CRITICAL
-        case ReasonCode.DEEPFAKE_SUSPECTED:
-            return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
-        case ReasonCode.TEXTURE | ReasonCode.TEMPORAL | ReasonCode.GEOMETRY:
-            return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
-        case ReasonCode.BLINK_PATTERN:
-            return AlertType.DEEPFAKE_DETECTED, Severity.HIGH
-        case ReasonCode.FACE_SWAP | ReasonCode.GENERATED_FACE | ReasonCode.ANIMATED_PHOTO:
-            return AlertType.DEEPFAKE_DETECTED, Severity.CRITICAL
-        case ReasonCode.RECAPTURE:
-            return AlertType.REPLAY_DETECTED, Severity.HIGH
-        case (
-            ReasonCode.STREAM_TIMING
-            | ReasonCode.REPEATED_FRAMES
-            | ReasonCode.CLIENT_MISMATCH
-            | ReasonCode.CAPTURE_MISMATCH
-            | ReasonCode.NO_PULSE
-        ):
-            return None  # advisory: shown with the evidence, and never a reason of a verdict
-        case ReasonCode.SEEN_BEFORE:
-            return AlertType.FOOTAGE_SEEN_BEFORE, Severity.HIGH
-        case (
-            ReasonCode.UPLOADED_PICTURES
-            | ReasonCode.CHALLENGES_EXCLUDED
-            | ReasonCode.HEAD_LEFT_OUT
-            | ReasonCode.FACE_DOUBTED
-        ):
-            return AlertType.REVIEW_NEEDED, Severity.MEDIUM
-        case ReasonCode.NEEDS_REVIEW:
-            return None  # mostly about another reason, which has its alert; see `_is_unseen`
-        case ReasonCode.VIDEO_LOOP | ReasonCode.PLANAR_MOTION:
-            return AlertType.REPLAY_DETECTED, Severity.CRITICAL
-        case ReasonCode.FROZEN_FRAMES | ReasonCode.NO_MOTION:
-            return AlertType.REPLAY_DETECTED, Severity.HIGH
-        case ReasonCode.FACE_CHANGED:
-            return AlertType.FACE_CHANGED, Severity.HIGH
-        case ReasonCode.SEVERAL_FACES:
-            return AlertType.SEVERAL_FACES, Severity.MEDIUM
-        case (
-            ReasonCode.CHALLENGE_FAILED | ReasonCode.LIVENESS_SCORE_LOW | ReasonCode.UNASKED_ACTIONS
-        ):
-            return AlertType.LIVENESS_FAILED, Severity.MEDIUM
-        case (
-            ReasonCode.CHALLENGE_TIMEOUT
-            | ReasonCode.MOVEMENT_TOO_SMALL
-            | ReasonCode.LIFE_NOT_SEEN
-            | ReasonCode.MIRROR_UNSETTLED
-        ):
-            return AlertType.LIVENESS_FAILED, Severity.LOW
-        case ReasonCode.NO_FACE | ReasonCode.POOR_QUALITY | ReasonCode.TOO_FEW_FRAMES:
-            return AlertType.QUALITY_POOR, Severity.LOW
-        case ReasonCode.LINK_LOST | ReasonCode.TIME_LIMIT:
-            return AlertType.SESSION_INTERRUPTED, Severity.LOW
-        case ReasonCode.COMPLETED_EARLY | ReasonCode.NOT_ASKED:
-            return AlertType.SESSION_INTERRUPTED, Severity.LOW
-        case ReasonCode.INTERNAL_ERROR:
-            return AlertType.INTERNAL_ERROR, Severity.HIGH
-        case _:
-            assert_never(reason)
+    rule = rules.rule_of(reason)
+    if rule is None or rule.type not in _ATTACKS or not _is_critical(rules, reason, verdict):
+        return rule
+    return ReasonRule(type=rule.type, severity=Severity.CRITICAL)
+
+
+def _is_critical(rules: AlertRules, reason: ReasonCode, verdict: Verdict) -> bool:
+    """Whether a sign of an attack is for now: by the score, by its detector, or by another hard sign.
+
+    A sign with the weight 0 is there for context, and failed nobody.
+    """
+    critical = rules.critical
+    decisive = {
+        code for code, weight in zip(verdict.reasons, verdict.weights, strict=True) if weight > 0.0
+    }
+    if reason is ReasonCode.DEEPFAKE_SCORE_HIGH:
+        score = verdict.deepfake_score
+        return score is not None and score > critical.deepfake_score_above
+    if reason in critical.detectors:
+        return reason in decisive
+    hard = decisive & critical.hard_signs
+    return reason in hard and len(hard) >= critical.hard_signs_at_least
 
 
 def _is_unseen(verdict: Verdict, raised: Iterable[AlertType]) -> bool:
@@ -147,14 +110,13 @@ def _is_unseen(verdict: Verdict, raised: Iterable[AlertType]) -> bool:
     return undecided and verdict.needs_review and _ASK_FOR_A_PERSON.isdisjoint(raised)
 
 
-def _weighed(
-    kind: AlertType, severity: Severity, status: VerdictStatus
-) -> tuple[AlertType, Severity] | None:
+def _weighed(rule: ReasonRule, status: VerdictStatus) -> tuple[AlertType, Severity] | None:
     """The alert as a verdict of this status raises it: an attack that did not decide is suspected, and what
     has FAILED needs no review."""
+    kind, severity = rule.type, rule.severity
     if status is VerdictStatus.FAILED:
         return None if kind is AlertType.REVIEW_NEEDED else (kind, severity)
-    if kind in (AlertType.DEEPFAKE_DETECTED, AlertType.REPLAY_DETECTED):
+    if kind in _ATTACKS:
         suspicion = Severity.LOW if status is VerdictStatus.PASSED else Severity.MEDIUM
         return AlertType.ATTACK_SUSPECTED, suspicion
     return kind, severity

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kyc_rtc.alerts.policy import AlertDraft, alerts_for
+from kyc_rtc.alerts.rules import AlertRules
 from kyc_rtc.decision.cancelled import suspicion_left
 from kyc_rtc.decision.findings import Remarks
 from kyc_rtc.decision.verdict import Verdict
@@ -64,6 +65,7 @@ class Course:
         ledger: Ledger,
         settings: Settings,
         issuer: Issuer,
+        rules: AlertRules,
         cannot: tuple[ChallengeType, ...] = (),
     ) -> None:
         """`cannot`: what the applicant cannot do, as they said in earlier attempts."""
@@ -71,7 +73,7 @@ class Course:
         self.advice = Advice()
         self.media_ms = 0
         self._ledger = ledger
-        self._settings = settings
+        self._settings, self._rules = settings, rules
         run = ChallengeRun(issuer.plan(), settings.liveness, new_challenge_id, issuer, cannot)
         self._verification = Verification(run, settings)
         self._asked: dict[str, dict[str, Any]] = {}
@@ -179,7 +181,7 @@ class Course:
         left = suspicion_left(self._verification.findings, thresholds_of(self._settings))
         self._ledger.move(SessionState.CANCELLED, now, actor, needs_review=left is not None)
         if left is not None:
-            self._raise(alerts_for(left), now)
+            self._raise(alerts_for(left, self._rules), now)
 
     def compared(self, event: FootageCompared, now: Now) -> list[Effect]:
         """Form the verdict, with what is known of earlier footage."""
@@ -285,7 +287,7 @@ class Course:
         other = elsewhere.session_id if elsewhere else None
         # Where nobody ever came, nothing happened that anybody should look at.
         if transport:
-            self._raise(alerts_for(verdict, other_session_id=other), now)
+            self._raise(alerts_for(verdict, self._rules, other_session_id=other), now)
 
     def _raise(self, drafts: Iterable[AlertDraft], now: Now) -> None:
         for draft in drafts:

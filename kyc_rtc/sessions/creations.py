@@ -17,9 +17,9 @@ __all__ = ["Creation", "CreationInterface", "CreationService", "StoredAnswer"]
 class CreationInterface(Protocol):
     """Both methods raise `StorageUnavailable` while the database is away; the call may be repeated."""
 
-    async def begin(self, principal: str, key: str, request: str) -> Creation:
-        """What a principal's key stands for: the id of what is to be created, and the answer where one
-        was given. `request`: all that has to be the same when the call is repeated.
+    async def begin(self, tenant_id: str, principal: str, key: str, request: str) -> Creation:
+        """What the key of a principal of a tenant stands for: the id of what is to be created, and the
+        answer where one was given. `request`: all that has to be the same when the call is repeated.
 
         Raises:
             IdempotencyMismatch: the key came with another request within the last 24 h.
@@ -36,8 +36,10 @@ class CreationService:
         self._store = store
         self._clock = clock
 
-    async def begin(self, principal: str, key: str, request: str) -> Creation:
-        return await self._store.begin(f"{principal}\n{key}", request, self._clock.now_ms())
+    async def begin(self, tenant_id: str, principal: str, key: str, request: str) -> Creation:
+        return await self._store.begin(
+            tenant_id, f"{principal}\n{key}", request, self._clock.now_ms()
+        )
 
     async def keep(self, creation: Creation, answer: StoredAnswer) -> StoredAnswer:
         return await self._store.keep(creation, answer)

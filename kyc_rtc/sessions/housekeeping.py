@@ -12,6 +12,7 @@ from kyc_rtc.sessions.commands import TAKE_EVERY_MS, Commands
 from kyc_rtc.sessions.ownership import RENEW_EVERY_MS, Ownership
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.registry import SessionRegistry
+from kyc_rtc.sessions.sandbox import LOOK_EVERY_MS, Sandbox
 from kyc_rtc.sessions.supervision import Supervisor
 from kyc_rtc.storage.commands import CommandStore
 from kyc_rtc.storage.idempotency import KEPT_MS, IdempotencyStore
@@ -49,6 +50,7 @@ class Housekeeping:
         self._registry = registry
         self._commands = commands
         self._supervisor = supervisor
+        self._sandbox = Sandbox(services.sandbox, services.alert_rules, services.clock)
 
     async def start(self) -> None:
         """Take the lease, then begin. Raises `StorageUnavailable`."""
@@ -57,6 +59,7 @@ class Housekeeping:
         self._supervisor.start("sweep", self.sweep, SWEEP_EVERY_MS)
         self._supervisor.start("commands", self._commands.take, TAKE_EVERY_MS)
         self._supervisor.start("expiry", self._expire, EXPIRE_EVERY_MS)
+        self._supervisor.start("sandbox", self._sandbox.step, LOOK_EVERY_MS)
         self._supervisor.start("retention", self._prune, PRUNE_EVERY_MS)
 
     async def aclose(self) -> None:

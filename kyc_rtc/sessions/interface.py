@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.states import outcome
 
 
@@ -21,7 +22,7 @@ class Order:
 
     `profile`: a name out of the settings. `expires_in_s`: for how long it waits to be joined; None: as
     in the settings. `metadata`: the institution's own texts. `exclude`: types of challenges that are not
-    asked for.
+    asked for. `tenant_id`: whose verification it is.
     """
 
     return_url: str | None = None
@@ -30,6 +31,7 @@ class Order:
     profile: str | None = None
     expires_in_s: int | None = None
     exclude: tuple[str, ...] = ()
+    tenant_id: str = DEFAULT_TENANT
 
 
 NO_ORDER: Final = Order()
@@ -150,6 +152,7 @@ class SessionView:
     metadata: Mapping[str, str] = field(default_factory=dict)
     exclude: tuple[str, ...] = ()
     challenge: Mapping[str, Any] | None = None
+    tenant_id: str = DEFAULT_TENANT
 
     @property
     def outcome(self) -> str:
@@ -159,8 +162,9 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """Which alerts; None: any. `session_id`: of exactly this attempt."""
+    """Which alerts of a tenant; None: any. `session_id`: of exactly this attempt."""
 
+    tenant_id: str
     severity: str | None = None
     type: str | None = None
     session_id: str | None = None
@@ -176,9 +180,10 @@ class AlertPage:
 
 @dataclass(frozen=True, slots=True)
 class VerificationFilter:
-    """Which verifications; None: any. `state` and `status` are those of the attempt that counts; times
-    are Unix milliseconds of the start, and `to_ms` is left out of the range."""
+    """Which verifications of a tenant; None: any. `state` and `status` are those of the attempt that
+    counts; times are Unix milliseconds of the start, and `to_ms` is left out of the range."""
 
+    tenant_id: str
     user_id: str | None = None
     state: str | None = None
     status: str | None = None
@@ -234,10 +239,8 @@ class ClientView:
 
 @dataclass(frozen=True, slots=True)
 class HealthView:
-    """How a process is. `problems`: what does not work, in words of a closed set; empty when well.
-
-    `waiting_sessions`: None while the database does not answer.
-    """
+    """How a process is. `problems`: what does not work, in words of a closed set; `waiting_sessions`: None
+    while the database does not answer."""
 
     live_sessions: int
     max_live_sessions: int
@@ -312,6 +315,9 @@ class SessionInterface(Protocol):
     async def attempt(self, session_id: str) -> SessionView:
         """The attempt as its applicant may see it; once the verification has passed, what passed."""
 
+    async def tenant_of(self, session_id: str) -> str:
+        """Whose session it is."""
+
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         """Whether an applicant's token of this link still counts, for an attempt that is over only with
         `after_end`. Raises `Unauthorised`, `LinkReplaced`, `Conflict`."""
@@ -366,10 +372,8 @@ class SessionInterface(Protocol):
     async def verifications(
         self, wanted: VerificationFilter, after: str, limit: int
     ) -> VerificationPage:
-        """Verifications, the newest first. `after`: the `next` of the page before, or empty.
-
-        A page may be shorter than `limit` (1..200) and yet have a next one. Raises `BadRequest`.
-        """
+        """Verifications, the newest first; a page may be shorter than `limit` (1..200) and yet have a next
+        one. `after`: the `next` of the page before, or empty. Raises `BadRequest`."""
 
     async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
         """Alerts that nobody has acknowledged, the newest first; as above. Raises `BadRequest`."""
@@ -377,17 +381,19 @@ class SessionInterface(Protocol):
     async def session_alerts(self, session_id: str) -> tuple[AlertView, ...]:
         """The alerts of one attempt, acknowledged or not."""
 
-    async def alert_statistics(self) -> Mapping[str, Any]:
-        """Counts of alerts."""
+    async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
+        """Counts of a tenant's alerts."""
 
-    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
+    async def acknowledge_alert(
+        self, alert_id: str, tenant_id: str, by: str, note: str | None = None
+    ) -> AlertView:
         """Mark an alert as seen by a principal; `note`: the name that was given. Raises `NotFound`."""
 
     async def health(self) -> HealthView:
         """How this process is. Never raises."""
 
     async def readiness(self) -> tuple[str, ...]:
-        """What keeps this process from serving, in words of a closed set; empty when ready. Never raises."""
+        """What keeps this process from serving, in words of a closed set. Never raises."""
 
     async def aclose(self) -> None:
         """End every session and leave nothing behind."""

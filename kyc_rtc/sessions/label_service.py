@@ -87,6 +87,7 @@ class LabelService:
             species=None if label.species is None else label.species.value,
             note=label.note,
             label_id=new_id,
+            tenant_id=label.tenant_id,
         )
         record = await self._labels.add(record)
         log.info(
@@ -97,9 +98,9 @@ class LabelService:
         )
         return _view(record)
 
-    async def statistics(self) -> LabelStatistics:
-        outcomes = await self._labels.outcomes(by_source=False)
-        by_source = await self._labels.outcomes(by_source=True)
+    async def statistics(self, tenant_id: str) -> LabelStatistics:
+        outcomes = await self._labels.outcomes(tenant_id, by_source=False)
+        by_source = await self._labels.outcomes(tenant_id, by_source=True)
         return LabelStatistics(
             total=_errors(outcomes),
             by_source=_grouped(by_source, lambda outcome: outcome.source or ""),
@@ -107,23 +108,24 @@ class LabelService:
                 (o for o in outcomes if o.label == SessionLabel.ATTACK),
                 lambda outcome: outcome.species or UNSPECIFIED,
             ),
-            weeks=await self._weeks(outcomes),
+            weeks=await self._weeks(outcomes, tenant_id),
             has_reference=self._reference is not None,
         )
 
-    async def _weeks(self, outcomes: list[Outcome]) -> tuple[WeekView, ...]:
+    async def _weeks(self, outcomes: list[Outcome], tenant_id: str) -> tuple[WeekView, ...]:
         errors = _grouped(outcomes, lambda outcome: outcome.week_ms)
-        drifts = await self._drifts(self._clock.now_ms() - MAX_WEEKS * WEEK_MS)
+        since_ms = self._clock.now_ms() - MAX_WEEKS * WEEK_MS
+        drifts = await self._drifts(since_ms, tenant_id)
         weeks = sorted(errors.keys() | drifts.keys())[-MAX_WEEKS:]
         return tuple(
             _week(week, errors.get(week, ErrorCounts()), drifts.get(week, Drift(0, None, None)))
             for week in weeks
         )
 
-    async def _drifts(self, since_ms: int) -> dict[int, Drift]:
+    async def _drifts(self, since_ms: int, tenant_id: str | None = None) -> dict[int, Drift]:
         reference = self._reference
         edges = _PLAIN_BINS if reference is None else reference.inner_edges
-        histograms = await self._labels.weekly_scores(edges, week_start_ms(since_ms))
+        histograms = await self._labels.weekly_scores(edges, week_start_ms(since_ms), tenant_id)
         return {
             week: Drift(sum(counts), None, None) if reference is None else drift(reference, counts)
             for week, counts in histograms.items()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from kyc_rtc.scopes import DEFAULT_TENANT
+
 
 class SessionLabel(StrEnum):
     """What the presentation was."""
@@ -40,7 +42,8 @@ class LabelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewLabel:
-    """A label as it comes in: `labelled_by` a principal, whose caller gave the name `labelled_note`."""
+    """A label of a tenant as it comes in: `labelled_by` a principal, whose caller gave the name
+    `labelled_note`."""
 
     label: SessionLabel
     source: LabelSource
@@ -48,6 +51,7 @@ class NewLabel:
     species: AttackSpecies | None = None
     note: str | None = None
     labelled_note: str | None = None
+    tenant_id: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,8 @@ class LabelInterface(Protocol):
         Raises `NotFound`, `Conflict` (no verdict yet, too many labels), `BadRequest`.
         """
 
-    async def statistics(self) -> LabelStatistics:
-        """Errors and drift, as they stand."""
+    async def statistics(self, tenant_id: str) -> LabelStatistics:
+        """Errors and drift of a tenant's sessions, as they stand."""
 
     async def measure(self) -> None:
         """Bring the metrics up to date, at most once a minute. Without the storage they read NaN."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from kyc_rtc.errors import BadRequest, NotFound
 from kyc_rtc.ids import SessionId, parse_session_id
 from kyc_rtc.sessions.attempts import attempt_that_counts, needs_review
-from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     AlertPage,
@@ -16,6 +15,7 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.states import states_with
 from kyc_rtc.sessions.views import alert_view
 from kyc_rtc.storage.alerts import AlertQuery, AlertRepository
+from kyc_rtc.storage.cursors import cursor_of, position_of
 from kyc_rtc.storage.lists import VerificationLists, VerificationQuery, VerificationSummary
 from kyc_rtc.storage.records import AlertRecord, Position
 
@@ -35,9 +35,11 @@ class Lists:
 
     async def alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
         """See `SessionInterface.active_alerts`."""
-        query = AlertQuery(wanted.severity, wanted.type, _session_id(wanted.session_id))
+        query = AlertQuery(
+            wanted.tenant_id, wanted.severity, wanted.type, _session_id(wanted.session_id)
+        )
         position = position_of(ALERTS, after)
-        found = await self._alerts.active(limit + 1, query, position)
+        found = await self._alerts.active(query, limit + 1, position)
         page = found[:limit]
         following = cursor_of(ALERTS, _position(page[-1])) if len(found) > limit else None
         return AlertPage(tuple(map(alert_view, page)), following)
@@ -47,7 +49,9 @@ class Lists:
     ) -> VerificationPage:
         """See `SessionInterface.verifications`."""
         states = _states(wanted)
-        query = VerificationQuery(wanted.user_id, states, wanted.from_ms, wanted.to_ms)
+        query = VerificationQuery(
+            wanted.tenant_id, wanted.user_id, states, wanted.from_ms, wanted.to_ms
+        )
         position = position_of(VERIFICATIONS, after)
         rows: list[VerificationRow] = []
         size = limit if states is None else max(limit, READ_FILTERED)

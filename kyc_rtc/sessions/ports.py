@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from kyc_rtc.alerts.rules import AlertRules, shipped_rules
 from kyc_rtc.clock import Clock
 from kyc_rtc.errors import AtCapacity
 from kyc_rtc.frames import Frame
@@ -17,6 +18,7 @@ from kyc_rtc.pipeline.analysis import FrameResult
 from kyc_rtc.settings import LimitSettings, Settings
 from kyc_rtc.storage.features import FeaturesRepository
 from kyc_rtc.storage.footage import FootageRepository
+from kyc_rtc.storage.sandbox import SandboxStore
 from kyc_rtc.storage.sessions import SessionStore
 from kyc_rtc.telemetry import Metrics
 from media.peer_events import PeerEvent
@@ -83,6 +85,8 @@ class Services:
     store: SessionStore
     footage: FootageRepository
     features: FeaturesRepository
+    sandbox: SandboxStore
     new_peer: PeerFactory
     new_analysis: AnalysisFactory
     issuer: Issuer
+    alert_rules: AlertRules = field(default_factory=shipped_rules)

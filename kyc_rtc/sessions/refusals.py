@@ -41,6 +41,11 @@ def not_live() -> NotFound:
     return NotFound("no such live session", hint="send an offer first")
 
 
+def without_camera() -> Conflict:
+    """What a caller gets who would join a test of the sandbox."""
+    return Conflict("a test of the sandbox opens no camera", hint="its outcome comes by itself")
+
+
 def not_running(state: str) -> KycError:
     """What a caller gets whose session takes no media any more."""
     if state in FINAL:

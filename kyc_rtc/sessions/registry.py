@@ -13,6 +13,7 @@ import structlog
 from kyc_rtc.errors import AtCapacity, Conflict, Misdirected, OwnershipLost, StorageUnavailable
 from kyc_rtc.ids import SessionId
 from kyc_rtc.memory import give_back
+from kyc_rtc.scopes import is_sandbox
 from kyc_rtc.sessions.actor import SessionActor
 from kyc_rtc.sessions.attempts import attempts_spent
 from kyc_rtc.sessions.events import Interrupted, OwnershipEnded
@@ -20,7 +21,7 @@ from kyc_rtc.sessions.exclusions import excluded_by_applicant, issuer_without
 from kyc_rtc.sessions.ownership import Ownership
 from kyc_rtc.sessions.pending import PENDING_PER_PLACE, client_key
 from kyc_rtc.sessions.ports import Services
-from kyc_rtc.sessions.refusals import over
+from kyc_rtc.sessions.refusals import over, without_camera
 from kyc_rtc.sessions.session import Session
 from kyc_rtc.sessions.states import FINAL, SessionState
 from kyc_rtc.sessions.terms import settings_for
@@ -212,7 +213,8 @@ class SessionRegistry:
         can_retry = attempts_spent(attempts) < settings.limits.session_attempts
         issuer = issuer_without(self._services.issuer.under(settings.liveness), attempts)
         cannot = excluded_by_applicant(attempts)
-        session = Session(record, settings, issuer, can_retry=can_retry, cannot=cannot)
+        rules = self._services.alert_rules
+        session = Session(record, settings, issuer, rules, can_retry=can_retry, cannot=cannot)
         actor = SessionActor(session, self._services, self._take_place)
         if self._closed:  # meanwhile: nobody would wait for its task
             raise self.at_capacity("the server stops")
@@ -225,6 +227,8 @@ class SessionRegistry:
         return actor
 
     def _settings_of(self, record: SessionRecord, *, only_to_end: bool) -> Settings:
+        if is_sandbox(record.tenant_id) and not only_to_end:
+            raise without_camera()
         try:
             return settings_for(record, self._services.settings)
         except Conflict:

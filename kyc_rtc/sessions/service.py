@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from kyc_rtc.errors import (
-    BadRequest,
     Conflict,
     Misdirected,
     NotFound,
@@ -55,7 +54,7 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.join_links import JoinLinks
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION
 from kyc_rtc.sessions.lists import Lists
-from kyc_rtc.sessions.opening import first_attempt, next_attempt, opening_entry
+from kyc_rtc.sessions.opening import check_user, first_attempt, next_attempt, opening_entry
 from kyc_rtc.sessions.ports import Services
 from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.readiness import Cause, Readiness
@@ -117,8 +116,7 @@ class SessionService:
     async def open(
         self, user_id: str, order: Order = NO_ORDER, new_id: str | None = None
     ) -> SessionView:
-        if not user_id.strip():
-            raise BadRequest("user_id is empty", hint="send the institution's own reference")
+        check_user(user_id, order.tenant_id)
         terms = terms_of(order, self._settings)
         session_id = new_session_id() if new_id is None else parse_session_id(new_id)
         opened = None if new_id is None else await self._opened(session_id)
@@ -126,7 +124,9 @@ class SessionService:
             return opened
         self._admit()
         lifetime = lifetime_ms(order, self._settings)
-        record = first_attempt(session_id, user_id, terms, self._clock.now_ms(), lifetime)
+        record = first_attempt(
+            session_id, user_id, terms, self._clock.now_ms(), lifetime, order.tenant_id
+        )
         try:
             await self._store.open(record, (opening_entry(record, INSTITUTION),))
         except Conflict:
@@ -183,6 +183,9 @@ class SessionService:
         self, wanted: VerificationFilter, after: str, limit: int
     ) -> VerificationPage:
         return await self._lists.verifications(wanted, after, limit)
+
+    async def tenant_of(self, session_id: str) -> str:
+        return (await self._store.get(parse_session_id(session_id))).tenant_id
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         await self._links.check(session_id, link_number, after_end=after_end)
@@ -288,12 +291,15 @@ class SessionService:
         found = await self._alerts.of_session(parse_session_id(session_id))
         return tuple(alert_view(alert) for alert in found)
 
-    async def alert_statistics(self) -> Mapping[str, Any]:
-        return dataclasses.asdict(await self._alerts.statistics(self._clock.now_ms()))
+    async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
+        found = await self._alerts.statistics(tenant_id, self._clock.now_ms())
+        return dataclasses.asdict(found)
 
-    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
-        now_ms = self._clock.now_ms()
-        return alert_view(await self._alerts.acknowledge(AlertId(alert_id), by, now_ms, note))
+    async def acknowledge_alert(
+        self, alert_id: str, tenant_id: str, by: str, note: str | None = None
+    ) -> AlertView:
+        key, now_ms = AlertId(alert_id), self._clock.now_ms()
+        return alert_view(await self._alerts.acknowledge(key, tenant_id, by, now_ms, note))
 
     # The process
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
+from kyc_rtc.alerts.rules import AlertRules
 from kyc_rtc.detection.evidence import Sign
 from kyc_rtc.errors import AtCapacity, BadMessage, Conflict, KycError
 from kyc_rtc.ids import PeerId
@@ -77,6 +78,7 @@ class Session:
         record: SessionRecord,
         settings: Settings,
         issuer: Issuer,
+        rules: AlertRules,
         *,
         can_retry: bool,
         cannot: tuple[ChallengeType, ...] = (),
@@ -85,11 +87,10 @@ class Session:
         the applicant cannot do, as they said in earlier attempts."""
         self._settings = settings
         self._ledger = Ledger(record)
-        self._course = Course(self._ledger, settings, issuer, cannot)
+        self._course = Course(self._ledger, settings, issuer, rules, cannot)
         self._exposure = messages.Exposure(scores=settings.scores_exposed, can_retry=can_retry)
         self._peer_id: PeerId | None = None
-        self._devices = Devices()
-        self._greeted_seq = 0
+        self._devices, self._greeted_seq = Devices(), 0
         self._ready = self._ended = self._is_crowded_out = False
         self._unjoined = Unjoined()
         self._joined_at_ms: float | None = None

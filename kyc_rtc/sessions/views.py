@@ -81,6 +81,7 @@ def session_view(
         return_url=record.terms.return_url,
         metadata=record.terms.metadata,
         exclude=tuple(kind.value for kind in excluded(_until(record, attempts))),
+        tenant_id=record.tenant_id,
         link_number=record.link_number,
         withdrawn=record.withdrawn,
         consent=None if record.consent is None else consent_view(record.consent),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from kyc_rtc.cores import usable_cores
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import DEFAULT_TENANT, INTEGRATION, TENANT_PATTERN, Scope
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -178,7 +178,16 @@ class ApiKeySettings(Group):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
     name: str = Field("", max_length=128, description="stored with what the key's owner did")
     sha256: Sha256
-    scopes: tuple[Scope, ...] = Field(tuple(Scope), min_length=1)
+    scopes: tuple[Scope, ...] = Field(INTEGRATION, min_length=1)
+    tenant: str = Field(DEFAULT_TENANT, pattern=TENANT_PATTERN, description="whose data it opens")
+
+    @model_validator(mode="after")
+    def _metrics_are_the_operators(self) -> ApiKeySettings:
+        if Scope.METRICS in self.scopes and self.tenant != DEFAULT_TENANT:
+            raise ValueError(
+                f"scopes: metrics are those of the whole server, for the tenant {DEFAULT_TENANT} only"
+            )
+        return self
 
 
 _PORTS = re.compile(r"(\d{1,5})-(\d{1,5})", re.ASCII)

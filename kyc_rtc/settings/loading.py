@@ -38,6 +38,8 @@ _LEGACY_NAMES = frozenset(
         "MAIL_PASSWORD",
     }
 )
+ALERT_RULES = "alerts.toml"
+"""Lies beside the settings and is none: the rules of the alerts (`kyc_rtc/alerts/rules.py`)."""
 _SEE_SETTINGS = "see docs/deployment.md, Settings"
 _SHAPES = {"tuple_type": "list", "dict_type": "table", "model_type": "table"}
 _NOT_SETTINGS = frozenset({"KYC_RTC_DATA"})
@@ -113,7 +115,7 @@ def _typed(name: str, text: str, kind: Any) -> Any:
 
 def _read_config(folder: Path) -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(set(folder.glob("*.toml")) - {folder / ALERT_RULES}):
         try:
             read = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

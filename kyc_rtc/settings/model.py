@@ -16,7 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from kyc_rtc.keys import ApiKey, Scope
+from kyc_rtc.keys import ApiKey
+from kyc_rtc.scopes import INTEGRATION, TENANT_PATTERN, with_implied
+from kyc_rtc.settings.alerts import AlertSettings
 from kyc_rtc.settings.consent import ConsentSettings
 from kyc_rtc.settings.groups import (
     STRICT_DEEPFAKE_SCORE,
@@ -31,7 +33,10 @@ from kyc_rtc.settings.groups import (
     MediaSettings,
     Sha256,
 )
+from kyc_rtc.settings.oidc import OidcSettings
 from kyc_rtc.settings.return_urls import check_prefix
+from kyc_rtc.settings.tenants import TenantSettings
+from kyc_rtc.settings.webhooks import WebhookSettings
 
 
 def _network(value: object) -> IPv4Network | IPv6Network:
@@ -43,6 +48,7 @@ def _network(value: object) -> IPv4Network | IPv6Network:
 
 Proxies = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 ReturnUrlPrefix = Annotated[str, AfterValidator(check_prefix)]
+TenantName = Annotated[str, Field(pattern=TENANT_PATTERN)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
@@ -89,12 +95,12 @@ class Settings(Group):
     )
     api_keys: tuple[ApiKeySettings, ...] = Field(
         (),
-        description="the institution's keys: id, name, sha256, scopes; see `python -m kyc_rtc keys`",
+        description="the institution's keys: id, name, sha256, scopes, tenant; see `python -m kyc_rtc keys`",
         examples=['[{id = "backend", sha256 = "64 hexadecimal digits"}]'],
     )
     api_key_hashes: tuple[Sha256, ...] = Field(
         (),
-        description="SHA-256 (hex) of further keys, which have no name and every scope",
+        description="SHA-256 (hex) of further keys, which have no name, and what a key has that says no more",
         examples=['["64 hexadecimal digits"]'],
     )
     expose_scores: bool | None = Field(
@@ -120,12 +126,12 @@ class Settings(Group):
     )
     target_fps: int = Field(30, ge=1, le=60, description="analysed frames a second, at most")
 
-    alert_email_enabled: bool = Field(False, description="alerts by e-mail (reserved)")
-    alert_slack_enabled: bool = Field(False, description="alerts to Slack (reserved)")
-    mail_server: str = Field("", description="SMTP server (reserved)")
-    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port (reserved)")
-    mail_username: str = Field("", description="SMTP user (reserved)")
-    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password (reserved)")
+    alert_email_enabled: bool = Field(False, description="alerts by e-mail: the channel `email`")
+    alert_slack_enabled: bool = Field(False, description="alerts to Slack: the channel `slack`")
+    mail_server: str = Field("", description="SMTP server of the channel `email`")
+    mail_port: int = Field(587, ge=1, le=65_535, description="SMTP port")
+    mail_username: str = Field("", description="SMTP user; empty: without a login")
+    mail_password: SecretStr = Field(SecretStr(""), description="SMTP password")
 
     profiles: dict[ProfileName, dict[str, Any]] = Field(
         {},
@@ -134,12 +140,21 @@ class Settings(Group):
         examples=["{thorough = {challenges = 5}}"],
     )
 
+    tenants: dict[TenantName, TenantSettings] = Field(
+        {},
+        description='what tenants have of their own: `{default = {allowed_origins = ["https://bank.example"]}}`',
+        examples=['{default = {allowed_origins = ["https://bank.example"]}}'],
+    )
+
     liveness: LivenessSettings = LivenessSettings()
     detection: DetectionSettings = DetectionSettings()
     media: MediaSettings = MediaSettings()
     limits: LimitSettings = LimitSettings()
     http: HttpSettings = HttpSettings()
     consent: ConsentSettings = ConsentSettings()
+    alerts: AlertSettings = AlertSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    oidc: OidcSettings = OidcSettings()
 
     @property
     def development(self) -> bool:
@@ -149,11 +164,13 @@ class Settings(Group):
     def institution_keys(self) -> tuple[ApiKey, ...]:
         """Every API key that is accepted. One without a name goes by the first digits of its hash."""
         named = tuple(
-            ApiKey(key.id, key.name or key.id, key.sha256.lower(), frozenset(key.scopes))
+            ApiKey(
+                key.id, key.name or key.id, key.sha256.lower(), with_implied(key.scopes), key.tenant
+            )
             for key in self.api_keys
         )
         bare = tuple(
-            ApiKey(digest[:8], f"key {digest[:8]}", digest, frozenset(Scope))
+            ApiKey(digest[:8], f"key {digest[:8]}", digest, with_implied(INTEGRATION))
             for digest in map(str.lower, self.api_key_hashes)
         )
         return named + bare
@@ -166,6 +183,12 @@ class Settings(Group):
     def private_candidates_allowed(self) -> bool:
         """Whether packets are sent to private addresses because an ICE candidate names them."""
         allowed = self.media.allow_private_candidates
+        return self.development if allowed is None else allowed
+
+    @property
+    def private_webhooks_allowed(self) -> bool:
+        """Whether webhooks go to addresses that are not public."""
+        allowed = self.webhooks.allow_private
         return self.development if allowed is None else allowed
 
     @property
@@ -272,4 +295,6 @@ class Settings(Group):
             raise ValueError(
                 "public_url: has to be https: without it, browsers give the camera to localhost only"
             )
+        if self.oidc.issuer.startswith("http:"):
+            raise ValueError("oidc.issuer: has to be https in production")
         return self

@@ -1,10 +1,20 @@
 """Storage: sessions with their journal, processes and commands, alerts, labels, footage and features,
-lists and idempotency keys, in SQLite or PostgreSQL, behind small protocols."""
+lists and idempotency keys, the outbox and deliveries, in SQLite or PostgreSQL, behind small protocols."""
 
 from kyc_rtc.storage.alerts import MAX_ALERTS_LISTED, AlertRepository, SqlAlertRepository
 from kyc_rtc.storage.commands import CommandStore, SqlCommandStore
 from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.deliveries import DeliveryStore, Plan, SqlDeliveryStore
+from kyc_rtc.storage.delivery_records import (
+    DeliveryAttempt,
+    DeliveryQuery,
+    DeliveryRecord,
+    DeliveryState,
+    NewDelivery,
+    OutboxRecord,
+    Target,
+)
 from kyc_rtc.storage.features import (
     FeaturesRecord,
     FeaturesRepository,
@@ -23,7 +33,6 @@ from kyc_rtc.storage.labels import LabelledSession, LabelRepository, Outcome, Sq
 from kyc_rtc.storage.lists import SqlVerificationLists, VerificationLists
 from kyc_rtc.storage.processes import INTERRUPTED, ProcessStore, SqlProcessStore
 from kyc_rtc.storage.records import (
-    DEFAULT_TENANT,
     AlertRecord,
     AlertStatistics,
     CommandRecord,
@@ -43,11 +52,11 @@ from kyc_rtc.storage.sessions import (
     SqlSessionStore,
 )
 from kyc_rtc.storage.terms import Terms
+from kyc_rtc.storage.topics import Topic
 from kyc_rtc.storage.values import JsonObject, JsonValue
 
 __all__ = [
     "CREATED",
-    "DEFAULT_TENANT",
     "EXPIRED",
     "INTERRUPTED",
     "MAX_ALERTS_LISTED",
@@ -62,6 +71,11 @@ __all__ = [
     "Commit",
     "Consent",
     "Database",
+    "DeliveryAttempt",
+    "DeliveryQuery",
+    "DeliveryRecord",
+    "DeliveryState",
+    "DeliveryStore",
     "EarlierFootage",
     "EventRecord",
     "FeaturesRecord",
@@ -75,7 +89,10 @@ __all__ = [
     "LabelRepository",
     "LabelledFeatures",
     "LabelledSession",
+    "NewDelivery",
+    "OutboxRecord",
     "Outcome",
+    "Plan",
     "Position",
     "ProcessStore",
     "Sealer",
@@ -83,6 +100,7 @@ __all__ = [
     "SessionStore",
     "SqlAlertRepository",
     "SqlCommandStore",
+    "SqlDeliveryStore",
     "SqlFeaturesRepository",
     "SqlFootageRepository",
     "SqlIdempotencyStore",
@@ -90,6 +108,8 @@ __all__ = [
     "SqlProcessStore",
     "SqlSessionStore",
     "SqlVerificationLists",
+    "Target",
     "Terms",
+    "Topic",
     "VerificationLists",
 ]

@@ -27,26 +27,24 @@ DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class AlertQuery:
-    """Which alerts; None: any. `session_id`: of exactly this attempt."""
+    """Which alerts of a tenant; None: any. `session_id`: of exactly this attempt."""
 
+    tenant_id: str
     severity: str | None = None
     type: str | None = None
     session_id: SessionId | None = None
 
 
-ANY_ALERT: Final = AlertQuery()
-
-
 class AlertRepository(Protocol):
     """Alerts, kept until their session is deleted. They come in with a commit of the session."""
 
-    async def get(self, alert_id: AlertId) -> AlertRecord:
-        """Raises NotFound."""
+    async def get(self, alert_id: AlertId, tenant_id: str) -> AlertRecord:
+        """Raises NotFound, of another tenant's too."""
 
     async def active(
         self,
+        query: AlertQuery,
         limit: int = MAX_ALERTS_LISTED,
-        query: AlertQuery = ANY_ALERT,
         after: Position | None = None,
     ) -> list[AlertRecord]:
         """Alerts that nobody acknowledged, behind `after`, the newest first, and then by id.
@@ -59,17 +57,17 @@ class AlertRepository(Protocol):
         """All alerts about a session, the newest first."""
 
     async def acknowledge(
-        self, alert_id: AlertId, by: str, now_ms: int, note: str | None = None
+        self, alert_id: AlertId, tenant_id: str, by: str, now_ms: int, note: str | None = None
     ) -> AlertRecord:
         """The alert as it is afterwards. The first acknowledgement stays; later ones change nothing.
 
         Raises:
             BadRequest: `by` is empty, too long, or cannot be stored.
-            NotFound: no such alert.
+            NotFound: the tenant has no such alert.
         """
 
-    async def statistics(self, now_ms: int) -> AlertStatistics:
-        """Counts of all alerts, all taken at one moment."""
+    async def statistics(self, tenant_id: str, now_ms: int) -> AlertStatistics:
+        """Counts of all alerts of a tenant, all taken at one moment."""
 
 
 class SqlAlertRepository:
@@ -78,10 +76,12 @@ class SqlAlertRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, alert_id: AlertId) -> AlertRecord:
+    async def get(self, alert_id: AlertId, tenant_id: str) -> AlertRecord:
         if not can_be_id(alert_id):
             raise NotFound("no such alert")
-        statement = select(alerts).where(alerts.c.alert_id == alert_id)
+        statement = select(alerts).where(
+            alerts.c.alert_id == alert_id, alerts.c.tenant_id == tenant_id
+        )
         async with self._database.begin() as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
         if row is None:
@@ -90,8 +90,8 @@ class SqlAlertRepository:
 
     async def active(
         self,
+        query: AlertQuery,
         limit: int = MAX_ALERTS_LISTED,
-        query: AlertQuery = ANY_ALERT,
         after: Position | None = None,
     ) -> list[AlertRecord]:
         check_limit(limit, MAX_ALERTS_LISTED)
@@ -124,30 +124,37 @@ class SqlAlertRepository:
         return [AlertRecord(**row) for row in rows]
 
     async def acknowledge(
-        self, alert_id: AlertId, by: str, now_ms: int, note: str | None = None
+        self, alert_id: AlertId, tenant_id: str, by: str, now_ms: int, note: str | None = None
     ) -> AlertRecord:
         check_actor(by)
         check_note(note)
         if can_be_id(alert_id):
             statement = (
                 update(alerts)
-                .where(alerts.c.alert_id == alert_id, alerts.c.acknowledged_at_ms.is_(None))
+                .where(
+                    alerts.c.alert_id == alert_id,
+                    alerts.c.tenant_id == tenant_id,
+                    alerts.c.acknowledged_at_ms.is_(None),
+                )
                 .values(acknowledged_at_ms=now_ms, acknowledged_by=by, acknowledged_note=note)
             )
             async with self._database.begin(write=True) as connection:
                 await connection.execute(statement)
-        return await self.get(alert_id)
+        return await self.get(alert_id, tenant_id)
 
-    async def statistics(self, now_ms: int) -> AlertStatistics:
+    async def statistics(self, tenant_id: str, now_ms: int) -> AlertStatistics:
         acknowledged = case((alerts.c.acknowledged_at_ms.is_(None), 0), else_=1)
         recent = case((alerts.c.created_at_ms > now_ms - DAY_MS, 1), else_=0)
-        statement = select(
+        columns = select(
             alerts.c.severity,
             alerts.c.type,
             func.count().label("total"),
             func.sum(acknowledged).label("acknowledged"),
             func.sum(recent).label("recent"),
-        ).group_by(alerts.c.severity, alerts.c.type)
+        )
+        statement = columns.where(alerts.c.tenant_id == tenant_id).group_by(
+            alerts.c.severity, alerts.c.type
+        )
         async with self._database.begin() as connection:
             groups = (await connection.execute(statement)).all()
         by_severity, by_type = Counter[str](), Counter[str]()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kyc_rtc.ids import SessionId
-from kyc_rtc.storage.tables import session_events, sessions
+from kyc_rtc.storage.outbox import Subject, write_journal
+from kyc_rtc.storage.records import EventRecord
+from kyc_rtc.storage.tables import sessions
+from kyc_rtc.storage.topics import STATE_EVENT
 
 SYSTEM_ACTOR: Final = "system"
-STATE_EVENT: Final = "state"
 MAX_AT_ONCE: Final = 1_000
 """Well below the number of parameters that a statement may have in either database."""
 
@@ -29,6 +31,7 @@ async def end_sessions(
     """
     columns = (
         sessions.c.session_id,
+        sessions.c.verification_id,
         sessions.c.tenant_id,
         sessions.c.state,
         sessions.c.last_seq,
@@ -51,18 +54,19 @@ async def end_sessions(
     }
     await connection.execute(update(sessions).where(sessions.c.session_id.in_(ids)).values(changes))
     entries = [
-        {
-            "session_id": row.session_id,
-            "seq": row.last_seq + 1,
-            "tenant_id": row.tenant_id,
-            "at_ms": at_ms,
-            "actor": SYSTEM_ACTOR,
-            "type": STATE_EVENT,
-            "payload": {"state": state, "previous": row.state},
-        }
+        EventRecord(
+            session_id=SessionId(row.session_id),
+            seq=row.last_seq + 1,
+            at_ms=at_ms,
+            actor=SYSTEM_ACTOR,
+            type=STATE_EVENT,
+            payload={"state": state, "previous": row.state},
+            tenant_id=row.tenant_id,
+        )
         for row in rows
     ]
-    await connection.execute(insert(session_events), entries)
+    subjects = {SessionId(row.session_id): Subject(SessionId(row.verification_id)) for row in rows}
+    await write_journal(connection, subjects, entries)
     return ids
 
 

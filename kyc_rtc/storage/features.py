@@ -9,10 +9,11 @@ from sqlalchemy import Text, cast, func, select
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import SessionId
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.labels import newest_labels
 from kyc_rtc.storage.once import insert_once
-from kyc_rtc.storage.records import DEFAULT_TENANT, MAX_WORD_LENGTH, check_tenant
+from kyc_rtc.storage.records import MAX_WORD_LENGTH, check_tenant
 from kyc_rtc.storage.tables import features, labels, sessions, verifications
 from kyc_rtc.storage.values import (
     MAX_ID_LENGTH,

@@ -9,10 +9,10 @@ from sqlalchemy import false, func, select
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import SessionId
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.once import insert_once
 from kyc_rtc.storage.records import (
-    DEFAULT_TENANT,
     EarlierFootage,
     SessionRecord,
     check_tenant,

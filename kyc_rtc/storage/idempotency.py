@@ -17,7 +17,6 @@ from sqlalchemy.exc import IntegrityError
 from kyc_rtc.errors import IdempotencyMismatch, StorageUnavailable
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.pruning import delete_in_batches
-from kyc_rtc.storage.records import DEFAULT_TENANT
 from kyc_rtc.storage.seal import Sealer
 from kyc_rtc.storage.tables import idempotency
 
@@ -45,7 +44,7 @@ class Creation:
 class IdempotencyStore(Protocol):
     """Keys and what they created, for `KEPT_MS`. Neither key, request nor answer is stored in plain."""
 
-    async def begin(self, key: str, request: str, now_ms: int) -> Creation:
+    async def begin(self, tenant_id: str, key: str, request: str, now_ms: int) -> Creation:
         """What `key` stands for, from now on where it is new. `key` includes whose it is.
 
         Raises:
@@ -66,9 +65,10 @@ class SqlIdempotencyStore:
         self._database = database
         self._sealer = sealer
 
-    async def begin(self, key: str, request: str, now_ms: int) -> Creation:
+    async def begin(self, tenant_id: str, key: str, request: str, now_ms: int) -> Creation:
         key_hash, request_hash = map(self._sealer.digest, (key, request))
-        row = await self._find(key_hash, now_ms) or await self._add(key_hash, request_hash, now_ms)
+        row = await self._find(key_hash, now_ms)
+        row = row or await self._add(tenant_id, key_hash, request_hash, now_ms)
         if row["request_hash"] != request_hash:
             raise mismatch()
         return Creation(key_hash, row["new_id"], self._answer_of(row))
@@ -80,13 +80,15 @@ class SqlIdempotencyStore:
         async with self._database.begin() as connection:
             return (await connection.execute(statement)).mappings().one_or_none()
 
-    async def _add(self, key_hash: str, request_hash: str, now_ms: int) -> RowMapping:
+    async def _add(
+        self, tenant_id: str, key_hash: str, request_hash: str, now_ms: int
+    ) -> RowMapping:
         outdated = delete(idempotency).where(
             idempotency.c.key_hash == key_hash, idempotency.c.created_at_ms <= now_ms - KEPT_MS
         )
         row = {
             "key_hash": key_hash,
-            "tenant_id": DEFAULT_TENANT,
+            "tenant_id": tenant_id,
             "request_hash": request_hash,
             "new_id": str(uuid.uuid4()),
             "created_at_ms": now_ms,

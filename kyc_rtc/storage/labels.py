@@ -104,9 +104,9 @@ class LabelRepository(Protocol):
     async def history(self, session_id: SessionId) -> list[LabelRecord]:
         """A session's labels in order of arrival."""
 
-    async def outcomes(self, *, by_source: bool) -> list[Outcome]:
-        """Counts over all labelled sessions, each once, by its newest label; or `by_source`, each
-        once for every source that labelled it, by that source's newest."""
+    async def outcomes(self, tenant_id: str | None = None, *, by_source: bool) -> list[Outcome]:
+        """Counts over all labelled sessions (of a tenant), each once, by its newest label; or `by_source`,
+        each once for every source that labelled it, by that source's newest."""
 
     async def labelled(
         self, after: int = 0, limit: int = MAX_LABELLED_LISTED
@@ -118,9 +118,9 @@ class LabelRepository(Protocol):
         """
 
     async def weekly_scores(
-        self, inner_edges: Sequence[float], since_ms: int
+        self, inner_edges: Sequence[float], since_ms: int, tenant_id: str | None = None
     ) -> dict[int, tuple[int, ...]]:
-        """Histogram of the deepfake scores of verdicts since then, by the Monday of their week.
+        """Histogram of the deepfake scores of verdicts (of a tenant) since then, by the Monday of their week.
 
         `inner_edges` (ascending, at least one) part the bins; a score on an edge is in the higher one.
         A week without scores is absent.
@@ -187,7 +187,7 @@ class SqlLabelRepository:
             rows = (await connection.execute(statement)).mappings().all()
         return [_label(row) for row in rows]
 
-    async def outcomes(self, *, by_source: bool) -> list[Outcome]:
+    async def outcomes(self, tenant_id: str | None = None, *, by_source: bool) -> list[Outcome]:
         newest = newest_labels(by_source=by_source)
         week = _week(sessions.c.updated_at_ms).label("week")
         keys: list[ColumnElement[Any]] = [
@@ -198,6 +198,7 @@ class SqlLabelRepository:
             select(*keys, func.count().label("sessions"))
             .join(newest, newest.c.number == labels.c.number)
             .join(sessions, sessions.c.session_id == labels.c.session_id)
+            .where(*_of(tenant_id))
             .group_by(*keys)
             .order_by(*keys)
         )
@@ -235,7 +236,7 @@ class SqlLabelRepository:
         return [_labelled(row) for row in rows]
 
     async def weekly_scores(
-        self, inner_edges: Sequence[float], since_ms: int
+        self, inner_edges: Sequence[float], since_ms: int, tenant_id: str | None = None
     ) -> dict[int, tuple[int, ...]]:
         rungs = [
             (sessions.c.deepfake_score < edge, place) for place, edge in enumerate(inner_edges)
@@ -249,6 +250,7 @@ class SqlLabelRepository:
                 sessions.c.updated_at_ms >= since_ms,
                 sessions.c.verdict_status.is_not(None),
                 sessions.c.deepfake_score.is_not(None),
+                *_of(tenant_id),
             )
             .subquery()
         )
@@ -266,6 +268,11 @@ def newest_labels(*, by_source: bool = False) -> Subquery:
     """The number of the newest label of each session, or of each session and source."""
     keys = (labels.c.session_id, labels.c.source) if by_source else (labels.c.session_id,)
     return select(func.max(labels.c.number).label("number")).group_by(*keys).subquery()
+
+
+def _of(tenant_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    """Sessions of a tenant; None: of all."""
+    return () if tenant_id is None else (sessions.c.tenant_id == tenant_id,)
 
 
 def _week(unix_ms: ColumnElement[int]) -> ColumnElement[int]:

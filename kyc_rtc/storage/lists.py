@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, exists, or_, select
 
 from kyc_rtc.ids import SessionId
 from kyc_rtc.storage.database import Database
-from kyc_rtc.storage.records import DEFAULT_TENANT, Position
+from kyc_rtc.storage.records import Position
 from kyc_rtc.storage.seal import Sealer, user_context
 from kyc_rtc.storage.tables import sessions, verifications
 from kyc_rtc.storage.values import check_limit
@@ -20,11 +20,13 @@ MAX_VERIFICATIONS_LISTED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class VerificationQuery:
-    """Which verifications. Times are Unix milliseconds of the start, `to_ms` is left out of the range.
+    """Which verifications of a tenant. Times are Unix milliseconds of the start, `to_ms` is left out of the
+    range.
 
     `states`: at least one attempt is in one of these; None: any.
     """
 
+    tenant_id: str
     user_id: str | None = None
     states: frozenset[str] | None = None
     from_ms: int | None = None
@@ -101,7 +103,7 @@ class SqlVerificationLists:
         return [self._summary(row, found[row["verification_id"]]) for row in rows]
 
     def _conditions(self, query: VerificationQuery) -> list[ColumnElement[bool]]:
-        conditions = [verifications.c.tenant_id == DEFAULT_TENANT]
+        conditions = [verifications.c.tenant_id == query.tenant_id]
         if query.user_id is not None:
             conditions.append(verifications.c.user_hmac == self._sealer.digest(query.user_id))
         if query.from_ms is not None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId
+from kyc_rtc.scopes import DEFAULT_TENANT, MAX_TENANT_LENGTH
 from kyc_rtc.storage.consents import Consent
 from kyc_rtc.storage.terms import NO_TERMS, Terms
 from kyc_rtc.storage.values import (
@@ -24,15 +24,13 @@ from kyc_rtc.storage.values import (
     copy_objects,
 )
 
-DEFAULT_TENANT: Final = "default"
-"""Whose everything is where nobody was named."""
-
-MAX_TENANT_LENGTH = 64
 MAX_USER_ID_LENGTH = 256
 MAX_ACTOR_LENGTH = 256
+MAX_KEY_NAME_LENGTH = 128
 MAX_WORD_LENGTH = 64
 MAX_NOTE_LENGTH = 2_000
 MAX_REASONS = 64
+MAX_URL_LENGTH = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +134,12 @@ class SessionRecord:
 class AlertRecord:
     """One alert about one session. `message_key` names the sentence in the catalogue.
 
-    `acknowledged_by` is the principal, `acknowledged_note` the name that the caller gave.
+    `acknowledged_by` is the principal, `acknowledged_note` the name that the caller gave. `assigned_by`
+    gave it to `assigned_to`; `resolution` is the reason that `resolved_by` gave, as a word.
 
     Raises:
-        BadRequest: a field cannot be stored, or only one half of the acknowledgement is there.
+        BadRequest: a field cannot be stored, or only a part of the acknowledgement, the assignment or the
+            resolution is there.
     """
 
     alert_id: AlertId
@@ -153,6 +153,13 @@ class AlertRecord:
     acknowledged_by: str | None = None
     acknowledged_note: str | None = None
     tenant_id: str = DEFAULT_TENANT
+    assigned_at_ms: int | None = None
+    assigned_to: str | None = None
+    assigned_by: str | None = None
+    resolved_at_ms: int | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None
+    resolution_note: str | None = None
 
     def __post_init__(self) -> None:
         check_text("alert_id", self.alert_id, MAX_ID_LENGTH)
@@ -169,6 +176,10 @@ class AlertRecord:
         if self.acknowledged_by is not None:
             check_actor(self.acknowledged_by)
         check_note(self.acknowledged_note)
+        _check_step("an assignment", self.assigned_at_ms, self.assigned_to, self.assigned_by)
+        _check_step("a resolution", self.resolved_at_ms, self.resolved_by, self.resolution)
+        if self.resolution_note is not None:
+            check_text("note", self.resolution_note, MAX_NOTE_LENGTH, min_length=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,3 +359,15 @@ def check_note(said_by: str | None) -> None:
 def check_tenant(tenant_id: str) -> None:
     """Raise BadRequest unless the name of a tenant can be stored."""
     check_text("tenant_id", tenant_id, MAX_TENANT_LENGTH)
+
+
+def _check_step(name: str, at_ms: int | None, *texts: str | None) -> None:
+    """Raise BadRequest unless a step of an alert's course is there whole, or not at all."""
+    missing = [part is None for part in (at_ms, *texts)]
+    if any(missing) and not all(missing):
+        raise BadRequest(f"{name} has a time and all that belongs to it")
+    if at_ms is not None:
+        check_integer(name, at_ms)
+    for text in texts:
+        if text is not None:
+            check_text(name, text, MAX_ACTOR_LENGTH)

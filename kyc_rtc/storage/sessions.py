@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -16,13 +16,12 @@ from kyc_rtc.storage.consents import Consent, consent_row
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.endings import MAX_AT_ONCE, end_sessions
 from kyc_rtc.storage.leases import has_epoch, holds_lease
+from kyc_rtc.storage.outbox import write_journal_of
 from kyc_rtc.storage.pruning import delete_in_batches
 from kyc_rtc.storage.records import Commit, EventRecord, SessionRecord
 from kyc_rtc.storage.rows import (
     FIXED_FIELDS,
-    alert_row,
     event_of,
-    event_row,
     read_session,
     session_of,
     session_row,
@@ -30,7 +29,7 @@ from kyc_rtc.storage.rows import (
     verification_row,
 )
 from kyc_rtc.storage.seal import Sealer
-from kyc_rtc.storage.tables import alerts, session_events, sessions, verifications
+from kyc_rtc.storage.tables import session_events, sessions, verifications
 from kyc_rtc.storage.values import can_be_id, check_limit
 from kyc_rtc.storage.verifications import change_verification
 
@@ -181,8 +180,7 @@ class SqlSessionStore:
                 row = verification_row(record, self._sealer)
                 await connection.execute(insert(verifications).values(row))
                 await connection.execute(insert(sessions).values(session_row(record)))
-                if events:
-                    await connection.execute(insert(session_events), _rows(events))
+                await write_journal_of(connection, record, events)
         except IntegrityError:
             raise Conflict("the session exists already") from None
 
@@ -202,8 +200,7 @@ class SqlSessionStore:
                 if not (await connection.execute(statement)).rowcount:
                     raise NotFound("no such verification")
                 await connection.execute(insert(sessions).values(session_row(record)))
-                if events:
-                    await connection.execute(insert(session_events), _rows(events))
+                await write_journal_of(connection, record, events)
         except IntegrityError:
             raise Conflict("the verification has this attempt already") from None
 
@@ -281,11 +278,8 @@ class SqlSessionStore:
         try:
             async with self._database.begin(write=True) as connection:
                 written = (await connection.execute(statement)).rowcount
-                if written and commit.events:
-                    await connection.execute(insert(session_events), _rows(commit.events))
-                if written and commit.alerts:
-                    rows = [alert_row(alert) for alert in commit.alerts]
-                    await connection.execute(insert(alerts), rows)
+                if written:
+                    await write_journal_of(connection, record, commit.events, commit.alerts)
         except IntegrityError:
             raise Conflict("an alert exists already") from None
         if not written:
@@ -393,7 +387,3 @@ class SqlSessionStore:
             .order_by(session_events.c.at_ms)
         )
         return await delete_in_batches(self._database, session_events, due)
-
-
-def _rows(events: Iterable[EventRecord]) -> list[dict[str, object]]:
-    return [event_row(event) for event in events]

@@ -19,11 +19,14 @@ from sqlalchemy import (
     false,
 )
 
+from kyc_rtc.scopes import MAX_TENANT_LENGTH
 from kyc_rtc.storage.consents import MAX_CONSENT_VERSION_LENGTH
+from kyc_rtc.storage.delivery_records import MAX_KEY_LENGTH, MAX_REASON_LENGTH
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
+    MAX_KEY_NAME_LENGTH,
     MAX_NOTE_LENGTH,
-    MAX_TENANT_LENGTH,
+    MAX_URL_LENGTH,
     MAX_WORD_LENGTH,
 )
 from kyc_rtc.storage.terms import MAX_LOCALE_LENGTH, MAX_PROFILE_LENGTH
@@ -167,8 +170,19 @@ alerts = Table(
     Column("acknowledged_at_ms", BigInteger, nullable=True),
     Column("acknowledged_by", String(MAX_ACTOR_LENGTH), nullable=True),
     Column("acknowledged_note", String(MAX_ACTOR_LENGTH), nullable=True),
+    Column("assigned_at_ms", BigInteger, nullable=True),
+    Column("assigned_to", String(MAX_ACTOR_LENGTH), nullable=True),
+    Column("assigned_by", String(MAX_ACTOR_LENGTH), nullable=True),
+    Column("resolved_at_ms", BigInteger, nullable=True),
+    Column("resolved_by", String(MAX_ACTOR_LENGTH), nullable=True),
+    Column("resolution", String(MAX_WORD_LENGTH), nullable=True),
+    Column("resolution_note", String(MAX_NOTE_LENGTH), nullable=True),
     Index(None, "acknowledged_at_ms", "created_at_ms"),
+    Index(None, "tenant_id", "created_at_ms", "alert_id"),
     Index(None, "session_id"),
+    Index(None, "created_at_ms"),
+    Index(None, "assigned_at_ms"),
+    Index(None, "resolved_at_ms"),
 )
 
 labels = Table(
@@ -235,4 +249,131 @@ idempotency = Table(
     Column("status", Integer, nullable=True),
     Column("body_sealed", LargeBinary, nullable=True),
     Index(None, "created_at_ms"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("name", String(MAX_KEY_NAME_LENGTH), nullable=False),
+    Column("sha256", String(DIGEST_LENGTH), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("is_test", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=True),
+    Column("revoked_at_ms", BigInteger, nullable=True),
+    Column("last_used_at_ms", BigInteger, nullable=True),
+    Column("replaces", String(MAX_ID_LENGTH), nullable=True),
+    Index(None, "tenant_id", "created_at_ms"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("topic", String(MAX_WORD_LENGTH), nullable=False),
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("verification_id", String(MAX_ID_LENGTH), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index(None, "session_id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("topic", String(MAX_WORD_LENGTH), nullable=False),
+    Column("kind", String(MAX_WORD_LENGTH), nullable=False),
+    Column("target", String(MAX_WORD_LENGTH), nullable=False),
+    Column("alert_id", String(MAX_ID_LENGTH), nullable=True),
+    # NULL of what is about no single session: a digest, a test of a webhook.
+    Column(
+        "session_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("sessions.session_id", ondelete="CASCADE"),
+        nullable=True,
+    ),
+    Column("verification_id", String(MAX_ID_LENGTH), nullable=True),
+    Column("payload", JSON, nullable=False),
+    Column("dedupe_key", String(MAX_KEY_LENGTH), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False),
+    Column("give_up_at_ms", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("until_acknowledged", Boolean, nullable=False),
+    Column("state", String(MAX_WORD_LENGTH), nullable=False),
+    Column("leased_until_ms", BigInteger, nullable=True),
+    Column("leased_by", String(MAX_ID_LENGTH), nullable=True),
+    Column("delivered_at_ms", BigInteger, nullable=True),
+    UniqueConstraint("dedupe_key"),
+    Index(None, "state", "kind", "target", "due_at_ms"),
+    Index(None, "tenant_id", "created_at_ms", "delivery_id"),
+    Index(None, "created_at_ms"),
+    Index(None, "session_id"),
+    Index(None, "alert_id"),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column(
+        "delivery_id",
+        String(MAX_ID_LENGTH),
+        ForeignKey("deliveries.delivery_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("status", Integer, nullable=True),
+    Column("reason", String(MAX_REASON_LENGTH), nullable=False),
+    Column("took_ms", BigInteger, nullable=False),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("webhook_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("url", String(MAX_URL_LENGTH), nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("secret_sealed", LargeBinary, nullable=False),
+    # NULL before the first rotation.
+    Column("previous_sealed", LargeBinary, nullable=True),
+    Column("previous_until_ms", BigInteger, nullable=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("created_by", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("disabled_at_ms", BigInteger, nullable=True),
+    Index(None, "tenant_id", "created_at_ms"),
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("login_id", String(MAX_ID_LENGTH), primary_key=True),
+    Column("sha256", String(DIGEST_LENGTH), nullable=False),
+    Column("tenant_id", String(MAX_TENANT_LENGTH), nullable=False),
+    Column("subject", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("name", String(MAX_ACTOR_LENGTH), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("rotated_at_ms", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("earlier_sha256", String(DIGEST_LENGTH), nullable=True),
+    Column("earlier_until_ms", BigInteger, nullable=True),
+    UniqueConstraint("sha256"),
+    Index(None, "earlier_sha256"),
+    Index(None, "expires_at_ms"),
 )

@@ -4,7 +4,16 @@ See `requests` for what comes in, `sessions` and `records` for answers, `facts` 
 these hold of the sessions' own JSON.
 """
 
+from signaling.schemas.alerts import (
+    AlertCourseBody,
+    AlertCourseList,
+    AlertCourseStatistics,
+    AssignAlert,
+    ResolveAlert,
+)
 from signaling.schemas.described import Answer, ErrorAnswer, ErrorBody
+from signaling.schemas.keys import CreatedKeyBody, CreateKey, KeyBody, KeyList, RotateKey
+from signaling.schemas.people import LocalCredentials, LoggedIn, Me
 from signaling.schemas.records import (
     AlertBody,
     AlertList,
@@ -49,16 +58,32 @@ from signaling.schemas.sessions import (
     VerificationList,
     WeighedReason,
 )
+from signaling.schemas.webhooks import (
+    CreatedWebhookBody,
+    CreateWebhook,
+    DeliveryBody,
+    DeliveryDetailsBody,
+    DeliveryList,
+    DeliveryTry,
+    RotateWebhook,
+    WebhookBody,
+    WebhookList,
+    WebhookTested,
+)
 
 __all__ = [
     "Acknowledge",
     "Agreement",
     "AlertBody",
+    "AlertCourseBody",
+    "AlertCourseList",
+    "AlertCourseStatistics",
     "AlertList",
     "AlertStatistics",
     "Answer",
     "AnswerBody",
     "ApplicantStatus",
+    "AssignAlert",
     "Attempt",
     "ChallengeAnswer",
     "ClientConfig",
@@ -66,23 +91,39 @@ __all__ = [
     "ConsentPoint",
     "ConsentRecord",
     "ConsentText",
+    "CreateKey",
+    "CreateWebhook",
+    "CreatedKeyBody",
+    "CreatedWebhookBody",
     "CurrentChallenge",
+    "DeliveryBody",
+    "DeliveryDetailsBody",
+    "DeliveryList",
+    "DeliveryTry",
     "ErrorAnswer",
     "ErrorBody",
     "FrameAnswer",
     "Health",
     "Journal",
     "JournalEntry",
+    "KeyBody",
+    "KeyList",
     "LabelAnswer",
     "LabelSession",
     "LabelStatisticsAnswer",
     "LabelWeek",
     "LabelledCounts",
     "ListedVerification",
+    "LocalCredentials",
+    "LoggedIn",
+    "Me",
     "NewLink",
     "Offer",
     "Readiness",
     "Reason",
+    "ResolveAlert",
+    "RotateKey",
+    "RotateWebhook",
     "SendChallenge",
     "SessionReference",
     "SessionStatus",
@@ -91,5 +132,8 @@ __all__ = [
     "UploadFrame",
     "VerificationAnswer",
     "VerificationList",
+    "WebhookBody",
+    "WebhookList",
+    "WebhookTested",
     "WeighedReason",
 ]

@@ -221,6 +221,7 @@ class SessionStatus(OriginalAnswer):
 
     session_id: str = Field(description="as it was asked for (UUID)")
     user_id: str = Field(description="the institution's own reference")
+    is_test: bool = Field(description="whether a key of the sandbox started it")
     status: Status = Field(description="`active` until it is over, then the verdict")
     state: State = Field(description=_STATE)
     verified: bool | None = Field(description=_VERIFIED)

@@ -13,7 +13,8 @@ import pytest
 from kyc_rtc.__main__ import main
 from kyc_rtc.detection.evidence import AnalyserName
 from kyc_rtc.evaluation.manifest import COLUMNS, USE
-from kyc_rtc.keys import ApiKey, Scope, api_key_hash
+from kyc_rtc.keys import ApiKey, api_key_hash, stored_key_id
+from kyc_rtc.scopes import INTEGRATION, Scope, with_implied
 from kyc_rtc.settings import load_settings
 from tests.support.applicant import PortraitApplicant
 from tests.support.portrait_actions import blink, head_turn, sequence
@@ -100,7 +101,7 @@ def test_keys_prints_a_line_that_a_shell_and_a_server_read(
     key, read = made_key(capsys, "--name", name)
     assert read.sha256 == api_key_hash(key)
     assert read.name == (name or read.id)
-    assert read.scopes == frozenset(Scope)
+    assert read.scopes == with_implied(INTEGRATION)
 
 
 def test_keys_of_one_name_have_two_ids(capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +110,7 @@ def test_keys_of_one_name_have_two_ids(capsys: pytest.CaptureFixture[str]) -> No
     assert {key_id.rpartition("-")[0] for key_id in ids} == {"agents-desk"}
     own = made_key(capsys, "--id", "own", "--scopes", "labels", "alerts")[1]
     assert own.id == "own"
-    assert own.scopes == {Scope.LABELS, Scope.ALERTS}
+    assert own.scopes == with_implied([Scope.LABELS, Scope.ALERTS])
 
 
 @pytest.mark.parametrize("options", [("--id", "Not an id"), ("--name", "x" * 129)])
@@ -120,6 +121,43 @@ def test_keys_refuses_what_no_server_takes(
     shown = capsys.readouterr()
     assert "api_keys.0." in shown.err
     assert shown.out == ""
+
+
+@pytest.fixture
+def database_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KYC_RTC_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KYC_RTC_CONFIG_DIR", "/nonexistent")
+
+
+def run_keys(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(["keys", *arguments]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.usefixtures("database_of_its_own")
+def test_a_key_is_made_listed_rotated_and_revoked(capsys: pytest.CaptureFixture[str]) -> None:
+    shown, line = run_keys(capsys, "create", "--name", "backend", "--scopes", "verifications")
+    key_id = stored_key_id(shown.split(": ")[1])
+    assert key_id is not None
+    assert line.split() == [key_id, "live", "valid", "backend", "verifications"]
+    assert run_keys(capsys, "list") == [line]
+    newer = run_keys(capsys, "rotate", key_id, "--overlap-hours", "48")[1].split()[0]
+    assert newer != key_id
+    run_keys(capsys, "revoke", newer)
+    states = {fields[0]: fields[2] for fields in map(str.split, run_keys(capsys, "list"))}
+    assert states == {key_id: "until", newer: "revoked"}
+    assert run_keys(capsys, "list", "--tenant", "bank-b") == []
+    assert main(["keys", "revoke", key_id, "--tenant", "bank-b"]) == 2
+    assert "no such key" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("database_of_its_own")
+def test_a_key_of_a_tenant_has_no_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    line = run_keys(capsys, "create", "--name", "x", "--tenant", "bank-b", "--test")[1]
+    assert line.split()[1] == "test"
+    assert "metrics" not in line
+    assert main(["keys", "create", "--name", "x", "--tenant", "b", "--scopes", "metrics"]) == 2
+    assert "metrics" in capsys.readouterr().err
 
 
 def test_an_unknown_scope_is_refused_with_those_there_are(

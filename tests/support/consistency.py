@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kyc_rtc.alerts.policy import alerts_for
+from kyc_rtc.alerts.rules import shipped_rules
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
 from tests.support.stored import Entry, Stored, parsed
 from tests.support.upload_client import Answered, Received, Record
@@ -109,7 +110,7 @@ def expected_alerts(stored: Stored) -> Counter[str]:
     weights = tuple(parsed(row["reason_weights"]) or [0.0] * len(reasons))
     status = VerdictStatus(row["verdict_status"])
     verdict = Verdict(status, reasons, row["liveness_score"], row["deepfake_score"], weights)
-    return Counter(draft.type.value for draft in alerts_for(verdict))
+    return Counter(draft.type.value for draft in alerts_for(verdict, shipped_rules()))
 
 
 def _received(received: Received, stored: Stored) -> Iterator[str]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from joserfc import jwt
 from pydantic import SecretStr
 
-from kyc_rtc.keys import Scope, api_key_hash, new_api_key
+from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.scopes import Scope
 from kyc_rtc.settings import Settings
 from kyc_rtc.settings.groups import ApiKeySettings
-from signaling.auth import Tokens
+from signaling.tokens import Tokens
 from tests.support.clock import ManualClock
+from tests.support.fake_provider import OIDC
 
 SECRET = "s" * 40
 LINK_NUMBER = 2
@@ -24,32 +26,34 @@ class Credentials:
 
     `of(session_id, other_id)` names each: `own` and `foreign` are client tokens of the one session and of
     the other, `link` and `foreign_link` those of their links; `key` may do everything, `key_<scope>` one
-    thing; the rest are refused everywhere.
+    thing, `key_elsewhere` everything that another tenant's key may; the rest are refused everywhere.
     """
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
         self._tokens = Tokens(SECRET, 3_600, clock)
         self._elsewhere = Tokens("t" * 40, 3_600, clock)
+        self._elsewhere_key = new_api_key()
         self._secrets = {"all": new_api_key()} | {scope.value: new_api_key() for scope in Scope}
-        self.keys = tuple(
+        self.keys = (
+            *(_key(name, secret) for name, secret in self._secrets.items()),
             ApiKeySettings(
-                id=name,
-                name=f"the {name} desk",
-                sha256=api_key_hash(secret),
-                scopes=tuple(Scope) if name == "all" else (Scope(name),),
-            )
-            for name, secret in self._secrets.items()
+                id="elsewhere",
+                sha256=api_key_hash(self._elsewhere_key),
+                scopes=tuple(scope for scope in Scope if scope is not Scope.METRICS),
+                tenant="another-bank",
+            ),
         )
 
     def production(self, folder: Path) -> Settings:
-        """Settings of a server in production that knows the keys."""
+        """Settings of a server in production that knows the keys, and an OIDC provider."""
         return Settings(
             data_dir=folder,
             secret_key=SecretStr(SECRET),
             environment="production",
             public_url="https://kyc.example",
             api_keys=self.keys,
+            oidc=OIDC,
         )
 
     def of(self, session_id: str, other_id: str) -> dict[str, dict[str, str]]:
@@ -86,6 +90,7 @@ class Credentials:
             "foreign_link": _bearer(self._link(self._tokens, other_id)),
             "key": {"X-API-Key": key},
             "key_as_bearer": _bearer(key),
+            "key_elsewhere": {"X-API-Key": self._elsewhere_key},
         }
         scoped = {f"key_{s.value}": {"X-API-Key": self._secrets[s.value]} for s in Scope}
         return bad | good | scoped
@@ -111,6 +116,15 @@ class Credentials:
         if link is not None:
             claims["link"] = link
         return jwt.encode({"alg": "HS256"}, claims, self._tokens._key)
+
+
+def _key(name: str, secret: str) -> ApiKeySettings:
+    return ApiKeySettings(
+        id=name.replace(":", "-"),
+        name=f"the {name} desk",
+        sha256=api_key_hash(secret),
+        scopes=tuple(Scope) if name == "all" else (Scope(name),),
+    )
 
 
 def _encoded(header: bytes) -> str:

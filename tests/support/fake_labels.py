@@ -1,4 +1,4 @@
-"""A door to labels with nothing behind it but a list: for tests of the HTTP side."""
+"""Labels with nothing behind them but a list: for tests of the HTTP side."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ class FakeLabels:
     def __init__(self) -> None:
         self.labels: list[LabelView] = []
         self.measured = 0
+        self.tenants: list[str] = []
         self.refusal: KycError | None = None
 
     async def label(self, session_id: str, label: NewLabel, new_id: str | None = None) -> LabelView:
         if self.refusal is not None:
             refusal, self.refusal = self.refusal, None
             raise refusal
+        self.tenants.append(label.tenant_id)
         view = LabelView(
             session_id=session_id,
             label=label.label.value,
@@ -31,7 +33,8 @@ class FakeLabels:
         self.labels.append(view)
         return view
 
-    async def statistics(self) -> LabelStatistics:
+    async def statistics(self, tenant_id: str) -> LabelStatistics:
+        self.tenants.append(tenant_id)
         counts = ErrorCounts(5, 2, 3, 1, 2)
         return LabelStatistics(
             total=counts,

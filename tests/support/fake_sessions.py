@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from kyc_rtc.errors import Conflict, KycError, LinkReplaced, NotFound, Unauthorised
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.interface import (
     NO_ORDER,
     AlertFilter,
@@ -85,6 +86,7 @@ class FakeSessions:
             return_url=order.return_url,
             metadata=order.metadata,
             exclude=order.exclude,
+            tenant_id=order.tenant_id,
         )
         self.sessions[view.session_id] = view
         return view
@@ -97,6 +99,11 @@ class FakeSessions:
         if session_id not in self.sessions:
             raise NotFound("no such session")
         return self.sessions[session_id]
+
+    async def tenant_of(self, session_id: str) -> str:
+        """Of one that is not there, the operator: whether it exists is for the call itself to find out."""
+        view = self.sessions.get(session_id)
+        return DEFAULT_TENANT if view is None else view.tenant_id
 
     async def check_token(self, session_id: str, link_number: int, *, after_end: bool) -> None:
         view = self.sessions.get(session_id)
@@ -199,16 +206,25 @@ class FakeSessions:
                 1, view.needs_review, view.created_at_ms, view.updated_at_ms, view.expires_at_ms,
             )
             for view in self.sessions.values()
+            if view.tenant_id == wanted.tenant_id
         )  # fmt: skip
         return VerificationPage(rows[:limit], "more" if len(rows) > limit else None)
 
     async def active_alerts(self, wanted: AlertFilter, after: str, limit: int) -> AlertPage:
         self._check("active_alerts", (wanted, after, limit))
-        alerts = tuple(self.alerts.values())
+        alerts = tuple(self._alerts_of(wanted.tenant_id))
         return AlertPage(alerts[:limit], "more" if len(alerts) > limit else None)
 
-    async def alert_statistics(self) -> Mapping[str, Any]:
-        count = len(self.alerts)
+    def _alerts_of(self, tenant_id: str) -> list[AlertView]:
+        sessions = self.sessions
+        return [
+            alert
+            for alert in self.alerts.values()
+            if alert.session_id not in sessions or sessions[alert.session_id].tenant_id == tenant_id
+        ]
+
+    async def alert_statistics(self, tenant_id: str) -> Mapping[str, Any]:
+        count = len(self._alerts_of(tenant_id))
         return {
             "total": count,
             "active": count,
@@ -218,8 +234,10 @@ class FakeSessions:
             "by_type": {},
         }
 
-    async def acknowledge_alert(self, alert_id: str, by: str, note: str | None = None) -> AlertView:
-        if alert_id not in self.alerts:
+    async def acknowledge_alert(
+        self, alert_id: str, tenant_id: str, by: str, note: str | None = None
+    ) -> AlertView:
+        if alert_id not in {alert.alert_id for alert in self._alerts_of(tenant_id)}:
             raise NotFound("no such alert")
         view = dataclasses.replace(
             self.alerts[alert_id],

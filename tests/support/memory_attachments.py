@@ -19,7 +19,7 @@ from kyc_rtc.storage import (
     Position,
     SessionRecord,
 )
-from kyc_rtc.storage.alerts import ANY_ALERT, DAY_MS, AlertQuery
+from kyc_rtc.storage.alerts import DAY_MS, AlertQuery
 from kyc_rtc.storage.records import check_actor, check_note
 from kyc_rtc.storage.values import check_limit
 
@@ -33,14 +33,14 @@ class MemoryAlertRepository:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def get(self, alert_id: AlertId) -> AlertRecord:
+    async def get(self, alert_id: AlertId, tenant_id: str) -> AlertRecord:
         await self._store.reached()
-        return replace(self._row(alert_id))
+        return replace(self._row(alert_id, tenant_id))
 
     async def active(
         self,
+        query: AlertQuery,
         limit: int = MAX_ALERTS_LISTED,
-        query: AlertQuery = ANY_ALERT,
         after: Position | None = None,
     ) -> list[AlertRecord]:
         check_limit(limit, MAX_ALERTS_LISTED)
@@ -62,12 +62,12 @@ class MemoryAlertRepository:
         return [replace(row) for row in rows]
 
     async def acknowledge(
-        self, alert_id: AlertId, by: str, now_ms: int, note: str | None = None
+        self, alert_id: AlertId, tenant_id: str, by: str, now_ms: int, note: str | None = None
     ) -> AlertRecord:
         check_actor(by)
         check_note(note)
         await self._store.reached()
-        row = self._row(alert_id)
+        row = self._row(alert_id, tenant_id)
         if row.acknowledged_by is None:
             row = replace(
                 row, acknowledged_by=by, acknowledged_note=note, acknowledged_at_ms=now_ms
@@ -75,9 +75,9 @@ class MemoryAlertRepository:
             self._store.alert_rows[alert_id] = row
         return replace(row)
 
-    async def statistics(self, now_ms: int) -> AlertStatistics:
+    async def statistics(self, tenant_id: str, now_ms: int) -> AlertStatistics:
         await self._store.reached()
-        rows = list(self._store.alert_rows.values())
+        rows = [row for row in self._store.alert_rows.values() if row.tenant_id == tenant_id]
         active = sum(row.acknowledged_by is None for row in rows)
         return AlertStatistics(
             total=len(rows),
@@ -88,11 +88,11 @@ class MemoryAlertRepository:
             by_type=dict(Counter(row.type for row in rows)),
         )
 
-    def _row(self, alert_id: AlertId) -> AlertRecord:
-        try:
-            return self._store.alert_rows[alert_id]
-        except KeyError:
-            raise NotFound("no such alert") from None
+    def _row(self, alert_id: AlertId, tenant_id: str) -> AlertRecord:
+        row = self._store.alert_rows.get(alert_id)
+        if row is None or row.tenant_id != tenant_id:
+            raise NotFound("no such alert")
+        return row
 
 
 def _place(row: AlertRecord) -> tuple[int, str]:

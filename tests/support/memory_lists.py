@@ -14,6 +14,7 @@ from kyc_rtc.storage.lists import (
     VerificationQuery,
     VerificationSummary,
 )
+from kyc_rtc.storage.records import check_tenant
 from kyc_rtc.storage.values import check_limit
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class MemoryVerificationLists:
     def _fits(self, row: SessionRecord, query: VerificationQuery) -> bool:
         states = {attempt.state for attempt in self._attempts(row)}
         return (
-            query.user_id in (None, row.user_id)
+            row.tenant_id == query.tenant_id
+            and query.user_id in (None, row.user_id)
             and (query.from_ms is None or row.created_at_ms >= query.from_ms)
             and (query.to_ms is None or row.created_at_ms < query.to_ms)
             and (query.states is None or bool(states & query.states))
@@ -79,8 +81,9 @@ class MemoryIdempotencyStore:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    async def begin(self, key: str, request: str, now_ms: int) -> Creation:
+    async def begin(self, tenant_id: str, key: str, request: str, now_ms: int) -> Creation:
         await self._store.reached()
+        check_tenant(tenant_id)
         row = self._store.idempotency_rows.get(key)
         if row is None or row.created_at_ms <= now_ms - KEPT_MS:
             row = IdempotencyRow(request, str(uuid.uuid4()), now_ms)

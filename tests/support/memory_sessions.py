@@ -19,8 +19,9 @@ from kyc_rtc.storage import (
     SessionRecord,
 )
 from kyc_rtc.storage.checks import check_first_attempt, check_further_attempt, was_committed
-from kyc_rtc.storage.endings import MAX_AT_ONCE, STATE_EVENT, SYSTEM_ACTOR
+from kyc_rtc.storage.endings import MAX_AT_ONCE, SYSTEM_ACTOR
 from kyc_rtc.storage.rows import FIXED_FIELDS
+from kyc_rtc.storage.topics import STATE_EVENT
 from kyc_rtc.storage.values import check_limit
 
 if TYPE_CHECKING:

@@ -34,6 +34,7 @@ from tests.support.memory_lists import (
     MemoryVerificationLists,
 )
 from tests.support.memory_processes import MemoryCommandStore, MemoryProcessStore, ProcessRow
+from tests.support.memory_sandbox import MemorySandboxStore
 from tests.support.memory_sessions import MemorySessionStore
 
 
@@ -68,6 +69,7 @@ class MemoryStore:
         self.alerts = MemoryAlertRepository(self)
         self.footage = MemoryFootageRepository(self)
         self.features = MemoryFeaturesRepository(self)
+        self.sandbox = MemorySandboxStore(self)
 
     async def reached(self) -> None:
         """Give way once; raise `failure` if one is set."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from kyc_rtc.errors import SettingsError
 from kyc_rtc.evaluation.settings_table import settings_table
+from kyc_rtc.scopes import Scope, with_implied
 from kyc_rtc.settings import Settings, load_settings
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -275,5 +276,8 @@ def test_the_documented_env_file_starts_production(tmp_path: Path) -> None:
     filled = environ | {"SECRET_KEY": "s" * 32, "KYC_RTC_API_KEYS": keys}
     settings = load(tmp_path, filled)
     assert settings.environment == "production"
-    assert [len(key.scopes) for key in settings.institution_keys] == [2, 1]
+    assert [key.scopes for key in settings.institution_keys] == [
+        with_implied([Scope.VERIFICATIONS, Scope.ALERTS]),
+        {Scope.METRICS},
+    ]
     assert settings.media.ice_servers

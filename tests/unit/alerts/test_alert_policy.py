@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc_rtc.alerts import AlertType, Severity, alerts_for
+from kyc_rtc.alerts import AlertDraft, AlertType, Severity, policy, shipped_rules
 from kyc_rtc.decision.verdict import ReasonCode, Verdict, VerdictStatus
 
 R, S, A = ReasonCode, Severity, AlertType
@@ -67,11 +67,11 @@ OF_ONE_REASON: dict[ReasonCode, tuple[list[Raised], list[Raised]]] = {
     R.TEMPORAL: ([(A.DEEPFAKE_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
     R.GEOMETRY: ([(A.DEEPFAKE_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
     R.FROZEN_FRAMES: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
-    R.VIDEO_LOOP: ([(A.REPLAY_DETECTED, S.CRITICAL)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.VIDEO_LOOP: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
     R.NO_MOTION: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
-    R.PLANAR_MOTION: ([(A.REPLAY_DETECTED, S.CRITICAL)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
+    R.PLANAR_MOTION: ([(A.REPLAY_DETECTED, S.HIGH)], [(A.ATTACK_SUSPECTED, S.MEDIUM)]),
     R.DEEPFAKE_SCORE_HIGH: (
-        [(A.DEEPFAKE_DETECTED, S.CRITICAL)],
+        [(A.DEEPFAKE_DETECTED, S.HIGH)],
         [(A.ATTACK_SUSPECTED, S.MEDIUM)],
     ),
     R.DEEPFAKE_SUSPECTED: (
@@ -121,6 +121,10 @@ def verdict_of(status: VerdictStatus, *reasons: ReasonCode) -> Verdict:
     return Verdict(status, reasons, 0.4, None, weights=(1.0,) * len(reasons))
 
 
+def alerts_for(verdict: Verdict, *, other_session_id: str | None = None) -> tuple[AlertDraft, ...]:
+    return policy.alerts_for(verdict, shipped_rules(), other_session_id=other_session_id)
+
+
 def raised(verdict: Verdict) -> list[Raised]:
     return [(draft.type, draft.severity) for draft in alerts_for(verdict)]
 
@@ -141,11 +145,11 @@ def test_one_reason(reason: ReasonCode, expected: tuple[list[Raised], list[Raise
         (verdict_of(PASSED, R.CHALLENGES_PASSED), []),
         (verdict_of(PASSED, R.CHALLENGES_PASSED, R.TEXTURE), [(A.ATTACK_SUSPECTED, S.LOW)]),
         (
-            verdict_of(FAILED, R.TEXTURE, R.VIDEO_LOOP, R.GEOMETRY),
+            verdict_of(FAILED, R.TEXTURE, R.VIDEO_LOOP, R.GEOMETRY, R.PLANAR_MOTION),
             [(A.REPLAY_DETECTED, S.CRITICAL), (A.DEEPFAKE_DETECTED, S.HIGH)],
         ),
         (
-            verdict_of(FAILED, R.POOR_QUALITY, R.TEXTURE, R.DEEPFAKE_SCORE_HIGH),
+            verdict_of(FAILED, R.POOR_QUALITY, R.TEXTURE, R.FACE_SWAP),
             [(A.DEEPFAKE_DETECTED, S.CRITICAL), (A.QUALITY_POOR, S.LOW)],
         ),
         (
@@ -168,6 +172,34 @@ def test_one_reason(reason: ReasonCode, expected: tuple[list[Raised], list[Raise
 )
 def test_reasons_of_one_type_share_an_alert(verdict: Verdict, expected: list[Raised]) -> None:
     assert raised(verdict) == expected
+
+
+@pytest.mark.parametrize(
+    ("reasons", "weights", "score", "severity"),
+    [
+        ([R.DEEPFAKE_SCORE_HIGH], [1.0], 0.86, S.CRITICAL),
+        ([R.DEEPFAKE_SCORE_HIGH], [1.0], 0.85, S.HIGH),
+        ([R.DEEPFAKE_SCORE_HIGH], [1.0], None, S.HIGH),
+        ([R.TEXTURE], [1.0], 0.99, S.HIGH),  # the score failed nobody
+        ([R.VIDEO_LOOP], [1.0], None, S.HIGH),
+        ([R.VIDEO_LOOP, R.VIDEO_LOOP], [1.0, 1.0], None, S.HIGH),
+        ([R.VIDEO_LOOP, R.PLANAR_MOTION], [1.0, 0.2], None, S.CRITICAL),
+        ([R.VIDEO_LOOP, R.PLANAR_MOTION], [1.0, 0.0], None, S.HIGH),
+        ([R.FROZEN_FRAMES, R.NO_MOTION], [1.0, 1.0], None, S.CRITICAL),
+        ([R.RECAPTURE], [1.0], None, S.HIGH),
+        ([R.TEXTURE, R.FACE_SWAP], [1.0, 0.5], None, S.CRITICAL),
+        ([R.TEXTURE, R.FACE_SWAP], [1.0, 0.0], None, S.HIGH),
+        ([R.GENERATED_FACE], [1.0], None, S.CRITICAL),
+        ([R.ANIMATED_PHOTO], [1.0], None, S.CRITICAL),
+    ],
+)
+def test_what_makes_an_attack_critical(
+    reasons: list[ReasonCode], weights: list[float], score: float | None, severity: Severity
+) -> None:
+    failed = Verdict(FAILED, tuple(reasons), 0.4, score, tuple(weights))
+    assert alerts_for(failed)[0].severity is severity
+    undecided = Verdict(INCONCLUSIVE, tuple(reasons), 0.4, score, tuple(weights))
+    assert [d.severity for d in alerts_for(undecided)] == [S.MEDIUM]
 
 
 def test_an_alert_names_its_own_reasons_in_order_of_weight() -> None:

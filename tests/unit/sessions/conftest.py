@@ -195,6 +195,7 @@ def build_stage(
         store=store.sessions,
         footage=store.footage,
         features=store.features,
+        sandbox=store.sandbox,
         new_peer=new_peer,
         new_analysis=lambda: analysis,
         issuer=Issuer(settings.liveness, random.Random(7)),  # noqa: S311 - a test's fixed draw

@@ -9,6 +9,7 @@ import pytest
 
 from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
 from kyc_rtc.errors import Conflict
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.attempts import (
     attempt_that_counts,
     attempts_spent,
@@ -112,7 +113,7 @@ async def test_a_passed_retry_after_signs_of_an_attack_is_looked_at(stage: Stage
     await stage.perform(lambda: stage.has_sent("verdict"))
     view = await stage.service.status(session_id)
     assert (view.status, view.needs_review) == ("PASSED", True)
-    page = await stage.service.verifications(VerificationFilter(), "", 10)
+    page = await stage.service.verifications(VerificationFilter(DEFAULT_TENANT), "", 10)
     assert [row.needs_review for row in page.verifications] == [True]
     assert not applicants_view(view).needs_review  # which says nothing of what a detector saw
 

@@ -8,6 +8,7 @@ import pytest
 
 from kyc_rtc.errors import BadRequest, Conflict, StorageUnavailable
 from kyc_rtc.ids import SessionId, new_session_id
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.creations import CreationService
 from kyc_rtc.sessions.interface import ClientView, Command, CommandType, Order
 from kyc_rtc.settings import Settings
@@ -156,22 +157,22 @@ async def test_nothing_is_created_while_the_database_is_away(stage: Stage) -> No
     creations = CreationService(stage.store.idempotency, stage.clock)
     stage.store.failure = StorageUnavailable("the database is away")
     with pytest.raises(StorageUnavailable):
-        await creations.begin("bank", "key", "request")
+        await creations.begin(DEFAULT_TENANT, "bank", "key", "request")
     stage.store.failure = None
-    creation = await creations.begin("bank", "key", "request")
+    creation = await creations.begin(DEFAULT_TENANT, "bank", "key", "request")
     stage.store.failure = StorageUnavailable("the database is away")
     with pytest.raises(StorageUnavailable):
         await stage.service.open("x", TERMS, creation.new_id)
     stage.store.failure = None
     assert not stage.store.session_rows
-    repeated = await creations.begin("bank", "key", "request")
+    repeated = await creations.begin(DEFAULT_TENANT, "bank", "key", "request")
     opened = await stage.service.open("x", TERMS, repeated.new_id)
     assert list(stage.store.session_rows) == [SessionId(opened.session_id)]
 
 
 async def test_keys_are_pruned_after_a_day(stage: Stage) -> None:
     creations = CreationService(stage.store.idempotency, stage.clock)
-    await creations.begin("bank", "key", "request")
+    await creations.begin(DEFAULT_TENANT, "bank", "key", "request")
     stage.clock.tick(KEPT_MS - 10_000)
     await stage.housekeeping._prune()
     assert stage.store.idempotency_rows
@@ -182,8 +183,8 @@ async def test_keys_are_pruned_after_a_day(stage: Stage) -> None:
 
 async def test_the_keys_of_two_principals_are_two(stage: Stage) -> None:
     creations = CreationService(stage.store.idempotency, stage.clock)
-    one = await creations.begin("institution bank", "key", "request")
-    other = await creations.begin("institution branch", "key", "another request")
+    one = await creations.begin(DEFAULT_TENANT, "institution bank", "key", "request")
+    other = await creations.begin(DEFAULT_TENANT, "institution branch", "key", "another request")
     assert one.new_id != other.new_id
 
 

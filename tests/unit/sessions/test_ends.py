@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId, new_session_id
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions import lists
-from kyc_rtc.sessions.cursors import cursor_of, position_of
 from kyc_rtc.sessions.interface import (
     AlertFilter,
     Command,
@@ -23,12 +23,13 @@ from kyc_rtc.sessions.interface import (
 from kyc_rtc.sessions.states import FINAL, LIVE, SessionState, outcome, states_with
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import Position
+from kyc_rtc.storage.cursors import cursor_of, position_of
 from tests.support.clock import settle
 from tests.support.memory_store import a_session, an_alert
 from tests.unit.sessions.conftest import MakeStage, Stage
 
 CANCEL, COMPLETE = Command(CommandType.CANCEL), Command(CommandType.COMPLETE)
-ANY, ANY_ALERT = VerificationFilter(), AlertFilter()
+ANY, ANY_ALERT = VerificationFilter(DEFAULT_TENANT), AlertFilter(DEFAULT_TENANT)
 PASSED = {"state": "passed", "verdict_status": "PASSED"}
 FAILED = {"state": "failed", "verdict_status": "FAILED"}
 
@@ -182,12 +183,12 @@ async def test_statistics_follow_the_alerts(stage: Stage) -> None:
     for number, age_ms in enumerate((0, 86_399_999, 86_400_000)):
         alert = an_alert(session_id, alert_id=f"alert-{number}", created_at_ms=now_ms - age_ms)
         stage.store.alert_rows[AlertId(f"alert-{number}")] = alert
-    await stage.service.acknowledge_alert("alert-0", "somebody")
-    found = await stage.service.alert_statistics()
+    await stage.service.acknowledge_alert("alert-0", DEFAULT_TENANT, "somebody")
+    found = await stage.service.alert_statistics(DEFAULT_TENANT)
     counts = {name: found[name] for name in ("total", "active", "acknowledged", "last_24_h")}
     assert counts == {"total": 3, "active": 2, "acknowledged": 1, "last_24_h": 2}
     stage.clock.tick(1)
-    assert (await stage.service.alert_statistics())["last_24_h"] == 1
+    assert (await stage.service.alert_statistics(DEFAULT_TENANT))["last_24_h"] == 1
 
 
 async def test_alerts_of_a_session_are_that_sessions(stage: Stage) -> None:
@@ -202,7 +203,7 @@ async def test_alerts_of_a_session_are_that_sessions(stage: Stage) -> None:
     view = await stage.service.status(key)
     found = await stage.service.session_alerts(view.attempt_id)
     assert [alert.alert_id for alert in found] == ["alert-0"]
-    page = await stage.service.active_alerts(AlertFilter(session_id=other), "", 10)
+    page = await stage.service.active_alerts(AlertFilter(DEFAULT_TENANT, session_id=other), "", 10)
     assert [alert.alert_id for alert in page.alerts] == ["alert-2"]
 
 
@@ -216,7 +217,9 @@ async def test_verifications_are_listed_by_the_attempt_that_counts(stage: Stage)
     gone = await put(stage, {"state": "expired"}, user_id="Ben", created_at_ms=4)
 
     async def ids(**wanted: Any) -> list[str]:
-        page = await stage.service.verifications(VerificationFilter(**wanted), "", 10)
+        page = await stage.service.verifications(
+            VerificationFilter(DEFAULT_TENANT, **wanted), "", 10
+        )
         assert page.next is None
         return [row.session_id for row in page.verifications]
 
@@ -231,7 +234,7 @@ async def test_verifications_are_listed_by_the_attempt_that_counts(stage: Stage)
     assert await ids(user_id="Ada", status="FAILED") == [failed]
     assert await ids(from_ms=2, to_ms=4) == [waits, passed]
     rows = (
-        await stage.service.verifications(VerificationFilter(user_id="Ada"), "", 1)
+        await stage.service.verifications(VerificationFilter(DEFAULT_TENANT, user_id="Ada"), "", 1)
     ).verifications
     assert (rows[0].attempt, rows[0].attempts, rows[0].outcome) == (2, 2, "PASSED")
 
@@ -247,7 +250,9 @@ async def test_pages_of_what_a_filter_leaves(stage: Stage, limit: int) -> None:
             await put(stage, FAILED, PASSED, created_at_ms=number)
     found, after = [], ""
     while True:
-        page = await stage.service.verifications(VerificationFilter(status="FAILED"), after, limit)
+        page = await stage.service.verifications(
+            VerificationFilter(DEFAULT_TENANT, status="FAILED"), after, limit
+        )
         assert len(page.verifications) <= limit
         found += [row.session_id for row in page.verifications]
         await put(stage, FAILED, created_at_ms=1_000)  # newer ones move nothing
@@ -267,7 +272,9 @@ async def test_a_page_of_what_is_rare_is_short_and_has_a_next_one(
         await put(stage, FAILED, PASSED, created_at_ms=number)
     found, after, pages = [], "", 0
     while pages == 0 or after:
-        page = await stage.service.verifications(VerificationFilter(status="FAILED"), after, 1)
+        page = await stage.service.verifications(
+            VerificationFilter(DEFAULT_TENANT, status="FAILED"), after, 1
+        )
         found += [row.session_id for row in page.verifications]
         after, pages = page.next or "", pages + 1
     assert (found, pages) == ([rare], 2)
@@ -312,4 +319,4 @@ async def test_junk_is_refused_and_not_ignored(stage: Stage) -> None:
     with pytest.raises(BadRequest, match="after"):
         await stage.service.active_alerts(ANY_ALERT, cursor_of("v", Position(1, "x")), 10)
     with pytest.raises(BadRequest, match="session_id"):
-        await stage.service.active_alerts(AlertFilter(session_id="junk"), "", 10)
+        await stage.service.active_alerts(AlertFilter(DEFAULT_TENANT, session_id="junk"), "", 10)

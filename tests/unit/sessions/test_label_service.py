@@ -12,6 +12,7 @@ import pytest
 
 from kyc_rtc.decision.drift import ReferenceScores, iso_week
 from kyc_rtc.errors import BadRequest, Conflict, KycError, ModelError, NotFound
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.label_service import LabelService, read_reference
 from kyc_rtc.sessions.labels import (
     AttackSpecies,
@@ -93,7 +94,7 @@ async def test_before_the_verdict_there_is_nothing_to_label(stage: LabelStage) -
         await stage.label(session_id, BONA_FIDE)
     with pytest.raises(BadRequest):
         await stage.label(await stage.judge("PASSED"), BONA_FIDE, labelled_by="nul\x00")
-    assert (await stage.service.statistics()).total == ErrorCounts()
+    assert (await stage.service.statistics(DEFAULT_TENANT)).total == ErrorCounts()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ async def test_what_is_a_wrong_verdict(
     stage: LabelStage, label: SessionLabel, status: str, false_positives: int, false_negatives: int
 ) -> None:
     await stage.label(await stage.judge(status), label)
-    total = (await stage.service.statistics()).total
+    total = (await stage.service.statistics(DEFAULT_TENANT)).total
     assert (total.false_positives, total.false_negatives) == (false_positives, false_negatives)
     attacks = int(label is ATTACK)
     assert (total.labelled, total.bona_fide, total.attacks) == (1, 1 - attacks, attacks)
@@ -122,7 +123,7 @@ async def test_a_correction_takes_the_error_back(stage: LabelStage) -> None:
     await stage.label(session_id, ATTACK, species=AttackSpecies.REPLAY)
     await stage.label(session_id, ATTACK, source=LabelSource.OTHER)
     await stage.label(session_id, BONA_FIDE)
-    found = await stage.service.statistics()
+    found = await stage.service.statistics(DEFAULT_TENANT)
     assert found.total == ErrorCounts(1, 1, 0, 0, 0)
     assert found.by_source == {
         "agent": ErrorCounts(1, 1, 0, 0, 0),
@@ -138,7 +139,7 @@ async def test_attacks_are_counted_by_species(stage: LabelStage) -> None:
         ("PASSED", None),
     ):
         await stage.label(await stage.judge(status), ATTACK, species=species)
-    assert (await stage.service.statistics()).by_species == {
+    assert (await stage.service.statistics(DEFAULT_TENANT)).by_species == {
         "face_swap": ErrorCounts(2, 0, 2, 0, 1),
         UNSPECIFIED: ErrorCounts(1, 0, 1, 0, 1),
     }
@@ -156,7 +157,7 @@ async def test_drift_is_reported_by_week(stage: LabelStage) -> None:
     await fill_week(stage, 25, 75, last_week)
     await fill_week(stage, 49, 0, this_week)
     await stage.judge("PASSED", deepfake_score=0.2, updated_at_ms=this_week - 30 * WEEK_MS)
-    found = await stage.service.statistics()
+    found = await stage.service.statistics(DEFAULT_TENANT)
     assert [week.week for week in found.weeks] == [iso_week(last_week), iso_week(this_week)]
     last, current = found.weeks
     assert last.scored == 100
@@ -170,7 +171,7 @@ async def test_without_a_reference_scores_are_counted_only(database: Database) -
     stage = LabelStage(database, None)
     week_ms = week_start_ms(stage.clock.now_ms())
     await fill_week(stage, 60, 10, week_ms)
-    found = await stage.service.statistics()
+    found = await stage.service.statistics(DEFAULT_TENANT)
     assert not found.has_reference
     assert [(week.scored, week.psi) for week in found.weeks] == [(70, None)]
     await stage.service.measure()
@@ -208,7 +209,7 @@ async def test_without_the_store_the_metrics_say_nothing(
     assert math.isnan(stage.metric("kyc_false_positives") or 0.0)
     assert stage.metric("kyc_labelled_sessions", label="bona_fide") is None
     with pytest.raises(KycError):
-        await stage.service.statistics()
+        await stage.service.statistics(DEFAULT_TENANT)
 
 
 def test_the_reference_is_a_file_that_may_be_missing(tmp_path: Path) -> None:

@@ -12,26 +12,25 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from kyc_rtc.sessions.creations import CreationService
+from kyc_rtc.access.keys import KeyService
+from kyc_rtc.access.logins import LoginService
 from kyc_rtc.settings import HttpSettings, Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from signaling.listening import serving
 from tests.support.clock import ManualClock
+from tests.support.fake_keys import no_keys
 from tests.support.fake_labels import FakeLabels
+from tests.support.fake_logins import MemoryLogins
+from tests.support.fake_provider import FakeProvider
 from tests.support.fake_sessions import FakeSessions
-from tests.support.memory_store import MemoryStore
+from tests.support.interfaces import interfaces
 from tests.support.wire import Wire
 
 Client = TestClient[Any, Any]
 MakeClient = Callable[[Settings], Any]
 Serve = Callable[..., Awaitable[int]]
 Connect = Callable[..., Awaitable[Wire]]
-
-
-def creations(clock: ManualClock) -> CreationService:
-    """What keeps idempotency keys, in memory."""
-    return CreationService(MemoryStore(clock=clock).idempotency, clock)
 
 
 @pytest.fixture
@@ -45,19 +44,54 @@ def labels() -> FakeLabels:
 
 
 @pytest.fixture
+def keys(clock: ManualClock) -> KeyService:
+    """Those of the store: none yet."""
+    return no_keys(clock)
+
+
+@pytest.fixture
+def login_rows() -> MemoryLogins:
+    return MemoryLogins()
+
+
+@pytest.fixture
+def provider(clock: ManualClock) -> FakeProvider:
+    """The OIDC provider of whoever has one."""
+    return FakeProvider(clock)
+
+
+@pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
 
 
 @pytest.fixture
 async def make_client(
-    sessions: FakeSessions, labels: FakeLabels, clock: ManualClock
+    sessions: FakeSessions,
+    labels: FakeLabels,
+    keys: KeyService,
+    clock: ManualClock,
+    login_rows: MemoryLogins,
+    provider: FakeProvider,
 ) -> AsyncIterator[MakeClient]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def make(settings: Settings) -> Client:
             life = contextlib.nullcontext()
-            app = create_app(settings, clock, Metrics(), sessions, labels, creations(clock), life)
+            app = create_app(
+                settings,
+                clock,
+                Metrics(),
+                interfaces(
+                    sessions,
+                    clock,
+                    labels=labels,
+                    keys=keys,
+                    logins=LoginService(login_rows, settings.oidc, clock),
+                ),
+                life,
+                provider,
+            )
             return await stack.enter_async_context(TestClient(TestServer(app)))
 
         yield make
@@ -85,9 +119,7 @@ async def serve(
             update = {"port": 0, "http": http or HttpSettings(), **changes}
             settings = development.model_copy(update=update)
             life = contextlib.nullcontext()
-            app = create_app(
-                settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life
-            )
+            app = create_app(settings, clock, Metrics(), interfaces(sessions, clock), life)
             (port,) = await stack.enter_async_context(serving(app, settings, clock))
             return port
 

@@ -11,13 +11,17 @@ from aiohttp import FormData, web
 
 import signaling.app
 from kyc_rtc.errors import Unauthorised
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope, with_implied
 from kyc_rtc.sessions.interface import AlertView
 from kyc_rtc.settings import Settings
-from signaling.auth import Access, Authenticator, Kind, Principal, Tokens
+from signaling.auth import Authenticator
 from signaling.endpoints import Admission, Endpoint, routes_of
+from signaling.people import People
+from signaling.principals import Access, Kind, Principal
+from signaling.tokens import Tokens
 from tests.support.clock import ManualClock
 from tests.support.credentials import LINK_NUMBER, Credentials
+from tests.support.edge import BODIES, Edge
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.conftest import Client, MakeClient
 
@@ -26,10 +30,15 @@ KEYS = frozenset({"key", "key_as_bearer"})
 OWN = frozenset({"own"})
 ANY_TOKEN = frozenset({"own", "foreign"})
 LINK = frozenset({"link"})
+NOBODY: frozenset[str] = frozenset()
+"""None but people: test_access_people.py has them."""
 
 
-def keys(scope: str) -> frozenset[str]:
-    return KEYS | {f"key_{scope}"}
+def keys(*scopes: Scope) -> frozenset[str]:
+    """Keys that may do everything, and those that may do one thing which includes one of these."""
+    having = {one for one in Scope if not with_implied([one]).isdisjoint(scopes)}
+    elsewhere = set() if Scope.METRICS in scopes else {"key_elsewhere"}
+    return KEYS | {f"key_{one.value}" for one in having} | elsewhere
 
 
 ADMITTED: dict[str, frozenset[str] | None] = {
@@ -40,34 +49,58 @@ ADMITTED: dict[str, frozenset[str] | None] = {
     "GET /apply": EVERYBODY,
     "GET /apply/{session_id}": EVERYBODY,
     "GET /apply/{rest}": EVERYBODY,
+    "GET /ops/": EVERYBODY,
     "GET /static/apply": EVERYBODY,
+    "GET /login": EVERYBODY,
+    "GET /login/callback": EVERYBODY,
     "GET /static/i18n": EVERYBODY,
+    "GET /static/ops": EVERYBODY,
     "GET /static/sdk": EVERYBODY,
     "GET /static/style": EVERYBODY,
     "OPTIONS /whip/{session_id}": EVERYBODY,
-    "GET /api/v1/kyc/client-config": keys("verifications") | ANY_TOKEN,
-    "POST /api/v1/kyc/start-session": keys("verifications"),
-    "POST /api/v1/kyc/send-challenge": keys("verifications"),
-    "POST /api/v1/kyc/upload-video-frame": keys("verifications") | OWN,
-    "POST /api/v1/kyc/complete-verification": keys("verifications"),
-    "GET /api/v1/kyc/get-session-status": keys("verifications"),
-    "GET /api/v1/kyc/sessions": keys("verifications"),
+    "GET /api/v1/kyc/client-config": keys(Scope.VERIFICATIONS_READ) | ANY_TOKEN,
+    "POST /api/v1/kyc/start-session": keys(Scope.VERIFICATIONS),
+    "POST /api/v1/kyc/send-challenge": keys(Scope.ASSIST),
+    "POST /api/v1/kyc/upload-video-frame": keys(Scope.VERIFICATIONS) | OWN,
+    "POST /api/v1/kyc/complete-verification": keys(Scope.ASSIST),
+    "GET /api/v1/kyc/get-session-status": keys(Scope.VERIFICATIONS_READ),
+    "GET /api/v1/kyc/sessions": keys(Scope.VERIFICATIONS_READ),
     "GET /api/v1/kyc/sessions/{session_id}": OWN,
-    "GET /api/v1/kyc/sessions/{session_id}/events": keys("verifications"),
+    "GET /api/v1/kyc/sessions/{session_id}/events": keys(Scope.VERIFICATIONS_READ),
     "GET /api/v1/kyc/sessions/{session_id}/consent": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/consent": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/offer": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/retry": OWN,
     "POST /api/v1/kyc/sessions/{session_id}/open": LINK,
     "POST /api/v1/kyc/sessions/{session_id}/renew": OWN,
-    "POST /api/v1/kyc/sessions/{session_id}/link": keys("verifications"),
-    "POST /api/v1/kyc/sessions/{session_id}/cancel": keys("verifications"),
-    "POST /api/v1/kyc/sessions/{session_id}/label": keys("labels"),
-    "GET /api/v1/kyc/labels/statistics": keys("labels"),
-    "GET /api/v1/alerts/active": keys("alerts"),
-    "GET /api/v1/alerts/statistics": keys("alerts"),
-    "POST /api/v1/alerts/{alert_id}/acknowledge": keys("alerts"),
-    "GET /metrics": keys("metrics"),
+    "POST /api/v1/kyc/sessions/{session_id}/link": keys(Scope.VERIFICATIONS),
+    "POST /api/v1/kyc/sessions/{session_id}/cancel": keys(Scope.VERIFICATIONS),
+    "POST /api/v1/kyc/sessions/{session_id}/label": keys(Scope.LABELS),
+    "GET /api/v1/kyc/labels/statistics": keys(Scope.LABELS_READ),
+    "GET /api/v1/alerts": keys(Scope.ALERTS_READ),
+    "GET /api/v1/alerts/course": keys(Scope.ALERTS_READ),
+    "GET /api/v1/alerts/feed": keys(Scope.ALERTS_READ),
+    "GET /api/v1/alerts/{alert_id}": keys(Scope.ALERTS_READ),
+    "POST /api/v1/alerts/{alert_id}/assign": keys(Scope.ALERTS),
+    "POST /api/v1/alerts/{alert_id}/resolve": keys(Scope.ALERTS),
+    "GET /api/v1/alerts/active": keys(Scope.ALERTS_READ),
+    "GET /api/v1/alerts/statistics": keys(Scope.ALERTS_READ),
+    "POST /api/v1/alerts/{alert_id}/acknowledge": keys(Scope.ALERTS),
+    "GET /api/v1/keys": keys(Scope.KEYS),
+    "POST /api/v1/keys": keys(Scope.KEYS),
+    "POST /api/v1/keys/{key_id}/rotate": keys(Scope.KEYS),
+    "POST /api/v1/keys/{key_id}/revoke": keys(Scope.KEYS),
+    "GET /api/v1/webhooks": keys(Scope.WEBHOOKS),
+    "POST /api/v1/webhooks": keys(Scope.WEBHOOKS),
+    "DELETE /api/v1/webhooks/{webhook_id}": keys(Scope.WEBHOOKS),
+    "POST /api/v1/webhooks/{webhook_id}/rotate": keys(Scope.WEBHOOKS),
+    "POST /api/v1/webhooks/{webhook_id}/test": keys(Scope.WEBHOOKS),
+    "GET /api/v1/deliveries": keys(Scope.DELIVERIES_READ),
+    "GET /api/v1/deliveries/{delivery_id}": keys(Scope.DELIVERIES_READ),
+    "POST /api/v1/deliveries/{delivery_id}/replay": keys(Scope.WEBHOOKS),
+    "GET /metrics": keys(Scope.METRICS),
+    "GET /api/v1/me": NOBODY,
+    "POST /logout": NOBODY,
     "POST /whip/{session_id}": OWN,
     "GET /whip/{session_id}/messages": OWN,
     "PATCH /whip/{session_id}/{peer_id}": OWN,
@@ -75,90 +108,8 @@ ADMITTED: dict[str, frozenset[str] | None] = {
 }
 """Which credentials each route admits, by the names of `Credentials.of`; None: any, and none."""
 
-BODIES: dict[str, Callable[[str], Any]] = {
-    "start-session": lambda _id: {"user_id": "x"},
-    "send-challenge": lambda key: {"session_id": key, "challenge_type": "nod"},
-    "upload-video-frame": lambda key: {"session_id": key, "frame": "data:image/png;base64,AAAA"},
-    "complete-verification": lambda key: {"session_id": key},
-    "offer": lambda _id: {"type": "offer", "sdp": "v=0"},
-    "consent": lambda _id: {"version": "x", "locale": "en"},
-    "label": lambda _id: {"label": "bona_fide", "source": "agent", "labelled_by": "x"},
-    "acknowledge": lambda _id: {"acknowledged_by": "x"},
-}
-STATIC_FILES = {
-    "apply": "apply.js",
-    "i18n": "en.json",
-    "sdk": "kyc-rtc.js",
-    "style": "base.css",
-}
-WITHOUT_BODY = ("retry", "open", "renew", "link", "cancel")
-SDP_TYPES = {"POST": "application/sdp", "PATCH": "application/trickle-ice-sdpfrag"}
-
-
-class Edge:
-    """The application, two sessions, and what it answers to each credential."""
-
-    def __init__(
-        self,
-        client: Client,
-        sessions: FakeSessions,
-        credentials: Credentials,
-        own: str,
-        other: str,
-    ) -> None:
-        self._client = client
-        self._sessions = sessions
-        self._before = dict(sessions.sessions)
-        self._headers = credentials.of(own, other)
-        self._own = own
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._headers)
-
-    def routes(self) -> set[str]:
-        """Every route of the running application, HEAD apart: it has the handler of GET."""
-        app = self._client.app
-        return {
-            f"{route.method} {route.resource.canonical}"
-            for route in app.router.routes()
-            if route.method != "HEAD"
-        }
-
-    def _reset(self) -> None:
-        """Take back what an earlier request did, such as a new link."""
-        self._sessions.sessions = dict(self._before)
-
-    async def status(self, route: str, credential: str) -> int:
-        """The status of a request that is well-formed but for its credential."""
-        method, path = route.split(" ")
-        kwargs: dict[str, Any] = {}
-        if path.startswith("/whip") and method in SDP_TYPES:
-            kwargs = {"data": b"v=0\r\n"}
-        elif method == "POST" and not path.endswith(WITHOUT_BODY):
-            kwargs = {"json": BODIES[path.rsplit("/", 1)[-1]](self._own)}
-        headers = dict(self._headers[credential])
-        if "data" in kwargs:
-            headers["Content-Type"] = SDP_TYPES[method]
-        url = path.format(session_id=self._own, alert_id="a1", peer_id="the-peer", rest="x/y")
-        if path.startswith("/static"):
-            url = f"{path}/{STATIC_FILES[path.rsplit('/', 1)[-1]]}"
-        if path.endswith("get-session-status"):
-            kwargs["params"] = {"session_id": self._own}
-        response = await self._client.request(method, url, headers=headers, **kwargs)
-        async with response:
-            return response.status
-
-    async def wrong(self, route: str, admitted: frozenset[str] | None) -> list[str]:
-        """The credentials that the route treats otherwise than it should."""
-        found = []
-        for name in self.names:
-            self._reset()
-            status = await self.status(route, name)
-            should_be = admitted is None or name in admitted
-            if (status not in (401, 403)) is not should_be or status >= 500:
-                found.append(f"{route} with {name}: {status}")
-        return found
+GUARDED_TWICE = "POST /api/v1/keys"
+"""Nobody can give a scope that they lack: who gets past the route's own guard is refused all the same."""
 
 
 @pytest.fixture
@@ -181,7 +132,7 @@ async def make_edge(
             view = dataclasses.replace(sessions.sessions[session_id], link_number=LINK_NUMBER)
             sessions.sessions[session_id] = view
         sessions.alerts["a1"] = AlertView("a1", own, "face_changed", "high", "k", {}, 4)
-        return Edge(client, sessions, credentials, own, other)
+        return Edge(client, sessions, credentials.of(own, other), own)
 
     return make
 
@@ -196,8 +147,39 @@ async def test_each_route_admits_whom_the_table_says(
     route: str, make_edge: Callable[[], Any]
 ) -> None:
     edge = await make_edge()
-    assert len(edge.names) == 30
+    assert len(edge.names) == 27 + len(Scope)
     assert await edge.wrong(route, ADMITTED[route]) == []
+
+
+def names_something(route: str) -> bool:
+    """Whether a call names a session, an alert or a key, in its path, its query or its body."""
+    _, path = route.split(" ")
+    make_body = BODIES.get(path.rsplit("/", 1)[-1])
+    in_body = make_body is not None and "session_id" in make_body("x")
+    return in_body or "_id}" in path or path.endswith("get-session-status")
+
+
+@pytest.mark.parametrize(
+    "route", [r for r, who in ADMITTED.items() if who is not None and "key_elsewhere" in who]
+)
+async def test_nothing_of_a_tenant_is_there_for_another(
+    route: str, make_edge: Callable[[], Any]
+) -> None:
+    edge = await make_edge()
+    status = await edge.status(route, "key_elsewhere")
+    assert status == 404 if names_something(route) else status in (200, 201)
+
+
+async def test_lists_hold_only_what_the_tenant_owns(
+    make_edge: Callable[[], Any], sessions: FakeSessions
+) -> None:
+    edge = await make_edge()
+    for credential, count in (("key", 2), ("key_elsewhere", 0)):
+        listed = await edge.json("GET /api/v1/kyc/sessions", credential)
+        assert len(listed["sessions"]) == count
+        assert (await edge.json("GET /api/v1/alerts/active", credential))["count"] == count // 2
+        statistics = await edge.json("GET /api/v1/alerts/statistics", credential)
+        assert statistics["total"] == count // 2
 
 
 @pytest.mark.parametrize("route", [route for route, who in ADMITTED.items() if who is not None])
@@ -207,9 +189,9 @@ async def test_who_is_refused_is_refused_before_the_body_is_read(
     """A body of the wrong type, that would be refused with 415 or 413 if it were looked at."""
     edge = await make_edge()
     method, path = route.split(" ")
-    url = path.format(session_id=edge._own, alert_id="a1", peer_id="the-peer", rest="x/y")
+    url = edge.url(path)
     data = FormData({"x": "y" * 100})
-    response = await edge._client.request(method, url, data=data if method != "GET" else None)
+    response = await edge.client.request(method, url, data=data if method != "GET" else None)
     assert response.status == 401
 
 
@@ -229,13 +211,13 @@ async def test_in_development_without_keys_only_the_institution_needs_none(
 def weakened(endpoint: Endpoint) -> Iterator[Endpoint]:
     """The endpoint with its access declared too widely, in every way that there is."""
     yield dataclasses.replace(endpoint, access=Access.ANYONE)
-    if endpoint.access in (Access.INSTITUTION, Access.APPLICANT):
+    if endpoint.access in (Access.INSTITUTION, Access.APPLICANT, Access.PERSON):
         yield dataclasses.replace(endpoint, access=Access.KNOWN)
     if endpoint.access is Access.APPLICANT:
         yield dataclasses.replace(endpoint, access=Access.EITHER)
     if endpoint.access is Access.LINK:
         yield dataclasses.replace(endpoint, access=Access.APPLICANT)
-    elif endpoint.access is not Access.APPLICANT:
+    elif endpoint.access not in (Access.APPLICANT, Access.PERSON):
         for scope in Scope:
             if scope is not endpoint.scope:
                 yield dataclasses.replace(endpoint, scope=scope)
@@ -246,8 +228,15 @@ def mutations() -> Iterator[tuple[str, int]]:
     for route, who in ADMITTED.items():
         if who is EVERYBODY:
             continue
-        number = 2 if who == LINK else 3 if who == OWN else 4 if who & ANY_TOKEN else 5
-        yield from ((route, at) for at in range(number))
+        others = len(Scope) - 1
+        number = (
+            2
+            if who in (LINK, NOBODY)
+            else 3
+            if who == OWN
+            else others + (1 if who & ANY_TOKEN else 2)
+        )
+        yield from ((route, at) for at in range(number) if (route, at) != (GUARDED_TWICE, 1))
 
 
 @pytest.mark.parametrize(("route", "number"), list(mutations()))
@@ -293,10 +282,12 @@ def tokens_of_any_link(patch: pytest.MonkeyPatch) -> None:
 def keys_of_any_scope(patch: pytest.MonkeyPatch) -> None:
     admit = Authenticator.admit
 
-    def all_scopes(self: Authenticator, request: web.Request, access: Access, _: Scope) -> Any:
+    async def all_scopes(
+        self: Authenticator, request: web.Request, access: Access, _: Scope
+    ) -> Any:
         for scope in Scope:
             try:
-                return admit(self, request, access, scope)
+                return await admit(self, request, access, scope)
             except Exception as error:  # noqa: BLE001 - the next scope is tried
                 last = error
         raise last
@@ -309,7 +300,11 @@ def any_key(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_checks(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Authenticator, "_institution", lambda *_: Principal(kind="institution"))  # type: ignore[arg-type]
+    async def anybody(*_: Any) -> Principal:
+        return Principal(Kind.INSTITUTION, scopes=frozenset(Scope))
+
+    patch.setattr(Authenticator, "_institution", anybody)
+    patch.setattr(People, "required", anybody)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +316,9 @@ def nobody_checks(patch: pytest.MonkeyPatch) -> None:
         for weaken in (
             *([tokens_of_any_session] if who & (OWN | LINK) and "foreign" not in who else []),
             *([tokens_of_any_kind, tokens_of_any_link] if who & (ANY_TOKEN | LINK) else []),
-            *([keys_of_any_scope, any_key, nobody_checks] if who & KEYS else []),
+            *([any_key] if who & KEYS else []),
+            *([nobody_checks] if who & KEYS or who == NOBODY else []),
+            *([keys_of_any_scope] if who & KEYS and route != GUARDED_TWICE else []),
         )
     ],
 )

@@ -22,8 +22,8 @@ from kyc_rtc.sessions.reason_classes import CLASS_OF, ReasonClass
 from kyc_rtc.settings import Settings
 from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
-from signaling.auth import Tokens
-from tests.support.fake_labels import FakeLabels
+from signaling.tokens import Tokens
+from tests.support.interfaces import interfaces
 from tests.support.offers import browser_like_offer
 from tests.unit.liveness.fakes.actor import Actor, pulses_for
 from tests.unit.sessions.conftest import MakeStage, Stage, challenge_of, make_stage
@@ -111,7 +111,11 @@ async def make_applicant(make_stage: MakeStage) -> AsyncIterator[MakeApplicant]:
             life = contextlib.nullcontext()
             creations = CreationService(stage.store.idempotency, stage.clock)
             app = create_app(
-                settings, stage.clock, Metrics(), stage.service, FakeLabels(), creations, life
+                settings,
+                stage.clock,
+                Metrics(),
+                interfaces(stage.service, stage.clock, creations=creations),
+                life,
             )
             http = await stack.enter_async_context(TestClient(TestServer(app)))
             return Applicant(stage, http)

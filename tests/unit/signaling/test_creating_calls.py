@@ -12,11 +12,11 @@ import pytest
 from aiohttp.test_utils import TestClient, make_mocked_request
 
 from kyc_rtc.errors import Conflict, StorageUnavailable
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.interface import Order
 from kyc_rtc.storage.idempotency import Creation, StoredAnswer
-from signaling.auth import Kind, Principal
 from signaling.idempotency import Creations
+from signaling.principals import Kind, Principal
 from signaling.schemas import ClientToken
 from tests.support.clock import ManualClock
 from tests.support.credentials import Credentials
@@ -142,8 +142,8 @@ async def test_an_applicants_keys_leave_no_rows() -> None:
 class NoRows:
     """Keeps no keys, and should not be asked to."""
 
-    async def begin(self, principal: str, key: str, request: str) -> Creation:
-        raise AssertionError((principal, key, request))
+    async def begin(self, tenant_id: str, principal: str, key: str, request: str) -> Creation:
+        raise AssertionError((tenant_id, principal, key, request))
 
     async def keep(self, creation: Creation, answer: StoredAnswer) -> StoredAnswer:
         raise AssertionError((creation, answer))

@@ -18,8 +18,8 @@ from kyc_rtc.telemetry import Metrics
 from signaling.app import create_app
 from tests.support.clock import ManualClock
 from tests.support.credentials import LINK_NUMBER, Credentials
-from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
+from tests.support.interfaces import interfaces
 from tests.unit.sessions.conftest import Stage, build_stage
 from tests.unit.signaling.conftest import Client, MakeClient
 from tests.unit.signaling.test_api import PIXEL, bearer, decided, start
@@ -39,7 +39,11 @@ async def bank(stage: Stage, development: Settings) -> AsyncIterator[Client]:
     life = contextlib.nullcontext()
     creations = CreationService(stage.store.idempotency, stage.clock)
     app = create_app(
-        development, stage.clock, Metrics(), stage.service, FakeLabels(), creations, life
+        development,
+        stage.clock,
+        Metrics(),
+        interfaces(stage.service, stage.clock, creations=creations),
+        life,
     )
     async with TestClient(TestServer(app)) as client:
         yield client

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.sessions.interface import AlertFilter, AlertView, VerificationFilter
 from tests.support.fake_sessions import FakeSessions
 from tests.unit.signaling.test_api import start
@@ -20,13 +21,28 @@ UUID = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 @pytest.mark.parametrize(
     ("query", "wanted", "after", "limit"),
     [
-        ("", VerificationFilter(), "", 50),
-        ("?user_id=Ada%20L&state=created", VerificationFilter("Ada L", "created"), "", 50),
-        ("?status=PASSED&after=abc&limit=200", VerificationFilter(status="PASSED"), "abc", 200),
-        ("?from=2026-01-31T08:00:00Z", VerificationFilter(from_ms=1_769_846_400_000), "", 50),
+        ("", VerificationFilter(DEFAULT_TENANT), "", 50),
+        (
+            "?user_id=Ada%20L&state=created",
+            VerificationFilter(DEFAULT_TENANT, "Ada L", "created"),
+            "",
+            50,
+        ),
+        (
+            "?status=PASSED&after=abc&limit=200",
+            VerificationFilter(DEFAULT_TENANT, status="PASSED"),
+            "abc",
+            200,
+        ),
+        (
+            "?from=2026-01-31T08:00:00Z",
+            VerificationFilter(DEFAULT_TENANT, from_ms=1_769_846_400_000),
+            "",
+            50,
+        ),
         (  # a plus that was not escaped
             "?to=2026-01-31T08:00:00.250+01:00",
-            VerificationFilter(to_ms=1_769_842_800_250),
+            VerificationFilter(DEFAULT_TENANT, to_ms=1_769_842_800_250),
             "",
             50,
         ),
@@ -47,9 +63,19 @@ async def test_what_is_asked_of_the_verifications(
 @pytest.mark.parametrize(
     ("query", "wanted", "after", "limit"),
     [
-        ("", AlertFilter(), "", 200),
-        ("?severity=high&type=face_changed", AlertFilter("high", "face_changed"), "", 200),
-        (f"?session_id={UUID}&limit=1&after=x", AlertFilter(session_id=UUID), "x", 1),
+        ("", AlertFilter(DEFAULT_TENANT), "", 200),
+        (
+            "?severity=high&type=face_changed",
+            AlertFilter(DEFAULT_TENANT, "high", "face_changed"),
+            "",
+            200,
+        ),
+        (
+            f"?session_id={UUID}&limit=1&after=x",
+            AlertFilter(DEFAULT_TENANT, session_id=UUID),
+            "x",
+            1,
+        ),
     ],
 )
 async def test_what_is_asked_of_the_alerts(

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from kyc_rtc.keys import Scope
+from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.journal import APPLICANT, INSTITUTION, SERVER, SYSTEM, EntryType
 from kyc_rtc.sessions.readiness import Cause
 from kyc_rtc.settings import Settings
-from signaling.auth import Access
 from signaling.endpoints import Endpoint
 from signaling.idempotency import HEADER
 from signaling.openapi import describe
 from signaling.openapi_texts import PROBLEMS, TAGS, WHO
+from signaling.principals import Access
 from signaling.schemas import ErrorAnswer
 from signaling.schemas.described import Actor, Outcome
 from tests.support.clock import ManualClock
@@ -27,11 +27,11 @@ from tests.unit.signaling.conftest import Client, MakeClient
 
 KYC = "/api/v1/kyc"
 API = Path(__file__).parent.parent.parent.parent / "docs" / "api.md"
-PAGES = {"/apply", "/apply/{session_id}", "/apply/{rest}"}
+PAGES = {"/apply", "/apply/{session_id}", "/apply/{rest}", "/ops/"}
 UNDESCRIBED = {"/api/v1", "/", "/favicon.ico"} | PAGES
 ENUMS = {
     "status": {"Outcome", "VerdictStatus"},
-    "state": {"SessionState"},
+    "state": {"SessionState", "DeliveryState"},
     "severity": {"Severity"},
     "transport": {"Transport"},
     "label": {"SessionLabel"},

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from kyc_rtc.errors import RateLimited
 from kyc_rtc.settings import HttpSettings
-from signaling.auth import Kind, Principal
-from signaling.rates import Buckets, Rates
+from signaling.principals import Kind, Principal
+from signaling.rates import Buckets, Quota, Rates
 from tests.support.clock import ManualClock
 
 BANK = Principal(Kind.INSTITUTION, key_id="bank")
@@ -135,3 +135,44 @@ def test_who_is_not_confirmed_uses_nothing_of_the_session_up() -> None:
     check(rates, applicant("s"), "192.0.2.1")
     with pytest.raises(RateLimited):
         check(rates, applicant("s"), "192.0.2.2")
+
+
+# What is left, in the headers
+
+
+def test_a_quota_is_what_is_left() -> None:
+    rates = Rates(FEW, PROXIES, clock := ManualClock())
+    assert rates.quota(BANK, "192.0.2.1") == Quota(3, 2, 3, 0)
+    for left in (2, 1, 0):
+        check(rates, BANK, "192.0.2.1")
+        quota = rates.quota(BANK, "192.0.2.1")
+        assert quota is not None
+        assert (quota.remaining, quota.limit) == (left, 3)
+    with pytest.raises(RateLimited):
+        check(rates, BANK, "192.0.2.1")
+    assert rates.quota(BANK, "192.0.2.1") == Quota(3, 2, 0, 2)
+    assert clock.monotonic_ms() == 0
+
+
+def test_the_tightest_quota_counts() -> None:
+    rates = Rates(FEW, PROXIES, ManualClock())
+    check(rates, applicant("a"), "192.0.2.1")
+    check(rates, applicant("b"), "192.0.2.1")
+    assert rates.quota(applicant("c"), "192.0.2.1") == Quota(2, 2, 0, 2)
+    assert rates.quota(applicant("c"), "10.0.0.1") == Quota(2, 2, 2, 0)
+
+
+def test_without_limits_there_is_no_quota() -> None:
+    off = HttpSettings(rate_limits=False)
+    assert Rates(off, PROXIES, ManualClock()).quota(BANK, "192.0.2.1") is None
+    assert Rates(FEW, PROXIES, ManualClock()).quota(BANK_WITHOUT, "10.0.0.1") is None
+
+
+BANK_WITHOUT = Principal(Kind.APPLICANT)
+
+
+def test_headers_as_the_draft_writes_them() -> None:
+    assert Quota(100, 5, 42, 3).headers == {
+        "RateLimit-Policy": '"creating-calls";q=100;w=5',
+        "RateLimit": '"creating-calls";r=42;t=3',
+    }

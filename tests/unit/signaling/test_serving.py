@@ -24,10 +24,10 @@ from signaling.https import server_context
 from signaling.listening import BUSY_CONNECTIONS, GIVE_BACK_AFTER, serving
 from signaling.places import Listener, Places
 from tests.support.clock import ManualClock
-from tests.support.fake_labels import FakeLabels
 from tests.support.fake_sessions import FakeSessions
+from tests.support.interfaces import interfaces
 from tests.support.wire import LIMIT_S, Wire
-from tests.unit.signaling.conftest import Connect, Serve, creations
+from tests.unit.signaling.conftest import Connect, Serve
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 START = b"POST /api/v1/kyc/start-session HTTP/1.1\r\nHost: kyc.example\r\nContent-Type: application/json\r\n"
@@ -250,7 +250,7 @@ async def test_nothing_is_left_when_serving_ends(
     before = asyncio.all_tasks()
     settings = development.model_copy(update={"port": 0})
     life = contextlib.nullcontext()
-    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
+    app = create_app(settings, clock, Metrics(), interfaces(sessions, clock), life)
     async with serving(app, settings, clock) as (port,):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(HEALTH[:9])
@@ -285,7 +285,7 @@ async def test_no_socket_is_left_when_serving_cannot_begin(
     monkeypatch.setattr(listening, "_bound", two)
     settings = development.model_copy(update={"port": 0})
     life = contextlib.nullcontext()
-    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
+    app = create_app(settings, clock, Metrics(), interfaces(sessions, clock), life)
     before = asyncio.all_tasks()
     with pytest.raises(OSError, match="in use"):
         async with serving(app, settings, clock):
@@ -338,7 +338,7 @@ async def test_a_tls_handshake_has_the_time_of_a_header(
     settings = development.model_copy(update={"port": 0, "http": limits})
     clock, life = ManualClock(), contextlib.nullcontext()
     tls = server_context(settings, SystemClock(), self_signed=True)
-    app = create_app(settings, clock, Metrics(), sessions, FakeLabels(), creations(clock), life)
+    app = create_app(settings, clock, Metrics(), interfaces(sessions, clock), life)
     async with serving(app, settings, clock, tls) as (port,):
         silent = await connect(port)
         with contextlib.suppress(ConnectionResetError):

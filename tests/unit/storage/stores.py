@@ -38,7 +38,14 @@ from kyc_rtc.storage import (
     VerificationLists,
 )
 from kyc_rtc.storage.schema import go_back, migrate
-from kyc_rtc.storage.tables import idempotency, processes, verifications
+from kyc_rtc.storage.tables import (
+    api_keys,
+    deliveries,
+    idempotency,
+    processes,
+    verifications,
+    webhooks,
+)
 from tests.support.memory_store import a_session, an_event
 
 FINAL_STATES = ("passed", "failed", "expired", "interrupted")
@@ -169,6 +176,9 @@ async def opened(url: str) -> AsyncIterator[Database]:
             await connection.execute(delete(verifications))
             await connection.execute(delete(processes))
             await connection.execute(delete(idempotency))
+            await connection.execute(delete(api_keys))
+            await connection.execute(delete(deliveries))
+            await connection.execute(delete(webhooks))
         yield database
     finally:
         await database.aclose()

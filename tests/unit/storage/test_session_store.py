@@ -10,7 +10,9 @@ import pytest
 
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.ids import SessionId, new_session_id
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage import Database, SessionRecord, SqlSessionStore
+from kyc_rtc.storage.alerts import AlertQuery
 from tests.support.memory_store import a_session, an_alert, an_event
 from tests.unit.storage.stores import (
     SEALER,
@@ -280,7 +282,9 @@ async def test_a_verification_is_deleted_whole_and_alone(store: Store) -> None:
             await store.sessions.get(record.session_id)
         assert await store.sessions.events(record.session_id) == []
     assert len(await store.sessions.events(other.session_id)) == 2
-    assert [alert.session_id for alert in await store.alerts.active()] == [other.session_id]
+    assert [
+        alert.session_id for alert in await store.alerts.active(AlertQuery(DEFAULT_TENANT))
+    ] == [other.session_id]
 
 
 async def test_a_face_is_kept_until_it_is_erased(store: Store) -> None:

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from kyc_rtc.ids import SessionId
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage import Database
+from kyc_rtc.storage.alerts import AlertQuery
 from tests.unit.storage.stores import Store, a_process, sql_store
 
 ROOT = Path(__file__).parents[3]
@@ -30,7 +32,9 @@ async def test_committed_verdicts_survive_sigkill(sqlite_url: str, committed: in
             assert (record.liveness_score, record.reasons) == (0.9, ("challenges_passed",))
             last = await store.sessions.events(session_id, record.last_seq - 1)
             assert [event.payload["state"] for event in last] == ["passed"]
-        alerted = {alert.session_id for alert in await store.alerts.active()}
+        alerted = {
+            alert.session_id for alert in await store.alerts.active(AlertQuery(DEFAULT_TENANT))
+        }
         assert alerted >= set(ids)
         await _interrupt_all(database, store)
         assert set(await store.sessions.count_by_state()) <= {"passed", "interrupted", "created"}

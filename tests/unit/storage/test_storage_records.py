@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from kyc_rtc.errors import BadRequest, KycError
 from kyc_rtc.ids import new_alert_id, new_session_id
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage import AlertRecord, SessionRecord
+from kyc_rtc.storage.alerts import AlertQuery
 from kyc_rtc.storage.values import MAX_INTEGER, MAX_JSON_BYTES, MAX_JSON_DEPTH, copy_object
 from tests.support.memory_store import MemoryStore, a_session, an_alert
 from tests.unit.storage.stores import Store, put_alerts
@@ -90,7 +92,7 @@ async def test_any_alert_comes_back_as_it_went_in(
         new_alert_id(), session.session_id, kind, severity, key, details, created_at_ms=MAX_INTEGER
     )
     await put_alerts(store, record)
-    assert await store.alerts.get(record.alert_id) == record
+    assert await store.alerts.get(record.alert_id, DEFAULT_TENANT) == record
 
 
 async def test_the_largest_of_everything_comes_back(store: Store) -> None:
@@ -226,4 +228,4 @@ async def test_a_store_can_be_made_to_fail() -> None:
     with pytest.raises(KycError, match="failed"):
         await store.sessions.open(a_session(), [])
     with pytest.raises(KycError, match="failed"):
-        await store.alerts.active()
+        await store.alerts.active(AlertQuery(DEFAULT_TENANT))

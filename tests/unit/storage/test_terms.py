@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from kyc_rtc.errors import BadRequest, Conflict
 from kyc_rtc.ids import new_session_id
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage import Database, LabelRecord, SqlLabelRepository, Terms
 from kyc_rtc.storage.labels import MAX_LABELS_OF_SESSION
 from kyc_rtc.storage.tables import verifications
@@ -97,7 +98,7 @@ async def test_verifications_of_before_and_after_the_migration(database: Databas
     await step_forward(database)
     assert await store.sessions.get(without.session_id) == without
     assert await store.sessions.get(with_terms.session_id) == replace(with_terms, terms=Terms())
-    assert (await store.idempotency.begin("key", "request", 1)).answer is None
+    assert (await store.idempotency.begin(DEFAULT_TENANT, "key", "request", 1)).answer is None
 
 
 # Labels that a repeated call creates once

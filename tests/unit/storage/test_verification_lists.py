@@ -10,6 +10,7 @@ import pytest
 
 from kyc_rtc.errors import BadRequest
 from kyc_rtc.ids import AlertId, SessionId, new_session_id
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage import Database, Position, SessionRecord, Terms, VerificationLists
 from kyc_rtc.storage.alerts import AlertQuery
 from kyc_rtc.storage.lists import VerificationQuery, VerificationSummary
@@ -17,7 +18,7 @@ from tests.support.memory_store import a_session, an_alert
 from tests.unit.storage.stores import Store, a_process, opened, put_alerts, sql_store
 from tests.unit.storage.test_storage_statements import _plan, watched
 
-ANY = VerificationQuery()
+ANY = VerificationQuery(DEFAULT_TENANT)
 _NUMBERS = itertools.count(1)
 
 
@@ -86,15 +87,18 @@ async def test_a_row_says_what_the_attempts_are(store: Store) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        (VerificationQuery(user_id="Ada"), {"a1", "a2"}),
-        (VerificationQuery(user_id="ada"), set()),
-        (VerificationQuery(states=frozenset({"created"})), {"a1", "b"}),
-        (VerificationQuery(states=frozenset({"created", "passed"})), {"a1", "a2", "b"}),
-        (VerificationQuery(states=frozenset()), set()),
-        (VerificationQuery(from_ms=200), {"a2", "b"}),
-        (VerificationQuery(from_ms=200, to_ms=300), {"a2"}),
-        (VerificationQuery(to_ms=200), {"a1"}),
-        (VerificationQuery("Ada", frozenset({"passed"}), 100, 201), {"a2"}),
+        (VerificationQuery(DEFAULT_TENANT, user_id="Ada"), {"a1", "a2"}),
+        (VerificationQuery(DEFAULT_TENANT, user_id="ada"), set()),
+        (VerificationQuery(DEFAULT_TENANT, states=frozenset({"created"})), {"a1", "b"}),
+        (
+            VerificationQuery(DEFAULT_TENANT, states=frozenset({"created", "passed"})),
+            {"a1", "a2", "b"},
+        ),
+        (VerificationQuery(DEFAULT_TENANT, states=frozenset()), set()),
+        (VerificationQuery(DEFAULT_TENANT, from_ms=200), {"a2", "b"}),
+        (VerificationQuery(DEFAULT_TENANT, from_ms=200, to_ms=300), {"a2"}),
+        (VerificationQuery(DEFAULT_TENANT, to_ms=200), {"a1"}),
+        (VerificationQuery(DEFAULT_TENANT, "Ada", frozenset({"passed"}), 100, 201), {"a2"}),
     ],
 )
 async def test_filters(store: Store, query: VerificationQuery, expected: set[str]) -> None:
@@ -126,18 +130,24 @@ async def test_alerts_are_filtered_and_paged(store: Store) -> None:
         for number in range(8)
     ]
     await put_alerts(store, *made)
-    await store.alerts.acknowledge(made[5].alert_id, "somebody", 9_000)
+    await store.alerts.acknowledge(made[5].alert_id, DEFAULT_TENANT, "somebody", 9_000)
     for query, fits in (
-        (AlertQuery(), lambda _: True),
-        (AlertQuery(severity="low"), lambda a: a.severity == "low"),
-        (AlertQuery(type="face_changed"), lambda a: a.type == "face_changed"),
-        (AlertQuery(session_id=other.session_id), lambda a: a.session_id == other.session_id),
-        (AlertQuery("low", "replay_detected", one.session_id), lambda a: a is made[4]),
+        (AlertQuery(DEFAULT_TENANT), lambda _: True),
+        (AlertQuery(DEFAULT_TENANT, severity="low"), lambda a: a.severity == "low"),
+        (AlertQuery(DEFAULT_TENANT, type="face_changed"), lambda a: a.type == "face_changed"),
+        (
+            AlertQuery(DEFAULT_TENANT, session_id=other.session_id),
+            lambda a: a.session_id == other.session_id,
+        ),
+        (
+            AlertQuery(DEFAULT_TENANT, "low", "replay_detected", one.session_id),
+            lambda a: a is made[4],
+        ),
     ):
         wanted = [a.alert_id for a in made if a is not made[5] and fits(a)]
         found = []
         position: Position | None = None
-        while page := await store.alerts.active(2, query, position):
+        while page := await store.alerts.active(query, 2, position):
             found += [alert.alert_id for alert in page]
             position = Position(page[-1].created_at_ms, page[-1].alert_id)
         assert sorted(found) == sorted(wanted)
@@ -146,7 +156,12 @@ async def test_alerts_are_filtered_and_paged(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [ANY, VerificationQuery(user_id="Ada"), VerificationQuery(from_ms=5, to_ms=9_000)]
+    "query",
+    [
+        ANY,
+        VerificationQuery(DEFAULT_TENANT, user_id="Ada"),
+        VerificationQuery(DEFAULT_TENANT, from_ms=5, to_ms=9_000),
+    ],
 )
 async def test_a_page_is_found_by_an_index(sqlite_url: str, query: VerificationQuery) -> None:
     async with opened(sqlite_url) as database:

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from kyc_rtc.errors import SettingsError
+from kyc_rtc.files import complete_file
 from kyc_rtc.settings import Settings
-from signaling.files import complete_file
 
 _BYTES = 48
 MIN_SECRET_CHARS = 32

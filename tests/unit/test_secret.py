@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from kyc_rtc.errors import SettingsError
+from kyc_rtc.secret import MIN_SECRET_CHARS, resolve_secret
 from kyc_rtc.settings import Settings
-from signaling.secret import MIN_SECRET_CHARS, resolve_secret
 
 
 def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:

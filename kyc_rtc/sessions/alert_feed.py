@@ -1,0 +1,163 @@
+"""Alerts as they are raised and worked on, for pages that show them live.
+
+    new ── first follower ──▶ polling ── last follower leaves ──▶ idle ── aclose() ──▶ closed
+
+The alerts of all processes are in the database, so that one task looks there for what has changed, once a
+second, and only while somebody follows. A follower that reads too slowly loses the oldest news: each
+says only that an alert has changed, and the page reads it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+
+from kyc_rtc.clock import Clock
+from kyc_rtc.errors import AtCapacity, StorageUnavailable
+from kyc_rtc.storage.alert_lists import AlertLists
+from kyc_rtc.storage.records import AlertRecord
+
+LOOK_EVERY_MS: Final = 1_000.0
+OVERLAP_MS: Final = 10_000
+"""Each look goes back so far behind the last one: clocks of machines differ, and transactions take time."""
+
+MAX_CHANGES: Final = 500
+MAX_FOLLOWERS: Final = 200
+MAX_PENDING: Final = 100
+RETRY_AFTER_S: Final = 10
+
+log = structlog.get_logger(__name__)
+
+_Mark = tuple[str, int | None, int | None, int | None]
+"""What of an alert was seen: its id, and when it was assigned, acknowledged and resolved."""
+
+
+class _Follower:
+    def __init__(self, tenant_id: str) -> None:
+        self.tenant_id = tenant_id
+        self._pending: deque[Mapping[str, Any]] = deque(maxlen=MAX_PENDING)
+        self._filled = asyncio.Event()
+        self._closed = False
+
+    def put(self, news: Mapping[str, Any]) -> None:
+        self._pending.append(news)
+        self._filled.set()
+
+    def close(self) -> None:
+        self._closed = True
+        self._filled.set()
+
+    async def news(self) -> AsyncIterator[Mapping[str, Any]]:
+        """News as they come, until the feed closes."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while self._pending:
+                yield self._pending.popleft()
+            if self._closed:
+                return
+
+
+class AlertFeed:
+    """Implements the live part of `AlertsInterface`."""
+
+    def __init__(self, alerts: AlertLists, clock: Clock) -> None:
+        self._alerts = alerts
+        self._clock = clock
+        self._followers: list[_Follower] = []
+        self._seen: frozenset[_Mark] = frozenset()
+        self._root: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @asynccontextmanager
+    async def following(self, tenant_id: str) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """News of a tenant's alerts from now on. Raises `AtCapacity` where too many follow."""
+        if self._closed or len(self._followers) >= MAX_FOLLOWERS:
+            raise AtCapacity(
+                "too many follow the alerts", hint="ask again later", retry_after_s=RETRY_AFTER_S
+            )
+        follower = _Follower(tenant_id)
+        self._followers.append(follower)
+        if self._root is None:
+            self._root = asyncio.create_task(self._run(), name="root-alert-feed")
+        try:
+            yield follower.news()
+        finally:
+            self._followers.remove(follower)
+            if not self._followers:
+                await self._stop()
+
+    async def aclose(self) -> None:
+        """End all followers. Idempotent."""
+        self._closed = True
+        for follower in self._followers:
+            follower.close()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        root, self._root = self._root, None
+        if root is not None:
+            root.cancel()
+            await asyncio.gather(root, return_exceptions=True)
+
+    async def _run(self) -> None:
+        since_ms = self._clock.now_ms()
+        self._seen = frozenset()
+        is_first = True
+        while True:
+            try:
+                now_ms = self._clock.now_ms()
+                found = await self._alerts.changed(since_ms - OVERLAP_MS, MAX_CHANGES)
+                self._tell(found, silently=is_first)
+                since_ms, is_first = now_ms, False
+            except StorageUnavailable:
+                log.warning("storage_unavailable", task="alert-feed")
+            except Exception:  # the root of the task: the next look has to come
+                log.exception("root_task_failed", task="alert-feed")
+            await self._clock.sleep_ms(LOOK_EVERY_MS)
+
+    def _tell(self, found: Iterable[AlertRecord], *, silently: bool) -> None:
+        """Tell the followers what is new. The first look only learns what was there before."""
+        marks = {_mark(alert): alert for alert in found}
+        if not silently:
+            for mark, alert in marks.items():
+                if mark not in self._seen:
+                    self._send(alert)
+        self._seen = frozenset(marks)
+
+    def _send(self, alert: AlertRecord) -> None:
+        news = {
+            "type": "alert",
+            "alert_id": alert.alert_id,
+            "alert_type": alert.type,
+            "severity": alert.severity,
+            "change": _change(alert),
+        }
+        for follower in self._followers:
+            if follower.tenant_id == alert.tenant_id:
+                follower.put(news)
+
+
+def _mark(alert: AlertRecord) -> _Mark:
+    return (
+        alert.alert_id,
+        alert.assigned_at_ms,
+        alert.acknowledged_at_ms,
+        alert.resolved_at_ms,
+    )
+
+
+def _change(alert: AlertRecord) -> str:
+    """What happened to it last."""
+    times = {
+        "raised": alert.created_at_ms,
+        "assigned": alert.assigned_at_ms,
+        "acknowledged": alert.acknowledged_at_ms,
+        "resolved": alert.resolved_at_ms,
+    }
+    return max(times, key=lambda name: times[name] or 0)
