@@ -127,7 +127,7 @@ class Admission:
         async def admitted(request: web.Request) -> web.StreamResponse:
             principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
             if endpoint.access is not Access.ANYONE:
-                self._origins.check(request, principal.tenant_id)
+                self._origins.check(request, principal.tenant_id, has_token=principal.has_token)
             if endpoint.creates:
                 self._check_rate(request, principal)
             confirm: Confirm = partial(

@@ -1,7 +1,8 @@
 """Pages of other origins: which may call the server (CORS, Fetch standard), and frame the applicant's page.
 
 A tenant lists its origins. A preflight request carries no credential, so that it is answered for every
-listed origin; the request itself is refused where the credential is another tenant's.
+listed origin; the request itself is refused where the credential is another tenant's. In development, where
+no tenant lists any, pages of every origin may make an applicant's calls, which take a token.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Origins:
             name: frozenset(tenant.allowed_origins) for name, tenant in settings.tenants.items()
         }
         self._all = frozenset().union(*self._of_tenants.values())
+        self._is_open = settings.development and not self._all
         self._public_host = urlsplit(settings.public_url).netloc.lower()
 
     def of(self, tenant_id: str) -> frozenset[str]:
@@ -55,7 +57,7 @@ class Origins:
 
     def admits(self, origin: str, tenant_id: str | None) -> bool:
         """Whether a page of this origin may read the answer. `tenant_id` None: it is not known whose."""
-        return origin in (self._all if tenant_id is None else self.of(tenant_id))
+        return self._is_open or origin in (self._all if tenant_id is None else self.of(tenant_id))
 
     def foreign(self, request: web.Request) -> str | None:
         """The origin of the page that makes a request, where it is not the server's own; else None."""
@@ -66,11 +68,14 @@ class Origins:
         own = host and host in (request.host.lower(), self._public_host)
         return None if own else origin
 
-    def check(self, request: web.Request, tenant_id: str) -> None:
-        """Note whose data a request is about. Raises `Forbidden` for a page that the tenant does not list."""
+    def check(self, request: web.Request, tenant_id: str, *, has_token: bool) -> None:
+        """Note whose data a request is about. `has_token`: it is an applicant's. Raises `Forbidden` for a page
+        that the tenant does not list."""
         request[TENANT] = tenant_id
         origin = self.foreign(request)
-        if origin is not None and not self.admits(origin, tenant_id):
+        if origin is None:
+            return
+        if not self.admits(origin, tenant_id) or (self._is_open and not has_token):
             raise Forbidden(
                 "this page's origin may not call the server",
                 hint="list it in the setting tenants.<tenant>.allowed_origins",

@@ -131,6 +131,23 @@ async def test_an_applicants_token_is_of_its_tenant(
         assert response.headers.get(ALLOWED) == (origin if status == 200 else None)
 
 
+async def test_in_development_every_page_may_make_an_applicants_calls_until_one_is_listed(
+    make_client: MakeClient, development: Settings, sessions: FakeSessions, clock: ManualClock
+) -> None:
+    secret = {"secret_key": SecretStr(SECRET)}
+    client: Client = await make_client(development.model_copy(update=secret))
+    view = await sessions.open("x")
+    path = f"/api/v1/kyc/sessions/{view.session_id}"
+    preflight = await client.options(path, headers={"Origin": STRANGER} | PREFLIGHT)
+    assert preflight.headers[ALLOWED] == STRANGER
+    token = Tokens(SECRET, 3_600, clock).issue(view.session_id, 1)
+    own = await call(client, "GET", path, Origin=STRANGER, Authorization=f"Bearer {token}")
+    assert (own.status, own.headers[ALLOWED]) == (200, STRANGER)
+    # Without keys everybody is the institution there: a page that somebody visits must not be.
+    as_institution = await call(client, "GET", "/api/v1/kyc/sessions", Origin=STRANGER)
+    assert as_institution.status == 403
+
+
 async def test_everybody_may_load_the_sdk(client: Client) -> None:
     response = await call(client, "GET", "/static/sdk/kyc-rtc.js", Origin=STRANGER)
     assert response.headers[ALLOWED] == "*"
