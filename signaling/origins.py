@@ -69,8 +69,8 @@ class Origins:
         return None if own else origin
 
     def check(self, request: web.Request, tenant_id: str, *, has_token: bool) -> None:
-        """Note whose data a request is about. `has_token`: it is an applicant's. Raises `Forbidden` for a page
-        that the tenant does not list."""
+        """Note whose data a request is about. `has_token`: it is an applicant's. Raises `Forbidden` for a
+        page that the tenant does not list."""
         request[TENANT] = tenant_id
         origin = self.foreign(request)
         if origin is None:
