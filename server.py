@@ -170,7 +170,7 @@ def build(
         SqlAlertRepository(database),
         SqlVerificationLists(database, sealer),
         idempotency,
-        _surroundings(settings, model),
+        _surroundings(settings, model, delivery),
     )
     course, feed = SqlAlertCourse(database), AlertFeed(SqlAlertLists(database), clock)
     labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
@@ -204,10 +204,13 @@ def _catalogue() -> Mapping[str, str]:
     return sentences
 
 
-def _surroundings(settings: Settings, model: VerifiedFile | None) -> Surroundings:
+def _surroundings(
+    settings: Settings, model: VerifiedFile | None, delivery: Delivery
+) -> Surroundings:
     return Surroundings(
         free_bytes=partial(asyncio.to_thread, free_bytes, settings.data_dir),
         model_is_intact=partial(asyncio.to_thread, model.is_intact if model else lambda: True),
+        other_problems=delivery.problems,
     )
 
 

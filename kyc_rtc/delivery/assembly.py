@@ -45,6 +45,10 @@ class Delivery:
     async def start(self) -> None:
         await self.worker.start()
 
+    def problems(self) -> tuple[str, ...]:
+        """What does not work of it, in words of a closed set."""
+        return self.worker.problems()
+
     async def aclose(self) -> None:
         """End the worker, then the channels. Idempotent."""
         await self.worker.aclose()

@@ -15,8 +15,9 @@ from kyc_rtc.sessions.probe import ANSWER_LIMIT_MS, Probe
 from kyc_rtc.sessions.supervision import Supervisor
 from kyc_rtc.storage.processes import ProcessStore
 
-LEASE_STEP = "lease"
-"""The step of the supervisor that renews the lease: it has a cause of its own."""
+LEASE_STEP, SANDBOX_STEP = "lease", "sandbox"
+"""Steps of the supervisor: the one that renews the lease has a cause of its own, and without the one that
+ends tests of the sandbox a process can serve."""
 
 
 class Cause(StrEnum):
@@ -36,11 +37,13 @@ class Surroundings:
     """What a process needs besides the database. Neither may block the event loop.
 
     `free_bytes`: of the data folder's file system. `model_is_intact`: whether the model's file is still
-    the one that was verified at the start.
+    the one that was verified at the start. `other_problems`: of what no verdict waits for, in words of
+    a closed set; they are shown, and keep no process from serving.
     """
 
     free_bytes: Callable[[], Awaitable[int]]
     model_is_intact: Callable[[], Awaitable[bool]]
+    other_problems: Callable[[], tuple[str, ...]] = tuple
 
 
 class Readiness:
@@ -74,11 +77,15 @@ class Readiness:
         """What does not work, in the order of `Cause`; of draining only the caller knows."""
         answers = await asyncio.gather(*(p.answer(wait_ms) for p in self._probes.values()))
         found = [c for c, answer in zip(self._probes, answers, strict=True) if not answer]
-        if set(self._supervisor.problems()) - {LEASE_STEP}:
+        if set(self._supervisor.problems()) - {LEASE_STEP, SANDBOX_STEP}:
             found.append(Cause.SWEEPERS)
         if not self._ownership.is_held:
             found.append(Cause.LEASE)
         return tuple(found)
+
+    def other_problems(self) -> tuple[str, ...]:
+        """What does not work, and keeps no process from serving."""
+        return self._surroundings.other_problems()
 
     async def aclose(self) -> None:
         """End what is asked just now. Idempotent."""

@@ -309,7 +309,9 @@ class SessionService:
             self._waiting.answer(HEALTH_WAIT_MS), self._causes(HEALTH_WAIT_MS)
         )
         steps = self._supervisor.problems()  # which of the sweepers
-        problems = dict.fromkeys((*steps, *(c.value for c in causes if c is not Cause.SWEEPERS)))
+        others = self._readiness.other_problems()
+        found = (c.value for c in causes if c is not Cause.SWEEPERS)
+        problems = dict.fromkeys((*steps, *found, *others))
         return HealthView(
             live_sessions=self._registry.live_sessions,
             max_live_sessions=self._settings.limits.live_sessions,

@@ -42,6 +42,7 @@ class Around:
 
     free_bytes: int = 1_000_000_000
     model_is_intact: bool = True
+    others: tuple[str, ...] = ()
 
     async def free(self) -> int:
         return self.free_bytes
@@ -208,7 +209,7 @@ def build_stage(
         store.alerts,
         store.lists,
         store.idempotency,
-        Surroundings(around.free, around.intact),
+        Surroundings(around.free, around.intact, lambda: around.others),
     )
     return Stage(
         service, housekeeping, clock, store, analysis, peers, around, metrics=services.metrics

@@ -99,6 +99,14 @@ async def test_one_cause_at_a_time_and_back(
     assert (await stage.service.health()).problems == ()
 
 
+async def test_what_no_verdict_waits_for_is_shown_and_keeps_nobody_from_serving(
+    stage: Stage,
+) -> None:
+    stage.around.others = ("delivery",)
+    assert (await stage.service.health()).problems == ("delivery",)
+    assert await causes(stage) == ()
+
+
 async def test_the_room_that_is_asked_for_is_a_setting(make_stage: MakeStage) -> None:
     stage = await make_stage(Settings(limits=LimitSettings(min_free_disk_mb=5_000)))
     assert await causes(stage) == ("disk",)
