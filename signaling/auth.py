@@ -77,6 +77,16 @@ class Authenticator:
                 principal.session_id, principal.link_number, after_end=after_end
             )
 
+    async def check_again(
+        self, request: web.Request, principal: Principal, access: Access, scope: Scope
+    ) -> None:
+        """Make sure that the credential of an answer that lasts still counts. A login is looked up only: that
+        is no use of it, and a new value of its cookie could not be sent any more. Raises as `admit`."""
+        if principal.login_id:
+            await self._people.check_login(principal.login_id)
+        else:
+            await self.admit(request, access, scope)
+
     async def check_tenant(self, principal: Principal, session_id: str) -> None:
         """Make sure that an institution's call names a session of its own tenant. Raises `NotFound`."""
         if (

@@ -138,7 +138,9 @@ class Admission:
                 self._rates.check_session(principal)
                 request[QUOTA] = self._rates.quota(principal, request.remote or "")
             await self._check_tenant(request, endpoint, principal)
-            again: Confirm = partial(self._admit_again, request, endpoint)
+            again: Confirm = partial(
+                self._authenticator.check_again, request, principal, endpoint.access, endpoint.scope
+            )
             request[_ADMIT_AGAIN] = again
             if not request.content.is_eof():  # the link may be replaced before the body is complete
                 request[_CONFIRM_AGAIN] = confirm
@@ -148,10 +150,6 @@ class Admission:
                 return await endpoint.handler(request, principal)
 
         return admitted
-
-    async def _admit_again(self, request: web.Request, endpoint: Endpoint) -> None:
-        principal = await self._authenticator.admit(request, endpoint.access, endpoint.scope)
-        await self._authenticator.confirm(principal, after_end=endpoint.after_end)
 
     def _check_rate(self, request: web.Request, principal: Principal) -> None:
         """Count the call, and note for its answer what is left."""

@@ -43,6 +43,11 @@ class People:
             self._cookies.renew(request, login.secret, login.left_s)
         return of_person(login.person, login.login_id)
 
+    async def check_login(self, login_id: str) -> None:
+        """Raises `Unauthorised` where a login has ended. Asking keeps it no longer."""
+        if not await self._logins.is_valid(login_id):
+            raise Unauthorised("the login has ended", hint="log in at /login")
+
     async def required(self, request: web.Request) -> Principal:
         """By either. Raises as both, and `Unauthorised` where there is nobody."""
         bearer = bearer_of(request)

@@ -85,8 +85,10 @@ class Provider:
 
     async def _known(self) -> _Published:
         known = self._published
-        if known is not None and self._age_ms(known) < FRESH_MS:
-            return known
+        if known is not None:
+            age_ms = self._age_ms(known)
+            if age_ms < FRESH_MS or (self._asking.locked() and age_ms < STALE_MS):
+                return known  # somebody asks already, and nobody waits for a provider that hangs
         try:
             return await self._renewed(known)
         except ProviderUnavailable:
@@ -113,7 +115,11 @@ class Provider:
             elif since_ms < TRY_AGAIN_MS:
                 raise away()  # the last question had no answer
             self._asked_at_ms = now_ms
-            self._published = await self._ask(now_ms)
+            try:
+                self._published = await self._ask(now_ms)
+            except ProviderUnavailable:
+                self._asked_at_ms = self._clock.monotonic_ms()  # from when it was given up
+                raise
             return self._published
 
     async def _ask(self, now_ms: float) -> _Published:

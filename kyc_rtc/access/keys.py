@@ -64,34 +64,10 @@ class KeyService:
 
     async def create(self, order: KeyOrder) -> CreatedKey:
         _check(order)
-        now_ms = self._clock.now_ms()
-        lifetime_s = order.expires_in_s
-        return await self._add(
-            order, now_ms, None if lifetime_s is None else now_ms + 1_000 * lifetime_s
-        )
-
-    async def _add(
-        self, order: KeyOrder, now_ms: int, expires_at_ms: int | None, replaces: str | None = None
-    ) -> CreatedKey:
-        made = new_stored_key(is_test=order.is_test)
-        record = ApiKeyRecord(
-            key_id=made.id,
-            tenant_id=order.tenant_id,
-            name=order.name,
-            sha256=api_key_hash(made.secret),
-            scopes=tuple(sorted(scope.value for scope in order.scopes)),
-            is_test=order.is_test,
-            created_at_ms=now_ms,
-            created_by=order.by,
-            expires_at_ms=expires_at_ms,
-            replaces=replaces,
-        )
-        if not await self._keys.add(record, MAX_KEYS_OF_TENANT):
-            raise Conflict(
-                f"the tenant has {MAX_KEYS_OF_TENANT} keys that are valid", hint="revoke some first"
-            )
-        log.info("key_created", key_id=record.key_id, tenant_id=record.tenant_id)
-        return CreatedKey(_view(record), made.secret)
+        now_ms, lifetime_s = self._clock.now_ms(), order.expires_in_s
+        expires_at_ms = None if lifetime_s is None else now_ms + 1_000 * lifetime_s
+        record, secret = _new(order, now_ms, expires_at_ms)
+        return _created(record, secret, stored=await self._keys.add(record, MAX_KEYS_OF_TENANT))
 
     async def listed(self, tenant_id: str) -> tuple[KeyView, ...]:
         return tuple(map(_view, await self._keys.listed(tenant_id)))
@@ -116,11 +92,41 @@ class KeyService:
             )
         lifetime_ms = None if old.expires_at_ms is None else old.expires_at_ms - old.created_at_ms
         order = KeyOrder(tenant_id, old.name, scopes, by, is_test=old.is_test)
-        made = await self._add(
-            order, now_ms, None if lifetime_ms is None else now_ms + lifetime_ms, old.key_id
+        expires_at_ms = None if lifetime_ms is None else now_ms + lifetime_ms
+        record, secret = _new(order, now_ms, expires_at_ms, old.key_id)
+        until_ms = now_ms + 1_000 * overlap_s
+        stored = await self._keys.replace(record, until_ms, MAX_KEYS_OF_TENANT)
+        return _created(record, secret, stored=stored)
+
+
+def _new(
+    order: KeyOrder, now_ms: int, expires_at_ms: int | None, replaces: str | None = None
+) -> tuple[ApiKeyRecord, str]:
+    """The record of a new key, and the key itself."""
+    made = new_stored_key(is_test=order.is_test)
+    record = ApiKeyRecord(
+        key_id=made.id,
+        tenant_id=order.tenant_id,
+        name=order.name,
+        sha256=api_key_hash(made.secret),
+        scopes=tuple(sorted(scope.value for scope in order.scopes)),
+        is_test=order.is_test,
+        created_at_ms=now_ms,
+        created_by=order.by,
+        expires_at_ms=expires_at_ms,
+        replaces=replaces,
+    )
+    return record, made.secret
+
+
+def _created(record: ApiKeyRecord, secret: str, *, stored: bool) -> CreatedKey:
+    """Raises Conflict where the key was not stored, since its tenant has too many."""
+    if not stored:
+        raise Conflict(
+            f"the tenant has {MAX_KEYS_OF_TENANT} keys that are valid", hint="revoke some first"
         )
-        await self._keys.expire(tenant_id, key_id, now_ms + 1_000 * overlap_s)
-        return made
+    log.info("key_created", key_id=record.key_id, tenant_id=record.tenant_id)
+    return CreatedKey(_view(record), secret)
 
 
 def _check(order: KeyOrder) -> None:

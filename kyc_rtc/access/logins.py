@@ -52,6 +52,9 @@ class LoginInterface(Protocol):
     async def find(self, secret: str) -> Login | None:
         """The login of a cookie's value; None where there is none, or it has ended."""
 
+    async def is_valid(self, login_id: str) -> bool:
+        """Whether it has not ended. Asking is no use of it, and changes nothing."""
+
     async def end(self, login_id: str) -> None:
         """End it at once; nothing where it has ended."""
 
@@ -105,6 +108,10 @@ class LoginService:
             if digest == record.sha256 and now_ms - record.rotated_at_ms >= ROTATE_EVERY_MS:
                 return self._login(record, now_ms, await self._rotate(record, now_ms))
         return self._login(record, now_ms)
+
+    async def is_valid(self, login_id: str) -> bool:
+        record = await self._logins.get(login_id)
+        return record is not None and not self._is_over(record, self._clock.now_ms())
 
     async def end(self, login_id: str) -> None:
         await self._logins.end(login_id)

@@ -15,6 +15,7 @@ from kyc_rtc.delivery.ports import Outcome
 from kyc_rtc.delivery.texts import Message, Texts
 from kyc_rtc.errors import NotFound
 from kyc_rtc.ids import AlertId
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage.alert_course import AlertCourse
 from kyc_rtc.storage.delivery_records import DeliveryAttempt, DeliveryRecord
 from kyc_rtc.storage.records import AlertRecord
@@ -91,13 +92,11 @@ class ChannelAlarm:
         if delivery.session_id is None:  # a digest: an alert has a session
             return
         now_ms = self._clock.now_ms()
-        details = {
-            "channel": delivery.target,
-            "reason": attempt.reason,
-            "status_code": attempt.status,
-        }
+        details: dict[str, str | float | list[str] | None] = {"channel": delivery.target}
+        if delivery.tenant_id == DEFAULT_TENANT:  # what receivers answer is the operator's to read
+            details |= {"reason": attempt.reason, "status_code": attempt.status}
         alert = AlertRecord(
-            alert_id=channel_alert_id(delivery.target, now_ms),
+            alert_id=channel_alert_id(delivery.tenant_id, delivery.target, now_ms),
             session_id=delivery.session_id,
             type=AlertType.CHANNEL_FAILING.value,
             severity=self._severity.value,
@@ -109,6 +108,7 @@ class ChannelAlarm:
         await self._alerts.raise_once(alert)
 
 
-def channel_alert_id(channel: str, now_ms: int) -> AlertId:
-    """The id of the alert about a channel in this hour: the same in every process."""
-    return AlertId(str(uuid.uuid5(_NAMES, f"{channel}:{now_ms // HOUR_MS}")))
+def channel_alert_id(tenant_id: str, channel: str, now_ms: int) -> AlertId:
+    """The id of a tenant's alert about a channel in this hour: the same in every process. One for each
+    tenant: who acknowledges theirs silences nobody else's."""
+    return AlertId(str(uuid.uuid5(_NAMES, f"{tenant_id}:{channel}:{now_ms // HOUR_MS}")))

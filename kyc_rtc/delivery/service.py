@@ -30,7 +30,7 @@ from kyc_rtc.delivery.webhook_sender import WebhookSender
 from kyc_rtc.delivery.webhook_targets import check_url
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.ids import AlertId, SessionId
-from kyc_rtc.scopes import is_sandbox
+from kyc_rtc.scopes import DEFAULT_TENANT, is_sandbox
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.cursors import cursor_of, position_of
 from kyc_rtc.storage.deliveries import DeliveryStore
@@ -142,8 +142,12 @@ class DeliveryService:
                 await self._enabled(tenant_id, record.target)
             except NotFound:
                 raise Conflict("the endpoint was deleted") from None
+        elif tenant_id != DEFAULT_TENANT:
+            raise Conflict("channels of alerts are the operator's", hint="ask the operator")
         patience_ms = self._settings.alerts.give_up_after_h * _HOUR_MS
         now_ms = self._clock.now_ms()
+        if (record.leased_until_ms or 0) > now_ms:
+            raise Conflict("it is being sent just now", hint="look again in a minute")
         return _delivery_view(
             await self._deliveries.retry_now(tenant_id, delivery_id, now_ms, patience_ms)
         )

@@ -92,6 +92,7 @@ class DeliveryWorker:
         # One at a time: the sessions share the connections, and their commits come first.
         self._recording = asyncio.Lock()
         self._round_at_ms = 0.0
+        self._rounds = 0
         self._settled_at_ms = self._pruned_at_ms = float("-inf")
 
     async def start(self) -> None:
@@ -149,10 +150,17 @@ class DeliveryWorker:
             StorageUnavailable: the database is away; nothing is lost.
         """
         await self._plan()
-        await self._tidy()
-        for target in await self._store.due_targets(self._clock.now_ms()):
+        await self._settle()
+        for target in self._in_turn(await self._store.due_targets(self._clock.now_ms())):
             await self._begin(target)
         self._round_at_ms = self._clock.monotonic_ms()
+        await self._prune()
+
+    def _in_turn(self, targets: Sequence[Target]) -> list[Target]:
+        """All of them, each round from another one on: where many hang, the others get their places."""
+        self._rounds += 1
+        first = self._rounds % len(targets) if targets else 0
+        return [*targets[first:], *targets[:first]]
 
     async def _plan(self) -> None:
         for _ in range(_MAX_BATCHES):
@@ -165,14 +173,18 @@ class DeliveryWorker:
             if done < _BATCH:
                 return
 
-    async def _tidy(self) -> None:
+    async def _settle(self) -> None:
         now_ms = self._clock.monotonic_ms()
         if now_ms - self._settled_at_ms >= SETTLE_EVERY_MS:
-            await self._store.settle()
             self._settled_at_ms = now_ms
+            await self._store.settle()
+
+    async def _prune(self) -> None:
+        """Seldom, and last: nothing that is to be sent waits for it."""
+        now_ms = self._clock.monotonic_ms()
         if now_ms - self._pruned_at_ms >= PRUNE_EVERY_MS:
-            await self._store.prune(self._clock.now_ms() - self._limits.kept_days * DAY_MS)
             self._pruned_at_ms = now_ms
+            await self._store.prune(self._clock.now_ms() - self._limits.kept_days * DAY_MS)
 
     async def _begin(self, target: Target) -> None:
         """Send what is due of a target, as far as there are places."""

@@ -85,9 +85,11 @@ class AlertCourseInterface(Protocol):
         by: str,
         resolution: Resolution,
         note: str | None = None,
+        may_label: bool = True,
     ) -> AlertCourseView:
         """Close it; the first resolution stays. A false positive gives the session the label bona_fide,
-        once for each alert. Raises BadRequest: the note cannot be stored."""
+        once for each alert, where whoever closes it `may_label`. Raises BadRequest: the note cannot be
+        stored."""
 
     async def statistics(self, tenant_id: str | None, since_ms: int) -> AlertCourseCounts:
         """Of one tenant; None: of all of them, for whoever may see all."""
@@ -121,6 +123,7 @@ class AlertCourseService:
         by: str,
         resolution: Resolution,
         note: str | None = None,
+        may_label: bool = True,
     ) -> AlertCourseView:
         now_ms = self._clock.now_ms()
         record = await self._alerts.resolve(
@@ -128,8 +131,8 @@ class AlertCourseService:
         )
         log.info("alert_resolved", alert_id=alert_id, resolution=record.resolution)
         # Also where it was resolved so before: the label may be missing, after a crash in between.
-        is_false = record.resolution == Resolution.FALSE_POSITIVE
-        return course_view(record, labelled=is_false and await self._label(record))
+        labels = may_label and record.resolution == Resolution.FALSE_POSITIVE
+        return course_view(record, labelled=labels and await self._label(record))
 
     async def _label(self, alert: AlertRecord) -> bool:
         """Label the session bona fide. False where it takes no label."""

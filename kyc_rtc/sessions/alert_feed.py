@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -23,11 +23,13 @@ from kyc_rtc.storage.alert_lists import AlertLists
 from kyc_rtc.storage.records import AlertRecord
 
 LOOK_EVERY_MS: Final = 1_000.0
-OVERLAP_MS: Final = 10_000
-"""Each look goes back so far behind the last one: clocks of machines differ, and transactions take time."""
+OVERLAP_MS: Final = 150_000
+"""Each look goes back so far behind the last one: a session holds what it has to store for two minutes while
+the database is away (`limits.storage_hold_s`), and clocks of machines differ."""
 
 MAX_CHANGES: Final = 500
-MAX_FOLLOWERS: Final = 200
+MAX_FOLLOWERS_OF_TENANT: Final = 50
+MAX_FOLLOWERS: Final = 500
 MAX_PENDING: Final = 100
 RETRY_AFTER_S: Final = 10
 
@@ -70,14 +72,16 @@ class AlertFeed:
         self._alerts = alerts
         self._clock = clock
         self._followers: list[_Follower] = []
-        self._seen: frozenset[_Mark] = frozenset()
+        self._seen: dict[str, frozenset[_Mark]] = {}
         self._root: asyncio.Task[None] | None = None
         self._closed = False
 
     @asynccontextmanager
     async def following(self, tenant_id: str) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
         """News of a tenant's alerts from now on. Raises `AtCapacity` where too many follow."""
-        if self._closed or len(self._followers) >= MAX_FOLLOWERS:
+        own = sum(follower.tenant_id == tenant_id for follower in self._followers)
+        is_full = len(self._followers) >= MAX_FOLLOWERS or own >= MAX_FOLLOWERS_OF_TENANT
+        if self._closed or is_full:
             raise AtCapacity(
                 "too many follow the alerts", hint="ask again later", retry_after_s=RETRY_AFTER_S
             )
@@ -107,28 +111,31 @@ class AlertFeed:
 
     async def _run(self) -> None:
         since_ms = self._clock.now_ms()
-        self._seen = frozenset()
-        is_first = True
+        self._seen = {}
         while True:
             try:
                 now_ms = self._clock.now_ms()
-                found = await self._alerts.changed(since_ms - OVERLAP_MS, MAX_CHANGES)
-                self._tell(found, silently=is_first)
-                since_ms, is_first = now_ms, False
+                await self._look(since_ms - OVERLAP_MS)
+                since_ms = now_ms
             except StorageUnavailable:
                 log.warning("storage_unavailable", task="alert-feed")
             except Exception:  # the root of the task: the next look has to come
                 log.exception("root_task_failed", task="alert-feed")
             await self._clock.sleep_ms(LOOK_EVERY_MS)
 
-    def _tell(self, found: Iterable[AlertRecord], *, silently: bool) -> None:
-        """Tell the followers what is new. The first look only learns what was there before."""
-        marks = {_mark(alert): alert for alert in found}
-        if not silently:
+    async def _look(self, since_ms: int) -> None:
+        """Tell the followers of each tenant what is new. A tenant's first look only learns what was there
+        before."""
+        seen: dict[str, frozenset[_Mark]] = {}
+        for tenant_id in {follower.tenant_id for follower in self._followers}:
+            found = await self._alerts.changed(tenant_id, since_ms, MAX_CHANGES)
+            marks = {_mark(alert): alert for alert in found}
+            before = self._seen.get(tenant_id)
             for mark, alert in marks.items():
-                if mark not in self._seen:
+                if before is not None and mark not in before:
                     self._send(alert)
-        self._seen = frozenset(marks)
+            seen[tenant_id] = frozenset(marks)
+        self._seen = seen
 
     def _send(self, alert: AlertRecord) -> None:
         news = {

@@ -54,8 +54,8 @@ class AlertLists(Protocol):
             BadRequest: another limit.
         """
 
-    async def changed(self, since_ms: int, limit: int) -> list[AlertRecord]:
-        """Alerts of every tenant that were raised, assigned, acknowledged or resolved at that time or later;
+    async def changed(self, tenant_id: str, since_ms: int, limit: int) -> list[AlertRecord]:
+        """Alerts of a tenant that were raised, assigned, acknowledged or resolved at that time or later;
         at most `limit` (1..500), the newest first.
 
         Raises:
@@ -87,11 +87,11 @@ class SqlAlertLists:
             rows = (await connection.execute(statement)).mappings().all()
         return [AlertRecord(**row) for row in rows]
 
-    async def changed(self, since_ms: int, limit: int) -> list[AlertRecord]:
+    async def changed(self, tenant_id: str, since_ms: int, limit: int) -> list[AlertRecord]:
         check_limit(limit, MAX_ALERTS_OF_A_PAGE)
         statement = (
             select(alerts)
-            .where(or_(*(time >= since_ms for time in _TIMES)))
+            .where(alerts.c.tenant_id == tenant_id, or_(*(time >= since_ms for time in _TIMES)))
             .order_by(alerts.c.created_at_ms.desc(), alerts.c.alert_id)
             .limit(limit)
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kyc_rtc.errors import NotFound
+from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
@@ -69,8 +70,13 @@ class ApiKeyRepository(Protocol):
     async def revoke(self, tenant_id: str, key_id: str, now_ms: int) -> ApiKeyRecord:
         """The key as it is afterwards; the first time stays. Raises NotFound."""
 
-    async def expire(self, tenant_id: str, key_id: str, at_ms: int) -> None:
-        """Let it expire then, unless it does so earlier."""
+    async def replace(self, record: ApiKeyRecord, until_ms: int, limit: int) -> bool:
+        """Store the key that takes the place of `record.replaces`, which expires at `until_ms` unless it does
+        so earlier: both or neither. False where the tenant has `limit` keys that are valid.
+
+        Raises:
+            Conflict: the key that it replaces is over by now.
+        """
 
     async def used(self, key_id: str, now_ms: int) -> None:
         """Note that it was used."""
@@ -83,23 +89,27 @@ class SqlApiKeyRepository:
         self._database = database
 
     async def add(self, record: ApiKeyRecord, limit: int) -> bool:
-        valid = (
-            select(func.count())
-            .select_from(api_keys)
+        async with self._database.begin(write=True) as connection:
+            return await _insert(connection, record, limit)
+
+    async def replace(self, record: ApiKeyRecord, until_ms: int, limit: int) -> bool:
+        expires, now_ms = api_keys.c.expires_at_ms, record.created_at_ms
+        statement = (
+            update(api_keys)
             .where(
-                api_keys.c.tenant_id == record.tenant_id,
+                _one(record.tenant_id, record.replaces or ""),
                 api_keys.c.revoked_at_ms.is_(None),
-                or_(
-                    api_keys.c.expires_at_ms.is_(None),
-                    api_keys.c.expires_at_ms > record.created_at_ms,
-                ),
+                or_(expires.is_(None), expires > now_ms),
+            )
+            .values(
+                expires_at_ms=case((expires < until_ms, expires), else_=until_ms),
             )
         )
-        row = {**asdict(record), "scopes": list(record.scopes)}
         async with self._database.begin(write=True) as connection:
-            if (await connection.scalar(valid) or 0) >= limit:
+            if not await _insert(connection, record, limit):
                 return False
-            await connection.execute(insert(api_keys).values(row))
+            if not (await connection.execute(statement)).rowcount:
+                raise Conflict("the key is over already", hint="create another one")
         return True
 
     async def get(self, key_id: str) -> ApiKeyRecord | None:
@@ -134,20 +144,31 @@ class SqlApiKeyRepository:
             await connection.execute(statement)
         return await self.of_tenant(tenant_id, key_id)
 
-    async def expire(self, tenant_id: str, key_id: str, at_ms: int) -> None:
-        later = or_(api_keys.c.expires_at_ms.is_(None), api_keys.c.expires_at_ms > at_ms)
-        statement = (
-            update(api_keys).where(_one(tenant_id, key_id), later).values(expires_at_ms=at_ms)
-        )
-        async with self._database.begin(write=True) as connection:
-            await connection.execute(statement)
-
     async def used(self, key_id: str, now_ms: int) -> None:
         statement = (
             update(api_keys).where(api_keys.c.key_id == key_id).values(last_used_at_ms=now_ms)
         )
         async with self._database.begin(write=True) as connection:
             await connection.execute(statement)
+
+
+async def _insert(connection: AsyncConnection, record: ApiKeyRecord, limit: int) -> bool:
+    """False where the tenant has `limit` keys that are valid at its time."""
+    expires = api_keys.c.expires_at_ms
+    valid = (
+        select(func.count())
+        .select_from(api_keys)
+        .where(
+            api_keys.c.tenant_id == record.tenant_id,
+            api_keys.c.revoked_at_ms.is_(None),
+            or_(expires.is_(None), expires > record.created_at_ms),
+        )
+    )
+    if (await connection.scalar(valid) or 0) >= limit:
+        return False
+    row = {**asdict(record), "scopes": list(record.scopes)}
+    await connection.execute(insert(api_keys).values(row))
+    return True
 
 
 def _one(tenant_id: str, key_id: str) -> ColumnElement[bool]:

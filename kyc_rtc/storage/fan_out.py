@@ -39,7 +39,9 @@ async def take_rows(connection: AsyncConnection, oldest: Select[Any]) -> list[Ou
 async def store_planned(
     connection: AsyncConnection, planned: Iterable[NewDelivery], now_ms: int, patience_ms: int
 ) -> None:
-    """Insert what is new; what is there already counts once more."""
+    """Insert what is new; what is there already counts once more. All processes take the rows in one order,
+    so that none waits for another that waits for it.
+    """
     counts: dict[str, int] = {}
     first: dict[str, NewDelivery] = {}
     for new in planned:
@@ -53,10 +55,12 @@ async def store_planned(
             .where(deliveries.c.dedupe_key == bindparam("key"))
             .values(count=deliveries.c.count + bindparam("more"))
         )
-        await connection.execute(again, [{"key": key, "more": counts[key]} for key in known])
+        await connection.execute(
+            again, [{"key": key, "more": counts[key]} for key in sorted(known)]
+        )
     rows = [
         _new_row(new, counts[key], now_ms, patience_ms)
-        for key, new in first.items()
+        for key, new in sorted(first.items())
         if key not in known
     ]
     if rows:

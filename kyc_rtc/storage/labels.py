@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.ids import SessionId
+from kyc_rtc.scopes import SANDBOX_SUFFIX
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.records import LabelRecord
 from kyc_rtc.storage.tables import labels, sessions, verifications
@@ -227,7 +228,7 @@ class SqlLabelRepository:
             .join(verifications, verifications.c.verification_id == sessions.c.verification_id)
             .join(labels, labels.c.session_id == sessions.c.session_id)
             .join(newest, newest.c.number == labels.c.number)
-            .where(labels.c.number > after)
+            .where(labels.c.number > after, *_of(None))
             .order_by(labels.c.number)
             .limit(limit)
         )
@@ -271,8 +272,10 @@ def newest_labels(*, by_source: bool = False) -> Subquery:
 
 
 def _of(tenant_id: str | None) -> tuple[ColumnElement[bool], ...]:
-    """Sessions of a tenant; None: of all."""
-    return () if tenant_id is None else (sessions.c.tenant_id == tenant_id,)
+    """Sessions of a tenant; None: of all but the sandboxes, whose scores are made up."""
+    if tenant_id is None:
+        return (~sessions.c.tenant_id.endswith(SANDBOX_SUFFIX, autoescape=True),)
+    return (sessions.c.tenant_id == tenant_id,)
 
 
 def _week(unix_ms: ColumnElement[int]) -> ColumnElement[int]:

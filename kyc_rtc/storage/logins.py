@@ -58,6 +58,9 @@ class LoginRepository(Protocol):
     async def find(self, sha256: str) -> LoginRecord | None:
         """The login that a cookie's value leads to, or led to before."""
 
+    async def get(self, login_id: str) -> LoginRecord | None:
+        """The login of this id."""
+
     async def rotate(self, record: LoginRecord, sha256: str, now_ms: int, until_ms: int) -> bool:
         """Give it another value; its present one is good until `until_ms`. False where somebody else did so
         meanwhile, or it has ended."""
@@ -88,6 +91,12 @@ class SqlLoginRepository:
         )
         async with self._database.begin() as connection:
             row = (await connection.execute(statement)).mappings().first()
+        return None if row is None else _record(row)
+
+    async def get(self, login_id: str) -> LoginRecord | None:
+        statement = select(logins).where(logins.c.login_id == login_id)
+        async with self._database.begin() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
         return None if row is None else _record(row)
 
     async def rotate(self, record: LoginRecord, sha256: str, now_ms: int, until_ms: int) -> bool:

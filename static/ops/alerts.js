@@ -8,6 +8,8 @@ const STATES = ['open', 'acknowledged', 'resolved'];
 const RESOLUTIONS = ['confirmed_attack', 'false_positive', 'handled', 'duplicate', 'not_relevant'];
 /** After news a list is drawn anew, at most so often. */
 const REDRAW_MS = 1_000;
+/** A feed that the server refused is asked for again with the view, after so long. */
+const AGAIN_MS = 10_000;
 
 /**
  * @param {import('./ops.js').Desk} desk
@@ -24,9 +26,19 @@ export async function alerts(desk, place, query) {
 function listen({ again, closing }) {
   const feed = new EventSource('/api/v1/alerts/feed');
   let timer = 0;
-  feed.addEventListener('alert', () => {
+  let opened = 0;
+  const soon = () => {
     window.clearTimeout(timer);
     timer = window.setTimeout(again, REDRAW_MS);
+  };
+  feed.addEventListener('alert', soon);
+  feed.addEventListener('open', () => {
+    if ((opened += 1) > 1) soon(); // what came while it was cut off is not said again
+  });
+  feed.addEventListener('error', () => {
+    if (feed.readyState !== EventSource.CLOSED) return; // it connects again by itself
+    window.clearTimeout(timer);
+    timer = window.setTimeout(again, AGAIN_MS);
   });
   closing.addEventListener('abort', () => {
     window.clearTimeout(timer);

@@ -89,6 +89,7 @@ class FakeAlerts:
         by: str,
         resolution: Resolution,
         note: str | None = None,
+        may_label: bool = True,
     ) -> AlertCourseView:
         return await self._change(
             tenant_id,
@@ -97,6 +98,7 @@ class FakeAlerts:
             resolved_by=by,
             resolution=resolution.value,
             resolution_note=note,
+            labelled=may_label and resolution is Resolution.FALSE_POSITIVE,
         )
 
     async def _change(self, tenant_id: str, alert_id: str, **changes: Any) -> AlertCourseView:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kyc_rtc.access.keys import KeyService
 from kyc_rtc.clock import Clock
-from kyc_rtc.errors import NotFound
+from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.storage.api_keys import ApiKeyRecord
 
 
@@ -48,10 +48,16 @@ class MemoryApiKeys:
             row = self.rows[key_id] = replace(row, revoked_at_ms=now_ms)
         return row
 
-    async def expire(self, tenant_id: str, key_id: str, at_ms: int) -> None:
-        row = await self.of_tenant(tenant_id, key_id)
-        if row.expires_at_ms is None or row.expires_at_ms > at_ms:
-            self.rows[key_id] = replace(row, expires_at_ms=at_ms)
+    async def replace(self, record: ApiKeyRecord, until_ms: int, limit: int) -> bool:
+        old = await self.of_tenant(record.tenant_id, record.replaces or "")
+        ends_at_ms = until_ms if old.expires_at_ms is None else old.expires_at_ms
+        is_over = old.expires_at_ms is not None and old.expires_at_ms <= record.created_at_ms
+        if old.revoked_at_ms is not None or is_over:
+            raise Conflict("the key is over already")
+        if not await self.add(record, limit):
+            return False
+        self.rows[old.key_id] = replace(old, expires_at_ms=min(until_ms, ends_at_ms))
+        return True
 
     async def used(self, key_id: str, now_ms: int) -> None:
         self.rows[key_id] = replace(self.rows[key_id], last_used_at_ms=now_ms)

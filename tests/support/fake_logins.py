@@ -26,6 +26,9 @@ class MemoryLogins:
         found = (r for r in self.rows.values() if sha256 in (r.sha256, r.earlier_sha256))
         return next(found, None)
 
+    async def get(self, login_id: str) -> LoginRecord | None:
+        return self.rows.get(login_id)
+
     async def rotate(self, record: LoginRecord, sha256: str, now_ms: int, until_ms: int) -> bool:
         row = self.rows.get(record.login_id)
         if row is None or row.sha256 != record.sha256:

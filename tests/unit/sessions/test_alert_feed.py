@@ -14,7 +14,7 @@ from kyc_rtc.errors import AtCapacity, StorageUnavailable
 from kyc_rtc.ids import new_session_id
 from kyc_rtc.sessions.alert_feed import (
     LOOK_EVERY_MS,
-    MAX_FOLLOWERS,
+    MAX_FOLLOWERS_OF_TENANT,
     MAX_PENDING,
     OVERLAP_MS,
     AlertFeed,
@@ -40,12 +40,12 @@ class Rows:
     ) -> list[AlertRecord]:
         raise AssertionError((query, after, limit))
 
-    async def changed(self, since_ms: int, limit: int) -> list[AlertRecord]:
+    async def changed(self, tenant_id: str, since_ms: int, limit: int) -> list[AlertRecord]:
         self.asked.append(since_ms)
         if self.failing is not None:
             error, self.failing = self.failing, None
             raise error
-        return self.rows[:limit]
+        return [row for row in self.rows if row.tenant_id == tenant_id][:limit]
 
 
 @pytest.fixture
@@ -158,11 +158,13 @@ async def test_who_reads_too_slowly_loses_the_oldest(
 
 
 async def test_there_is_room_for_so_many(feed: AlertFeed) -> None:
-    places = [feed.following("bank-a") for _ in range(MAX_FOLLOWERS)]
+    places = [feed.following("bank-a") for _ in range(MAX_FOLLOWERS_OF_TENANT)]
     for place in places:
         await place.__aenter__()
     with pytest.raises(AtCapacity):
         await feed.following("bank-a").__aenter__()
+    async with feed.following("bank-b"):
+        pass
     for place in places:
         await place.__aexit__(None, None, None)
 

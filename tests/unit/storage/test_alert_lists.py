@@ -71,7 +71,7 @@ async def test_what_was_raised_or_worked_on_has_changed(database: Database) -> N
     lists, course = SqlAlertLists(database), SqlAlertCourse(database)
 
     async def changed(since_ms: int) -> set[str]:
-        return {alert.alert_id for alert in await lists.changed(since_ms, 10)}
+        return {alert.alert_id for alert in await lists.changed(TENANT, since_ms, 10)}
 
     assert await changed(3_000) == {third.alert_id}
     await course.assign(TENANT, first.alert_id, "ann", "bob", 8_000)

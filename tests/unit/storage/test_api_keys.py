@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kyc_rtc.errors import BadRequest, NotFound
+from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.storage.api_keys import ApiKeyRecord, ApiKeyRepository, SqlApiKeyRepository
 from tests.support.fake_keys import MemoryApiKeys
 from tests.unit.storage.stores import opened
@@ -81,14 +81,35 @@ async def test_the_first_revocation_stays(keys: ApiKeyRepository) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, 4_000), (9_000, 4_000), (3_000, 3_000)])
-async def test_an_end_comes_no_later_than_it_did(
+async def test_a_key_ends_when_another_takes_its_place_and_no_later_than_it_did(
     keys: ApiKeyRepository, before: int | None, after: int
 ) -> None:
     await keys.add(replace(A_KEY, expires_at_ms=before), 10)
-    await keys.expire("bank-a", A_KEY.key_id, 4_000)
+    new = named("b", replaces=A_KEY.key_id, created_at_ms=2_000)
+    assert await keys.replace(new, 4_000, 10)
     found = await keys.get(A_KEY.key_id)
     assert found is not None
     assert found.expires_at_ms == after
+    assert await keys.get("b") == new
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+async def test_what_is_over_is_replaced_by_nothing(
+    keys: ApiKeyRepository, is_revoked: bool
+) -> None:
+    await keys.add(replace(A_KEY, expires_at_ms=None if is_revoked else 1_500), 10)
+    if is_revoked:
+        await keys.revoke("bank-a", A_KEY.key_id, 1_500)
+    with pytest.raises(Conflict):
+        await keys.replace(named("b", replaces=A_KEY.key_id, created_at_ms=2_000), 4_000, 10)
+    assert await keys.get("b") is None
+
+
+async def test_without_room_the_old_key_stays_as_it_is(keys: ApiKeyRepository) -> None:
+    await keys.add(A_KEY, 10)
+    assert not await keys.replace(named("b", replaces=A_KEY.key_id), 4_000, 1)
+    assert await keys.get(A_KEY.key_id) == A_KEY
+    assert await keys.get("b") is None
 
 
 async def test_the_last_use_is_noted(keys: ApiKeyRepository) -> None:
