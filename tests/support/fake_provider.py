@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Mapping
@@ -28,7 +29,8 @@ _RSA: RSAKey = RSAKey.generate_key(2_048, parameters={"kid": "rsa", "use": "sig"
 
 
 class FakeProvider:
-    """Implements `Fetch`. `asked` counts the questions by URL; while it is `away` none is answered.
+    """Implements `Fetch`. `asked` counts the questions by URL; while it is `away` none is answered,
+    and while it is `hanging` none before the event.
 
     `codes`: what its token endpoint gives for a code, once.
     """
@@ -38,6 +40,7 @@ class FakeProvider:
         self.issuer = issuer
         self.keys: dict[str, Key] = {"rsa": _RSA}
         self.away = False
+        self.hanging: asyncio.Event | None = None
         self.asked: dict[str, int] = {}
         self.forms: list[tuple[dict[str, str], tuple[str, str] | None]] = []
         self.codes: dict[str, dict[str, Any]] = {}
@@ -57,6 +60,8 @@ class FakeProvider:
 
     async def get(self, url: str) -> tuple[int, dict[str, Any]]:
         self.asked[url] = self.asked.get(url, 0) + 1
+        if self.hanging is not None:
+            await self.hanging.wait()
         if self.away:
             raise away()
         if url.endswith("/.well-known/openid-configuration"):

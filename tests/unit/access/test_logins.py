@@ -170,3 +170,19 @@ async def test_five_wrong_passwords_a_minute_and_no_more(clock: ManualClock) -> 
 
 def test_every_start_has_another_password() -> None:
     assert len({new_password() for _ in range(100)}) == 100
+
+
+async def test_asking_whether_a_login_is_valid_is_no_use_of_it(
+    logins: LoginService, rows: MemoryLogins, clock: ManualClock
+) -> None:
+    """What lasts, such as a feed, asks every ten seconds, and could send no new value."""
+    secret = await secret_of(logins)
+    before = dict(rows.rows)
+    (login_id,) = before
+    clock.tick(ROTATE_EVERY_MS)
+    assert await logins.is_valid(login_id)
+    assert rows.rows == before
+    clock.tick(7_200_000 - ROTATE_EVERY_MS)
+    assert not await logins.is_valid(login_id)
+    assert await logins.find(secret) is None
+    assert not await logins.is_valid("another")

@@ -22,6 +22,7 @@ from kyc_rtc.delivery.interface import (
 from kyc_rtc.delivery.service import DeliveryService
 from kyc_rtc.delivery.webhook_sender import WebhookSender
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
+from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage import DeliveryAttempt, NewDelivery, SqlDeliveryStore, Target
 from kyc_rtc.storage.webhooks import WEBHOOK, SqlWebhookRepository
@@ -179,3 +180,23 @@ async def test_nothing_is_sent_to_an_endpoint_that_is_gone(scene: Scene, deleted
     with pytest.raises(Conflict, match="endpoint"):
         await scene.service.replay("bank-a", delivery_id)
     assert (await scene.service.delivery("bank-a", delivery_id)).delivery.state == "cancelled"
+
+
+async def test_what_is_being_sent_is_not_sent_a_second_time(scene: Scene) -> None:
+    made = await scene.registered()
+    (delivery_id,) = await scene.planned(made.webhook.webhook_id)
+    now_ms = SystemClock().now_ms()
+    await scene.store.lease(Target(WEBHOOK, made.webhook.webhook_id), "p", now_ms, 60_000, 1)
+    with pytest.raises(Conflict, match="just now"):
+        await scene.service.replay("bank-a", delivery_id)
+
+
+async def test_only_the_operator_sends_to_channels_again(scene: Scene) -> None:
+    for tenant_id in ("bank-a", DEFAULT_TENANT):
+        new = NewDelivery(Target("alert", "slack"), tenant_id, "alert.raised", {}, tenant_id, 1)
+        await scene.store.add([new], 1_000, HOUR_MS)
+    ids = {t: (await scene.store.listed(t))[0].delivery_id for t in ("bank-a", DEFAULT_TENANT)}
+    with pytest.raises(Conflict, match="operator"):
+        await scene.service.replay("bank-a", ids["bank-a"])
+    again = await scene.service.replay(DEFAULT_TENANT, ids[DEFAULT_TENANT])
+    assert again.state == "pending"

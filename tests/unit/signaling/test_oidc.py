@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from kyc_rtc.scopes import Role
 from signaling.oidc import Oidc, is_for, is_valid_at
 from signaling.provider import ASK_AGAIN_MS, FRESH_MS, STALE_MS, TRY_AGAIN_MS
 from signaling.signatures import MAX_TOKEN_CHARS, keys_of, read_token
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 from tests.support.fake_provider import (
     AUDIENCE,
     CLIENT,
@@ -222,6 +223,20 @@ async def test_a_withdrawn_key_is_noticed_after_a_while(
     clock.tick(FRESH_MS)
     with pytest.raises(Unauthorised):
         await oidc.bearer(token)
+
+
+async def test_nobody_who_is_known_waits_for_a_provider_that_hangs(
+    oidc: Oidc, provider: FakeProvider, clock: ManualClock
+) -> None:
+    token = provider.token(exp=clock.now_ms() // 1_000 + 86_400)
+    await oidc.bearer(token)
+    clock.tick(FRESH_MS)
+    provider.hanging = asyncio.Event()
+    asking = asyncio.create_task(oidc.bearer(token))
+    await settle()
+    assert (await asyncio.wait_for(oidc.bearer(token), 1)).name == "ada"
+    provider.hanging.set()
+    await asking
 
 
 async def test_while_the_provider_is_away_nobody_unknown_passes(

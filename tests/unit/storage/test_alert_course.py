@@ -108,6 +108,21 @@ async def test_a_false_positive_labels_the_session_once(
     assert (label.tenant_id, label.labelled_at_ms) == ("bank-1", NOW_MS)
 
 
+async def test_who_may_not_label_closes_without_a_label(
+    database: Database, service: AlertCourseService
+) -> None:
+    alert = await stored(database)
+    view = await service.resolve(
+        "default",
+        alert.alert_id,
+        by="agent-1",
+        resolution=Resolution.FALSE_POSITIVE,
+        may_label=False,
+    )
+    assert (view.resolution, view.labelled) == ("false_positive", False)
+    assert await SqlLabelRepository(database).history(alert.session_id) == []
+
+
 async def test_an_attempt_without_a_verdict_takes_no_label(
     database: Database, service: AlertCourseService
 ) -> None:

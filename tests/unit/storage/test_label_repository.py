@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
 from kyc_rtc.ids import SessionId, new_session_id
+from kyc_rtc.scopes import sandbox_of
 from kyc_rtc.storage import (
     Database,
     LabelledSession,
@@ -274,3 +275,17 @@ async def test_any_note_comes_back(database: Database, note: str) -> None:
     record = a_label(session.session_id, note=note, labelled_by=f"'; DROP TABLE labels; --{note}")
     await repository.add(record)
     assert await repository.history(session.session_id) == [record]
+
+
+async def test_a_sandbox_counts_for_nobody_but_itself(
+    sessions: SqlSessionStore, labels: SqlLabelRepository
+) -> None:
+    """Its scores are made up."""
+    sandbox = sandbox_of("bank-a")
+    record = judged(tenant_id=sandbox, deepfake_score=0.93)
+    await sessions.open(record, [])
+    await labels.add(a_label(record.session_id, tenant_id=sandbox))
+    assert await labels.weekly_scores((0.5,), 0) == {}
+    assert await labels.outcomes(by_source=False) == []
+    assert await labels.labelled() == []
+    assert len(await labels.outcomes(sandbox, by_source=False)) == 1
