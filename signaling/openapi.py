@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from kyc_rtc import __version__
 from signaling import openapi_texts as texts
 from signaling.endpoints import Endpoint
+from signaling.event_stream import EVENT_STREAM
 from signaling.idempotency import HEADER, MAX_KEY_LENGTH
 from signaling.principals import Access
 from signaling.schemas import ErrorAnswer
@@ -194,4 +195,5 @@ def _json(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _text(kind: str) -> dict[str, Any]:
-    return {kind: {"schema": {"type": "string"}}}
+    """Of a stream of events nothing is said: OpenAPI 3.1 has no words for what is in each of them."""
+    return {kind: {} if kind == EVENT_STREAM else {"schema": {"type": "string"}}}

@@ -91,6 +91,7 @@ def assemble_delivery(
             send_timeout_ms=settings.alerts.send_timeout_ms,
             patience_ms=settings.alerts.give_up_after_h * HOUR_MS,
             kept_days=settings.alerts.deliveries_kept_days,
+            of_tenants=frozenset(other.name for other in others),
         ),
         ChannelAlarm(alerts, rules.channel_failing, clock),
     )

@@ -49,11 +49,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How much at once, and for how long. `kept_days`: of deliveries that are over."""
+    """How much at once, and for how long. `per_tenant`: of one kind, where that is one `of_tenants`, whose
+    targets belong to one tenant each. `kept_days`: of deliveries that are over."""
 
     send_timeout_ms: int = 10_000
     patience_ms: int = 24 * 3_600_000
     per_target: int = 4
+    per_tenant: int = 16
+    of_tenants: frozenset[str] = frozenset()
     in_all: int = 64
     kept_days: int = 90
 
@@ -88,7 +91,8 @@ class DeliveryWorker:
         self._root: asyncio.Task[None] | None = None
         self._closed = False
         self._wake = asyncio.Event()
-        self._sending: dict[asyncio.Task[None], Target] = {}
+        self._sending: dict[asyncio.Task[None], DeliveryRecord] = {}
+        self._tenants: dict[Target, str] = {}
         # One at a time: the sessions share the connections, and their commits come first.
         self._recording = asyncio.Lock()
         self._round_at_ms = 0.0
@@ -159,6 +163,7 @@ class DeliveryWorker:
     def _in_turn(self, targets: Sequence[Target]) -> list[Target]:
         """All of them, each round from another one on: where many hang, the others get their places."""
         self._rounds += 1
+        self._tenants = {one: self._tenants[one] for one in targets if one in self._tenants}
         first = self._rounds % len(targets) if targets else 0
         return [*targets[first:], *targets[:first]]
 
@@ -188,12 +193,10 @@ class DeliveryWorker:
 
     async def _begin(self, target: Target) -> None:
         """Send what is due of a target, as far as there are places."""
-        sender = self._senders.get(target.kind)
-        taken = Counter(self._sending.values())
-        limits = self._limits
-        places = min(limits.per_target - taken[target], limits.in_all - taken.total())
+        sender, places = self._senders.get(target.kind), self._places(target)
         if sender is None or places < 1:
             return
+        limits = self._limits
         now_ms = self._clock.now_ms()
         for delivery in await self._store.lease(
             target, self._name, now_ms, limits.lease_ms, places
@@ -201,8 +204,23 @@ class DeliveryWorker:
             task = asyncio.create_task(
                 self._deliver(sender, delivery), name=f"delivery-{delivery.delivery_id}"
             )
-            self._sending[task] = target
+            self._sending[task] = delivery
+            self._tenants[target] = delivery.tenant_id
             task.add_done_callback(self._ended)
+
+    def _places(self, target: Target) -> int:
+        """How many more may be sent to a target at once. One tenant's endpoints that hang leave places for
+        those of others; whose a target is shows with the first delivery to it."""
+        limits, under_way = self._limits, self._sending.values()
+        of_target = sum(Target(one.kind, one.target) == target for one in under_way)
+        free = min(limits.per_target - of_target, limits.in_all - len(self._sending))
+        if target.kind not in limits.of_tenants:
+            return free
+        tenant_id = self._tenants.get(target)
+        if tenant_id is None:
+            return min(free, 1)
+        of_tenant = Counter(one.tenant_id for one in under_way if one.kind == target.kind)
+        return min(free, limits.per_tenant - of_tenant[tenant_id])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)

@@ -119,7 +119,7 @@ class Rig:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _hangs(self, worker: DeliveryWorker, task: asyncio.Task[None]) -> bool:
-        return self.channels[worker._sending[task].name].hangs
+        return self.channels[worker._sending[task].target].hangs
 
     async def deliveries(self) -> list[DeliveryRecord]:
         """All, by target."""

@@ -52,6 +52,24 @@ async def test_one_that_fails_is_tried_again_after_its_wait(rig: Rig) -> None:
     ]  # fmt: skip
 
 
+async def test_a_tenants_targets_that_hang_leave_places_for_others(rig: Rig) -> None:
+    for name in ("slack", "email", "sms"):
+        rig.channels[name].hangs = True
+    worker = rig.new_worker(WorkerLimits(per_tenant=5, of_tenants=frozenset({"alert"})))
+    for _ in range(4):
+        await rig.raised("critical")
+    await rig.rounds(worker)
+    # One to each until it is known whose they are, then as many as their tenant has places.
+    assert sum(rig.channels[name].tried for name in ("slack", "email", "sms")) <= 6
+    await rig.raised("critical", tenant_id="bank-b", created_at_ms=rig.clock.now_ms() + 1)
+    rig.clock.tick(1)
+    await rig.rounds(worker)
+    assert rig.channels["executives"].sent
+    for task in list(worker._sending):
+        task.cancel()
+    await worker.aclose()
+
+
 async def test_it_is_given_up_after_its_hours(rig: Rig) -> None:
     rig.channels["compliance"].outcome = REFUSED
     worker = rig.new_worker(WorkerLimits(patience_ms=HOUR_MS))
