@@ -24,7 +24,7 @@ from kyc_rtc.storage.records import AlertRecord
 
 LOOK_EVERY_MS: Final = 1_000.0
 OVERLAP_MS: Final = 150_000
-"""Each look goes back so far behind the last one: a session holds what it has to store for two minutes while
+"""Each look goes back so far: a session holds what it has to store for two minutes while
 the database is away (`limits.storage_hold_s`), and clocks of machines differ."""
 
 MAX_CHANGES: Final = 500
@@ -78,7 +78,11 @@ class AlertFeed:
 
     @asynccontextmanager
     async def following(self, tenant_id: str) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
-        """News of a tenant's alerts from now on. Raises `AtCapacity` where too many follow."""
+        """News of a tenant's alerts from now on: what a list that is read inside of it lacks, is told.
+
+        Raises:
+            AtCapacity: too many follow. StorageUnavailable: it cannot be known what there is now.
+        """
         own = sum(follower.tenant_id == tenant_id for follower in self._followers)
         is_full = len(self._followers) >= MAX_FOLLOWERS or own >= MAX_FOLLOWERS_OF_TENANT
         if self._closed or is_full:
@@ -87,12 +91,17 @@ class AlertFeed:
             )
         follower = _Follower(tenant_id)
         self._followers.append(follower)
-        if self._root is None:
-            self._root = asyncio.create_task(self._run(), name="root-alert-feed")
         try:
+            if tenant_id not in self._seen:
+                found = await self._changed(tenant_id)
+                self._seen.setdefault(tenant_id, frozenset(found))
+            if self._root is None and not self._closed:
+                self._root = asyncio.create_task(self._run(), name="root-alert-feed")
             yield follower.news()
         finally:
             self._followers.remove(follower)
+            if not any(other.tenant_id == tenant_id for other in self._followers):
+                self._seen.pop(tenant_id, None)
             if not self._followers:
                 await self._stop()
 
@@ -110,32 +119,31 @@ class AlertFeed:
             await asyncio.gather(root, return_exceptions=True)
 
     async def _run(self) -> None:
-        since_ms = self._clock.now_ms()
-        self._seen = {}
         while True:
+            await self._clock.sleep_ms(LOOK_EVERY_MS)
             try:
-                now_ms = self._clock.now_ms()
-                await self._look(since_ms - OVERLAP_MS)
-                since_ms = now_ms
+                for tenant_id in list(self._seen):
+                    await self._look(tenant_id)
             except StorageUnavailable:
                 log.warning("storage_unavailable", task="alert-feed")
             except Exception:  # the root of the task: the next look has to come
                 log.exception("root_task_failed", task="alert-feed")
-            await self._clock.sleep_ms(LOOK_EVERY_MS)
 
-    async def _look(self, since_ms: int) -> None:
-        """Tell the followers of each tenant what is new. A tenant's first look only learns what was there
-        before."""
-        seen: dict[str, frozenset[_Mark]] = {}
-        for tenant_id in {follower.tenant_id for follower in self._followers}:
-            found = await self._alerts.changed(tenant_id, since_ms, MAX_CHANGES)
-            marks = {_mark(alert): alert for alert in found}
-            before = self._seen.get(tenant_id)
-            for mark, alert in marks.items():
-                if before is not None and mark not in before:
-                    self._send(alert)
-            seen[tenant_id] = frozenset(marks)
-        self._seen = seen
+    async def _look(self, tenant_id: str) -> None:
+        """Tell the followers of a tenant what is new."""
+        found = await self._changed(tenant_id)
+        before = self._seen.get(tenant_id)
+        if before is None:  # the last of them left meanwhile
+            return
+        for mark, alert in found.items():
+            if mark not in before:
+                self._send(alert)
+        self._seen[tenant_id] = frozenset(found)
+
+    async def _changed(self, tenant_id: str) -> dict[_Mark, AlertRecord]:
+        since_ms = self._clock.now_ms() - OVERLAP_MS
+        found = await self._alerts.changed(tenant_id, since_ms, MAX_CHANGES)
+        return {_mark(alert): alert for alert in found}
 
     def _send(self, alert: AlertRecord) -> None:
         news = {

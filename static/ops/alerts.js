@@ -18,27 +18,31 @@ const AGAIN_MS = 10_000;
  */
 export async function alerts(desk, place, query) {
   if (place) return one(desk, place); // drawn anew, it would lose what somebody writes there
-  listen(desk);
-  return list(desk, query);
+  const view = el('div', {});
+  const draw = async () => view.replaceChildren(await list(desk, query));
+  listen(desk, draw);
+  await draw();
+  return view;
 }
 
-/** Draw the view anew when an alert is raised or changes. @param {import('./ops.js').Desk} desk */
-function listen({ again, closing }) {
+/**
+ * Draw the list anew when an alert is raised or changes, and when the feed begins: what was raised before is
+ * in the list then, and what comes after is said.
+ *
+ * @param {import('./ops.js').Desk} desk
+ * @param {() => Promise<void>} draw
+ */
+function listen({ again, closing, fail }, draw) {
   const feed = new EventSource('/api/v1/alerts/feed');
   let timer = 0;
-  let opened = 0;
-  const soon = () => {
+  const after = (/** @type {number} */ ms, /** @type {() => Promise<void>} */ act) => {
     window.clearTimeout(timer);
-    timer = window.setTimeout(again, REDRAW_MS);
+    timer = window.setTimeout(() => act().catch(fail), ms);
   };
-  feed.addEventListener('alert', soon);
-  feed.addEventListener('open', () => {
-    if ((opened += 1) > 1) soon(); // what came while it was cut off is not said again
-  });
+  feed.addEventListener('alert', () => after(REDRAW_MS, draw));
+  feed.addEventListener('open', () => after(REDRAW_MS, draw));
   feed.addEventListener('error', () => {
-    if (feed.readyState !== EventSource.CLOSED) return; // it connects again by itself
-    window.clearTimeout(timer);
-    timer = window.setTimeout(again, AGAIN_MS);
+    if (feed.readyState === EventSource.CLOSED) after(AGAIN_MS, again); // else it connects again by itself
   });
   closing.addEventListener('abort', () => {
     window.clearTimeout(timer);

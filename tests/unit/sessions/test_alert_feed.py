@@ -122,11 +122,8 @@ async def test_looks_overlap_and_stop_without_followers(
     async with feed.following("bank-a"):
         await settle()
         await clock.advance(2 * LOOK_EVERY_MS)
-    assert rows.asked == [
-        began_ms - OVERLAP_MS,
-        began_ms - OVERLAP_MS,
-        began_ms + 1_000 - OVERLAP_MS,
-    ]
+    looks = [began_ms + 1_000 * number - OVERLAP_MS for number in range(3)]
+    assert rows.asked == looks
     await clock.advance(10 * LOOK_EVERY_MS)
     assert len(rows.asked) == 3
 
