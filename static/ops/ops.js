@@ -69,7 +69,9 @@ class Pages {
     document.title = `${this.#words.text(`ops.${tab.name}`)} · ${this.#words.text('ops.brand')}`;
     try {
       const drawn = await tab.view(this.#desk(signal), place, query);
-      if (!signal.aborted) byId('view').replaceChildren(drawn);
+      if (signal.aborted) return;
+      byId('view').replaceChildren(drawn);
+      byId('view').dataset.view = place ? `${tab.name}/${place}` : tab.name;
     } catch (error) {
       this.#fail(error);
       byId('view').replaceChildren();

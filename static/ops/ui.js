@@ -55,7 +55,7 @@ export function table(caption, columns, rows) {
     el('tr', {}, ...row.map((cell, at) => el('td', { 'data-label': columns[at] }, cell))),
   );
   const caption_ = el('caption', { class: 'visually-hidden', text: caption });
-  return el('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': caption }, el('table', {}, caption_, head, el('tbody', {}, ...cells)));
+  return el('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': caption }, el('table', {}, caption_, head, el('tbody', {}, ...cells)));
 }
 
 /** @param {[string, Node | string][]} entries */

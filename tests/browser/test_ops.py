@@ -66,7 +66,7 @@ class Ops:
     async def show(self, place: str) -> None:
         """A view, once it is drawn."""
         await self.page.goto(f"{self._url}#/{place}")
-        await self.page.wait_for_selector("main .card h1")
+        await self.page.wait_for_selector(f"main[data-view='{place}'] .card h1")
 
     async def text(self) -> str:
         return await self.page.inner_text("main")
