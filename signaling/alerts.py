@@ -14,8 +14,8 @@ from kyc_rtc.errors import KycError, StorageUnavailable
 from kyc_rtc.scopes import Scope
 from kyc_rtc.sessions.alert_course import AlertCourseInterface, AlertCourseView
 from kyc_rtc.sessions.alert_views import AlertListFilter, AlertViewsInterface
-from signaling import schemas
-from signaling.answers import iso
+from signaling import answers, schemas
+from signaling.answers import iso_or_none
 from signaling.api import V1
 from signaling.endpoints import Endpoint, answer, may_go_on, read_body
 from signaling.event_stream import EVENT_STREAM, write_events
@@ -148,27 +148,13 @@ def _id(request: web.Request) -> str:
 
 def _body(view: AlertCourseView) -> schemas.AlertCourseBody:
     return schemas.AlertCourseBody(
-        alert_id=view.alert_id,
-        session_id=view.session_id,
-        type=view.type,
-        severity=view.severity,
-        message=view.message_key,
-        details=dict(view.details),
-        created_at=iso(view.created_at_ms),
-        acknowledged=view.acknowledged_at_ms is not None,
-        acknowledged_at=_time(view.acknowledged_at_ms),
-        acknowledged_by=view.acknowledged_by,
-        acknowledged_note=view.acknowledged_note,
-        assigned_at=_time(view.assigned_at_ms),
+        **dict(answers.alert(view)),
+        assigned_at=iso_or_none(view.assigned_at_ms),
         assigned_to=view.assigned_to,
         assigned_by=view.assigned_by,
-        resolved_at=_time(view.resolved_at_ms),
+        resolved_at=iso_or_none(view.resolved_at_ms),
         resolved_by=view.resolved_by,
         resolution=view.resolution,
         resolved_note=view.resolution_note,
         labelled=view.labelled,
     )
-
-
-def _time(at_ms: int | None) -> str | None:
-    return None if at_ms is None else iso(at_ms)

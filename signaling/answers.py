@@ -9,6 +9,7 @@ from typing import Any
 
 from kyc_rtc.decision.verdict import VerdictStatus, weight_word
 from kyc_rtc.scopes import is_sandbox
+from kyc_rtc.sessions.alert_course import AlertCourseView
 from kyc_rtc.sessions.interface import (
     AlertView,
     AttemptView,
@@ -208,7 +209,7 @@ def _attempt(view: AttemptView) -> schemas.Attempt:
     )
 
 
-def alert(view: AlertView) -> schemas.AlertBody:
+def alert(view: AlertView | AlertCourseView) -> schemas.AlertBody:
     return schemas.AlertBody(
         alert_id=view.alert_id,
         session_id=view.session_id,
@@ -218,7 +219,7 @@ def alert(view: AlertView) -> schemas.AlertBody:
         details=dict(view.details),
         created_at=iso(view.created_at_ms),
         acknowledged=view.acknowledged_at_ms is not None,
-        acknowledged_at=None if view.acknowledged_at_ms is None else iso(view.acknowledged_at_ms),
+        acknowledged_at=iso_or_none(view.acknowledged_at_ms),
         acknowledged_by=view.acknowledged_by,
         acknowledged_note=view.acknowledged_note,
     )
@@ -272,3 +273,8 @@ def _verified(outcome: str) -> bool | None:
 def iso(unix_ms: int) -> str:
     """RFC 3339 in UTC, with milliseconds."""
     return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def iso_or_none(unix_ms: int | None) -> str | None:
+    """The same of a time that may be missing."""
+    return None if unix_ms is None else iso(unix_ms)

@@ -9,7 +9,7 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.errors import Forbidden
 from kyc_rtc.scopes import Scope, with_implied
 from signaling import schemas
-from signaling.answers import iso
+from signaling.answers import iso, iso_or_none
 from signaling.api import V1
 from signaling.endpoints import Endpoint, answer, read_body
 from signaling.principals import Access, Principal
@@ -88,12 +88,8 @@ class KeyApi:
             valid=not is_over(key, self._clock.now_ms()),
             created_at=iso(key.created_at_ms),
             created_by=key.created_by,
-            expires_at=_time(key.expires_at_ms),
-            revoked_at=_time(key.revoked_at_ms),
-            last_used_at=_time(key.last_used_at_ms),
+            expires_at=iso_or_none(key.expires_at_ms),
+            revoked_at=iso_or_none(key.revoked_at_ms),
+            last_used_at=iso_or_none(key.last_used_at_ms),
             replaces=key.replaces,
         )
-
-
-def _time(at_ms: int | None) -> str | None:
-    return None if at_ms is None else iso(at_ms)

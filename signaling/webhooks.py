@@ -16,7 +16,7 @@ from kyc_rtc.delivery.interface import (
 )
 from kyc_rtc.scopes import Scope
 from signaling import schemas
-from signaling.answers import iso
+from signaling.answers import iso, iso_or_none
 from signaling.api import V1
 from signaling.endpoints import Endpoint, answer, read_body
 from signaling.principals import Access, Principal
@@ -150,8 +150,8 @@ def _webhook(view: WebhookView) -> schemas.WebhookBody:
         enabled=view.disabled_at_ms is None,
         created_at=iso(view.created_at_ms),
         created_by=view.created_by,
-        disabled_at=_time(view.disabled_at_ms),
-        previous_secret_until=_time(view.previous_until_ms),
+        disabled_at=iso_or_none(view.disabled_at_ms),
+        previous_secret_until=iso_or_none(view.previous_until_ms),
     )
 
 
@@ -160,10 +160,6 @@ def _delivery(view: DeliveryView) -> schemas.DeliveryBody:
     return schemas.DeliveryBody(
         created_at=iso(fields.pop("created_at_ms")),
         due_at=iso(fields.pop("due_at_ms")),
-        delivered_at=_time(fields.pop("delivered_at_ms")),
+        delivered_at=iso_or_none(fields.pop("delivered_at_ms")),
         **fields,
     )
-
-
-def _time(at_ms: int | None) -> str | None:
-    return None if at_ms is None else iso(at_ms)

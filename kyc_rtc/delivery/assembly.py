@@ -9,7 +9,7 @@ import structlog
 
 from kyc_rtc.alerts.rules import AlertRules
 from kyc_rtc.clock import Clock
-from kyc_rtc.delivery.alert_plan import KIND, AlertPlanner
+from kyc_rtc.delivery.alert_plan import HOUR_MS, KIND, AlertPlanner
 from kyc_rtc.delivery.alert_sender import AlertSender, Channel, ChannelAlarm
 from kyc_rtc.delivery.apprise_channel import AppriseChannel
 from kyc_rtc.delivery.channels import channel_urls, endpoints_of, unconfigured
@@ -20,8 +20,6 @@ from kyc_rtc.delivery.worker import DeliveryWorker, WorkerLimits
 from kyc_rtc.settings import Settings
 from kyc_rtc.storage.alert_course import AlertCourse
 from kyc_rtc.storage.deliveries import DeliveryStore
-
-HOUR_MS = 3_600_000
 
 log = structlog.get_logger(__name__)
 

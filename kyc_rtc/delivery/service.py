@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from kyc_rtc.clock import Clock
+from kyc_rtc.delivery.alert_plan import HOUR_MS
 from kyc_rtc.delivery.interface import (
     MAX_OVERLAP_S,
     MAX_WEBHOOKS_OF_TENANT,
@@ -42,7 +43,6 @@ from kyc_rtc.storage.webhooks import WEBHOOK, WebhookRecord, WebhookRepository
 TEST: Final = "webhook.test"
 _CURSOR: Final = "d"
 _SECRET_BYTES: Final = 32
-_HOUR_MS: Final = 3_600_000
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +144,7 @@ class DeliveryService:
                 raise Conflict("the endpoint was deleted") from None
         elif tenant_id != DEFAULT_TENANT:
             raise Conflict("channels of alerts are the operator's", hint="ask the operator")
-        patience_ms = self._settings.alerts.give_up_after_h * _HOUR_MS
+        patience_ms = self._settings.alerts.give_up_after_h * HOUR_MS
         now_ms = self._clock.now_ms()
         if (record.leased_until_ms or 0) > now_ms:
             raise Conflict("it is being sent just now", hint="look again in a minute")
