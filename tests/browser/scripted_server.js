@@ -1,7 +1,7 @@
 // Put into the page before its own scripts: a peer connection without a network, whose other end is the
 // test. HTTP is answered by the test as well (see `browser_script.py`), so the page needs no server.
 (() => {
-  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0, silent: false, mute: false, closed: null };
+  const script = { peers: [], sent: [], hello: { state: 'connecting', expose_scores: false }, heard: 0, calls: 0, silent: false, mute: false, closed: null };
   window.kycScript = script;
 
   class Channel {
@@ -100,6 +100,18 @@
   };
   script.fallSilent = () => (script.silent = true);
   script.lose = () => script.peers.at(-1).lose();
+
+  // Counted until the body is here: the test lets no time pass while a call is under way.
+  const { fetch } = window;
+  window.fetch = async (...request) => {
+    script.calls += 1;
+    try {
+      const response = await fetch(...request);
+      return new Response(await response.arrayBuffer(), response);
+    } finally {
+      script.calls -= 1;
+    }
+  };
 
   // Frames come with the clock that the test turns, unless it is the camera that is tested.
   const { requestVideoFrameCallback } = HTMLVideoElement.prototype;

@@ -238,7 +238,16 @@ class ScriptedPage(ApplicantPage):
         """Let time go by in the page, with its calls answered on the way."""
         for _ in range(round(seconds * 1_000 / _STEP_MS)):
             await self.page.clock.run_for(_STEP_MS)
-            await asyncio.sleep(0.01)  # the calls that came due are answered
+            await self._answered()
+
+    async def _answered(self) -> None:
+        """Wait until the calls that came due are answered, and the page has seen the answers."""
+        deadline_s = time.monotonic() + _CALL_LIMIT_S
+        while time.monotonic() < deadline_s:
+            await asyncio.sleep(0.01)  # what follows an answer may be another call
+            if not await self.page.evaluate("kycScript.calls"):
+                return
+        raise TimeoutError(f"a call is not answered: {self.server.calls}")
 
     async def freeze(self) -> None:
         """Let no more time go by in the page. Its clock can be stopped in the future only, and runs on
