@@ -1,4 +1,4 @@
-"""The course of an alert in the store: assigned, acknowledged, resolved; and what statistics say of it.
+"""The course of an alert in the store: assigned, resolved; and its statistics. `alerts.py` acknowledges.
 
 Everything is of one tenant: of another's alerts nothing is found.
 """
@@ -66,15 +66,6 @@ class AlertCourse(Protocol):
         Raises:
             BadRequest: a name is empty, too long, or cannot be stored.
             NotFound: the tenant has no such alert. Conflict: it is resolved.
-        """
-
-    async def acknowledge(
-        self, tenant_id: str, alert_id: AlertId, by: str, now_ms: int
-    ) -> AlertRecord:
-        """The alert as it is then. The first acknowledgement stays.
-
-        Raises:
-            BadRequest: the name cannot be stored. NotFound: the tenant has no such alert.
         """
 
     async def resolve(
@@ -148,14 +139,6 @@ class SqlAlertCourse:
         if not await self._change(tenant_id, alert_id, is_open, changes):
             await self.find(tenant_id, alert_id)
             raise Conflict("the alert is resolved")
-        return await self.find(tenant_id, alert_id)
-
-    async def acknowledge(
-        self, tenant_id: str, alert_id: AlertId, by: str, now_ms: int
-    ) -> AlertRecord:
-        check_text("the name", by, MAX_ACTOR_LENGTH)
-        changes = {"acknowledged_at_ms": now_ms, "acknowledged_by": by}
-        await self._change(tenant_id, alert_id, alerts.c.acknowledged_at_ms.is_(None), changes)
         return await self.find(tenant_id, alert_id)
 
     async def resolve(

@@ -213,7 +213,8 @@ async def test_who_takes_it_in_time_stops_the_escalation(rig: Rig, step: str) ->
     alert = await rig.raised("medium")
     await rig.rounds()
     if step == "acknowledge":
-        await rig.course.acknowledge("default", alert.alert_id, "agent-7", rig.clock.now_ms())
+        at_ms = rig.clock.now_ms()
+        await rig.stores.alerts.acknowledge(alert.alert_id, "default", "agent-7", at_ms)
     else:
         await rig.course.resolve(
             "default", alert.alert_id, "agent-7", "handled", None, rig.clock.now_ms()
