@@ -28,6 +28,10 @@ from kyc_rtc.vision.tracking import FaceTracker, TrackState
 MAX_SIDE_PX = 1280
 """Larger pictures are reduced: the nets look at 256 pixels of face, and the cost grows with the area."""
 
+MOST_BEFORE_MS = 4_000
+"""Of judged frames before the first prompt. A person is asked after one or two seconds; and what stays the
+same for some seconds is what betrays an animated photograph, so that these are kept."""
+
 
 class Stage(StrEnum):
     """The stages whose cost is reported."""
@@ -142,9 +146,11 @@ class FrameAnalysis:
         )
 
     def begin_challenges(self) -> None:
-        """Let the detectors begin anew. They judge by means over all that they have seen, and what was shown
-        before anything was asked, for as long as one likes, would dilute that. Not during `analyse`."""
-        self._suite = self._suite.with_new_detectors()
+        """Let the detectors begin anew where much was shown before anything was asked: they judge by means over
+        all that they have seen, and that would dilute them. Not during `analyse`."""
+        first_ms, last_ms = self._suite.features.span_ms
+        if last_ms - first_ms > MOST_BEFORE_MS:
+            self._suite = self._suite.with_new_detectors()
 
     def features(self) -> dict[str, float]:
         """What the detectors judge by, so far; NaN where too little was seen."""
