@@ -146,8 +146,8 @@ class FrameAnalysis:
         )
 
     def begin_challenges(self) -> None:
-        """Let the detectors begin anew where much was shown before anything was asked: they judge by means over
-        all that they have seen, and that would dilute them. Not during `analyse`."""
+        """Let the detectors begin anew where much was shown before anything was asked: they judge by means
+        over all that they have seen, and that would dilute them. Not during `analyse`."""
         first_ms, last_ms = self._suite.features.span_ms
         if last_ms - first_ms > MOST_BEFORE_MS:
             self._suite = self._suite.with_new_detectors()
