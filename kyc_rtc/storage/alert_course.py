@@ -93,6 +93,11 @@ class AlertCourse(Protocol):
     ) -> dict[str, int]:
         """How many alerts of a severity were raised from `from_ms` on and before `to_ms`."""
 
+    async def latest_session(
+        self, tenant_id: str, severity: str, from_ms: int, to_ms: int
+    ) -> SessionId | None:
+        """The session of the latest of those alerts; None where there is none any more."""
+
 
 class SqlAlertCourse:
     """`AlertCourse` on a `Database`."""
@@ -241,6 +246,24 @@ class SqlAlertCourse:
         )
         async with self._database.begin() as connection:
             return dict((await connection.execute(statement)).all())
+
+    async def latest_session(
+        self, tenant_id: str, severity: str, from_ms: int, to_ms: int
+    ) -> SessionId | None:
+        statement = (
+            select(alerts.c.session_id)
+            .where(
+                alerts.c.tenant_id == tenant_id,
+                alerts.c.severity == severity,
+                alerts.c.created_at_ms >= from_ms,
+                alerts.c.created_at_ms < to_ms,
+            )
+            .order_by(alerts.c.created_at_ms.desc())
+            .limit(1)
+        )
+        async with self._database.begin() as connection:
+            found = await connection.scalar(statement)
+        return None if found is None else SessionId(found)
 
 
 def _place(count: int, share: float) -> int:
