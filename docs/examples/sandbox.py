@@ -3,8 +3,9 @@
 
 Serves kyc-rtc by `scripts/run` (which installs it, the first time), makes a test key, starts the bank's
 backend (bank.py) on another origin, registers its webhook, does a check on the bank's page in Chromium for
-each user id of the sandbox, and waits until every webhook is verified. It keeps its data in a temporary folder,
-takes free ports, and ends what it started. Exit status 0 where everything was as docs/webhooks.md says.
+each user id of the sandbox, and waits until every webhook is verified. It keeps its data in a temporary
+folder, takes free ports, and ends what it started. Exit status 0 where everything was as docs/webhooks.md
+says.
 """
 
 from __future__ import annotations
