@@ -17,7 +17,7 @@ from kyc_rtc.storage.alert_course import SqlAlertCourse
 from kyc_rtc.storage.alerts import AlertQuery
 from tests.support.clock import ManualClock
 from tests.support.memory_store import a_session, an_alert
-from tests.unit.storage.stores import put_alerts, sql_store
+from tests.unit.storage.stores import put_alerts, sql_store, step_back, step_forward
 from tests.unit.storage.test_outbox import topics
 
 HOUR_MS = 3_600_000
@@ -188,3 +188,13 @@ async def test_an_alert_of_no_verdict_is_stored_once_with_its_topic(
     assert await topics(database) == [*before, "alert.raised"]
     stranger = an_alert(first.session_id, tenant_id="bank-1")
     assert not await course.raise_once(stranger)
+
+
+async def test_the_migration_of_the_indexes_goes_back_and_forward_with_alerts(
+    database: Database, course: SqlAlertCourse
+) -> None:
+    alert = await stored(database)
+    await step_back(database, "0017")
+    assert await course.find("default", alert.alert_id) == alert
+    await step_forward(database)
+    assert await course.find("default", alert.alert_id) == alert

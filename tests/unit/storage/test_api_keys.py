@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from kyc_rtc.errors import BadRequest, Conflict, NotFound
+from kyc_rtc.storage import Database
 from kyc_rtc.storage.api_keys import ApiKeyRecord, ApiKeyRepository, SqlApiKeyRepository
 from tests.support.fake_keys import MemoryApiKeys
-from tests.unit.storage.stores import opened
+from tests.support.memory_store import a_session
+from tests.unit.storage.stores import opened, sql_store, step_back, step_forward
 
 A_KEY = ApiKeyRecord(
     key_id="abcdefghijkm",
@@ -126,3 +128,14 @@ async def test_the_last_use_is_noted(keys: ApiKeyRepository) -> None:
 def test_what_cannot_be_stored_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(BadRequest):
         named("a", **changes)
+
+
+async def test_the_way_back_loses_the_keys_and_nothing_else(database: Database) -> None:
+    keys, session = SqlApiKeyRepository(database), a_session()
+    await sql_store(database).sessions.open(session, [])
+    await keys.add(A_KEY, 10)
+    await step_back(database, "0014")
+    await step_forward(database)
+    assert await keys.get(A_KEY.key_id) is None
+    assert (await sql_store(database).sessions.get(session.session_id)) == session
+    assert await keys.add(A_KEY, 10)

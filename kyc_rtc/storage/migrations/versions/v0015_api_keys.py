@@ -1,4 +1,4 @@
-"""API keys of the store."""
+"""API keys of the store. The way back loses them: whoever uses one is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logins of people in browsers."""
+"""Logins of people in browsers. The way back loses them: everybody has to log in again."""
 
 from __future__ import annotations
 

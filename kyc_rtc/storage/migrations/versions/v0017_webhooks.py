@@ -1,4 +1,4 @@
-"""Endpoints of webhooks."""
+"""Endpoints of webhooks. The way back loses them, and their deliveries."""
 
 from __future__ import annotations
 
