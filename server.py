@@ -22,7 +22,7 @@ from aiohttp import web
 from kyc_rtc.access.keys import KeyService
 from kyc_rtc.access.local import USER, LocalLogin, new_password
 from kyc_rtc.access.logins import LoginService
-from kyc_rtc.alerts.rules import load_rules
+from kyc_rtc.alerts.rules import AlertRules, load_rules
 from kyc_rtc.clock import Clock, SystemClock
 from kyc_rtc.delivery.assembly import Delivery, assemble_delivery
 from kyc_rtc.delivery.webhook_assembly import Webhooks, assemble_webhooks
@@ -84,14 +84,24 @@ log = structlog.get_logger("signaling.server")
 
 
 @dataclass(frozen=True, slots=True)
+class _Base:
+    """What every part is built on."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    rules: AlertRules
+    database: Database
+    sealer: Sealer
+
+
+@dataclass(frozen=True, slots=True)
 class _Parts:
     """What lives from start-up to clean-up, in this order."""
 
-    database: Database
-    sealer: Sealer
     housekeeping: Housekeeping
     sessions: SessionService
-    pools: tuple[AnalysisPool, ...]
+    pools: tuple[AnalysisPool, AnalysisPool]
     delivery: Delivery
     webhooks: Webhooks
 
@@ -110,48 +120,87 @@ def build(
         SettingsError: a setting is unusable. ModelError: the model is neither cached nor to be had.
     """
     clock = clock or SystemClock()
-    metrics = Metrics()
     model: VerifiedFile | None = None
     if new_analysis is None:
         model = VerifiedFile.of(ModelStore(settings.cache_dir).fetch(FACE_MODEL))
         new_analysis = _analysis_factory(settings, clock, model.path)
     sealer = Sealer(resolve_secret(settings))
     database = Database(settings.store_url, sealer)
-    pool, background = AnalysisPool(settings.limits.analysis_threads), AnalysisPool(1)
-    processes = SqlProcessStore(database, FINAL, LIVE)
-    command_rows = SqlCommandStore(database)
+    base = _Base(settings, clock, Metrics(), load_rules(settings.config_dir), database, sealer)
+    idempotency = SqlIdempotencyStore(database, sealer)
+    parts = _assemble(base, idempotency, model, new_analysis)
+    password = new_password() if settings.development and not settings.oidc.enabled else None
+    feed = AlertFeed(SqlAlertLists(database), clock)
+    interfaces = _interfaces(base, parts, idempotency, feed, password)
+    app = create_app(settings, clock, base.metrics, interfaces, _life(base, parts))
+    app[DRAIN] = parts.sessions.drain
+    app.on_shutdown.append(lambda _app: feed.aclose())  # or its streams would hold up the end
+    if password is not None:
+        app[LOCAL_PASSWORD] = password
+    return app
 
-    def new_peer(peer_id: PeerId, timeline: MediaTimeline, sink: FrameSink) -> Peer:
-        return Peer(
-            peer_id,
-            settings=settings,
-            clock=clock,
-            timeline=timeline,
-            sink=sink,
-            metrics=metrics,
-        )
 
-    rules = load_rules(settings.config_dir)
-    deliveries = SqlDeliveryStore(database)
+def _assemble(
+    base: _Base,
+    idempotency: SqlIdempotencyStore,
+    model: VerifiedFile | None,
+    new_analysis: Callable[[], AnalysisPort],
+) -> _Parts:
+    """The sessions, the delivery of what they raise, and who keeps house."""
+    database, sealer = base.database, base.sealer
+    delivery, webhooks = _deliveries(base)
+    pools = AnalysisPool(base.settings.limits.analysis_threads), AnalysisPool(1)
+    services = _services(base, pools, new_analysis)
+    sessions, housekeeping = assemble(
+        services,
+        SqlProcessStore(database, FINAL, LIVE),
+        SqlCommandStore(database),
+        SqlAlertRepository(database),
+        SqlVerificationLists(database, sealer),
+        idempotency,
+        _surroundings(base.settings, model, delivery),
+    )
+    return _Parts(housekeeping, sessions, pools, delivery, webhooks)
+
+
+def _deliveries(base: _Base) -> tuple[Delivery, Webhooks]:
+    rows = SqlDeliveryStore(base.database)
     webhooks = assemble_webhooks(
-        settings, clock, SqlWebhookRepository(database, sealer), deliveries
+        base.settings, base.clock, SqlWebhookRepository(base.database, base.sealer), rows
     )
     delivery = assemble_delivery(
-        settings,
-        rules,
-        clock,
-        deliveries,
-        SqlAlertCourse(database),
+        base.settings,
+        base.rules,
+        base.clock,
+        rows,
+        SqlAlertCourse(base.database),
         _catalogue(),
         random.SystemRandom().random,
         (webhooks.kind,),
     )
-    services = Services(
+    return delivery, webhooks
+
+
+def _services(
+    base: _Base,
+    pools: tuple[AnalysisPool, AnalysisPool],
+    new_analysis: Callable[[], AnalysisPort],
+) -> Services:
+    """What a session is built on."""
+    settings, clock, metrics = base.settings, base.clock, base.metrics
+    database, sealer = base.database, base.sealer
+
+    def new_peer(peer_id: PeerId, timeline: MediaTimeline, sink: FrameSink) -> Peer:
+        return Peer(
+            peer_id, settings=settings, clock=clock, timeline=timeline, sink=sink, metrics=metrics
+        )
+
+    return Services(
         settings=settings,
         clock=clock,
         metrics=metrics,
-        pool=pool,
-        background=background,
+        pool=pools[0],
+        background=pools[1],
         decoded=decoded_places(settings.limits),
         store=SqlSessionStore(database, sealer, FINAL),
         footage=SqlFootageRepository(database),
@@ -160,41 +209,31 @@ def build(
         new_peer=new_peer,
         new_analysis=new_analysis,
         issuer=Issuer(settings.liveness),
-        alert_rules=rules,
+        alert_rules=base.rules,
     )
-    idempotency = SqlIdempotencyStore(database, sealer)
-    sessions, housekeeping = assemble(
-        services,
-        processes,
-        command_rows,
-        SqlAlertRepository(database),
-        SqlVerificationLists(database, sealer),
-        idempotency,
-        _surroundings(settings, model, delivery),
-    )
-    course, feed = SqlAlertCourse(database), AlertFeed(SqlAlertLists(database), clock)
-    labels = LabelService(SqlLabelRepository(database), clock, metrics, read_reference())
-    life = _life(
-        _Parts(database, sealer, housekeeping, sessions, (pool, background), delivery, webhooks)
-    )
-    password = new_password() if settings.development and not settings.oidc.enabled else None
-    interfaces = Interfaces(
-        sessions=sessions,
-        labels=labels,
+
+
+def _interfaces(
+    base: _Base,
+    parts: _Parts,
+    idempotency: SqlIdempotencyStore,
+    feed: AlertFeed,
+    password: str | None,
+) -> Interfaces:
+    """What the endpoints call. `password`: of the local login, where there is one."""
+    database, clock = base.database, base.clock
+    labels, course = SqlLabelRepository(database), SqlAlertCourse(database)
+    return Interfaces(
+        sessions=parts.sessions,
+        labels=LabelService(labels, clock, base.metrics, read_reference()),
         creations=CreationService(idempotency, clock),
         keys=KeyService(SqlApiKeyRepository(database), clock),
-        logins=LoginService(SqlLoginRepository(database), settings.oidc, clock),
+        logins=LoginService(SqlLoginRepository(database), base.settings.oidc, clock),
         local=None if password is None else LocalLogin(password, clock),
         alerts=AlertViews(SqlAlertLists(database), course, feed),
-        alert_course=AlertCourseService(course, SqlLabelRepository(database), clock),
-        deliveries=webhooks.service,
+        alert_course=AlertCourseService(course, labels, clock),
+        deliveries=parts.webhooks.service,
     )
-    app = create_app(settings, clock, metrics, interfaces, life)
-    app[DRAIN] = sessions.drain
-    app.on_shutdown.append(lambda _app: feed.aclose())  # or its streams would hold up the end
-    if password is not None:
-        app[LOCAL_PASSWORD] = password
-    return app
 
 
 def _catalogue() -> Mapping[str, str]:
@@ -221,14 +260,14 @@ def _analysis_factory(settings: Settings, clock: Clock, model: Path) -> Callable
 
 
 @asynccontextmanager
-async def _life(parts: _Parts) -> AsyncIterator[None]:
+async def _life(base: _Base, parts: _Parts) -> AsyncIterator[None]:
     """From start-up to clean-up, in order, and back in the opposite order."""
     async with AsyncExitStack() as ending:  # what one of them raises keeps none from its end
-        ending.push_async_callback(parts.database.aclose)
+        ending.push_async_callback(base.database.aclose)
         for pool in parts.pools:
             ending.push_async_callback(pool.aclose)
-        await parts.database.open()
-        await check_sealer(parts.database, parts.sealer)
+        await base.database.open()
+        await check_sealer(base.database, base.sealer)
         ending.push_async_callback(parts.housekeeping.aclose)
         ending.push_async_callback(parts.webhooks.aclose)  # after the worker
         ending.push_async_callback(parts.delivery.aclose)

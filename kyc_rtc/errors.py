@@ -19,6 +19,7 @@
     │   ├── AttemptsSpent         a verification has no further attempt
     │   ├── VerificationExpired   its time is over
     │   ├── Withdrawn             the institution cancelled it
+    │   ├── OpensNoCamera         a test of the sandbox: its outcome comes by itself
     │   ├── RestartUnsupported    an ICE restart: only a new offer makes another connection
     │   └── OwnershipLost         the session, or the lease that it was held by, is no longer the caller's
     ├── IdempotencyMismatch       an idempotency key that came with another request before
@@ -125,6 +126,10 @@ class VerificationExpired(Conflict):
 
 class Withdrawn(Conflict):
     code = "withdrawn"
+
+
+class OpensNoCamera(Conflict):
+    code = "opens_no_camera"
 
 
 class ConsentChanged(Conflict):

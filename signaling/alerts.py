@@ -133,7 +133,7 @@ class AlertApi:
             try:
                 await may_go_on(request)
             except StorageUnavailable:
-                return True  # it cannot be known, and nothing is told meanwhile either
+                return True  # it cannot be known, and nothing is sent meanwhile either
             except KycError:
                 return False
             return True

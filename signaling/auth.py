@@ -80,8 +80,9 @@ class Authenticator:
     async def check_again(
         self, request: web.Request, principal: Principal, access: Access, scope: Scope
     ) -> None:
-        """Make sure that the credential of an answer that lasts still counts. A login is looked up only: that
-        is no use of it, and a new value of its cookie could not be sent any more. Raises as `admit`."""
+        """Make sure that the credential of an answer that lasts still counts. A login is looked up only:
+        that does not count as use, and a new value of its cookie could not be sent any more. Raises as
+        `admit`."""
         if principal.login_id:
             await self._people.check_login(principal.login_id)
         else:

@@ -81,7 +81,7 @@ class Found:
 
     @property
     def outcome(self) -> str:
-        """In a word. Who is not compared while a challenge is answered is doubted in a check."""
+        """In a word. Whoever is not compared while a challenge is answered does not pass a check."""
         if self.changed or self.doubted:
             return "changed" if self.changed else "doubted"
         return "same" if self.compared else "not compared"

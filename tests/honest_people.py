@@ -93,7 +93,7 @@ class Check:
 
 
 FAULTY = {"LIVENESS__QUALITY_TIME_LIMIT_MS": "15000"}
-"""Some faults nobody mends: there is no use in waiting 45 s for it."""
+"""Some faults nobody mends: waiting 45 s for it gains nothing."""
 
 
 async def outcome(job: Job, browsers: Browsers, place: Place) -> Sitting:

@@ -1,4 +1,4 @@
-"""How much the detector for generated heads may say beside the one for swaps.
+"""How much the detector for generated heads adds to the one for swaps.
 
 Both speak of every stream, so that each one's false alarms hide attacks that the other has found. Even
 perfectly calibrated, two detectors with AUC 0.90 and 0.82 that err independently give a fused score with

@@ -53,7 +53,7 @@ class LoginInterface(Protocol):
         """The login of a cookie's value; None where there is none, or it has ended."""
 
     async def is_valid(self, login_id: str) -> bool:
-        """Whether it has not ended. Asking is no use of it, and changes nothing."""
+        """Whether it has not ended. Asking does not count as use, and changes nothing."""
 
     async def end(self, login_id: str) -> None:
         """End it at once; nothing where it has ended."""

@@ -41,9 +41,9 @@ class Findings:
     `unasked_actions` counts actions that nobody had asked for at the time.
     `response_ms`: media time from each passed challenge to its answer.
     `frames_judgeable`: frames on which detection could judge; `face_frames`: frames with a face.
-    `face_changed`: the face is another one than at the start; `face_doubted`: for a moment it looked so, or
-    it was not compared while a challenge was answered. `answers_unseen`: challenges that were passed in a
-    picture that detection could not judge.
+    `face_changed`: the face is another one than at the start; `face_doubted`: for a moment it looked so.
+    `answers_unseen`: challenges that were passed in a picture that detection could not judge;
+    `answers_too_few`: those passed while too few frames could be compared, or put before the net.
     `persistent_issue`: the worst issue that stood for most of the time, or None. `link_lost`,
     `picture_lost`: given up because of the connection, or of a picture that could not be judged.
     """
@@ -79,6 +79,7 @@ class Findings:
     cannot: int = 0
     head_left_out: bool = False
     answers_unseen: int = 0
+    answers_too_few: int = 0
 
     @property
     def challenges_unmet(self) -> int:

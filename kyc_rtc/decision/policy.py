@@ -262,15 +262,14 @@ def enough_was_judged(findings: Findings, thresholds: Thresholds) -> bool:
 
 
 def _too_little(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:
-    """Too few frames; or else no word on life: a still photo gives the other analysers nothing to
-    object to, so that only the one that judges motion can clear it."""
-    if findings.frames_judgeable < thresholds.min_judgeable_frames:
+    """Too few frames, for the detectors or at all; or else no word on life: a still photo gives the other
+    analysers nothing to object to, so that only the one that judges motion can clear it."""
+    judged = {e.analyser for e in _confident(findings.evidence, thresholds.confidence_threshold)}
+    silent = {e.analyser for e in findings.evidence if e.analyser in DETECTORS} - judged
+    few = findings.frames_judgeable < thresholds.min_judgeable_frames
+    if few or silent or findings.answers_too_few > 0:
         return [ReasonCode.TOO_FEW_FRAMES]
-    motion_was_judged = any(
-        e.analyser is AnalyserName.TEMPORAL
-        for e in _confident(findings.evidence, thresholds.confidence_threshold)
-    )
-    return [] if motion_was_judged else [ReasonCode.LIFE_NOT_SEEN]
+    return [] if AnalyserName.TEMPORAL in judged else [ReasonCode.LIFE_NOT_SEEN]
 
 
 def _too_little_to_tell(findings: Findings, thresholds: Thresholds) -> list[ReasonCode]:

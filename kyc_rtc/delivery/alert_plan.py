@@ -46,7 +46,7 @@ class AlertPlanner:
 def deliveries_for(
     row: OutboxRecord, rules: AlertRules, endpoints: Endpoints
 ) -> Iterator[NewDelivery]:
-    """What has to be sent of a row of the outbox; nothing where it is no alert."""
+    """What has to be sent of a row of the outbox; nothing where it is not of an alert."""
     if row.topic != Topic.ALERT_RAISED:
         return
     route = rules.routes[_severity(row)]

@@ -14,7 +14,7 @@ from kyc_rtc.delivery.alert_plan import HOUR_MS, KIND, AlertTopic
 from kyc_rtc.delivery.ports import Outcome
 from kyc_rtc.delivery.texts import Message, Texts
 from kyc_rtc.errors import NotFound
-from kyc_rtc.ids import AlertId
+from kyc_rtc.ids import AlertId, SessionId
 from kyc_rtc.scopes import DEFAULT_TENANT
 from kyc_rtc.storage.alert_course import AlertCourse
 from kyc_rtc.storage.delivery_records import DeliveryAttempt, DeliveryRecord
@@ -59,11 +59,8 @@ class AlertSender:
 
     async def _message(self, delivery: DeliveryRecord) -> Message:
         if delivery.topic == AlertTopic.DIGEST:
-            payload = delivery.payload
-            from_ms, to_ms = (int(str(payload[name])) for name in ("from_ms", "to_ms"))
-            counts = await self._alerts.count_by_type(
-                delivery.tenant_id, str(payload["severity"]), from_ms, to_ms
-            )
+            severity, from_ms, to_ms = _counted(delivery)
+            counts = await self._alerts.count_by_type(delivery.tenant_id, severity, from_ms, to_ms)
             return self._texts.of_digest(delivery, counts)
         alert = await self._alerts.find(delivery.tenant_id, delivery.alert_id or AlertId(""))
         return self._texts.of_alert(delivery, alert)
@@ -89,7 +86,8 @@ class ChannelAlarm:
         if delivery.payload.get("alert_type") == AlertType.CHANNEL_FAILING:
             return
         log.warning("channel_failing", channel=delivery.target, status=attempt.status)
-        if delivery.session_id is None:  # a digest: an alert has a session
+        session_id = delivery.session_id or await self._session_of_digest(delivery)
+        if session_id is None:  # an alert has a session, and those of this digest were deleted
             return
         now_ms = self._clock.now_ms()
         details: dict[str, str | float | list[str] | None] = {"channel": delivery.target}
@@ -97,7 +95,7 @@ class ChannelAlarm:
             details |= {"reason": attempt.reason, "status_code": attempt.status}
         alert = AlertRecord(
             alert_id=channel_alert_id(delivery.tenant_id, delivery.target, now_ms),
-            session_id=delivery.session_id,
+            session_id=session_id,
             type=AlertType.CHANNEL_FAILING.value,
             severity=self._severity.value,
             message_key=AlertType.CHANNEL_FAILING.message_key,
@@ -106,6 +104,18 @@ class ChannelAlarm:
             tenant_id=delivery.tenant_id,
         )
         await self._alerts.raise_once(alert)
+
+    async def _session_of_digest(self, delivery: DeliveryRecord) -> SessionId | None:
+        """That of the latest alert that the digest counts: it is about no single one."""
+        severity, from_ms, to_ms = _counted(delivery)
+        return await self._alerts.latest_session(delivery.tenant_id, severity, from_ms, to_ms)
+
+
+def _counted(delivery: DeliveryRecord) -> tuple[str, int, int]:
+    """The severity of a digest, and the time that it is about."""
+    payload = delivery.payload
+    from_ms, to_ms = (int(str(payload[name])) for name in ("from_ms", "to_ms"))
+    return str(payload["severity"]), from_ms, to_ms
 
 
 def channel_alert_id(tenant_id: str, channel: str, now_ms: int) -> AlertId:

@@ -10,9 +10,10 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -23,7 +24,13 @@ TOTAL_LIMIT_S: Final = 9.0
 MAX_ANSWER_BYTES: Final = 4_096
 RESOLVERS: Final = 16
 """Threads of their own, so that names that do not resolve hold up nobody else's work."""
+LOOK_UPS_OF_PARTY: Final = 4
+"""Names of one party that are looked up at once: names that do not resolve leave threads for others."""
 USER_AGENT: Final = "kyc-rtc webhooks"
+
+_PARTY: ContextVar[str] = ContextVar("party", default="")
+"""Whose request it is: aiohttp tells a resolver the name only."""
+_Found = tuple[Any, Any, int, str, Any]
 
 
 class AddressRefused(OSError):
@@ -42,24 +49,28 @@ class Answer:
 
 
 class Resolver(AbstractResolver):
-    """`getaddrinfo` in threads of its own."""
+    """`getaddrinfo` in threads of its own, of which a party has a share.
+
+    A thread cannot be cancelled: one that waits for a name server counts until it returns, though whoever
+    asked has given up. Who asks for a name that is being looked up for the same party waits for that answer.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="webhook-names")
+        self._under_way: dict[tuple[str, str, int, int], asyncio.Future[list[_Found]]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises OSError where the name does not resolve."""
-        look_up = partial(
-            socket.getaddrinfo,
-            host,
-            port,
-            family=family,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_ADDRCONFIG,
-        )
-        found = await asyncio.get_running_loop().run_in_executor(self._pool, look_up)
+        """Waits for a place as long as the caller does. Raises OSError where the name does not resolve."""
+        key = (_PARTY.get(), host, port, int(family))
+        while (looked_up := self._under_way.get(key)) is None:
+            others = [one for other, one in self._under_way.items() if other[0] == key[0]]
+            if len(others) < LOOK_UPS_OF_PARTY:
+                looked_up = self._begin(key)
+                break
+            await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
+        found = await asyncio.shield(looked_up)
         return [
             ResolveResult(
                 hostname=host,
@@ -71,6 +82,21 @@ class Resolver(AbstractResolver):
             )
             for kind, _, protocol, _, address in found
         ]
+
+    def _begin(self, key: tuple[str, str, int, int]) -> asyncio.Future[list[_Found]]:
+        _, host, port, family = key
+        look_up = partial(
+            socket.getaddrinfo,
+            host,
+            port,
+            family=family,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_ADDRCONFIG,
+        )
+        begun = asyncio.get_running_loop().run_in_executor(self._pool, look_up)
+        self._under_way[key] = begun
+        begun.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return begun
 
     async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -85,16 +111,21 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
         self._resolver: Resolver | None = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """POST, and read the beginning of the answer. Redirects are not followed.
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], party: str) -> Answer:
+        """POST, and read the beginning of the answer. Redirects are not followed. `party`: on whose share
+        of the look-ups it counts.
 
         Raises:
             ClientError, TimeoutError, OSError: what `reason_of` puts in words.
         """
-        async with self._opened().post(
-            url, data=body, headers=headers, allow_redirects=False
-        ) as response:
-            return Answer(response.status, await _beginning(response.content))
+        token = _PARTY.set(party)
+        try:
+            async with self._opened().post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                return Answer(response.status, await _beginning(response.content))
+        finally:
+            _PARTY.reset(token)
 
     async def aclose(self) -> None:
         """Idempotent."""

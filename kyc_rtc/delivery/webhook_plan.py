@@ -1,4 +1,4 @@
-"""Which endpoints hear of a row of the outbox, and what they are told: ids, states and codes; no person and
+"""Which endpoints get a row of the outbox, and what it says: ids, states and codes; no person and
 no score."""
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from kyc_rtc.clock import Clock
 from kyc_rtc.delivery.http_client import Answer, HttpClient, reason_of
 from kyc_rtc.delivery.ports import Outcome
 from kyc_rtc.errors import NotFound
+from kyc_rtc.scopes import without_sandbox
 from kyc_rtc.storage.delivery_records import DeliveryRecord
 from kyc_rtc.storage.values import JsonObject, dump_json
 from kyc_rtc.storage.webhooks import WebhookRecord, WebhookRepository
@@ -52,7 +53,9 @@ class WebhookSender:
         now_ms, text = self._clock.now_ms(), dump_json(body)
         headers = signed_headers(webhook.secrets_at(now_ms), message_id, now_ms // 1000, text)
         try:
-            answer = await self._client.post(webhook.url, text.encode(), headers)
+            answer = await self._client.post(
+                webhook.url, text.encode(), headers, without_sandbox(webhook.tenant_id)
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return Outcome(False, reason=reason_of(error))
         return outcome_of(answer)

@@ -33,15 +33,19 @@ class Suite:
 
     features: Features
     analysers: tuple[Analyser, ...]
+    learned: Learned = field(default_factory=Learned)
+
+    def with_new_detectors(self) -> Suite:
+        """The same analysers, but for the detectors and their features, which begin anew."""
+        features, detectors = _new_detectors(self.learned)
+        analysers = tuple(detectors.get(one.name, one) for one in self.analysers)
+        return Suite(features, analysers, self.learned)
 
 
 def new_suite(learned: Learned | None = None) -> Suite:
     """New analysers for one stream; each keeps what it has seen of it."""
     learned = learned or Learned()
-    features = Features(learned.net, learned.colours)
-    detectors = (
-        DetectorAnalyser(name, features, detector) for name, detector in learned.detectors.items()
-    )
+    features, detectors = _new_detectors(learned)
     return Suite(
         features,
         (
@@ -49,9 +53,18 @@ def new_suite(learned: Learned | None = None) -> Suite:
             BlinkAnalyser(),
             TemporalAnalyser(),
             GeometryAnalyser(),
-            *detectors,
+            *detectors.values(),
             StreamAnalyser(),
             PulseAnalyser(),
             PerspectiveAnalyser(),
         ),
+        learned,
     )
+
+
+def _new_detectors(learned: Learned) -> tuple[Features, Mapping[AnalyserName, Analyser]]:
+    features = Features(learned.net, learned.colours)
+    return features, {
+        name: DetectorAnalyser(name, features, detector)
+        for name, detector in learned.detectors.items()
+    }

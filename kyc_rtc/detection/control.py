@@ -1,4 +1,4 @@
-"""Skin beside the mask: what a swap does not paint is the control for what it may have painted.
+"""Skin outside the mask: what a swap does not paint is the control for what it may have painted.
 
 The grain of colour differs between scenes, cameras and codecs more than between people and swaps. Neck, ears
 and the forehead's edge are filmed by the same camera in the same light as the cheeks, and no live face swap
@@ -43,7 +43,7 @@ _MAX_COLOUR, _LEAST_SPREAD = 3.0, 0.05
 """Deviations of log(R/G) and log(B/G) up to which a colour is the face's; the least deviation."""
 
 _COLOUR_BLUR, _COLOUR_FLOOR = 2.0, 8.0
-"""A drawn face has less grain than the neck beside it; noise in the dark does not count as colour."""
+"""A drawn face has less grain than the neck below it; noise in the dark does not count as colour."""
 
 _LUMA = (0.35, 1.6)
 """Shares of the face's green: a neck lies in the chin's shadow."""

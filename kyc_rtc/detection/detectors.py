@@ -60,7 +60,8 @@ class DetectorAnalyser:
 
     def _enough(self) -> bool:
         first_ms, last_ms = self._features.span_ms
-        return last_ms - first_ms >= _MIN_SPAN_MS and self._features.net_answers >= _MIN_ANSWERS
+        answers = self._features.net_answers or 0
+        return last_ms - first_ms >= _MIN_SPAN_MS and answers >= _MIN_ANSWERS
 
     def evidence(self) -> Evidence:
         """The statement on all judgeable frames so far."""

@@ -96,8 +96,10 @@ class Features:
         return (self._first_ms or 0, self._last_ms)
 
     @property
-    def net_answers(self) -> int:
-        """How many pairs the net has seen."""
+    def net_answers(self) -> int | None:
+        """How many pairs the net has seen; None without a net."""
+        if self._net is None:
+            return None
         return self._answers.count(net_name(VIEWS[0], QUESTIONS[0]))
 
     def update(self, sample: Sample) -> None:

@@ -58,10 +58,16 @@ class LoopFinder:
         self._squares = np.zeros(2 * _MEMORY_STEPS, np.float32)
         self._known = np.zeros(2 * _MEMORY_STEPS, np.bool_)
         self._count = 0
+        self._known_steps = self._stretches = self._comparable = 0
         self._rows = np.full((_STRETCH_STEPS, _MEMORY_STEPS), _UNKNOWN, np.float32)
         self._newest = 0
         self._last: tuple[int, Thumbnail] | None = None
         self._next_ms = 0.0
+
+    @property
+    def comparable_share(self) -> float:
+        """Of all stretches, 0..1: how many had no gap, so that they could be compared. 1 before the first."""
+        return self._comparable / self._stretches if self._stretches else 1.0
 
     def update(self, captured_at_ms: int, small: Thumbnail) -> None:
         """Take one picture into account; one that is not later than the last is ignored."""
@@ -97,6 +103,9 @@ class LoopFinder:
         self._pictures[at], self._known[at] = small, known
         self._squares[at] = small @ small
         self._count += 1
+        self._known_steps = self._known_steps + 1 if known else 0
+        self._stretches += self._count >= _STRETCH_STEPS
+        self._comparable += self._known_steps >= _STRETCH_STEPS
         self._newest = (self._newest + 1) % _STRETCH_STEPS
         row = self._rows[self._newest]
         row[:] = _UNKNOWN

@@ -27,6 +27,10 @@ _ALIKE_CONFIDENCE = 0.2
 """Too little to decide (`Thresholds.confidence_threshold`), and enough to bar a pass: whether a person does
 an action again just so, or a loop had some of its pictures altered, somebody has to look."""
 
+_LEAST_COMPARABLE = 1 / 3
+"""Of the stretches that are searched for loops. Whoever sends gaps all the time would keep loops from being
+found, and has not shown that there are none."""
+
 _STILL, ALIVE = 1.05, 1.75
 """Of `Life`: between them nothing is known."""
 
@@ -48,8 +52,8 @@ class TemporalAnalyser:
     """Judges how the picture changes over time. Only judgeable frames count.
 
     It is confident only once it has seen life (motion of eyelids, eyes or mouth that a moved
-    photograph does not show) or one of its hard signs: until then its confidence is 0, so that a
-    picture which merely gives no cause for alarm does not pass.
+    photograph does not show) and could look for loops, or has found one of its hard signs: until then its
+    confidence is 0, so that a picture which merely gives no cause for alarm does not pass.
     """
 
     name = AnalyserName.TEMPORAL
@@ -95,7 +99,7 @@ class TemporalAnalyser:
         if self._alike:
             signs = (Sign.VIDEO_LOOP,)
             return Evidence(self.name, _HARD_SCORE, _ALIKE_CONFIDENCE, span_ms, signs)
-        if self._life_seen_ms is None:
+        if self._life_seen_ms is None or self._loop.comparable_share < _LEAST_COMPARABLE:
             return Evidence(self.name, 0.5, 0.0, span_ms)
         confidence = 0.4 + 0.6 * min(1.0, (span_ms[1] - span_ms[0]) / _FULL_SPAN_MS)
         value = self._grain_score()

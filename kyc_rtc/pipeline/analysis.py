@@ -28,6 +28,10 @@ from kyc_rtc.vision.tracking import FaceTracker, TrackState
 MAX_SIDE_PX = 1280
 """Larger pictures are reduced: the nets look at 256 pixels of face, and the cost grows with the area."""
 
+MOST_BEFORE_MS = 4_000
+"""Of judged frames before the first prompt. A person is asked after one or two seconds; and what stays the
+same for some seconds is what betrays an animated photograph, so that these are kept."""
+
 
 class Stage(StrEnum):
     """The stages whose cost is reported."""
@@ -57,7 +61,8 @@ class FrameResult:
 
     `issues` are the stable ones (they have lasted), worst first. `evidence` is on all that was seen
     so far. `cpu_ms` maps each stage to the CPU milliseconds of the analysing thread. `quarter_turns`: by
-    how many quarters anticlockwise the picture was turned before it was observed.
+    how many quarters anticlockwise the picture was turned before it was observed. `net_answers`: pairs of
+    frames that the net has seen since the detectors began; None without a net.
     """
 
     observation: FaceObservation
@@ -69,6 +74,7 @@ class FrameResult:
     enhanced: bool
     cpu_ms: dict[Stage, float]
     quarter_turns: int = 0
+    net_answers: int | None = None
 
     @property
     def captured_at_ms(self) -> int:
@@ -88,8 +94,7 @@ class FrameAnalysis:
         """`finder` looks again where no face, or a new one, is seen; without it nobody does."""
         self._observer = observer
         self._search = FaceSearch(finder)
-        self._features = suite.features
-        self._analysers = suite.analysers
+        self._suite = suite
         self._clock = clock
         self._enhancer = Enhancer()
         self._gate = QualityGate()
@@ -122,8 +127,8 @@ class FrameAnalysis:
             image, luma, small, observation, quality, frame.received_at_ms, frame.is_picture
         )
         with self._timed(cpu_ms, Stage.FEATURES):
-            self._features.update(sample)
-        for analyser in self._analysers:
+            self._suite.features.update(sample)
+        for analyser in self._suite.analysers:
             with self._timed(cpu_ms, Stage(analyser.name.value)):
                 analyser.update(sample)
         self._previous_quality = quality
@@ -133,15 +138,23 @@ class FrameAnalysis:
             quality=quality,
             issues=issues,
             track=track,
-            evidence=tuple(analyser.evidence() for analyser in self._analysers),
+            evidence=tuple(analyser.evidence() for analyser in self._suite.analysers),
             enhanced=shown is not image,
             cpu_ms=cpu_ms,
             quarter_turns=turns,
+            net_answers=self._suite.features.net_answers,
         )
+
+    def begin_challenges(self) -> None:
+        """Let the detectors begin anew where much was shown before anything was asked: they judge by means
+        over all that they have seen, and that would dilute them. Not during `analyse`."""
+        first_ms, last_ms = self._suite.features.span_ms
+        if last_ms - first_ms > MOST_BEFORE_MS:
+            self._suite = self._suite.with_new_detectors()
 
     def features(self) -> dict[str, float]:
         """What the detectors judge by, so far; NaN where too little was seen."""
-        return self._features.values()
+        return self._suite.features.values()
 
     def record(self) -> bytes:
         """The record of the footage so far, for `detection.recurrence.recurs`."""

@@ -52,7 +52,7 @@ class PictureRules:
         return not _BLOCKING.intersection(self.to_be_mended(issues))
 
     def to_be_mended(self, issues: Iterable[QualityIssue]) -> tuple[QualityIssue, ...]:
-        """The issues that the applicant is told of, in their order."""
+        """The issues that the applicant sees, in their order."""
         if self._asked is None:
             return tuple(issues)
         brought = _BROUGHT.get(self._asked, frozenset())

@@ -14,7 +14,7 @@ from typing import assert_never
 from kyc_rtc.decision.findings import Findings, Mode, Remarks, Thresholds
 from kyc_rtc.decision.fusion import deepfake_score, liveness_score
 from kyc_rtc.decision.policy import decide, enough_was_judged
-from kyc_rtc.decision.verdict import Verdict
+from kyc_rtc.decision.verdict import Verdict, VerdictStatus
 from kyc_rtc.detection.evidence import Evidence
 from kyc_rtc.liveness.catalogue import Challenge, ChallengeType
 from kyc_rtc.liveness.events import LivenessEvent, RunFinished, RunOutcome, VoidReason
@@ -315,8 +315,13 @@ class Verification:
         return (*reported, PhaseChanged(Phase.DECIDING), *self._watch_on())
 
     def _watch_on(self) -> tuple[VerificationEvent, ...]:
-        """Decide as soon as detection has seen enough, or has had its time."""
-        enough = enough_was_judged(self._findings(None), self._thresholds)
+        """Decide as soon as detection has seen enough, or has had its time. Whoever did all that was asked
+        waits for the same time whatever bars the pass, and cannot read from it which analyser spoke."""
+        findings = self._findings(None)
+        if findings.all_met:
+            enough = decide(findings, self._thresholds).status is VerdictStatus.PASSED
+        else:
+            enough = enough_was_judged(findings, self._thresholds)
         return self._complete(None) if enough or self._watched_ms >= EXTRA_WATCH_MS else ()
 
     def _complete(self, ending: Ending | None) -> tuple[VerificationEvent, ...]:
@@ -350,8 +355,9 @@ class Verification:
             persistent_issue=persistent,
             several_faces=self._issue_frames[QualityIssue.SEVERAL_FACES] * 5 > self._frames > 0,
             face_changed=track is not None and track.changed,
-            face_doubted=(track is not None and track.doubted) or self._answers.uncompared > 0,
+            face_doubted=track is not None and track.doubted,
             answers_unseen=self._answers.unseen,
+            answers_too_few=self._answers.too_few,
             link_lost=ending is Ending.LINK_LOST,
             picture_lost=ending is Ending.PICTURE_LOST,
             completed_early=ending is Ending.COMPLETED and self._mode is Mode.LIVE,

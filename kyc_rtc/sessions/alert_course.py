@@ -1,4 +1,4 @@
-"""What people do with alerts: assign, acknowledge, resolve; and what statistics say of it.
+"""How people work on alerts: assign, resolve, statistics. `service.py` acknowledges.
 
 The interface and its service. Arguments and results are plain values; `by` is always the principal.
 """
@@ -74,9 +74,6 @@ class AlertCourseInterface(Protocol):
     async def assign(self, tenant_id: str, alert_id: str, *, to: str, by: str) -> AlertCourseView:
         """Give it to somebody. Raises BadRequest: a name cannot be stored. Conflict: it is resolved."""
 
-    async def acknowledge(self, tenant_id: str, alert_id: str, *, by: str) -> AlertCourseView:
-        """The first acknowledgement stays; an escalation that waits is not sent."""
-
     async def resolve(
         self,
         tenant_id: str,
@@ -107,12 +104,6 @@ class AlertCourseService:
         now_ms = self._clock.now_ms()
         record = await self._alerts.assign(tenant_id, AlertId(alert_id), to, by, now_ms)
         log.info("alert_assigned", alert_id=alert_id)
-        return course_view(record)
-
-    async def acknowledge(self, tenant_id: str, alert_id: str, *, by: str) -> AlertCourseView:
-        now_ms = self._clock.now_ms()
-        record = await self._alerts.acknowledge(tenant_id, AlertId(alert_id), by, now_ms)
-        log.info("alert_acknowledged", alert_id=alert_id)
         return course_view(record)
 
     async def resolve(

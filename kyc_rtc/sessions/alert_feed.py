@@ -78,7 +78,7 @@ class AlertFeed:
 
     @asynccontextmanager
     async def following(self, tenant_id: str) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
-        """News of a tenant's alerts from now on: what a list that is read inside of it lacks, is told.
+        """News of a tenant's alerts from now on: whatever a list that is read meanwhile lacks comes here.
 
         Raises:
             AtCapacity: too many follow. StorageUnavailable: it cannot be known what there is now.

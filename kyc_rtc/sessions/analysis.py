@@ -12,6 +12,7 @@ from kyc_rtc.sessions.events import FootageCompared
 from kyc_rtc.sessions.features import keep_features
 from kyc_rtc.sessions.footage import find_earlier
 from kyc_rtc.sessions.ports import AnalysisPort, Services
+from kyc_rtc.sessions.states import SessionState
 from kyc_rtc.storage.records import SessionRecord
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ class SessionAnalysis:
         self._services = services
         self._analysis: AnalysisPort | None = None
         self._holds_decoded = False
+        self._asking = False
 
     async def decode(self, frame: Frame) -> Frame:
         """An uploaded picture as a frame whose pixels are there; it waits where too many are, in this
@@ -45,6 +47,9 @@ class SessionAnalysis:
             if self._analysis is None:
                 self._analysis = await pool.run(self._services.new_analysis)
             analysis = self._analysis
+            if session.state == SessionState.CHALLENGING and not self._asking:
+                self._asking = True
+                analysis.begin_challenges()
             result = await pool.run(lambda: analysis.analyse(frame))
         except Exception:  # whatever the libraries raise: fail closed
             log.exception("analysis_failed", session_id=session.session_id)

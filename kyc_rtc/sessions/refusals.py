@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kyc_rtc.errors import Conflict, KycError, NotFound, StorageUnavailable
+from kyc_rtc.errors import Conflict, KycError, NotFound, OpensNoCamera, StorageUnavailable
 from kyc_rtc.sessions.effects import Effect, Reply
 from kyc_rtc.sessions.events import (
     AnalysisFailed,
@@ -41,9 +41,12 @@ def not_live() -> NotFound:
     return NotFound("no such live session", hint="send an offer first")
 
 
-def without_camera() -> Conflict:
+def without_camera() -> OpensNoCamera:
     """What a caller gets who would join a test of the sandbox."""
-    return Conflict("a test of the sandbox opens no camera", hint="its outcome comes by itself")
+    return OpensNoCamera(
+        "a test of the sandbox opens no camera",
+        hint="its outcome comes by itself: ask for its state",
+    )
 
 
 def not_running(state: str) -> KycError:

@@ -299,7 +299,9 @@ class SessionService:
         self, alert_id: str, tenant_id: str, by: str, note: str | None = None
     ) -> AlertView:
         key, now_ms = AlertId(alert_id), self._clock.now_ms()
-        return alert_view(await self._alerts.acknowledge(key, tenant_id, by, now_ms, note))
+        record = await self._alerts.acknowledge(key, tenant_id, by, now_ms, note)
+        log.info("alert_acknowledged", alert_id=alert_id)
+        return alert_view(record)
 
     # The process
 

@@ -1,4 +1,4 @@
-"""The course of an alert in the store: assigned, acknowledged, resolved; and what statistics say of it.
+"""The course of an alert in the store: assigned, resolved; and its statistics. `alerts.py` acknowledges.
 
 Everything is of one tenant: of another's alerts nothing is found.
 """
@@ -68,15 +68,6 @@ class AlertCourse(Protocol):
             NotFound: the tenant has no such alert. Conflict: it is resolved.
         """
 
-    async def acknowledge(
-        self, tenant_id: str, alert_id: AlertId, by: str, now_ms: int
-    ) -> AlertRecord:
-        """The alert as it is then. The first acknowledgement stays.
-
-        Raises:
-            BadRequest: the name cannot be stored. NotFound: the tenant has no such alert.
-        """
-
     async def resolve(
         self,
         tenant_id: str,
@@ -101,6 +92,11 @@ class AlertCourse(Protocol):
         self, tenant_id: str, severity: str, from_ms: int, to_ms: int
     ) -> dict[str, int]:
         """How many alerts of a severity were raised from `from_ms` on and before `to_ms`."""
+
+    async def latest_session(
+        self, tenant_id: str, severity: str, from_ms: int, to_ms: int
+    ) -> SessionId | None:
+        """The session of the latest of those alerts; None where there is none any more."""
 
 
 class SqlAlertCourse:
@@ -148,14 +144,6 @@ class SqlAlertCourse:
         if not await self._change(tenant_id, alert_id, is_open, changes):
             await self.find(tenant_id, alert_id)
             raise Conflict("the alert is resolved")
-        return await self.find(tenant_id, alert_id)
-
-    async def acknowledge(
-        self, tenant_id: str, alert_id: AlertId, by: str, now_ms: int
-    ) -> AlertRecord:
-        check_text("the name", by, MAX_ACTOR_LENGTH)
-        changes = {"acknowledged_at_ms": now_ms, "acknowledged_by": by}
-        await self._change(tenant_id, alert_id, alerts.c.acknowledged_at_ms.is_(None), changes)
         return await self.find(tenant_id, alert_id)
 
     async def resolve(
@@ -258,6 +246,24 @@ class SqlAlertCourse:
         )
         async with self._database.begin() as connection:
             return dict((await connection.execute(statement)).all())
+
+    async def latest_session(
+        self, tenant_id: str, severity: str, from_ms: int, to_ms: int
+    ) -> SessionId | None:
+        statement = (
+            select(alerts.c.session_id)
+            .where(
+                alerts.c.tenant_id == tenant_id,
+                alerts.c.severity == severity,
+                alerts.c.created_at_ms >= from_ms,
+                alerts.c.created_at_ms < to_ms,
+            )
+            .order_by(alerts.c.created_at_ms.desc())
+            .limit(1)
+        )
+        async with self._database.begin() as connection:
+            found = await connection.scalar(statement)
+        return None if found is None else SessionId(found)
 
 
 def _place(count: int, share: float) -> int:

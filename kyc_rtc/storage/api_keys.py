@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kyc_rtc.errors import Conflict, NotFound
 from kyc_rtc.storage.database import Database
+from kyc_rtc.storage.once import one_at_a_time
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
     MAX_KEY_NAME_LENGTH,
@@ -164,6 +165,7 @@ async def _insert(connection: AsyncConnection, record: ApiKeyRecord, limit: int)
             or_(expires.is_(None), expires > record.created_at_ms),
         )
     )
+    await one_at_a_time(connection, f"api_keys:{record.tenant_id}")
     if (await connection.scalar(valid) or 0) >= limit:
         return False
     row = {**asdict(record), "scopes": list(record.scopes)}

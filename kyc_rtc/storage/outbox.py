@@ -22,8 +22,8 @@ from kyc_rtc.storage.values import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the outbox says of a session beside its entries. `status` and `reasons`: the verdict's, None and
-    nothing without one."""
+    """What the outbox says of a session in addition to its entries. `status` and `reasons`: the
+    verdict's, None and nothing without one."""
 
     verification_id: SessionId
     status: str | None = None

@@ -40,7 +40,7 @@ TOPIC_OF_STATE: Final[Mapping[str, Topic | None]] = {
     "cancelled": Topic.CANCELLED,
     "interrupted": Topic.INTERRUPTED,
 }
-"""The topic of a session that went to a state; None where nobody is told."""
+"""The topic of a session that went to a state; None where no event follows."""
 
 
 def topics_of(event_type: str, payload: JsonObject, *, needs_review: bool) -> tuple[Topic, ...]:

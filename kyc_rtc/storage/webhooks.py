@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, Update, and_, delete, func, in
 from kyc_rtc.errors import NotFound
 from kyc_rtc.storage.database import Database
 from kyc_rtc.storage.delivery_records import DeliveryState
+from kyc_rtc.storage.once import one_at_a_time
 from kyc_rtc.storage.records import (
     MAX_ACTOR_LENGTH,
     MAX_URL_LENGTH,
@@ -121,6 +122,7 @@ class SqlWebhookRepository:
             "created_by": record.created_by,
         }
         async with self._database.begin(write=True) as connection:
+            await one_at_a_time(connection, f"webhooks:{record.tenant_id}")
             count = await connection.scalar(select(func.count()).select_from(webhooks).where(own))
             if (count or 0) >= limit:
                 return False

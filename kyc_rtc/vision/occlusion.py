@@ -48,8 +48,8 @@ _PHILTRUM = (164, 37, 267, 2, 97, 326, 167, 393)
 _AROUND_MOUTH = (
     _PHILTRUM,
     (17, 84, 314, 18, 83, 313, 182, 406),     # below the lips
-    (57, 186, 92, 214, 212, 43),              # beside the corner, right
-    (287, 410, 322, 434, 432, 273),           # beside the corner, left
+    (57, 186, 92, 214, 212, 43),              # next to the corner, right
+    (287, 410, 322, 434, 432, 273),           # next to the corner, left
     _CHIN,
 )
 _AT_PHILTRUM, _OF_AROUND = 0, 3

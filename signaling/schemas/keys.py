@@ -32,7 +32,7 @@ class CreateKey(Request):
 
 
 class RotateKey(Request):
-    """How long the old key works beside the new one."""
+    """How long the old key works in addition to the new one."""
 
     overlap: int = Field(
         A_DAY_S, ge=0, le=MAX_OVERLAP_S, description="seconds that the old key is still valid"

@@ -29,7 +29,7 @@ class CreateWebhook(Request):
 
 
 class RotateWebhook(Request):
-    """How long the secret before counts beside the new one."""
+    """How long the previous secret counts in addition to the new one."""
 
     overlap: int = Field(
         A_DAY_S,

@@ -63,7 +63,7 @@ export function facts(entries) {
   return el('dl', { class: 'facts' }, ...entries.flatMap(([name, value]) => [el('dt', { text: name }), el('dd', {}, value)]));
 }
 
-/** A bar for a number of 0 to 1, with its value in words beside it. @param {number} value @param {string} label */
+/** A bar for a number of 0 to 1, with its value in words next to it. @param {number} value @param {string} label */
 export function meter(value, label) {
   const ns = 'http://www.w3.org/2000/svg';
   const svg = document.createElementNS(ns, 'svg');

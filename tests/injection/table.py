@@ -1,7 +1,7 @@
 """The laboratory's tables, in Markdown: cells of attacks, bona fide people, and what did not come about.
 
 APCER is the share of attacks that PASSED, of all with a response: what is INCONCLUSIVE was not accepted.
-BPCER is the share of people that FAILED; beside it stands the share that did not pass, whom the product
+BPCER is the share of people that FAILED; next to it stands the share that did not pass, whom the product
 sends to an agent or asks again. Bounds are the upper ones of Wilson's 95% intervals. Runs of a cell share
 people and photographs, so that they are not independent, and the bounds are too low rather than too high.
 """

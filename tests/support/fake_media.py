@@ -136,6 +136,7 @@ class FakeAnalysis:
     evidence: tuple[Evidence, ...] = ()
     applicant: Actor | None = None
     analysed: list[Frame] = field(default_factory=list)
+    begun_after: list[int] = field(default_factory=list)
 
     def analyse(self, frame: Frame) -> FrameResult:
         if self.failure is not None:
@@ -165,6 +166,9 @@ class FakeAnalysis:
             enhanced=False,
             cpu_ms={Stage.OBSERVE: 10.0},
         )
+
+    def begin_challenges(self) -> None:
+        self.begun_after.append(len(self.analysed))
 
     def record(self) -> bytes:
         return self.footage

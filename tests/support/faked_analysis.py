@@ -44,6 +44,9 @@ class FakedAnalysis:
             cpu_ms={Stage.OBSERVE: 0.1},
         )
 
+    def begin_challenges(self) -> None:
+        """Each frame is judged alone."""
+
     def record(self) -> bytes:
         """No footage: every session draws the same pictures, and none is a replay."""
         return b""

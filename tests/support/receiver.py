@@ -1,4 +1,4 @@
-"""A receiver of webhooks on a loopback port, which does what it is told with each request."""
+"""A receiver of webhooks on a loopback port, which answers each request as the test says."""
 
 from __future__ import annotations
 

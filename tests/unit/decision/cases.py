@@ -79,6 +79,8 @@ all_findings = st.builds(
     challenges_planned=counts,
     challenges_unsettled=counts,
     cannot=st.integers(0, 2),
+    answers_unseen=st.integers(0, 2),
+    answers_too_few=st.integers(0, 2),
 )
 near_passing = st.sampled_from([LIVE, PASSIVE])
 thresholds = st.builds(

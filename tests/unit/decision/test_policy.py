@@ -37,6 +37,12 @@ MISSED = replace(LIVE, challenges_passed=2, challenges_timed_out=1)
         ),
         (replace(LIVE, face_changed=True), VerdictStatus.FAILED, ReasonCode.FACE_CHANGED),
         (replace(LIVE, face_doubted=True), VerdictStatus.INCONCLUSIVE, ReasonCode.FACE_DOUBTED),
+        (replace(LIVE, answers_too_few=1), VerdictStatus.INCONCLUSIVE, ReasonCode.TOO_FEW_FRAMES),
+        (
+            replace(LIVE, evidence=(*CALM, statement(AnalyserName.SWAP, 0.5, 0.0))),
+            VerdictStatus.INCONCLUSIVE,
+            ReasonCode.TOO_FEW_FRAMES,
+        ),
         (
             replace(LIVE, challenges_passed=2, challenges_failed=1),
             VerdictStatus.FAILED,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kyc_rtc.decision.findings import Findings, Mode, Thresholds
 from kyc_rtc.decision.policy import HARD_SIGNS, decide
 from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
-from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
+from kyc_rtc.detection.evidence import DETECTORS, AnalyserName, Evidence, Sign
 from tests.unit.decision.cases import (
     ORDER,
     all_findings,
@@ -225,6 +225,22 @@ def test_what_is_not_the_applicants_doing_passes_nobody_and_fails_nobody(
     assert reason in verdict.reasons
     if verdict.status is VerdictStatus.FAILED:
         assert rank(_counting(asked, count, 0), limits) == ORDER[VerdictStatus.FAILED]
+
+
+@given(
+    findings=all_findings | near_passing,
+    limits=thresholds,
+    name=st.sampled_from(sorted(DETECTORS)),
+)
+def test_a_detector_that_could_not_judge_lets_nobody_pass_and_fails_nobody(
+    findings: Findings, limits: Thresholds, name: AnalyserName
+) -> None:
+    others = tuple(item for item in findings.evidence if item.analyser is not name)
+    silent = replace(findings, evidence=(*others, Evidence(name, 0.5, 0.0, (0, 0))))
+    assert decide(silent, limits).status is not VerdictStatus.PASSED
+    without = replace(findings, evidence=others)
+    if decide(silent, limits).status is VerdictStatus.FAILED:
+        assert decide(without, limits).status is VerdictStatus.FAILED
 
 
 @given(findings=all_findings | near_passing, limits=thresholds)

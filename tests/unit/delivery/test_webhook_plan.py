@@ -1,4 +1,4 @@
-"""Which endpoints hear of what, and what they are told."""
+"""Which endpoints get which events, and what the events say."""
 
 from __future__ import annotations
 

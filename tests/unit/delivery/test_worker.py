@@ -213,7 +213,8 @@ async def test_who_takes_it_in_time_stops_the_escalation(rig: Rig, step: str) ->
     alert = await rig.raised("medium")
     await rig.rounds()
     if step == "acknowledge":
-        await rig.course.acknowledge("default", alert.alert_id, "agent-7", rig.clock.now_ms())
+        at_ms = rig.clock.now_ms()
+        await rig.stores.alerts.acknowledge(alert.alert_id, "default", "agent-7", at_ms)
     else:
         await rig.course.resolve(
             "default", alert.alert_id, "agent-7", "handled", None, rig.clock.now_ms()
@@ -291,3 +292,16 @@ async def test_a_channel_that_fails_for_an_hour_is_told_again(rig: Rig) -> None:
     assert {alert.details["channel"] for alert in failing} == {"security"}  # never about its own
     hours = {alert.created_at_ms // HOUR_MS for alert in failing}
     assert len(hours) == len(failing) >= 2
+
+
+async def test_a_digest_that_keeps_failing_is_an_alert_too(rig: Rig) -> None:
+    raised = await rig.raised("low")
+    rig.channels["compliance"].outcome = REFUSED
+    await rig.rounds()
+    for _ in range(30):
+        await rig.clock.advance(3_600_000)
+        await rig.rounds(count=1)
+    found = await rig.stores.alerts.active(AlertQuery(DEFAULT_TENANT))
+    failing = [alert for alert in found if alert.type == "channel_failing"]
+    assert failing
+    assert {alert.session_id for alert in failing} == {raised.session_id}

@@ -1,4 +1,4 @@
-"""Skin beside the mask: found by the cheeks' colour, and compared with the face by the same features."""
+"""Skin outside the mask: found by the cheeks' colour, and compared with the face by the same features."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from kyc_rtc.detection.analysers import Learned, Suite, new_suite
 from kyc_rtc.detection.appearance import AppearanceMeter, change_features
 from kyc_rtc.detection.colour_texture import TEXTURE_SIZE, ColourHead, colour_texture
 from kyc_rtc.detection.detectors import DetectorAnalyser
@@ -257,3 +258,30 @@ def test_a_detector_is_asked_once_a_second_and_not_at_once() -> None:
 def test_whatever_a_detector_says_is_evidence(probability: float) -> None:
     evidence = judged(Opinion(probability), 3).evidence()
     assert 0.0 <= evidence.score <= 1.0
+
+
+def test_detectors_that_begin_anew_know_nothing_of_what_came_before() -> None:
+    net = Asked(0, 0, 0, 0, 0, 0)
+    detector = Opinion(0.9)
+    suite = new_suite(Learned(net, {AnalyserName.SWAP: detector}))
+    face = synthetic.face(synthetic.face_mesh())
+
+    def show(from_ms: int, suite: Suite) -> None:
+        for now_ms, picture in zip(
+            range(from_ms, from_ms + 4_000, 67), noisy(PICTURE, 20.0), strict=True
+        ):
+            shown = synthetic.sample(now_ms, picture[..., 0], face)
+            suite.features.update(shown)
+            for analyser in suite.analysers:
+                analyser.update(shown)
+
+    show(0, suite)
+    anew = suite.with_new_detectors()
+    by_name = {one.name: one.evidence() for one in anew.analysers}
+    assert by_name[AnalyserName.SWAP].confidence == 0
+    assert anew.features.net_answers == 0
+    assert by_name[AnalyserName.TEMPORAL].span_ms[1] > 3_000
+    show(4_000, anew)
+    (swap,) = (one.evidence() for one in anew.analysers if one.name is AnalyserName.SWAP)
+    assert (swap.score, swap.span_ms[0]) == (0.9, 4_000)
+    assert swap.confidence > 0.5

@@ -120,3 +120,22 @@ def test_a_pause_breaks_a_stretch_and_time_that_goes_back_is_ignored() -> None:
         finder.update(600_000 + index * 67, row)
         finder.update(5, row)
     assert finder.mismatch == 1.0
+
+
+@pytest.mark.parametrize(
+    ("burst", "gap_ms", "least", "most"),
+    [(1, 40, 1.0, 1.0), (25, 400, 0.0, 0.0), (100, 400, 0.4, 0.7)],
+    ids=["even", "a gap every second", "a gap every four seconds"],
+)
+def test_stretches_with_gaps_are_not_comparable(
+    burst: int, gap_ms: int, least: float, most: float
+) -> None:
+    finder, now_ms = LoopFinder(), 0
+    for index, row in enumerate(wandering(400, seed=3), start=1):
+        finder.update(now_ms, row)
+        now_ms += 40 if index % burst else gap_ms
+    assert least <= finder.comparable_share <= most
+
+
+def test_before_the_first_stretch_nothing_lacks() -> None:
+    assert LoopFinder().comparable_share == 1.0

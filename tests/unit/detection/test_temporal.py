@@ -38,15 +38,22 @@ def picture(at_ms: int, seed: int, *, moving: bool = True) -> BgrImage:
 
 
 def judged(
-    times_ms: list[int], *, alive: bool, moving: bool = True, quality: FaceQuality = synthetic.GOOD
+    times_ms: list[int],
+    *,
+    alive: bool,
+    moving: bool = True,
+    quality: FaceQuality = synthetic.GOOD,
+    pause_ms: int = 0,
 ) -> Evidence:
-    """Evidence on a stream that at each step shows the scene of the given time."""
+    """Evidence on a stream that at each step shows the scene of the given time. `pause_ms`: of the stamps,
+    after every 25th."""
     analyser, mesh, rng = TemporalAnalyser(), synthetic.face_mesh(), np.random.default_rng(3)
     for index, at_ms in enumerate(times_ms):
         shape = blinking(mesh, at_ms) if alive else mesh
         seen = synthetic.face(shape + 0.2 * rng.normal(size=mesh.shape))
         luma = picture(at_ms, index, moving=moving)
-        analyser.update(synthetic.sample(index * STEP_MS, luma, seen, quality))
+        stamp_ms = index * STEP_MS + index // 25 * pause_ms
+        analyser.update(synthetic.sample(stamp_ms, luma, seen, quality))
     return analyser.evidence()
 
 
@@ -91,6 +98,11 @@ def test_a_loop_with_some_pictures_altered_bars_a_pass_and_decides_nothing() -> 
     evidence = judged([*until(6_000), *again], alive=True)
     assert evidence.signs == (Sign.VIDEO_LOOP,)
     assert 0.0 < evidence.confidence < Thresholds().confidence_threshold
+
+
+def test_stamps_under_which_no_loop_could_be_found_clear_nobody() -> None:
+    evidence = judged(until(12_000), alive=True, pause_ms=340)
+    assert (evidence.confidence, evidence.signs) == (0.0, ())
 
 
 def test_frozen_frames_are_a_hard_sign() -> None:

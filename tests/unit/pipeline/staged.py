@@ -44,6 +44,7 @@ def result(
     changed: bool = False,
     doubted: bool = False,
     compared: int | None = None,
+    net_answers: int | None = None,
     evidence: tuple[Evidence, ...] = CALM,
 ) -> FrameResult:
     look = actor.look(now_ms) if actor else None
@@ -65,6 +66,7 @@ def result(
         evidence=evidence,
         enhanced=False,
         cpu_ms={},
+        net_answers=net_answers,
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +14,7 @@ from kyc_rtc.decision.verdict import ReasonCode, VerdictStatus
 from kyc_rtc.detection.evidence import AnalyserName, Evidence, Sign
 from kyc_rtc.liveness.run import ChallengeIssued
 from kyc_rtc.pipeline.verification import (
+    EXTRA_WATCH_MS,
     GOOD_PICTURE_MS,
     Decided,
     Ending,
@@ -29,6 +33,14 @@ from tests.unit.pipeline.staged import (
     obedient,
     result,
     step,
+)
+
+SUSPECTED = tuple(
+    replace(item, score=0.6) if item.analyser is AnalyserName.SWAP else item for item in CALM
+)
+UNJUDGED = tuple(
+    replace(item, confidence=0.0) if item.analyser is AnalyserName.TEMPORAL else item
+    for item in CALM
 )
 
 
@@ -131,26 +143,55 @@ def test_another_face_never_passes_and_fails_if_it_stays(
 
 
 @pytest.mark.parametrize(
-    ("blurred", "compared", "reason"),
-    [(True, None, ReasonCode.POOR_QUALITY), (False, 7, ReasonCode.FACE_DOUBTED)],
-    ids=["in a blurred picture", "with a face that is not compared"],
+    ("blurred", "shown", "reason"),
+    [
+        (True, {}, ReasonCode.POOR_QUALITY),
+        (False, {"compared": 7}, ReasonCode.TOO_FEW_FRAMES),
+        (False, {"net_answers": 7}, ReasonCode.TOO_FEW_FRAMES),
+    ],
+    ids=["in a blurred picture", "with a face that is not compared", "without pairs for the net"],
 )
 def test_who_answers_unseen_does_not_pass(
-    *, blurred: bool, compared: int | None, reason: ReasonCode
+    *, blurred: bool, shown: dict[str, Any], reason: ReasonCode
 ) -> None:
-    """A good picture before and between the answers is not enough."""
+    """A good picture before and between the answers is not enough. Nobody is suspected for it."""
     verification, actor = new_verification(), Actor()
     answering_until = 0
     for now_ms in range(0, 60_000, FRAME_MS):
         hidden = blurred and now_ms < answering_until
         issues = (QualityIssue.BLURRED,) if hidden else ()
-        for event in step(verification, result(now_ms, actor, issues=issues, compared=compared)):
+        for event in step(verification, result(now_ms, actor, issues=issues, **shown)):
             if isinstance(event, ChallengeIssued):
                 actor.pulses += pulses_for(event.challenge, now_ms + 500)
                 answering_until = now_ms + 3_000
     verdict = verification.verdict
     assert verdict is not None
     assert (verdict.status, verdict.reasons[0]) == (VerdictStatus.INCONCLUSIVE, reason)
+    assert not verdict.needs_review
+
+
+@pytest.mark.parametrize(
+    ("evidence", "waits"),
+    [(CALM, False), (SUSPECTED, True), (UNJUDGED, True)],
+    ids=["passes", "is suspected", "gave no sign of life"],
+)
+def test_whoever_did_all_that_was_asked_and_does_not_pass_waits_equally_long(
+    evidence: tuple[Evidence, ...], *, waits: bool
+) -> None:
+    """The time would say which analyser spoke."""
+    verification, actor = new_verification(), Actor()
+    deciding_ms = 0
+    for now_ms in range(0, 60_000, FRAME_MS):
+        events = step(verification, result(now_ms, actor, evidence=evidence))
+        for event in events:
+            if isinstance(event, ChallengeIssued):
+                actor.pulses += pulses_for(event.challenge, now_ms + 500)
+            if event == PhaseChanged(Phase.DECIDING):
+                deciding_ms = now_ms
+        if verification.verdict is not None:
+            break
+    assert verification.outcome.passed == len(PLAN)
+    assert now_ms - deciding_ms == (EXTRA_WATCH_MS if waits else 0)
 
 
 def test_somebody_who_does_nothing_does_not_pass() -> None:

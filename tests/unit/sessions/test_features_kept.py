@@ -138,3 +138,12 @@ async def test_nothing_is_asked_for_before_the_verdict_is_published(
     monkeypatch.setattr(stage.analysis, "features", noted)
     await over(stage)
     assert was_published == [True]
+
+
+async def test_the_detectors_begin_anew_with_the_challenges_and_only_once(stage: Stage) -> None:
+    stage.seat()
+    session_id = await stage.join()
+    await stage.show(60)
+    assert await stage.state(session_id) == "challenging"
+    (seen_before,) = stage.analysis.begun_after
+    assert 0 < seen_before < 40

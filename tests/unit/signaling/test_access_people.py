@@ -170,7 +170,7 @@ async def test_whoever_has_to_wait_learns_how_long(
 CROSS: dict[str, dict[str, str | None]] = {
     "no header": {CSRF_HEADER: None},
     "wrong header": {CSRF_HEADER: "x"},
-    "header that is no text": {CSRF_HEADER: "\udcff"},
+    "header that is not UTF-8": {CSRF_HEADER: "\udcff"},
     "another origin": {"Origin": "https://evil.example"},
     "origin of a sandbox": {"Origin": "null"},
     "a like origin": {"Origin": "https://kyc.example.evil.example"},

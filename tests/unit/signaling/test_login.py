@@ -125,7 +125,7 @@ async def test_a_secret_goes_by_the_way_that_the_provider_takes(
 BACK: dict[str, tuple[dict[str, str | None], int]] = {
     "state of another login": ({"state": "x"}, 400),
     "no state": ({"state": None}, 400),
-    "state that is no text": ({"state": "\udcff"}, 400),
+    "state that is not UTF-8": ({"state": "\udcff"}, 400),
     "another issuer": ({"iss": "https://other.example"}, 400),
     "no code": ({"code": None}, 400),
     "a huge code": ({"code": "x" * 5_000}, 400),

@@ -92,11 +92,11 @@ BAD: dict[str, Make] = {
     "without kid, of two keys": lambda p, _: p.token(
         key=p.add_key(_rsa("two")), header={"kid": None}
     ),
-    "kid is no text": lambda p, _: _with_header(p, kid=5),
+    "kid is not a string": lambda p, _: _with_header(p, kid=5),
     "a critical header": lambda p, _: p.token(header={"crit": ["x"], "x": 1}),
     "an ID token": lambda p, _: p.token(aud=CLIENT),
     "typ of another kind": lambda p, _: p.token(header={"typ": "logout+jwt"}),
-    "typ is no text": lambda p, _: _with_header(p, typ=5),
+    "typ is not a string": lambda p, _: _with_header(p, typ=5),
     "wrong audience": lambda p, _: p.token(aud="https://other.example"),
     "wrong audiences": lambda p, _: p.token(aud=["x", {"y": AUDIENCE}]),
     "no audience": lambda p, _: p.token(aud=None),

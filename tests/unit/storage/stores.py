@@ -50,7 +50,8 @@ from tests.support.memory_store import a_session, an_event
 
 FINAL_STATES = ("passed", "failed", "expired", "interrupted")
 LIVE_STATES = ("connecting", "live")
-SEALER = Sealer("a secret of the tests")
+SECRET = "a secret of the tests"
+SEALER = Sealer(SECRET)
 LEASE_MS = 60_000
 
 

@@ -44,6 +44,10 @@ async def stored(database: Database, verdict: str | None = "FAILED", **changes: 
     return alert
 
 
+async def acknowledged(database: Database, alert: AlertRecord, by: str, at_ms: int) -> None:
+    await sql_store(database).alerts.acknowledge(alert.alert_id, alert.tenant_id, by, at_ms)
+
+
 async def test_an_alert_is_assigned_again_and_again_until_it_is_resolved(
     database: Database, service: AlertCourseService
 ) -> None:
@@ -68,13 +72,12 @@ async def test_the_first_acknowledgement_and_the_first_resolution_stay(
     database: Database, service: AlertCourseService
 ) -> None:
     alert = await stored(database)
-    await service.acknowledge("default", alert.alert_id, by="agent-1")
-    view = await service.acknowledge("default", alert.alert_id, by="agent-2")
-    assert (view.acknowledged_by, view.acknowledged_at_ms) == ("agent-1", NOW_MS)
+    for by in ("agent-1", "agent-2"):
+        await acknowledged(database, alert, by, NOW_MS)
     for by, resolution in (("agent-3", Resolution.DUPLICATE), ("agent-4", Resolution.HANDLED)):
         view = await service.resolve("default", alert.alert_id, by=by, resolution=resolution)
     assert (view.resolved_by, view.resolution) == ("agent-3", "duplicate")
-    assert view.acknowledged_by == "agent-1"
+    assert (view.acknowledged_by, view.acknowledged_at_ms) == ("agent-1", NOW_MS)
 
 
 async def test_who_resolves_acknowledges_too(
@@ -142,7 +145,6 @@ async def test_nothing_of_another_tenant_is_found(
         course.find("default", key),
         course.find("bank-1", AlertId("a\x00b")),
         service.assign("default", key, to="a", by="b"),
-        service.acknowledge("default", key, by="a"),
         service.resolve("default", key, by="a", resolution=Resolution.HANDLED),
     ):
         with pytest.raises(NotFound):
@@ -158,7 +160,7 @@ async def test_statistics_count_and_time(
     for number in range(20):
         alert = await stored(database, created_at_ms=number % 2 * HOUR_MS)
         at_ms = alert.created_at_ms + (number + 1) * 1_000
-        await course.acknowledge("default", alert.alert_id, "agent", at_ms)
+        await acknowledged(database, alert, "agent", at_ms)
     await stored(database, type="quality_poor", severity="low", created_at_ms=26 * HOUR_MS)
     await stored(database, tenant_id="bank-1", created_at_ms=HOUR_MS)
     found = await service.statistics("default", 0)

@@ -38,7 +38,7 @@ async def ids(database: Database, **wanted: Any) -> list[str]:
 async def test_states_part_the_alerts(database: Database) -> None:
     first, second, third = await stored(database)
     course = SqlAlertCourse(database)
-    await course.acknowledge(TENANT, second.alert_id, "ann", 5_000)
+    await sql_store(database).alerts.acknowledge(second.alert_id, TENANT, "ann", 5_000)
     await course.resolve(TENANT, third.alert_id, "ann", "handled", None, 6_000)
     assert await ids(database, state=AlertState.OPEN) == [first.alert_id]
     assert await ids(database, state=AlertState.ACKNOWLEDGED) == [second.alert_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,16 @@ async def test_there_is_a_limit_for_each_tenant(webhooks: SqlWebhookRepository) 
     assert await webhooks.add(AN_ENDPOINT, 1)
     assert not await webhooks.add(replace(AN_ENDPOINT, webhook_id="w2"), 1)
     assert await webhooks.add(replace(AN_ENDPOINT, webhook_id="w3", tenant_id="bank-b"), 1)
+
+
+async def test_the_limit_holds_for_registrations_at_one_time(
+    webhooks: SqlWebhookRepository,
+) -> None:
+    for _ in range(5):
+        adding = [webhooks.add(replace(AN_ENDPOINT, webhook_id=f"w{n}"), 2) for n in range(5)]
+        assert sum(await asyncio.gather(*adding)) == 2
+        for found in await webhooks.listed("bank-a"):
+            await webhooks.delete("bank-a", found.webhook_id)
 
 
 @pytest.mark.parametrize(("tenant_id", "webhook_id"), [("bank-b", "w1"), ("bank-a", "\0")])
