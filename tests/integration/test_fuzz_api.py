@@ -19,9 +19,7 @@ def test_every_answer_is_described(tmp_path: Path) -> None:
 
 
 def test_people_and_other_tenants_get_answers_that_are_described(tmp_path: Path) -> None:
-    report = run(
-        tmp_path, EXAMPLES, only=r" /api/v1/(alerts|keys|webhooks|me)", credentials=CREDENTIALS[3:]
-    )
+    report = run(tmp_path, 1, only=r" /api/v1/(keys|me)", credentials=CREDENTIALS[3:])
     assert not report.wrong, rendered(report)
     assert set(report.statuses) == {*PEOPLE, ELSEWHERE}
     assert all(counts[200] for counts in report.statuses.values())
