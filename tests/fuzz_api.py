@@ -3,9 +3,10 @@
     python -m tests.fuzz_api [--examples N] [--seed S] [--only PATTERN]
 
 starts the server in production with a faked analysis, and calls every operation with N generated cases each
-under no credential, an applicant's token and an API key. Prints the counts, and what is wrong: a 5xx that is
-not the documented 503, a status or a content type that is not described, an answer that does not fit its
-schema. Exit status 1 where anything is.
+under no credential, an applicant's token, an API key, a login of each role of people, and another
+tenant's key. Prints the counts, and what is wrong: a 5xx that is not the documented 503, a status or a
+content type that is not described, an answer that does not fit its schema, anything of the first tenant in
+what the other one gets. Exit status 1 where anything is.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,23 +27,33 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
+from pydantic import SecretStr
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from kyc_rtc.keys import api_key_hash, new_api_key
+from kyc_rtc.scopes import Scope
+from kyc_rtc.settings import Settings
+from signaling.event_stream import EVENT_STREAM
 from signaling.whip import FRAGMENT, SDP
 from tests.support.faked_process import FakedServer
 from tests.support.fuzz_junk import junk, send
-from tests.support.fuzz_people import People
+from tests.support.fuzz_people import ELSEWHERE, PEOPLE, People
 from tests.support.offers import browser_like_offer
 
 Operation = schemathesis.APIOperation[Any, Any, Any, Any]
 schemathesis.serializer.alias([SDP, FRAGMENT], "text/plain")
 
 SECRET = "a secret of the fuzz test, long enough"
-CREDENTIALS = ("none", "applicant", "key")
+CREDENTIALS = ("none", "applicant", "key", *PEOPLE, ELSEWHERE)
+WITH_JUNK = ("applicant", "key")
+"""`none` is refused before anything is read; the others come as far as the key does."""
+STREAM_S = 3.0
+"""A stream of events does not end: it is read for so long."""
+STREAMS = 2
+"""Cases of one: it takes nothing that could differ."""
 PUBLIC_URL = "https://kyc.example"
 _REAL_OFFERS = 0.05
 """Of all offers: each of them opens a peer."""
@@ -97,19 +108,26 @@ def main() -> int:
     return 1 if report.wrong else 0
 
 
-def run(folder: Path, examples: int, seed_: int = 1, only: str = "") -> Report:
+def run(
+    folder: Path,
+    examples: int,
+    seed_: int = 1,
+    only: str = "",
+    credentials: Iterable[str] = CREDENTIALS,
+) -> Report:
     """Start a server in `folder`, fuzz it, and end it."""
     report = Report()
-    with serving(folder) as (server, key):
-        people = People(server.url, key)
+    with serving(folder) as (server, people):
         schema = schemathesis.openapi.from_dict(people.description(), config=_config())
-        for credential in CREDENTIALS:
+        for credential in credentials:
             people.renew()
             for operation in _operations(schema, only):
                 if credential == "applicant":  # whose own session is soon over
                     people.renew()
+                elif credential in PEOPLE:
+                    people.log_in()
                 _fuzz(operation, credential, people, report, examples, seed_)
-                if credential != "none":  # who is refused before anything is read
+                if credential in WITH_JUNK:
                     _throw_junk(operation, credential, people, report)
         if not server.running or not server.health():
             report.complain("the server does not answer any more", server.log()[-2_000:])
@@ -119,16 +137,25 @@ def run(folder: Path, examples: int, seed_: int = 1, only: str = "") -> Report:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[FakedServer, str]]:
-    """A server in production, and its API key."""
-    key = new_api_key()
+def serving(folder: Path) -> Iterator[tuple[FakedServer, People]]:
+    """A server in production, and who calls it."""
+    key, key_elsewhere = new_api_key(), new_api_key()
+    settings = Settings(
+        data_dir=folder,
+        secret_key=SecretStr(SECRET),
+        public_url=PUBLIC_URL,
+        environment="production",
+        api_key_hashes=(api_key_hash(key),),
+    )
     server = FakedServer(
         folder,
         {
             "ENVIRONMENT": "production",
             "SECRET_KEY": SECRET,
             "API_KEY_HASHES": json.dumps([api_key_hash(key)]),
+            "API_KEYS": f"[{_elsewhere(key_elsewhere)}]",
             "PUBLIC_URL": PUBLIC_URL,
+            "WEBHOOKS__ALLOW_PRIVATE": "true",
             "LIMITS__MAX_LIVE_SESSIONS": "1000",
             "LIMITS__MIN_FREE_DISK_MB": "0",
             "LOG_LEVEL": "warning",
@@ -136,9 +163,16 @@ def serving(folder: Path) -> Iterator[tuple[FakedServer, str]]:
     )
     server.start()
     try:
-        yield server, key
+        yield server, People(server.url, key, key_elsewhere, settings)
     finally:
         server.kill()
+
+
+def _elsewhere(key: str) -> str:
+    """Another tenant's key as TOML, for all that it may have."""
+    scopes = json.dumps([scope.value for scope in Scope if scope is not Scope.METRICS])
+    fields = f'id = "{ELSEWHERE}", sha256 = "{api_key_hash(key)}", scopes = {scopes}'
+    return f'{{{fields}, tenant = "another-bank"}}'
 
 
 def _config() -> SchemathesisConfig:
@@ -164,7 +198,7 @@ def _fuzz(
         strategy = st.tuples(operation.as_strategy(generation_mode=mode), st.randoms())
         call = _caller(operation, credential, people, report)
         plan = settings(
-            max_examples=examples,
+            max_examples=min(examples, STREAMS) if _is_stream(operation) else examples,
             deadline=None,
             database=None,
             phases=[Phase.generate],
@@ -183,9 +217,13 @@ def _caller(
         case, chance = drawn
         if chance.random() < 0.7:
             _make_real(case, people, chance)
-        answer = case.call(base_url=people.base_url, headers=people.headers(credential))
+        limit = {"timeout": STREAM_S} if _is_stream(operation) else {}
+        answer = case.call(base_url=people.base_url, headers=people.headers(credential), **limit)
         report.note(credential, operation.label, answer.status_code)
-        for what in _wrong(operation, case, answer):
+        found = [*_wrong(operation, case, answer)]
+        if credential == ELSEWHERE:
+            found += _leaked(people, case, answer)
+        for what in found:
             report.complain(f"{operation.label} as {credential}: {what}", case.as_curl_command())
 
     return call
@@ -208,16 +246,28 @@ def _make_real(case: Any, people: People, chance: Any) -> None:
     for place in (case.path_parameters, case.query, case.body):
         if not isinstance(place, dict):
             continue
-        if "session_id" in place:
-            place["session_id"] = chance.choice(people.session_ids)
-        if "alert_id" in place and people.alert_ids:
-            place["alert_id"] = chance.choice(people.alert_ids)
+        for name, there in people.ids.items():
+            if name in place and there:
+                place[name] = chance.choice(there)
         if "frame" in place:
             place["frame"] = people.picture
         if "sdp" in place and chance.random() < _REAL_OFFERS:
             place["sdp"] = browser_like_offer()
     if case.media_type == SDP and chance.random() < _REAL_OFFERS:
         case.body = browser_like_offer()
+
+
+def _is_stream(operation: Operation) -> bool:
+    done = operation.definition.raw["responses"].get("200", {})
+    return EVENT_STREAM in done.get("content", {})
+
+
+def _leaked(people: People, case: Any, answer: Answer) -> Iterator[str]:
+    """What of the first tenant the other one was shown, or could do something to."""
+    body = case.body if isinstance(case.body, dict) else {}
+    named = {**(case.path_parameters or {}), **body}
+    if answer.status_code < 300 and people.seen_in(answer.content, named):
+        yield f"{answer.status_code} for another tenant's things"
 
 
 def _wrong(operation: Operation, case: Any, answer: Answer) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -95,8 +96,7 @@ def junk(method: str, path: str, session_id: str, query: tuple[str, ...]) -> Ite
 
 
 def _filled(path: str, session_id: str, other_id: str) -> str:
-    path = path.replace("{session_id}", session_id)
-    return path.replace("{alert_id}", other_id).replace("{peer_id}", other_id)
+    return re.sub(r"\{\w+\}", lambda _: other_id, path.replace("{session_id}", session_id))
 
 
 def send(base_url: str, request: Request, headers: Mapping[str, str]) -> Answer | None:

@@ -7,13 +7,14 @@ from kyc_rtc.access.people import Person
 from kyc_rtc.clock import Clock
 from kyc_rtc.scopes import DEFAULT_TENANT, Role
 from kyc_rtc.settings import Settings
+from kyc_rtc.storage.logins import LoginRepository
 from signaling.login_cookies import CSRF_HEADER, LoginCookies
 from tests.support.fake_logins import MemoryLogins
 from tests.support.fake_provider import FakeProvider
 
 
 async def logged_in(
-    rows: MemoryLogins,
+    rows: LoginRepository,
     settings: Settings,
     clock: Clock,
     *roles: Role,
