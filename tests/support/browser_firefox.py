@@ -174,6 +174,19 @@ class FirefoxTab(Tab):
         await browser.call("browsingContext.setViewport", context=tab._context, viewport=viewport)
         return tab
 
+    @classmethod
+    async def plain(cls, browser: Firefox) -> FirefoxTab:
+        """A tab without a camera."""
+        user = (await browser.call("browser.createUserContext"))["userContext"]
+        created = await browser.call("browsingContext.create", type="tab", userContext=user)
+        return cls(browser, user, created["context"])
+
+    async def resize(self, width: int, height: int) -> None:
+        viewport = {"width": width, "height": height}
+        await self._browser.call(
+            "browsingContext.setViewport", context=self._context, viewport=viewport
+        )
+
     def show(self, person: Person) -> None:
         """From now on the camera shows `person`."""
         camera = ScriptedCamera(person)
