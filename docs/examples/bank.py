@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+import threading
 import urllib.error
 import urllib.request
 from http.cookies import SimpleCookie
@@ -25,6 +26,7 @@ SERVER = os.environ.get("KYC_SERVER", "http://127.0.0.1:8080")
 PAGE = Path(__file__).parent.parent / "sdk.md"
 SEEN: set[str] = set()  # a real backend keeps these two in its database
 CUSTOMERS: dict[str, str] = {}
+PRINTING = threading.Lock()
 
 
 def start_session(user_id: str) -> dict[str, Any]:
@@ -38,6 +40,12 @@ def start_session(user_id: str) -> dict[str, Any]:
         session: dict[str, Any] = json.load(answer)
     CUSTOMERS[session["session_id"]] = user_id
     return session
+
+
+def say(line: str) -> None:
+    """Print a line, whole, whichever thread it comes from."""
+    with PRINTING:
+        print(line, flush=True)
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -69,11 +77,11 @@ class Backend(BaseHTTPRequestHandler):
         try:
             session = start_session(user.value if user else "test-passed")
         except urllib.error.HTTPError as refused:
-            print(f"start-session: {refused.code} {refused.read().decode()}", flush=True)
+            say(f"start-session: {refused.code} {refused.read().decode()}")
             self.answer(502)
             return
         except OSError as error:
-            print(f"start-session: {error}", flush=True)
+            say(f"start-session: {error}")
             self.answer(502)
             return
         order = {name: session[name] for name in ("session_id", "client_token")}
