@@ -99,9 +99,7 @@ class Backend(BaseHTTPRequestHandler):
         if self.headers["webhook-id"] not in SEEN:  # a message may come twice
             SEEN.add(self.headers["webhook-id"])
             customer = CUSTOMERS.get(message["data"].get("session_id", ""))
-            # One write: print makes two, and another thread's line may come between them.
-            sys.stdout.write(json.dumps({"customer": customer, **message}) + "\n")
-            sys.stdout.flush()
+            say(json.dumps({"customer": customer, **message}))
 
     def answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -40,7 +40,10 @@ def test_the_way_leads_from_a_key_to_verified_webhooks_where_the_origin_is_liste
     try:
         done = walked(server, tmp_path, listed)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "test-failed: failed" in done.stdout
+        assert "15 came, all verified" in done.stdout
+        assert "test-failed: FAILED" in done.stdout
+        assert "whsec_" not in server.log()
+        assert "test-passed" not in server.log()
         refused = walked(server, tmp_path, unlisted)
         assert refused.returncode == 1
         assert "does not list" in refused.stdout

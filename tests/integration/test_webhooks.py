@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import subprocess
 import sys
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -53,38 +50,6 @@ def sandbox_key(folder: Path) -> str:
     found = re.search(r"kyc_test_\S+", done.stdout)
     assert found is not None, done.stdout
     return found.group()
-
-
-def post(server: FakedServer, key: str, path: str, body: dict[str, Any]) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{server.url}/api/v1/{path}",
-        json.dumps(body).encode(),
-        {"X-API-Key": key, "Content-Type": "application/json"},
-        method="POST",
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
-        return json.load(answer)
-
-
-def test_a_banks_developer_gets_there_by_one_command(server: FakedServer, tmp_path: Path) -> None:
-    """Without a browser, which tests/browser/test_other_origin.py has."""
-    key = sandbox_key(tmp_path / "data")
-    command = ("docs/examples/sandbox.py", "--server", server.url, "--no-browser")
-    done = subprocess.run(  # noqa: S603 - our own example
-        (sys.executable, *command),
-        cwd=REPOSITORY,
-        env=os.environ | {"KYC_API_KEY": key},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "15 came, all verified" in done.stdout
-    assert "test-needs-review: INCONCLUSIVE" in done.stdout
-    log = server.log()
-    assert "whsec_" not in log
-    assert "test-passed" not in log
 
 
 async def test_receivers_that_fail_and_hang_lose_nothing_and_delay_no_other(
