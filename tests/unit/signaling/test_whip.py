@@ -211,8 +211,7 @@ async def test_credentials_of_turn_servers_are_made_for_each_answer(
     headers = {"Authorization": f"Bearer {token}"}
     config = await (await client.get("/api/v1/kyc/client-config", headers=headers)).json()
     expires_at_s = clock.now_ms() // 1_000 + media.turn_ttl_s
-    # Development without keys takes everybody for the institution.
-    username, credential = turn_credentials("north", expires_at_s, "key-development")
+    username, credential = turn_credentials("north", expires_at_s, session_id)
     assert config["ice_servers"] == [
         {"urls": ["turn:t.example.net"], "username": username, "credential": credential}
     ]
