@@ -1,6 +1,6 @@
 /** Alerts, live: who looks at each, and what came of it. */
 
-import { chip, el, facts, field, select, table, toneOf, when } from './ui.js';
+import { action, chip, el, facts, field, onSubmit, select, table, toneOf, when } from './ui.js';
 
 const PAGE = 50;
 const SEVERITIES = ['critical', 'high', 'medium', 'low'];
@@ -124,26 +124,25 @@ async function actions({ api, words, again, fail }, found) {
   const path = `/alerts/${found.alert_id}`;
   const take = () => api.post(`${path}/assign`, { assigned_to: name }).then(again, fail);
   const acknowledge = () => api.post(`${path}/acknowledge`, { acknowledged_by: name }).then(again, fail);
+  const resolutions = /** @type {[string, string][]} */ ([['', words.text('ops.choose')], ...RESOLUTIONS.map((one) => [one, words.text(`resolution.${one}`)])]);
   const resolve = el(
     'form',
     { class: 'row' },
-    field(words.text('ops.column.resolved'), select('resolution', RESOLUTIONS.map((one) => [one, words.text(`resolution.${one}`)]), 'handled')),
+    field(words.text('ops.column.resolved'), select('resolution', resolutions, '', true)),
     field(words.text('ops.column.note'), el('input', { name: 'note', maxlength: 2000, autocomplete: 'off' })),
     el('button', { class: 'button', type: 'submit', text: words.text('ops.resolve') }),
   );
-  resolve.addEventListener('submit', (event) => {
-    event.preventDefault();
-    const data = new FormData(/** @type {HTMLFormElement} */ (resolve));
-    api.post(`${path}/resolve`, { resolution: data.get('resolution'), note: data.get('note') || null }).then(again, fail);
-  });
+  onSubmit(resolve, (data) =>
+    api.post(`${path}/resolve`, { resolution: data.get('resolution'), note: data.get('note') || null }).then(again, fail),
+  );
   return el(
     'div',
     {},
     el(
       'p',
       { class: 'row' },
-      found.assigned_to === name ? null : el('button', { class: 'button outlined', type: 'button', text: words.text('ops.take'), click: take }),
-      found.acknowledged ? null : el('button', { class: 'button', type: 'button', text: words.text('ops.acknowledge'), click: acknowledge }),
+      found.assigned_to === name ? null : action('button outlined', words.text('ops.take'), take),
+      found.acknowledged ? null : action('button', words.text('ops.acknowledge'), acknowledge),
     ),
     resolve,
   );

@@ -1,6 +1,6 @@
 /** What was sent to whom: alerts to channels, events to webhooks, and every attempt. */
 
-import { chip, el, field, select, table, toneOf, when } from './ui.js';
+import { action, chip, el, field, select, table, toneOf, when } from './ui.js';
 
 const PAGE = 50;
 const STATES = ['pending', 'delivered', 'given_up', 'cancelled'];
@@ -80,6 +80,6 @@ async function one(desk, id) {
     el('p', { class: 'soft', text: `${words.text(`ops.kind.${found.kind}`)}: ${found.target}` }),
     found.verification_id ? el('p', {}, el('a', { href: `#/verifications/${found.verification_id}`, text: words.text('ops.to_verification') })) : null,
     rows.length ? table(words.text('ops.attempts'), columns, rows) : el('p', { class: 'soft', text: words.text('ops.not_sent') }),
-    desk.may('webhooks') ? el('p', {}, el('button', { class: 'button outlined', type: 'button', text: words.text('ops.send_again'), click: again })) : null,
+    desk.may('webhooks') ? el('p', {}, action('button outlined', words.text('ops.send_again'), again)) : null,
   );
 }

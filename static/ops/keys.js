@@ -1,6 +1,6 @@
 /** API keys of the tenant: make, rotate, revoke. A key is shown once. */
 
-import { card, chip, el, field, table, when } from './ui.js';
+import { card, chip, el, field, onSubmit, table, when } from './ui.js';
 
 /** What an integration needs, without the metrics, which only the operator's tenant may read. */
 const USUAL = ['verifications', 'alerts', 'labels', 'webhooks'];
@@ -69,10 +69,7 @@ function form(desk, shown) {
     el('label', { class: 'check' }, el('input', { type: 'checkbox', name: 'test' }), words.text('ops.key.test')),
     el('button', { class: 'button', type: 'submit', text: words.text('ops.create_key') }),
   );
-  made.addEventListener('submit', (event) => {
-    event.preventDefault();
-    create(desk, new FormData(/** @type {HTMLFormElement} */ (made)), shown);
-  });
+  onSubmit(made, (data) => create(desk, data, shown));
   return made;
 }
 

@@ -99,11 +99,42 @@ export function field(text, control) {
  * @param {string} name
  * @param {[string, string][]} options value and text
  * @param {string} chosen
+ * @param {boolean} [required] the form waits until one is chosen that has a value
  */
-export function select(name, options, chosen) {
+export function select(name, options, chosen, required = false) {
   return el(
     'select',
-    { name },
+    { name, required },
     ...options.map(([value, text]) => el('option', { value, text, selected: value === chosen })),
   );
+}
+
+/**
+ * A button that takes no second tap while its work goes on.
+ *
+ * @param {string} style @param {string} text @param {() => Promise<unknown>} work
+ */
+export function action(style, text, work) {
+  const button = /** @type {HTMLButtonElement} */ (el('button', { class: style, type: 'button', text }));
+  button.addEventListener('click', () => busy(button, work()));
+  return button;
+}
+
+/** Send a form by `work`, once at a time. @param {HTMLElement} form @param {(data: FormData) => Promise<unknown>} work */
+export function onSubmit(form, work) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const button = /** @type {HTMLButtonElement} */ (form.querySelector('[type=submit]'));
+    busy(button, work(new FormData(/** @type {HTMLFormElement} */ (form))));
+  });
+}
+
+/** @param {HTMLButtonElement} button @param {Promise<unknown>} work */
+async function busy(button, work) {
+  button.disabled = true;
+  try {
+    await work;
+  } finally {
+    button.disabled = false;
+  }
 }

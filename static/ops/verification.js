@@ -1,6 +1,6 @@
 /** One verification: what it came to and why, its attempts, evidence, connections and journal. */
 
-import { card, chip, el, facts, meter, table, toneOf, when } from './ui.js';
+import { action, card, chip, el, facts, meter, table, toneOf, when } from './ui.js';
 
 const LIVE = ['created', 'connecting', 'checking_quality', 'challenging', 'deciding'];
 /** A confidence below it: the analyser saw too little to count. */
@@ -67,7 +67,7 @@ function commands(desk, one) {
     if (!window.confirm(desk.words.text('ops.cancel_question'))) return;
     await desk.api.post(`/kyc/sessions/${one.verification_id}/cancel`).then(desk.again, desk.fail);
   };
-  return el('p', {}, el('button', { class: 'button outlined', type: 'button', text: desk.words.text('ops.cancel'), click: cancel }));
+  return el('p', {}, action('button outlined', desk.words.text('ops.cancel'), cancel));
 }
 
 /** @param {import('./ops.js').Desk} desk @param {any} one */

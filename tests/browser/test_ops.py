@@ -160,8 +160,11 @@ async def test_an_alert_appears_by_itself_and_is_worked_on(
     await ops.page.click(link)
     await ops.page.click("button:text-is('Assign to me')")
     await ops.page.wait_for_selector("dd:has-text('admin')")
-    await ops.page.select_option("select[name=resolution]", "false_positive")
     await ops.page.fill("input[name=note]", "twins")
+    await ops.page.press("input[name=note]", "Enter")  # closes nothing by itself
+    assert await ops.page.locator("select[name=resolution]:invalid").count() == 1
+    assert not await ops.page.is_visible("dd:has-text('twins')")
+    await ops.page.select_option("select[name=resolution]", "false_positive")
     await ops.page.click("button:text-is('Resolve')")
     await ops.page.wait_for_selector("dd:has-text('twins')")
     await ops.show("alerts")
