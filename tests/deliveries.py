@@ -130,7 +130,8 @@ async def measure(
     await SqlWebhookRepository(database, SEALER).add(endpoint(those.bank.url), limit=1)
     began_s = time.monotonic()
     raising = asyncio.create_task(raise_alerts(database, options.alerts))
-    server = FakedServer(folder, settings_of(url, those))
+    channels = channel_settings(those.slack.url, those.mail.port)
+    server = FakedServer(folder, {"DATABASE_URL": url, "SECRET_KEY": SECRET, **channels})
     try:
         await asyncio.to_thread(server.start)
         for _ in range(options.kills):
@@ -170,18 +171,17 @@ async def raise_alerts(database: Database, count: int) -> int:
     return found.by_severity["critical"]
 
 
-def settings_of(url: str, those: Receivers) -> dict[str, str]:
+def channel_settings(slack_url: str, mail_port: int) -> dict[str, str]:
+    """Of a server that sends alerts to these two."""
     return {
-        "DATABASE_URL": url,
-        "SECRET_KEY": SECRET,
         "LOG_LEVEL": "error",
         "ALERT_SLACK_ENABLED": "true",
         "ALERT_EMAIL_ENABLED": "true",
         "MAIL_SERVER": "127.0.0.1",
-        "MAIL_PORT": str(those.mail.port),
+        "MAIL_PORT": str(mail_port),
         "ALERTS__MAIL_SECURITY": "none",
         "ALERTS__EMAIL_TO": json.dumps(["soc@bank.example"]),
-        "ALERTS__SLACK_WEBHOOK_URL": f"{those.slack.url}/services/{TOKENS}",
+        "ALERTS__SLACK_WEBHOOK_URL": f"{slack_url}/services/{TOKENS}",
     }
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.deliveries import TOKENS
+from tests.deliveries import channel_settings
 from tests.support.browser_server import free_port
 from tests.support.face_picture import Shown, data_url
 from tests.support.faked_process import FakedServer
@@ -31,20 +31,7 @@ from tests.support.receivers import http_receiver, mail_receiver
 from tests.support.rest import KYC
 
 PICTURES = 5
-
-
-def settings_of(slack_url: str, mail_port: int) -> dict[str, str]:
-    return {
-        "LOG_LEVEL": "error",
-        "LIMITS__MAX_LIVE_SESSIONS": "1000",
-        "ALERT_SLACK_ENABLED": "true",
-        "ALERT_EMAIL_ENABLED": "true",
-        "MAIL_SERVER": "127.0.0.1",
-        "MAIL_PORT": str(mail_port),
-        "ALERTS__MAIL_SECURITY": "none",
-        "ALERTS__EMAIL_TO": json.dumps(["soc@bank.example"]),
-        "ALERTS__SLACK_WEBHOOK_URL": f"{slack_url}/services/{TOKENS}",
-    }
+PLACES = {"LIMITS__MAX_LIVE_SESSIONS": "1000"}
 
 
 def post(server: FakedServer, path: str, body: dict[str, Any]) -> Any:
@@ -78,8 +65,10 @@ async def measure(sessions: int, folder: Path) -> dict[str, list[float]]:
         bank, deaf = [await stack.enter_async_context(receiving()) for _ in range(2)]
         deaf.respond = deaf.hang
         servers = {
-            "up": FakedServer(folder / "up", settings_of(slack.url, mail.port)),
-            "down": FakedServer(folder / "down", settings_of(hanging.url, free_port())),
+            "up": FakedServer(folder / "up", channel_settings(slack.url, mail.port) | PLACES),
+            "down": FakedServer(
+                folder / "down", channel_settings(hanging.url, free_port()) | PLACES
+            ),
         }
         times: dict[str, list[float]] = {name: [] for name in servers}
         picture = data_url(Shown(attack=True))
