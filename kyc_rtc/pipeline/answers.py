@@ -23,8 +23,7 @@ class AnswerWatch:
         self.unseen = self.too_few = 0
         self._frames = self._judgeable = 0
         self._judged_before: int | None = None
-        self._pairs = 0
-        self._pairs_known: int | None = None
+        self._pairs = self._pairs_known = 0
 
     def update(self, result: FrameResult, events: Iterable[LivenessEvent]) -> None:
         """Take a frame, and what the run reported on it."""
@@ -48,10 +47,6 @@ class AnswerWatch:
     def _count_pairs(self, net_answers: int | None) -> None:
         """Count what is new; the net's own count begins anew with the challenges."""
         if net_answers is not None:
-            known = (
-                0
-                if self._pairs_known is None or net_answers < self._pairs_known
-                else self._pairs_known
-            )
-            self._pairs += net_answers - known
+            began_anew = net_answers < self._pairs_known
+            self._pairs += net_answers - (0 if began_anew else self._pairs_known)
             self._pairs_known = net_answers
